@@ -1,0 +1,1 @@
+"""Fairway: pipelines, training, tuning, notebooks and serving that start with one command."""
