@@ -143,12 +143,8 @@ def already_exists(resource: str, name: str) -> AlreadyExists:
 
 
 def conflict(resource: str, name: str, why: str | None = None) -> Conflict:
-    why = why or (
-        "the object has been modified; please apply your changes to the latest version and try again"
-    )
-    return Conflict(
-        f'Operation cannot be fulfilled on {resource} "{name}": {why}', details=_details(resource, name)
-    )
+    why = why or ("the object has been modified; please apply your changes to the latest version and try again")
+    return Conflict(f'Operation cannot be fulfilled on {resource} "{name}": {why}', details=_details(resource, name))
 
 
 def invalid(kind: str, group: str, name: str, causes: Iterable[Cause]) -> Invalid:

@@ -47,7 +47,11 @@ class Kind:
 
     def new(self, name: str, namespace: str | None = None, **fields: Any) -> Object:
         """A new object of this kind; `fields` are top-level: metadata (merged), spec, data, ..."""
-        metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **fields.pop("metadata", {})}
+        metadata = {
+            "name": name,
+            **({"namespace": namespace} if namespace else {}),
+            **fields.pop("metadata", {}),
+        }
         return {"apiVersion": self.api_version, "kind": self.kind, "metadata": metadata, **fields}
 
 

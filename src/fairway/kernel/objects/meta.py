@@ -1,7 +1,5 @@
 """Reading an object's metadata: names, labels, owners. Nothing here changes an object."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from fairway.kernel.objects.kinds import Object

@@ -1,0 +1,4 @@
+"""The embedded Kubernetes; a real one replaces it whole.
+
+store (revisioned log) <- api (the HTTP face) <- workloads, node, network (clients like any other).
+"""

@@ -1,0 +1,127 @@
+"""What a store promises. One contract suite (`fairway.testing.store_contract`) judges every implementation.
+
+Reads (`get`, `list`) answer at once from memory and see only what is committed. Writes check the expected
+revision against everything submitted before them, get the next revision, and return after the commit.
+Watches see committed changes in revision order, each exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+from fairway.kernel.objects.kinds import Object
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`resource` is plural.group ("pods", "deployments.apps"); `namespace` is empty for cluster scope."""
+
+    resource: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One object at one revision. `object` carries metadata.resourceVersion and must never be changed;
+    `value` is the same object as JSON bytes, encoded once."""
+
+    key: Key
+    revision: int
+    value: bytes
+    object: Object
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`record` is the new state; of a deletion, the last content with the deletion's revision.
+    `previous` is what was there before, None at birth."""
+
+    type: str  # ADDED, MODIFIED, DELETED
+    record: Record
+    previous: Record | None
+
+    @property
+    def revision(self) -> int:
+        return self.record.revision
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The records of a list, ordered by (namespace, name), and the revision at which they were all true."""
+
+    revision: int
+    records: list[Record]
+
+
+class WrongRevision(Exception):
+    """The expected revision is not the newest. `current` is the newest, or 0 where there is no object."""
+
+    def __init__(self, key: Key, current: int) -> None:
+        super().__init__(f"{key} is at revision {current}")
+        self.key, self.current = key, current
+
+
+class Compacted(Exception):
+    """The asked revision is older than what the store remembers, which starts at `oldest`."""
+
+    def __init__(self, oldest: int) -> None:
+        super().__init__(f"revisions before {oldest} are compacted")
+        self.oldest = oldest
+
+
+class StoreFailed(Exception):
+    """The store cannot write (disk full, file gone). Nothing of the write is kept."""
+
+
+class Store(Protocol):
+    @property
+    def revision(self) -> int:
+        """The newest committed revision."""
+        ...
+
+    @property
+    def compacted(self) -> int:
+        """Watches and snapshots from revisions older than this are refused."""
+        ...
+
+    def get(self, key: Key) -> Record | None: ...
+
+    def list(self, resource: str, namespace: str = "", *, at: int = 0) -> Snapshot:
+        """All of a resource, or of one namespace of it; at an older revision where `at` is given.
+
+        Raises Compacted where `at` is too old.
+        """
+        ...
+
+    async def create(self, key: Key, obj: Object) -> Record:
+        """Raises WrongRevision where the key exists. The store sets metadata.resourceVersion."""
+        ...
+
+    async def update(self, key: Key, obj: Object, expected: int) -> Record:
+        """Raises WrongRevision unless `expected` is the newest revision of the key."""
+        ...
+
+    async def delete(self, key: Key, expected: int) -> Record:
+        """Gives the last content with the deletion's revision. Raises WrongRevision like update."""
+        ...
+
+    def watch(self, resource: str, namespace: str = "", *, since: int) -> AsyncGenerator[Change, None]:
+        """Changes after revision `since`, then live, until closed. Raises Compacted where that is too old.
+
+        The watch is in force when this returns, not at the first step of the generator. A watcher that lags
+        more than a bounded number of changes gets Compacted and must list again.
+        """
+        ...
+
+    async def progress(self, revision: int) -> None:
+        """Return once the committed revision is at least `revision`."""
+        ...
+
+    async def compact(self, before: int) -> None:
+        """Forget history older than `before`; current objects stay."""
+        ...
+
+    async def close(self) -> None: ...
