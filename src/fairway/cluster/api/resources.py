@@ -1,0 +1,175 @@
+"""The built-in resources as one table: their names, verbs, subresources, and the fields a selector may name.
+
+Discovery, OpenAPI, printing and the verbs' pipeline all read it, so that a new built-in kind is a row here
+(and, where it has columns or defaults of its own, a row in those tables). Custom resources come from their
+definitions as the same `Resource`. What is not in the table is not served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fairway.kernel.objects import kinds
+from fairway.kernel.objects.kinds import Kind
+
+ALL = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+CREATE = ("create",)
+CHANGE = ("get", "patch", "update")
+
+_REFERENCE = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+_ALL = ("all",)
+_POD_FIELDS = (
+    "spec.nodeName",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "spec.serviceAccountName",
+    "spec.hostNetwork",
+    "status.phase",
+    "status.podIP",
+    "status.nominatedNodeName",
+)
+_EVENT_FIELDS = (
+    *(f"involvedObject.{part}" for part in _REFERENCE),
+    "reason",
+    "reportingComponent",
+    "source",
+    "type",
+)
+_NEW_EVENT_FIELDS = (*(f"regarding.{part}" for part in _REFERENCE), "reason", "reportingController", "type")
+_NEW_EVENT_NAMES = {
+    "regarding": "involvedObject",
+    "note": "message",
+    "reportingController": "reportingComponent",
+    "deprecatedSource": "source",
+    "deprecatedFirstTimestamp": "firstTimestamp",
+    "deprecatedLastTimestamp": "lastTimestamp",
+    "deprecatedCount": "count",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subresource:
+    """`kind` is what travels in its body: the parent's own for status, TokenRequest for a token."""
+
+    name: str
+    kind: str
+    group: str
+    version: str
+    verbs: tuple[str, ...] = CHANGE
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One row. `storage` is the kind whose objects it shows: another one where the row is a second view."""
+
+    kind: Kind
+    singular: str
+    storage: Kind
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL
+    subresources: tuple[Subresource, ...] = ()
+    selectable: tuple[str, ...] = ()
+    """Fields that a field selector may name, besides metadata.name and metadata.namespace."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Top-level fields that a second view calls differently: its name to the stored name."""
+
+    @property
+    def has_status(self) -> bool:
+        return self.subresource("status") is not None
+
+    @property
+    def stored(self) -> bool:
+        """False for reviews, which are answered and forgotten."""
+        return "get" in self.verbs
+
+    def subresource(self, name: str) -> Subresource | None:
+        return next((sub for sub in self.subresources if sub.name == name), None)
+
+
+def builtin() -> tuple[Resource, ...]:
+    """All built-in resources, in the order in which discovery lists them."""
+    return (*_core(), *_grouped(), *_reviews())
+
+
+def _core() -> tuple[Resource, ...]:
+    finalize = Subresource("finalize", "Namespace", "", "v1", ("update",))
+    log = Subresource("log", "Pod", "", "v1", ("get",))
+    binding = Subresource("binding", "Binding", "", "v1", CREATE)
+    token = Subresource("token", "TokenRequest", "authentication.k8s.io", "v1", CREATE)
+    return (
+        _resource(kinds.CONFIG_MAP, "cm"),
+        _resource(kinds.ENDPOINTS, "ep"),
+        _resource(kinds.EVENT, "ev", selectable=_EVENT_FIELDS),
+        _resource(kinds.NAMESPACE, "ns", status=True, more=(finalize,), selectable=("status.phase",)),
+        _resource(kinds.NODE, "no", status=True, selectable=("spec.unschedulable",)),
+        _resource(kinds.PERSISTENT_VOLUME_CLAIM, "pvc", status=True),
+        _resource(Kind("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False), "pv", status=True),
+        _resource(kinds.POD, "po", categories=_ALL, status=True, more=(binding, log), selectable=_POD_FIELDS),
+        _resource(kinds.SECRET, selectable=("type",)),
+        _resource(kinds.SERVICE_ACCOUNT, "sa", more=(token,)),
+        _resource(kinds.SERVICE, "svc", categories=_ALL, status=True, selectable=("spec.clusterIP", "spec.type")),
+    )
+
+
+def _grouped() -> tuple[Resource, ...]:
+    scale = Subresource("scale", "Scale", "autoscaling", "v1", CHANGE)
+    return (
+        _resource(kinds.CRD, "crd", "crds", categories=("api-extensions",), status=True),
+        _resource(kinds.DEPLOYMENT, "deploy", categories=_ALL, status=True, more=(scale,)),
+        _resource(
+            kinds.REPLICA_SET, "rs", categories=_ALL, status=True, more=(scale,), selectable=("status.replicas",)
+        ),
+        _resource(kinds.JOB, categories=_ALL, status=True, selectable=("status.successful",)),
+        _resource(kinds.LEASE),
+        _resource(kinds.ENDPOINT_SLICE),
+        _resource(
+            Kind("events.k8s.io", "v1", "Event", "events"),
+            "ev",
+            storage=kinds.EVENT,
+            selectable=_NEW_EVENT_FIELDS,
+            renamed=_NEW_EVENT_NAMES,
+        ),
+    )
+
+
+def _reviews() -> tuple[Resource, ...]:
+    """Questions that are answered in the reply to their creation."""
+    return (
+        _resource(Kind("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", False), verbs=CREATE),
+        _resource(kinds.TOKEN_REVIEW, verbs=CREATE),
+        _resource(
+            Kind("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", False),
+            verbs=CREATE,
+        ),
+    )
+
+
+def _resource(
+    kind: Kind,
+    *short_names: str,
+    categories: tuple[str, ...] = (),
+    verbs: tuple[str, ...] = ALL,
+    status: bool = False,
+    more: tuple[Subresource, ...] = (),
+    selectable: tuple[str, ...] = (),
+    storage: Kind | None = None,
+    renamed: Mapping[str, str] | None = None,
+) -> Resource:
+    own = (Subresource("status", kind.kind, kind.group, kind.version, CHANGE),) if status else ()
+    return Resource(
+        kind=kind,
+        singular=kind.kind.lower(),
+        storage=storage or kind,
+        short_names=short_names,
+        categories=categories,
+        verbs=verbs,
+        subresources=(*more, *own),
+        selectable=selectable,
+        renamed=renamed or {},
+    )
