@@ -1,0 +1,115 @@
+"""The transport to any API server over HTTP/1.1, with TLS and a bearer token or a client certificate."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+
+from fairway.kernel.client import kubeconfig
+from fairway.kernel.client.transport import JSON, WatchEvent
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import Object
+
+_LARGEST_EVENT = 16 * 1024 * 1024
+_NO_ANSWER_AFTER = 60.0
+
+
+class HTTPTransport:
+    """One pool of connections to one server. Made inside a running loop; `close` it there."""
+
+    def __init__(self, server: str, *, token: str = "", tls: ssl.SSLContext | None = None) -> None:
+        self.server = server.rstrip("/")
+        headers = {"Accept": JSON, "User-Agent": "fairway"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._session = aiohttp.ClientSession(
+            headers=headers,
+            connector=aiohttp.TCPConnector(ssl=tls if tls is not None else True, limit=0),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_NO_ANSWER_AFTER),
+            read_bufsize=1024 * 1024,
+        )
+
+    @classmethod
+    def from_kubeconfig(cls, path: Path) -> HTTPTransport:
+        access = kubeconfig.load(path)
+        return cls(access.server, token=access.token, tls=access.tls())
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+    ) -> Object:
+        data = None if body is None else orjson.dumps(body)
+        headers = {"Content-Type": content_type} if data is not None else {}
+        async with self._open(method, path, query, data=data, headers=headers) as answer:
+            decoded = orjson.loads(await answer.read())
+        return decoded if isinstance(decoded, dict) else {"items": decoded}
+
+    async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[WatchEvent, None]:
+        # No read timeout: a quiet watch is a healthy one; servers end it after a while.
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=None)
+        async with self._open("GET", path, query, timeout=timeout) as answer:
+            async for line in _lines(answer.content):
+                event = orjson.loads(line)
+                if event["type"] == "ERROR":
+                    raise errors.from_status(event["object"])
+                yield WatchEvent(event["type"], event["object"])
+
+    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=None)
+        async with self._open("GET", path, query, timeout=timeout, headers={"Accept": "*/*"}) as answer:
+            async for chunk in answer.content.iter_any():
+                yield chunk
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    @asynccontextmanager
+    async def _open(
+        self, method: str, path: str, query: Mapping[str, str] | None, **options: Any
+    ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+        """An answer that is a success; everything else is raised in the house's own errors."""
+        try:
+            async with self._session.request(method, self.server + path, params=query, **options) as answer:
+                if answer.status >= 400:
+                    raise _error(answer.status, await answer.read())
+                yield answer
+        except aiohttp.ClientError as problem:
+            raise errors.Unavailable(f"the API server at {self.server} does not answer: {problem}") from problem
+        except TimeoutError as problem:
+            raise errors.Timeout(f"the API server at {self.server} did not answer in time") from problem
+
+
+def _error(code: int, body: bytes) -> errors.ApiError:
+    try:
+        status = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        status = {"message": body.decode(errors="replace")[:500]}
+    if not isinstance(status, dict):
+        status = {}
+    return errors.from_status({"code": code, **status})
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
+    """Whole lines, however long (StreamReader.readline has a limit of its own)."""
+    rest = bytearray()
+    async for chunk in content.iter_any():
+        rest += chunk
+        if len(rest) > _LARGEST_EVENT:
+            raise errors.InternalError("the server sent a watch event that is too large")
+        if b"\n" in chunk:
+            *lines, last = bytes(rest).split(b"\n")
+            rest = bytearray(last)
+            for line in lines:
+                if line:
+                    yield line

@@ -1,0 +1,90 @@
+"""Configuration: one documented dataclass for each room that needs one, read once.
+
+Values come from a file, then the environment, then flags; later ones win. Each value remembers where it came
+from, so that `fairway config show` can say it. Nothing else reads the environment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class SettingsError(Exception):
+    """A value cannot be used; the text names it, its source, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[T]):
+    """The settings in force and, for each field, where its value is from."""
+
+    values: T
+    sources: Mapping[str, str]
+
+
+def load(
+    kind: type[T],
+    *,
+    file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+    prefix: str = "FAIRWAY_",
+) -> Loaded[T]:
+    """Read a settings dataclass: field `data_dir` is `data_dir` in the TOML file, FAIRWAY_DATA_DIR in the environment.
+
+    A flag that is None was not given. Raises SettingsError for unknown names in the file and for wrong values.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys(fields, "default")
+
+    def take(name: str, value: Any, source: str) -> None:
+        values[name] = _converted(name, str(fields[name].type), value, source)
+        sources[name] = source
+
+    for name, value in _from_file(file).items():
+        if name not in fields:
+            raise SettingsError(f"{file}: unknown setting {name!r}; known are {', '.join(sorted(fields))}")
+        take(name, value, str(file))
+    for name in fields:
+        variable = prefix + name.upper()
+        if environment and environment.get(variable):
+            take(name, environment[variable], variable)
+        if flags and flags.get(name) is not None:
+            take(name, flags[name], f"--{name.replace('_', '-')}")
+    return Loaded(kind(**values), sources)
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    if file is None or not file.exists():
+        return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as problem:
+        raise SettingsError(f"cannot read {file}: {problem}") from problem
+
+
+_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def _converted(name: str, wanted: str, value: Any, source: str) -> Any:
+    try:
+        if wanted.startswith("bool"):
+            return value if isinstance(value, bool) else _WORDS[str(value).lower()]
+        if wanted.startswith("int"):
+            return int(value)
+        if wanted.startswith("float"):
+            return float(value)
+        if wanted.startswith("Path"):
+            return Path(value).expanduser()
+        if wanted.startswith("tuple"):
+            return tuple(value) if isinstance(value, (list, tuple)) else tuple(filter(None, str(value).split(",")))
+    except (KeyError, ValueError) as problem:
+        raise SettingsError(f"{source}: {name} must be a {wanted}, not {value!r}") from problem
+    return value
