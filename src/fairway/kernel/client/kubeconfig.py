@@ -112,14 +112,14 @@ def _named(document: dict[str, Any], section: str, name: str, path: Path) -> dic
 
 def _token(user: dict[str, Any], folder: Path) -> str:
     if "tokenFile" in user:
-        return (folder / user["tokenFile"]).read_text().strip()
+        return Path(folder, user["tokenFile"]).read_text().strip()
     return str(user.get("token") or "")
 
 
 def _pem(section: dict[str, Any], field: str, folder: Path) -> str:
     if data := section.get(f"{field}-data"):
         return base64.b64decode(data).decode()
-    return (folder / section[field]).read_text() if section.get(field) else ""
+    return Path(folder, section[field]).read_text() if section.get(field) else ""
 
 
 def _load_client_certificate(context: ssl.SSLContext, certificate: str, key: str) -> None:

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import Any
 
 from fairway.kernel.objects.errors import BadRequest, Invalid
@@ -48,9 +47,9 @@ def diff(old: Object, new: Object) -> Object:
     return patch
 
 
-def json_patch(target: Object, operations: Sequence[Object]) -> Object:
-    """The result of a JSON patch on a copy. Raises Invalid where an operation fails, BadRequest where it makes no sense."""
-    if not isinstance(operations, Sequence) or isinstance(operations, (str, bytes)):
+def json_patch(target: Object, operations: object) -> Object:
+    """The result of a JSON patch on a copy. Raises Invalid where an operation fails, BadRequest where it is none."""
+    if not isinstance(operations, list):
         raise BadRequest("a JSON patch is a list of operations")
     if len(operations) > MOST_OPERATIONS:
         raise BadRequest(f"a JSON patch may have at most {MOST_OPERATIONS} operations")
