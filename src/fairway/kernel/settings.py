@@ -13,11 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-T = TypeVar("T")
-
 
 class SettingsError(Exception):
     """A value cannot be used; the text names it, its source, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every room's settings derive from."""
+
+
+T = TypeVar("T", bound=Settings)
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ def load(
 
     A flag that is None was not given. Raises SettingsError for unknown names in the file and for wrong values.
     """
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     values: dict[str, Any] = {}
     sources = dict.fromkeys(fields, "default")
 
