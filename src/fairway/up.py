@@ -1,0 +1,272 @@
+"""One machine: builds the embedded cluster, the features and the front door, in order, under one task group.
+
+With a kubeconfig of somebody else's cluster only what stands in front of the seam is built, against that
+cluster. What is shared by both is `_front_of_the_seam`; it gets a client and cannot tell the two apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform as machine
+import signal
+import ssl
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fairway.cluster.api.certificates import ensure, server_context
+from fairway.cluster.api.server import ApiServer
+from fairway.cluster.api.tokens import ISSUER, Issuer
+from fairway.cluster.network.build import NetworkConfig
+from fairway.cluster.network.build import build as build_network
+from fairway.cluster.network.kinds import KINDS as NETWORK_KINDS
+from fairway.cluster.node import preload
+from fairway.cluster.node.build import Node, NodeConfig
+from fairway.cluster.node.build import build as build_node
+from fairway.cluster.store.sqlite import open_store
+from fairway.cluster.workloads.build import build as build_workloads
+from fairway.features import FEATURES
+from fairway.front.build import Front, FrontConfig
+from fairway.kernel.client import kubeconfig
+from fairway.kernel.client.client import Client
+from fairway.kernel.client.http import HTTPTransport
+from fairway.kernel.clock import Clock, SystemClock
+from fairway.kernel.control.running import start_controllers, start_service
+from fairway.kernel.feature import Identity, Parts, Platform
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.conditions import is_true
+from fairway.kernel.objects.crds import CustomKind
+from fairway.kernel.objects.kinds import CRD
+from fairway.kernel.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ADMIN = Identity("fairway:admin", ("system:masters", "system:authenticated"))
+_TOKEN_SECONDS = 30 * 24 * 3600
+
+
+class StartError(Exception):
+    """The platform cannot start; the text says why and what to do."""
+
+
+def default_data_dir() -> Path:
+    return Path.home() / ".local" / "share" / "fairway"
+
+
+@dataclass(frozen=True)
+class UpSettings(Settings):
+    """How `fairway up` runs."""
+
+    data_dir: Path = field(default_factory=default_data_dir)
+    """Where everything is kept; a folder of its own, readable by its owner only."""
+    host: str = "127.0.0.1"
+    """Address of the one public port. Anything but loopback still asks every caller for a token."""
+    port: int = 8080
+    """The one public port: dashboard, APIs and inference."""
+    kubeconfig: str = ""
+    """Use this cluster instead of the embedded one."""
+    domain: str = "example.com"
+    """Services are reached by host as NAME-NAMESPACE.DOMAIN."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a caller of `up` learns once everything is ready."""
+
+    url: str
+    one_time_url: str
+    kubeconfig: Path
+    data_dir: Path
+    api_url: str
+
+
+@asynccontextmanager
+async def running(settings: UpSettings, *, clock: Clock | None = None) -> AsyncGenerator[Running, None]:
+    """The whole platform, ready inside the block, gone after it. Raises StartError."""
+    clock = clock or SystemClock()
+    _prepare(settings.data_dir)
+    start = _on_another_cluster if settings.kubeconfig else _on_this_machine
+    async with start(settings, clock) as platform:
+        yield platform
+
+
+async def serve(settings: UpSettings, ready: Callable[[Running], None]) -> None:
+    """Run until the process is asked to end (SIGTERM, SIGINT)."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    async with running(settings) as platform:
+        ready(platform)
+        await ended.wait()
+
+
+class _Ended(Exception):
+    """Raised in a task group to end all of it, as the standard library's documentation advises."""
+
+
+@asynccontextmanager
+async def _task_group() -> AsyncGenerator[asyncio.TaskGroup, None]:
+    """A task group whose tasks are cancelled when the block ends."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+            raise _Ended
+    except* _Ended:
+        pass
+
+
+@asynccontextmanager
+async def _on_this_machine(settings: UpSettings, clock: Clock) -> AsyncGenerator[Running, None]:
+    folder = settings.data_dir
+    async with _cluster(settings, clock) as cluster, _task_group() as tasks:
+        client, node = cluster.client, cluster.node
+        await start_service("api", cluster.api.run, tasks)
+        await _install(client, NETWORK_KINDS)
+        front = await _front_of_the_seam(settings, client, clock, tasks, cluster.token, "127.0.0.1", 0)
+        gateway = NetworkConfig(
+            host=settings.host,
+            port=settings.port,
+            front=("127.0.0.1", front.port),
+            run_dir=folder / "gateway",
+            jwks=cluster.issuer.jwks(),
+            issuer=ISSUER,
+            preload=preload.library(folder / "node"),
+        )
+        workloads = build_workloads(client, clock, ca_pem=cluster.ca_pem)
+        await _start((workloads, node.parts, build_network(client, clock, gateway)), client, clock, tasks)
+        yield Running(_url(settings), front.one_time_url(), folder / "kubeconfig", folder, cluster.api_url)
+        await node.shutdown(stop_pods=True)
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    """What stands behind the seam before its controllers run."""
+
+    api: ApiServer
+    api_url: str
+    issuer: Issuer
+    ca_pem: str
+    token: str
+    client: Client
+    node: Node
+
+
+@asynccontextmanager
+async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluster, None]:
+    folder = settings.data_dir
+    store = await open_store(folder / "store")
+    try:
+        issuer = Issuer.load(folder / "pki")
+        tls = ensure(folder / "pki", hosts=("localhost", "127.0.0.1", "::1", machine.node()))
+        api = ApiServer(store, clock=clock, issuer=issuer)
+        try:
+            api_url = f"https://127.0.0.1:{await _listen(api, folder / 'api-port', server_context(tls))}"
+            token = issuer.mint(ADMIN.user, ADMIN.groups, seconds=_TOKEN_SECONDS)
+            kubeconfig.write(folder / "kubeconfig", server=api_url, ca_pem=tls.ca_pem, token=token)
+            client = Client(api.transport(ADMIN))
+            node = build_node(client, clock, NodeConfig(machine.node(), folder / "node", api_url, tls.ca_pem))
+            api.logs = node.logs
+            yield _Cluster(api, api_url, issuer, tls.ca_pem, token, client, node)
+        finally:
+            await api.close()
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _on_another_cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[Running, None]:
+    path = Path(settings.kubeconfig).expanduser()
+    access = kubeconfig.load(path)
+    client = Client(HTTPTransport(access.server, token=access.token, tls=access.tls()))
+    try:
+        async with _task_group() as tasks:
+            front = await _front_of_the_seam(settings, client, clock, tasks, access.token, settings.host, settings.port)
+            yield Running(_url(settings), front.one_time_url(), path, settings.data_dir, access.server)
+    finally:
+        await client.close()
+
+
+async def _front_of_the_seam(
+    settings: UpSettings,
+    client: Client,
+    clock: Clock,
+    tasks: asyncio.TaskGroup,
+    token: str,
+    host: str,
+    port: int,
+) -> Front:
+    """The features and the front door against any cluster."""
+    for feature in FEATURES:
+        await _install(client, feature.kinds)
+    platform = Platform(
+        client=client,
+        clock=clock,
+        public_url=_url(settings),
+        records_url=f"sqlite:///{settings.data_dir / 'records.db'}",
+        artifacts_url=(settings.data_dir / "artifacts").as_uri(),
+        state_dir=settings.data_dir,
+    )
+    built = [(feature, feature.build(platform)) for feature in FEATURES]
+    config = FrontConfig(
+        host=host, port=port, public_url=_url(settings), state_dir=settings.data_dir, token=lambda: token
+    )
+    front = Front(platform, built, config)
+    await _start([parts for _, parts in built], client, clock, tasks)
+    await start_service("front", front.run, tasks)
+    return front
+
+
+async def _start(parts: Iterable[Parts], client: Client, clock: Clock, tasks: asyncio.TaskGroup) -> None:
+    parts = tuple(parts)
+    for service in (service for part in parts for service in part.services):
+        await start_service(service.name, service.run, tasks)
+    await start_controllers((one for part in parts for one in part.controllers), client, clock, tasks)
+
+
+async def _install(client: Client, kinds: Iterable[CustomKind]) -> None:
+    """Apply the definitions of our kinds and wait until the API serves them."""
+    for kind in kinds:
+        definition = kind.definition()
+        try:
+            await client.create(CRD, definition)
+        except errors.AlreadyExists:
+            await client.patch(CRD, kind.kind.resource, None, {"spec": definition["spec"]})
+    for kind in kinds:
+        await client.wait(
+            CRD, kind.kind.resource, None, lambda crd: crd is not None and is_true(crd, "Established"), timeout=30
+        )
+
+
+async def _listen(api: ApiServer, remembered: Path, tls: ssl.SSLContext) -> int:
+    """Serve on the port of last time where it is free, so that kubeconfigs stay good over restarts."""
+    wanted = int(remembered.read_text()) if remembered.exists() else 0
+    try:
+        port = await api.serve("127.0.0.1", wanted, tls)
+    except OSError:
+        port = await api.serve("127.0.0.1", 0, tls)
+    remembered.write_text(str(port))
+    return port
+
+
+def _prepare(folder: Path) -> None:
+    """Make the data directory, private to its owner. Raises StartError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if folder.stat().st_uid != os.getuid():
+            raise StartError(f"{folder} belongs to another user: choose your own folder with --data-dir")
+        folder.chmod(0o700)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as problem:
+        text = f"cannot write to the data directory {folder} ({problem.strerror}): choose another one with --data-dir"
+        raise StartError(text) from problem
+
+
+def _url(settings: UpSettings) -> str:
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
