@@ -1,0 +1,225 @@
+"""The facts of pipelines: experiments, pipelines and their versions, runs, tasks, artifacts, the cache.
+
+The API writes experiments, pipelines and new runs; the engine writes tasks, artifacts and the states of runs; both
+read all of it. Times are seconds since the epoch. Identifiers are texts, UUIDs where we make them. The tables are
+created by the migrations of `fairway.records`; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Column, Double, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+
+from fairway.records.tables import new_metadata
+
+METADATA = new_metadata()
+
+
+def _id(name: str = "id") -> Column[str]:
+    return Column(name, String(64), primary_key=True)
+
+
+def _text(name: str, length: int = 255) -> Column[str]:
+    return Column(name, String(length), nullable=False, default="", server_default="")
+
+
+def _long_text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, default="", server_default="")
+
+
+def _time(name: str, *, nullable: bool = True) -> Column[float]:
+    return Column(name, Double, nullable=nullable)
+
+
+def _json(name: str) -> Column[Any]:
+    return Column(name, JSON, nullable=False, default=dict)
+
+
+experiments = Table(
+    "experiments",
+    METADATA,
+    _id(),
+    _text("display_name"),
+    _long_text("description"),
+    _text("namespace", 63),
+    Column("storage_state", String(16), nullable=False),  # AVAILABLE, ARCHIVED
+    _time("created_at", nullable=False),
+    _time("last_run_created_at"),
+    UniqueConstraint("namespace", "display_name"),
+    Index(None, "created_at", "id"),
+)
+
+pipelines = Table(
+    "pipelines",
+    METADATA,
+    _id(),
+    _text("name"),
+    _text("display_name"),
+    _long_text("description"),
+    _text("namespace", 63),
+    _time("created_at", nullable=False),
+    UniqueConstraint("namespace", "name"),
+    Index(None, "created_at", "id"),
+)
+
+specs = Table(
+    "pipeline_specs",
+    METADATA,
+    _id("digest"),  # SHA-256 of the body: a thousand runs of one pipeline keep one copy
+    Column("body", Text, nullable=False),  # JSON: {"pipeline_spec": {...}, "platform_spec": {...} or null}
+)
+
+pipeline_versions = Table(
+    "pipeline_versions",
+    METADATA,
+    _id(),
+    Column("pipeline_id", String(64), ForeignKey("pipelines.id", ondelete="CASCADE"), nullable=False),
+    _text("name"),
+    _text("display_name"),
+    _long_text("description"),
+    _long_text("code_source_url"),
+    _long_text("package_url"),
+    Column("spec_digest", String(64), ForeignKey("pipeline_specs.digest"), nullable=False),
+    _time("created_at", nullable=False),
+    UniqueConstraint("pipeline_id", "name"),
+    Index(None, "pipeline_id", "created_at", "id"),
+)
+
+tags = Table(
+    "pipeline_tags",
+    METADATA,
+    _id("owner_id"),  # of a pipeline or of a version
+    Column("key", String(63), primary_key=True),
+    _text("value", 63),
+    Index(None, "key", "value"),
+)
+
+runs = Table(
+    "runs",
+    METADATA,
+    _id(),
+    _text("display_name"),
+    _long_text("description"),
+    _text("experiment_id", 64),  # no foreign key: deleting an experiment leaves its runs
+    _text("namespace", 63),  # as the client said
+    _text("object_namespace", 63),  # where the Run object and its pods are
+    Column("storage_state", String(16), nullable=False),
+    Column("state", String(16), nullable=False),  # PENDING RUNNING SUCCEEDED FAILED CANCELING CANCELED
+    _text("pipeline_id", 64),
+    _text("pipeline_version_id", 64),
+    _text("pipeline_name"),  # pipelineInfo.name: a part of artifact addresses and of the cache's key
+    Column("spec_digest", String(64), ForeignKey("pipeline_specs.digest"), nullable=False),
+    _json("parameters"),  # {name: value} as the client gave them
+    _long_text("pipeline_root"),
+    _text("service_account"),
+    _text("recurring_run_id", 64),
+    Column("retries", Integer, nullable=False, default=0, server_default="0"),  # how often `retry` was asked
+    _time("created_at", nullable=False),
+    _time("scheduled_at"),
+    _time("finished_at"),
+    Column("error_code", Integer, nullable=False, default=0, server_default="0"),
+    _long_text("error_message"),
+    _json("outputs"),  # {name: value} of the root's output parameters, once it succeeded
+    Index(None, "created_at", "id"),
+    Index(None, "experiment_id", "created_at", "id"),
+    Index(None, "experiment_id", "storage_state", "created_at", "id"),
+    Index(None, "namespace", "created_at", "id"),
+    Index(None, "state", "created_at", "id"),
+    Index(None, "storage_state", "created_at", "id"),
+    Index(None, "display_name", "id"),
+    Index(None, "finished_at", "id"),
+)
+
+run_states = Table(
+    "run_states",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", String(64), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("state", String(16), nullable=False),
+    _time("at", nullable=False),
+    Column("error_code", Integer, nullable=False, default=0, server_default="0"),
+    _long_text("error_message"),
+    Index(None, "run_id", "number"),
+)
+
+tasks = Table(
+    "tasks",
+    METADATA,
+    _id(),
+    Column("run_id", String(64), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    _text("parent_task_id", 64),  # empty for the root
+    _text("name"),  # the task's key in its DAG
+    _text("display_name"),
+    Column(
+        "type", String(32), nullable=False
+    ),  # ROOT RUNTIME CONDITION_BRANCH CONDITION LOOP EXIT_HANDLER IMPORTER DAG
+    _long_text("scope_path"),  # from the root with iterations, such as "for-loop-1[3]/train": one task each in a run
+    Column("iteration_index", Integer),
+    Column("iteration_count", Integer),
+    Column("state", String(16), nullable=False),  # PENDING RUNNING SUCCEEDED SKIPPED FAILED CACHED CANCELED
+    _time("created_at", nullable=False),
+    _time("started_at"),
+    _time("finished_at"),
+    _text("pod_name"),  # of the newest attempt
+    _long_text("folder"),  # address of the task folder of the newest attempt
+    Column("attempts", Integer, nullable=False, default=0, server_default="0"),
+    _time("retry_at"),  # when the next attempt may start
+    _text("fingerprint", 64),
+    _text("cached_from", 64),  # the task whose outputs were taken
+    Column("error_code", Integer, nullable=False, default=0, server_default="0"),
+    _long_text("error_message"),
+    _json("inputs"),  # {parameter: value}
+    _json("outputs"),  # {parameter: value}
+    Column("states", JSON, nullable=False, default=list),  # [{"state": ..., "at": seconds}], oldest first
+    UniqueConstraint("run_id", "scope_path"),
+    Index(None, "run_id", "created_at", "id"),
+    Index(None, "parent_task_id"),
+)
+
+artifacts = Table(
+    "artifacts",
+    METADATA,
+    _id(),
+    _text("name"),
+    _long_text("description"),
+    _text("type"),  # the schema title, such as system.Model
+    _text("schema_version", 32),
+    _long_text("uri"),
+    _json("metadata"),
+    Column("number_value", Double),  # of a scalar metric: one row for each
+    _text("namespace", 63),
+    _time("created_at", nullable=False),
+    Index(None, "created_at", "id"),
+    Index(None, "type", "created_at", "id"),
+    Index(None, "name", "id"),
+)
+
+task_artifacts = Table(
+    "task_artifacts",
+    METADATA,
+    Column("task_id", String(64), ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("output", Boolean, primary_key=True),  # made by the task, or given to it
+    Column("key", String(255), primary_key=True),  # the input's or output's name
+    Column("position", Integer, primary_key=True),  # in a list of artifacts; 0 otherwise
+    Column("run_id", String(64), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("artifact_id", String(64), ForeignKey("artifacts.id"), nullable=False),
+    Column("type", String(32), nullable=False),  # KFP 3.0's IOType: OUTPUT, TASK_OUTPUT_INPUT, COLLECTED_INPUTS, ...
+    _text("producer_task_name"),
+    Column("producer_iteration", Integer),
+    Index(None, "artifact_id"),
+    Index(None, "run_id"),
+)
+
+cache_entries = Table(
+    "cache_entries",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("fingerprint", String(64), nullable=False),
+    _text("pipeline_name"),
+    _text("namespace", 63),
+    Column("task_id", String(64), ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    _time("created_at", nullable=False),
+    Index(None, "fingerprint", "pipeline_name", "namespace", "number"),
+    Index(None, "task_id"),
+)

@@ -1,0 +1,5 @@
+"""What can go wrong with the records themselves, as opposed to what is in them."""
+
+
+class RecordsFailed(OSError):
+    """The database cannot be read or written. Nothing of the write is kept; the same call may succeed later."""
