@@ -1,0 +1,25 @@
+"""The table of verbs, and the one way in which a verb fails."""
+
+from __future__ import annotations
+
+VERBS: dict[str, str] = {
+    "up": "start the platform on this machine, or in front of a cluster with --kubeconfig",
+    "demo": "do the main job on real data: train, choose, deploy and call a model",
+    "run": "run a pipeline function or a compiled pipeline, and follow it",
+    "status": "say what runs here and how it is",
+    "stop": "end the platform; everything is kept",
+    "open": "print a fresh one-time address of the dashboard",
+    "kubeconfig": "print the path of a kubeconfig for kubectl and the Kubernetes clients",
+    "token": "print a bearer token that every API accepts",
+    "login": "write what the clients read, so that kfp.Client(host=...) needs no token argument",
+    "config": "show the settings in force and where each is from",
+    "doctor": "look at this machine and say what works, what does not, and what to do",
+}
+
+
+class Failure(Exception):
+    """What a verb cannot do: one sentence with the next action."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
