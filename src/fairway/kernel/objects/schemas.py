@@ -1,0 +1,241 @@
+"""Schemas, compiled: what an OpenAPI v3 schema prunes, defaults and refuses, as Kubernetes does it.
+
+The API compiles the schema of each kind once (`Schema`) and then, for each object, prunes, defaults and
+checks, in that order. The functions work in place on an object that the caller owns. Rules in CEL
+(x-kubernetes-validations) are not evaluated: `uses_rules` tells. The checks of single values are in
+`schema_checks`; whether a schema may be used for a custom resource at all is in `structural`.
+
+>>> schema = Schema({"type": "object", "properties": {"size": {"type": "integer", "default": 1, "minimum": 1}}})
+>>> obj = {"colour": "red"}
+>>> schema.prune(obj), schema.default(obj), obj
+(['colour'], None, {'size': 1})
+>>> [f"{cause.field}: {cause.message}" for cause in schema.check({"size": 0})]
+['size: Invalid value: 0: size in body should be greater than or equal to 1']
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fairway.kernel.objects.errors import Cause
+from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.schema_checks import Check, Finding, Step, value_checks
+
+_RESOURCE_FIELDS = ("apiVersion", "kind", "metadata")
+
+
+class Schema:
+    """One compiled schema. `definitions` are what its `$ref`s name, by the last part of the reference.
+
+    `lenient` is for the schemas of built-in kinds, in which an object without properties is anything.
+    """
+
+    def __init__(self, root: Object, definitions: Mapping[str, Object] | None = None, *, lenient: bool = False) -> None:
+        compiler = _Compiler(definitions or {}, lenient)
+        self._root = compiler.node(root)
+        compiler.finish()
+
+    def prune(self, value: Any) -> list[str]:
+        """Remove what the schema does not name; gives the paths of what was removed."""
+        removed: list[tuple[Step, ...]] = []
+        _prune(self._root, value, (), removed)
+        return [path_text(steps) for steps in removed]
+
+    def default(self, value: Any) -> None:
+        """Fill in what is missing and has a default."""
+        _default(self._root, value)
+
+    def check(self, value: Any) -> list[Cause]:
+        """What is wrong with the value, in upstream's words."""
+        return [finding.cause(path_text(finding.steps)) for finding in self._root.check(value) or ()]
+
+    def field(self, name: str) -> Schema | None:
+        """The schema of one property."""
+        node = self._root.properties.get(name)
+        if node is None:
+            return None
+        schema = Schema.__new__(Schema)
+        schema._root = node
+        return schema
+
+
+def path_text(steps: tuple[Step, ...] | list[Step]) -> str:
+    """
+    >>> path_text(("spec", "containers", 0, "image"))
+    'spec.containers[0].image'
+    """
+    text = ""
+    for step in steps:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def uses_rules(schema: Any) -> bool:
+    """Whether a schema carries CEL rules anywhere."""
+    if isinstance(schema, dict):
+        return "x-kubernetes-validations" in schema or any(map(uses_rules, schema.values()))
+    return isinstance(schema, list) and any(map(uses_rules, schema))
+
+
+class _Node:
+    """One place of the schema. Filled after it is made, because schemas may name themselves."""
+
+    __slots__ = ("checks", "defaults", "extra", "fills", "items", "keeps", "properties", "resource")
+
+    def __init__(self) -> None:
+        self.properties: dict[str, _Node] = {}
+        self.extra: _Node | None = None  # additionalProperties
+        self.items: _Node | None = None
+        self.keeps = False  # unknown fields stay
+        self.resource = False  # has apiVersion, kind and metadata of its own
+        self.defaults: list[tuple[str, Any]] = []
+        self.fills = False  # something below has a default
+        self.checks: list[Check] = []
+
+    def check(self, value: Any) -> list[Finding] | None:
+        """None where all is well, which costs no allocation."""
+        found: list[Finding] | None = None
+        for check in self.checks:
+            if more := check(value):
+                found = found + more if found else more
+        return found
+
+    def children(self) -> Iterator[_Node]:
+        yield from self.properties.values()
+        if self.extra:
+            yield self.extra
+        if self.items:
+            yield self.items
+
+
+class _Compiler:
+    def __init__(self, definitions: Mapping[str, Object], lenient: bool) -> None:
+        self._definitions, self._lenient = definitions, lenient
+        self._named: dict[str, _Node] = {}
+        self._nodes: list[_Node] = []
+
+    def node(self, schema: Object) -> _Node:
+        if reference := schema.get("$ref"):
+            return self._reference(reference.rpartition("/")[2])
+        node = _Node()
+        self._fill(node, schema)
+        return node
+
+    def _reference(self, name: str) -> _Node:
+        if (known := self._named.get(name)) is not None:
+            return known
+        node = self._named[name] = _Node()
+        definition = self._definitions.get(name, {})
+        while set(definition) == {"$ref"}:
+            definition = self._definitions.get(definition["$ref"].rpartition("/")[2], {})
+        self._fill(node, definition)
+        return node
+
+    def _fill(self, node: _Node, schema: Object) -> None:
+        self._nodes.append(node)
+        properties = schema.get("properties") or {}
+        # A reference may carry a default beside it, as built-in schemas have it: allOf [$ref].
+        for part in schema.get("allOf") or ():
+            if set(part) == {"$ref"}:
+                referenced = self._definitions.get(part["$ref"].rpartition("/")[2], {})
+                schema = {**referenced, **{key: value for key, value in schema.items() if key != "allOf"}}
+                properties = schema.get("properties") or {}
+        node.properties = {name: self.node(inner) for name, inner in properties.items()}
+        extra = schema.get("additionalProperties")
+        if isinstance(extra, dict):
+            node.extra = self.node(extra)
+        if isinstance(schema.get("items"), dict):
+            node.items = self.node(schema["items"])
+        node.keeps = (
+            schema.get("x-kubernetes-preserve-unknown-fields") is True
+            or extra is True
+            or "type" not in schema
+            or (self._lenient and not properties and node.extra is None)
+        )
+        node.resource = schema.get("x-kubernetes-embedded-resource") is True
+        node.defaults = [(name, inner["default"]) for name, inner in properties.items() if "default" in inner]
+        nullable = {name for name, inner in properties.items() if inner.get("nullable") or "type" not in inner}
+        node.checks = value_checks(schema, self._check_of)
+        node.checks += _children_checks(node, nullable)
+
+    def _check_of(self, schema: Object) -> Check:
+        return self.node(schema).check
+
+    def finish(self) -> None:
+        """Mark the places below which something has a default: only those are walked."""
+        changed = True
+        while changed:
+            changed = False
+            for node in self._nodes:
+                if not node.fills and (node.defaults or any(child.fills for child in node.children())):
+                    node.fills = changed = True
+
+
+def _children_checks(node: _Node, nullable: set[str]) -> list[Check]:
+    checks: list[Check] = []
+    properties, extra, items = node.properties, node.extra, node.items
+
+    if properties or extra:
+
+        def members(value: Any) -> list[Finding] | None:
+            if not isinstance(value, dict):
+                return None
+            found: list[Finding] | None = None
+            for name, inner in value.items():
+                child = properties.get(name) or extra
+                if child is None or (inner is None and name in nullable):
+                    continue
+                if more := child.check(inner):
+                    found = (found or []) + [finding.under(name) for finding in more]
+            return found
+
+        checks.append(members)
+
+    if items:
+        item_check = items.check
+
+        def elements(value: Any) -> list[Finding] | None:
+            if not isinstance(value, list):
+                return None
+            found: list[Finding] | None = None
+            for index, inner in enumerate(value):
+                if more := item_check(inner):
+                    found = (found or []) + [finding.under(index) for finding in more]
+            return found
+
+        checks.append(elements)
+    return checks
+
+
+def _prune(node: _Node, value: Any, steps: tuple[Step, ...], removed: list[tuple[Step, ...]]) -> None:
+    if isinstance(value, dict):
+        properties, extra, keeps = node.properties, node.extra, node.keeps
+        for name in tuple(value):
+            inner = value[name]
+            child = properties.get(name) or extra
+            if child is not None:
+                if isinstance(inner, (dict, list)):
+                    _prune(child, inner, (*steps, name), removed)
+            elif not keeps and not (node.resource and name in _RESOURCE_FIELDS):
+                del value[name]
+                removed.append((*steps, name))
+    elif isinstance(value, list) and node.items is not None:
+        for index, inner in enumerate(value):
+            if isinstance(inner, (dict, list)):
+                _prune(node.items, inner, (*steps, index), removed)
+
+
+def _default(node: _Node, value: Any) -> None:
+    if isinstance(value, dict):
+        for name, default in node.defaults:
+            if value.get(name) is None:
+                value[name] = copy.deepcopy(default) if isinstance(default, (dict, list)) else default
+        for name, inner in value.items():
+            child = node.properties.get(name) or node.extra
+            if child is not None and child.fills:
+                _default(child, inner)
+    elif isinstance(value, list) and node.items is not None and node.items.fills:
+        for inner in value:
+            _default(node.items, inner)
