@@ -109,7 +109,7 @@ class _Ended(Exception):
 
 
 @asynccontextmanager
-async def _task_group() -> AsyncGenerator[asyncio.TaskGroup, None]:
+async def task_group() -> AsyncGenerator[asyncio.TaskGroup, None]:
     """A task group whose tasks are cancelled when the block ends."""
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -122,10 +122,10 @@ async def _task_group() -> AsyncGenerator[asyncio.TaskGroup, None]:
 @asynccontextmanager
 async def _on_this_machine(settings: UpSettings, clock: Clock) -> AsyncGenerator[Running, None]:
     folder = settings.data_dir
-    async with _cluster(settings, clock) as cluster, _task_group() as tasks:
+    async with _cluster(settings, clock) as cluster, task_group() as tasks:
         client, node = cluster.client, cluster.node
         await start_service("api", cluster.api.run, tasks)
-        await _install(client, NETWORK_KINDS)
+        await install(client, NETWORK_KINDS)
         front = await _front_of_the_seam(settings, client, clock, tasks, cluster.token, "127.0.0.1", 0)
         gateway = NetworkConfig(
             host=settings.host,
@@ -137,7 +137,7 @@ async def _on_this_machine(settings: UpSettings, clock: Clock) -> AsyncGenerator
             preload=preload.library(folder / "node"),
         )
         workloads = build_workloads(client, clock, ca_pem=cluster.ca_pem)
-        await _start((workloads, node.parts, build_network(client, clock, gateway)), client, clock, tasks)
+        await start((workloads, node.parts, build_network(client, clock, gateway)), client, clock, tasks)
         yield Running(_url(settings), front.one_time_url(), folder / "kubeconfig", folder, cluster.api_url)
         await node.shutdown(stop_pods=True)
 
@@ -183,7 +183,7 @@ async def _on_another_cluster(settings: UpSettings, clock: Clock) -> AsyncGenera
     access = kubeconfig.load(path)
     client = Client(HTTPTransport(access.server, token=access.token, tls=access.tls()))
     try:
-        async with _task_group() as tasks:
+        async with task_group() as tasks:
             front = await _front_of_the_seam(settings, client, clock, tasks, access.token, settings.host, settings.port)
             yield Running(_url(settings), front.one_time_url(), path, settings.data_dir, access.server)
     finally:
@@ -201,7 +201,7 @@ async def _front_of_the_seam(
 ) -> Front:
     """The features and the front door against any cluster."""
     for feature in FEATURES:
-        await _install(client, feature.kinds)
+        await install(client, feature.kinds)
     platform = Platform(
         client=client,
         clock=clock,
@@ -215,19 +215,19 @@ async def _front_of_the_seam(
         host=host, port=port, public_url=_url(settings), state_dir=settings.data_dir, token=lambda: token
     )
     front = Front(platform, built, config)
-    await _start([parts for _, parts in built], client, clock, tasks)
+    await start([parts for _, parts in built], client, clock, tasks)
     await start_service("front", front.run, tasks)
     return front
 
 
-async def _start(parts: Iterable[Parts], client: Client, clock: Clock, tasks: asyncio.TaskGroup) -> None:
+async def start(parts: Iterable[Parts], client: Client, clock: Clock, tasks: asyncio.TaskGroup) -> None:
     parts = tuple(parts)
     for service in (service for part in parts for service in part.services):
         await start_service(service.name, service.run, tasks)
     await start_controllers((one for part in parts for one in part.controllers), client, clock, tasks)
 
 
-async def _install(client: Client, kinds: Iterable[CustomKind]) -> None:
+async def install(client: Client, kinds: Iterable[CustomKind]) -> None:
     """Apply the definitions of our kinds and wait until the API serves them."""
     for kind in kinds:
         definition = kind.definition()
