@@ -1,0 +1,162 @@
+"""The one way to bytes by address, over obstore: files on one machine, memory in tests.
+
+Addresses come from pipelines and from the network, so each is checked to lie under the root, symbolic links
+included. A file appears whole or not at all. Object stores (s3://, gs://, az://) speak the same interface but have
+credentials and uploads from pods to settle first; until then they are refused by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, MemoryStore
+
+from fairway.artifacts.addresses import NotHere, join, key_under
+
+CHUNK = 256 * 1024
+
+ObjectStore: TypeAlias = LocalStore | MemoryStore
+
+
+class ArtifactsFailed(OSError):
+    """The store cannot be read or written: disk full, folder gone, no permission."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored file. `modified` is in seconds since the epoch."""
+
+    uri: str
+    size: int
+    modified: float
+
+
+def open_store(url: str) -> Artifacts:
+    """The artifacts under `url`: file:///folder (made where it is missing), or memory:// for tests."""
+    scheme, separator, path = url.partition("://")
+    if scheme == "memory" and separator:
+        return Artifacts(url, MemoryStore(), None)
+    if scheme != "file" or not path.startswith("/"):
+        raise ArtifactsFailed(f"artifacts cannot be kept at {url!r}; use a folder, as in file:///var/lib/fairway")
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as failure:
+        raise ArtifactsFailed(f"the artifacts folder {folder} cannot be made: {failure.strerror}") from failure
+    return Artifacts(f"file://{folder}", LocalStore(folder), folder.resolve())
+
+
+class Artifacts:
+    """Raises NotHere for addresses outside the root, FileNotFoundError for what is not there, ArtifactsFailed."""
+
+    def __init__(self, root: str, store: ObjectStore, folder: Path | None) -> None:
+        self.root = root
+        self._store, self._folder = store, folder
+
+    def address(self, *parts: str) -> str:
+        """The address of a key under the root."""
+        return join(self.root, *parts)
+
+    def local_path(self, uri: str) -> Path | None:
+        """Where the bytes lie on this machine, present or not; None where the store is not on it."""
+        if self._folder is None:
+            return None
+        key = key_under(self.root, uri)
+        path = self._folder / key if key else self._folder
+        if not path.resolve().is_relative_to(self._folder):
+            raise NotHere(f"{uri} is a link that leads out of the artifacts")
+        return path
+
+    async def get(self, uri: str) -> bytes:
+        key = self._key(uri)
+        try:
+            found = await obstore.get_async(self._store, key)
+            return bytes(await found.bytes_async())
+        except BaseError as failure:
+            raise _translated(uri, failure) from failure
+
+    async def put(self, uri: str, content: bytes) -> None:
+        key = self._key(uri)
+        try:
+            await obstore.put_async(self._store, key, content)
+        except BaseError as failure:
+            raise _translated(uri, failure) from failure
+
+    async def stream(self, uri: str, *, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
+        """The bytes from `start` on, at most `length` of them, in chunks; fewer where the file is shorter."""
+        entry = await self.find(uri)
+        if entry is None:
+            raise FileNotFoundError(f"there is no artifact at {uri}")
+        end = entry.size if length is None else min(entry.size, start + length)
+        key = self._key(uri)
+        while start < end:
+            try:
+                chunk = await obstore.get_range_async(self._store, key, start=start, end=min(start + CHUNK, end))
+            except BaseError as failure:
+                raise _translated(uri, failure) from failure
+            yield bytes(chunk)
+            start += len(chunk)
+
+    async def find(self, uri: str) -> Entry | None:
+        """The file at `uri`, or None where there is none. A folder is not a file."""
+        try:
+            found = await obstore.head_async(self._store, self._key(uri))
+        except FileNotFoundError:
+            return None
+        except BaseError as failure:
+            raise _translated(uri, failure) from failure
+        return Entry(uri, found["size"], found["last_modified"].timestamp())
+
+    async def list(self, uri: str) -> list[Entry]:
+        """All files beneath the folder `uri`, by address; none where there is no such folder."""
+        prefix = self._key(uri, root=True)
+        try:
+            found = await obstore.list(self._store, prefix or None).collect_async()
+        except FileNotFoundError:
+            return []
+        except BaseError as failure:
+            raise _translated(uri, failure) from failure
+        entries = [Entry(join(self.root, e["path"]), e["size"], e["last_modified"].timestamp()) for e in found]
+        return sorted(entries, key=lambda entry: entry.uri)
+
+    async def delete(self, uri: str) -> None:
+        """Remove the file, or the folder with all beneath it. Nothing there is fine."""
+        key = self._key(uri)
+        path = self.local_path(uri)
+        try:
+            if path is not None:
+                await asyncio.to_thread(_remove, path)
+                return
+            paths = [entry["path"] for entry in await obstore.list(self._store, key).collect_async()]
+            if await self.find(uri):
+                paths.append(key)
+            if paths:
+                await obstore.delete_async(self._store, paths)
+        except BaseError as failure:
+            raise _translated(uri, failure) from failure
+
+    def _key(self, uri: str, *, root: bool = False) -> str:
+        key = key_under(self.root, uri)
+        if not key and not root:
+            raise NotHere(f"{uri} is the root of the artifacts; name something in it")
+        self.local_path(uri)
+        return key
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _translated(uri: str, failure: BaseError) -> OSError:
+    sentence = str(failure).partition("\n")[0]
+    return ArtifactsFailed(f"the artifact {uri} cannot be read or written: {sentence}")

@@ -1,0 +1,102 @@
+"""What every store of artifacts promises, on files and in memory."""
+
+from pathlib import Path
+
+import pytest
+
+from fairway.artifacts.addresses import NotHere
+from fairway.artifacts.store import CHUNK, Artifacts, ArtifactsFailed, open_store
+
+
+@pytest.fixture(params=["file", "memory"])
+def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> Artifacts:
+    return open_store("memory://tests" if request.param == "memory" else f"file://{tmp_path}/artifacts")
+
+
+@pytest.mark.parametrize("name", ["model", "a/deep/one", "with space", "a%20b", "ünïcode", "x#y?z=1", 'q"*[<>]'])
+async def test_what_is_put_is_got_under_any_name(artifacts: Artifacts, name: str) -> None:
+    uri = artifacts.address("run", name)
+    await artifacts.put(uri, b"one")
+    await artifacts.put(uri, b"two")
+    assert await artifacts.get(uri) == b"two"
+    assert [entry.uri for entry in await artifacts.list(artifacts.address("run"))] == [uri]
+
+
+@pytest.mark.parametrize(
+    "path", ["../secret", "run/../../secret", "./x", "a//b", "run/..", "x\0y", "..", "", "%2e%2e/../x"]
+)
+async def test_no_address_leads_out_of_the_root(artifacts: Artifacts, path: str) -> None:
+    uri = f"{artifacts.root}/{path}"
+    for attempt in (artifacts.get(uri), artifacts.put(uri, b""), artifacts.find(uri), artifacts.delete(uri)):
+        with pytest.raises(NotHere):
+            await attempt
+
+
+@pytest.mark.parametrize("uri", ["file:///etc/passwd", "s3://bucket/key", "/etc/passwd", "memory://other/x"])
+async def test_addresses_of_other_stores_are_refused(artifacts: Artifacts, uri: str) -> None:
+    with pytest.raises(NotHere):
+        await artifacts.get(uri)
+    with pytest.raises(NotHere):
+        await artifacts.get(f"{artifacts.root}-beside/x")
+
+
+async def test_streams_give_exactly_the_asked_range(artifacts: Artifacts) -> None:
+    uri = artifacts.address("big")
+    content = bytes(number % 251 for number in range(CHUNK * 2 + 1000))
+    await artifacts.put(uri, content)
+
+    async def read(start: int, length: int | None) -> bytes:
+        return b"".join([chunk async for chunk in artifacts.stream(uri, start=start, length=length)])
+
+    assert await read(0, None) == content
+    assert await read(CHUNK - 5, 10) == content[CHUNK - 5 : CHUNK + 5]
+    assert await read(len(content) - 3, 100) == content[-3:]
+    assert await read(len(content) + 5, 100) == b""
+
+
+async def test_what_is_missing_is_said_to_be_missing(artifacts: Artifacts) -> None:
+    uri = artifacts.address("nothing", "here")
+    with pytest.raises(FileNotFoundError):
+        await artifacts.get(uri)
+    with pytest.raises(FileNotFoundError):
+        _ = [chunk async for chunk in artifacts.stream(uri)]
+    assert await artifacts.find(uri) is None
+    assert await artifacts.list(uri) == []
+    await artifacts.delete(uri)
+
+
+async def test_delete_takes_a_folder_with_all_beneath_and_no_neighbour(artifacts: Artifacts) -> None:
+    for name in ("run/a", "run/b/c", "run-2/d"):
+        await artifacts.put(artifacts.address(name), b"x")
+    await artifacts.delete(artifacts.address("run"))
+    assert [entry.uri for entry in await artifacts.list(artifacts.root)] == [artifacts.address("run-2/d")]
+
+
+async def test_files_are_read_in_place(tmp_path: Path) -> None:
+    artifacts = open_store(f"file://{tmp_path}")
+    uri = artifacts.address("run", "model")
+    path = artifacts.local_path(uri)
+    assert path == tmp_path / "run" / "model"
+    path.parent.mkdir()
+    path.write_bytes(b"by a step")
+    assert await artifacts.get(uri) == b"by a step"
+    assert open_store("memory://").local_path("memory:///x") is None
+
+
+async def test_a_symbolic_link_out_of_the_root_is_refused(tmp_path: Path) -> None:
+    artifacts = open_store(f"file://{tmp_path}/artifacts")
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "artifacts" / "link").symlink_to(tmp_path)
+    for uri in (artifacts.address("link/secret"), artifacts.address("link")):
+        with pytest.raises(NotHere, match="leads out"):
+            await artifacts.get(uri)
+        with pytest.raises(NotHere, match="leads out"):
+            artifacts.local_path(uri)
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://bucket/x", "relative/path", "file://host/path", "https://x", "file:///proc/no/x"]
+)
+def test_a_root_that_cannot_work_is_refused_with_a_sentence(url: str) -> None:
+    with pytest.raises(ArtifactsFailed, match="artifacts"):
+        open_store(url)
