@@ -49,7 +49,7 @@ class Service:
 class Route:
     """An HTTP route of the front door. Everyone who calls it has an identity, unless it says `public`.
 
-    The handler finds the caller in `request["identity"]` (see `Identity`).
+    The handler finds the caller in `request[IDENTITY]`.
     """
 
     method: str
@@ -64,6 +64,10 @@ class Identity:
 
     user: str
     groups: tuple[str, ...] = ()
+
+
+IDENTITY = web.RequestKey("identity", Identity)
+"""Where a handler finds the caller."""
 
 
 @dataclass(frozen=True)

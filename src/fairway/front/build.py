@@ -1,0 +1,100 @@
+"""Puts the front door together and serves it until cancelled: on loopback, behind the gateway's public port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from fairway.front import dashboard, guard
+from fairway.front.dashboard import Dashboard
+from fairway.front.gateway import Gateway
+from fairway.front.guard import Guard
+from fairway.front.identity import Reviewer
+from fairway.front.kubernetes import Kubernetes
+from fairway.front.login import Login
+from fairway.front.routing import Access, Entry
+from fairway.front.sessions import OneTimeLinks, Sessions
+from fairway.kernel.feature import Page, Platform, Ready, Route
+
+_LARGEST_BODY = 64 * 1024 * 1024
+_END_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontConfig:
+    public_url: str
+    """Where browsers reach us, as in http://127.0.0.1:8080: its host is the one we answer for."""
+    state_dir: Path
+    """Keeps the key that signs sessions."""
+    token: Callable[[], str]
+    """Gives the bearer token that services behind the gateway accept, for predictions tried from the dashboard."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0 for any free one."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Further names that we may be called by, without port."""
+    static_dir: Path = dashboard.BUILT
+
+
+class Front:
+    """`routes` and `pages` are what the features offer, in order."""
+
+    def __init__(
+        self, platform: Platform, routes: Sequence[Route], config: FrontConfig, *, pages: Sequence[Page] = ()
+    ) -> None:
+        self.port = config.port
+        self._config = config
+        public = urlsplit(config.public_url)
+        # Cookies do not know ports: the name does, so that two servers on one machine keep apart.
+        cookie = f"fairway-{public.port or public.scheme}"
+        reviewer = Reviewer(platform.client, platform.clock)
+        sessions = Sessions(config.state_dir / "front.key", platform.clock)
+        links = OneTimeLinks(platform.clock)
+        self._login = Login(reviewer, sessions, links, cookie=cookie, public_url=config.public_url)
+        gateway = Gateway(config.public_url, config.token)
+        access: dict[web.AbstractRoute, Access] = {}
+        hosts = (public.hostname or "", *config.allowed_hosts)
+        checks = Guard(reviewer, sessions, hosts=hosts, cookie=cookie, access=access)
+        self.app = web.Application(middlewares=[checks.pass_on], client_max_size=_LARGEST_BODY)
+        self.app.on_response_prepare.append(guard.add_security_headers)
+        self.app.cleanup_ctx.append(gateway.context)
+        table = [
+            Entry("GET", "/healthz", healthz, Access.PUBLIC),
+            *self._login.routes(),
+            *Kubernetes(platform.client).routes(),
+            *gateway.routes(),
+            *(_entry(route) for route in routes),
+            *Dashboard(config.static_dir, pages, config.public_url).routes(),
+        ]
+        for entry in table:
+            access[self.app.router.add_route(entry.method, entry.path, entry.handler)] = entry.access
+
+    def one_time_url(self, page: str = "") -> str:
+        """A link that logs its first visitor in, within five minutes; `page` is a hash route such as #/runs."""
+        return self._login.one_time_url(page=page)
+
+    async def run(self, ready: Ready) -> None:
+        """Serve until cancelled. Open streams are given a second to end."""
+        runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=_END_SECONDS)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, self._config.host, self._config.port)
+            await site.start()
+            self.port = runner.addresses[0][1]
+            ready()
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+
+def _entry(route: Route) -> Entry:
+    return Entry(route.method, route.path, route.handler, Access.PUBLIC if route.public else Access.FEATURE)
+
+
+async def healthz(request: web.Request) -> web.Response:
+    return web.Response(text="ok")
