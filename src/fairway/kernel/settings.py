@@ -6,12 +6,11 @@ from, so that `fairway config show` can say it. Nothing else reads the environme
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_origin, get_type_hints
 
 
 class SettingsError(Exception):
@@ -46,12 +45,12 @@ def load(
 
     A flag that is None was not given. Raises SettingsError for unknown names in the file and for wrong values.
     """
-    fields = {field.name: field for field in dataclasses.fields(kind)}
+    fields = get_type_hints(kind)
     values: dict[str, Any] = {}
     sources = dict.fromkeys(fields, "default")
 
     def take(name: str, value: Any, source: str) -> None:
-        values[name] = _converted(name, str(fields[name].type), value, source)
+        values[name] = _converted(name, fields[name], value, source)
         sources[name] = source
 
     for name, value in _from_file(file).items():
@@ -79,18 +78,16 @@ def _from_file(file: Path | None) -> dict[str, Any]:
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-def _converted(name: str, wanted: str, value: Any, source: str) -> Any:
+def _converted(name: str, wanted: Any, value: Any, source: str) -> Any:
     try:
-        if wanted.startswith("bool"):
+        if wanted is bool:
             return value if isinstance(value, bool) else _WORDS[str(value).lower()]
-        if wanted.startswith("int"):
-            return int(value)
-        if wanted.startswith("float"):
-            return float(value)
-        if wanted.startswith("Path"):
+        if wanted in (int, float):
+            return wanted(value)
+        if wanted is Path:
             return Path(value).expanduser()
-        if wanted.startswith("tuple"):
+        if get_origin(wanted) is tuple:
             return tuple(value) if isinstance(value, (list, tuple)) else tuple(filter(None, str(value).split(",")))
-    except (KeyError, ValueError) as problem:
-        raise SettingsError(f"{source}: {name} must be a {wanted}, not {value!r}") from problem
-    return value
+    except (KeyError, ValueError, TypeError) as problem:
+        raise SettingsError(f"{source}: {name} must be of type {wanted.__name__}, not {value!r}") from problem
+    return str(value)
