@@ -1,0 +1,88 @@
+"""What can be said only of the whole: references between components, cycles, and which outputs are gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from fairway.pipelines.ir.model import Component, Dag, FromInput, FromTask, InvalidPipeline, Task
+
+
+def check(components: Mapping[str, Component], root: str) -> frozenset[tuple[str, str]]:
+    """Raise InvalidPipeline where parts do not fit; give `Pipeline.collected`."""
+    for component in components.values():
+        if isinstance(component.body, Dag):
+            for task in component.body.tasks.values():
+                _check_task(components, component, component.body, task)
+            _no_cycle(component.body.tasks, _needs(component.body), component.name)
+    _no_cycle(components, lambda name: _inside(components[name]), root)
+    return frozenset(_collected(components))
+
+
+def _check_task(components: Mapping[str, Component], scope: Component, dag: Dag, task: Task) -> None:
+    place = f"{scope.name}.dag.tasks.{task.name}"
+    if task.component not in components:
+        raise InvalidPipeline(f"there is no component {task.component!r}", place)
+    makers = {name: components.get(dag.tasks[name].component) for name in task.needs}
+    for key, source in task.parameters.items():
+        made = {name: maker.output_parameters for name, maker in makers.items() if maker}
+        _check_source(key, source.origin, scope.input_parameters, made, place)
+    for key, artifact in task.artifacts.items():
+        given = {name: maker.output_artifacts for name, maker in makers.items() if maker}
+        _check_source(key, artifact, scope.input_artifacts, given, place)
+
+
+def _check_source(
+    key: str, source: object, inputs: Mapping[str, object], made: Mapping[str, Mapping[str, object]], place: str
+) -> None:
+    if isinstance(source, FromInput) and source.name not in inputs:
+        raise InvalidPipeline(f"{key!r} comes from the input {source.name!r}, which does not exist here", place)
+    if isinstance(source, FromTask) and source.task in made and source.key not in made[source.task]:
+        raise InvalidPipeline(f"{key!r} comes from the output {source.key!r} that {source.task!r} lacks", place)
+
+
+def _needs(dag: Dag) -> Callable[[str], Iterable[str]]:
+    return lambda name: dag.tasks[name].needs
+
+
+def _inside(component: Component) -> Iterable[str]:
+    return (task.component for task in component.body.tasks.values()) if isinstance(component.body, Dag) else ()
+
+
+def _no_cycle(names: Iterable[str], onwards: Callable[[str], Iterable[str]], place: str) -> None:
+    """Depth first, without recursion: a chain of ten thousand tasks is legal."""
+    finished: set[str] = set()
+    for start in names:
+        if start in finished:
+            continue
+        path: dict[str, None] = {start: None}
+        stack = [(start, iter(onwards(start)))]
+        while stack:
+            name, following = stack[-1]
+            step = next(following, None)
+            if step is None:
+                stack.pop()
+                path.pop(name)
+                finished.add(name)
+            elif step in path:
+                circle = [*list(path)[list(path).index(step) :], step]
+                raise InvalidPipeline(f"these wait for each other in a circle: {' -> '.join(circle)}", place)
+            elif step not in finished:
+                path[step] = None
+                stack.append((step, iter(onwards(step))))
+
+
+def _collected(components: Mapping[str, Component]) -> set[tuple[str, str]]:
+    """Grow the set until nothing is added: an output is gathered where its producer loops or gathers itself."""
+    found: set[tuple[str, str]] = set()
+    while True:
+        before = len(found)
+        for component in components.values():
+            if not isinstance(component.body, Dag):
+                continue
+            for outputs in (component.body.parameter_outputs, component.body.artifact_outputs):
+                for key, sources in outputs.items():
+                    tasks = [(component.body.tasks[source.task], source.key) for source in sources]
+                    if any(task.loop or (task.component, inner) in found for task, inner in tasks):
+                        found.add((component.name, key))
+        if len(found) == before:
+            return found

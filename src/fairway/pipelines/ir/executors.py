@@ -1,0 +1,123 @@
+"""What leaves run: a container with its part of the Kubernetes platform document, or an importer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fairway.pipelines.ir.model import ArtifactType, Container, Importer, Resources
+from fairway.pipelines.ir.reading import Node
+from fairway.pipelines.ir.values import plain, text
+
+Leaf = Container | Importer
+
+SUPPORTED_PLATFORM = frozenset(
+    {
+        "secretAsEnv",
+        "secretAsVolume",
+        "configMapAsEnv",
+        "configMapAsVolume",
+        "pvcMount",
+        "emptyDirMounts",
+        "nodeSelector",
+        "tolerations",
+        "nodeAffinity",
+        "podMetadata",
+        "fieldPathAsEnv",
+        "imagePullSecret",
+        "imagePullPolicy",
+        "activeDeadlineSeconds",
+        "securityContext",
+    }
+)
+SUPPORTED_CONFIG = frozenset({"workspace"})
+
+_VOLUME_STEPS = ("argostub/createpvc", "argostub/deletepvc")
+
+
+def load(executors: Node, platform: Node) -> dict[str, Leaf]:
+    """By label."""
+    kubernetes = platform.node("platforms").node("kubernetes")
+    _refuse_others(kubernetes.node("pipelineConfig"), SUPPORTED_CONFIG, "the pipeline config")
+    extensions = kubernetes.node("deploymentSpec").node("executors")
+    return {label: _leaf(node, extensions.node(label)) for label, node in executors.nodes()}
+
+
+def _leaf(node: Node, extension: Node) -> Leaf:
+    if node.has("container"):
+        return _container(node.node("container"), extension)
+    if node.has("importer"):
+        return _importer(node.node("importer"))
+    kind = next(iter(node.value), "nothing")
+    raise node.wrong(f"the executor is {kind}, which cannot be run; only containers and importers can")
+
+
+def _container(node: Node, extension: Node) -> Container:
+    image = node.text("image")
+    if image in _VOLUME_STEPS:
+        raise node.wrong(
+            f"the step {image.rpartition('/')[2]} of kfp-kubernetes is not supported yet; make the "
+            "PersistentVolumeClaim with kubectl and mount it by name"
+        )
+    _refuse_others(extension, SUPPORTED_PLATFORM, "the Kubernetes setting")
+    return Container(
+        image=image,
+        command=tuple(_texts(node, "command")),
+        args=tuple(_texts(node, "args")),
+        env=tuple((str(entry.get("name")), str(entry.get("value") or "")) for entry in node.list("env")),
+        resources=_resources(node.node("resources")),
+        platform=extension.value,
+    )
+
+
+def _texts(node: Node, key: str) -> list[str]:
+    """Elements of a command. One that is a mapping is a placeholder that a hand-written file left unquoted."""
+    return [text(element) for element in node.list(key)]
+
+
+def _importer(node: Node) -> Importer:
+    uri, type_ = node.node("artifactUri"), node.node("typeSchema")
+    if node.get("downloadToWorkspace"):
+        raise node.wrong("download_to_workspace is not supported yet; read the artifact at its address")
+    by_parameter = uri.text("runtimeParameter")
+    return Importer(
+        uri=by_parameter or text(uri.get("constant") or ""),
+        uri_is_parameter=bool(by_parameter),
+        type=ArtifactType(type_.text("schemaTitle"), type_.text("schemaVersion"), type_.text("instanceSchema")),
+        metadata=plain(node.get("metadata") or {}),
+        reimport=bool(node.get("reimport", False)),
+    )
+
+
+def _resources(node: Node) -> Resources:
+    """Both spellings: quantities as texts, and the older numbers of cores and gigabytes."""
+    requests: dict[str, str] = {}
+    limits: dict[str, str] = {}
+    for resource, word in (("cpu", "Cpu"), ("memory", "Memory")):
+        for amounts, side in ((requests, "Request"), (limits, "Limit")):
+            amount = node.get(f"resource{word}{side}") or _old_amount(node, f"{resource}{side}", resource)
+            if amount:
+                amounts[resource] = str(amount)
+    return Resources(requests, limits, _accelerator(node.node("accelerator")))
+
+
+def _old_amount(node: Node, key: str, resource: str) -> str:
+    amount = plain(node.get(key) or 0)
+    if not amount:
+        return ""
+    return f"{amount}G" if resource == "memory" else str(amount)
+
+
+def _accelerator(node: Node) -> tuple[str, str] | None:
+    kind = node.text("resourceType") or node.text("type")
+    count = node.get("resourceCount") or node.get("count")
+    return (kind, str(count)) if kind and count and str(count) != "0" else None
+
+
+def _refuse_others(node: Node, supported: frozenset[str], what: str) -> None:
+    unknown = sorted(key for key, value in _items(node.value) if key not in supported and value)
+    if unknown:
+        raise node.wrong(f"{what} {', '.join(unknown)} is not supported; known are {', '.join(sorted(supported))}")
+
+
+def _items(value: Mapping[str, object]) -> list[tuple[str, object]]:
+    return list(value.items())

@@ -1,0 +1,63 @@
+"""Walking a document while remembering where one is, so that every complaint names its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fairway.pipelines.ir.model import InvalidPipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One mapping of the document."""
+
+    value: Mapping[str, Any]
+    place: str = ""
+
+    def has(self, key: str) -> bool:
+        return key in self.value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.value.get(key, default)
+
+    def node(self, key: str) -> Node:
+        """The mapping under `key`; an empty one where there is none."""
+        inside = self.value.get(key)
+        place = f"{self.place}.{key}" if self.place else key
+        if inside is None:
+            return Node({}, place)
+        if not isinstance(inside, Mapping):
+            raise InvalidPipeline("this must be a mapping", place)
+        return Node(inside, place)
+
+    def nodes(self) -> Iterator[tuple[str, Node]]:
+        for key in self.value:
+            yield str(key), self.node(key)
+
+    def list(self, key: str) -> list[Any]:
+        inside = self.value.get(key)
+        if inside is None:
+            return []
+        if not isinstance(inside, list):
+            raise InvalidPipeline("this must be a list", f"{self.place}.{key}")
+        return inside
+
+    def text(self, key: str) -> str:
+        """The text under `key`, empty where there is none."""
+        inside = self.value.get(key)
+        if inside is None:
+            return ""
+        if not isinstance(inside, str):
+            raise InvalidPipeline("this must be a text", f"{self.place}.{key}" if self.place else key)
+        return inside
+
+    def wrong(self, message: str) -> InvalidPipeline:
+        return InvalidPipeline(message, self.place)
+
+
+def read(document: Any) -> Node:
+    if not isinstance(document, Mapping):
+        raise InvalidPipeline("the pipeline is not a mapping; give the YAML that the kfp compiler wrote")
+    return Node(document)

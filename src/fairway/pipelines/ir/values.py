@@ -1,0 +1,99 @@
+"""Values of parameters: numbers as people write them, fitted to declared types, and as text.
+
+JSON from the wire has one kind of number; upstream prints whole ones without `.0`, and user code parses them as
+integers, so whole floats become integers at every door (`plain`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fairway.pipelines.ir.model import ParameterType, Value
+
+_KINDS = {str: "the string", int: "the number", float: "the number", list: "the list", dict: "the struct"}
+EXPECTED = {
+    ParameterType.STRING: "a string",
+    ParameterType.INTEGER: "an integer",
+    ParameterType.DOUBLE: "a number",
+    ParameterType.BOOLEAN: "a boolean",
+    ParameterType.LIST: "a list",
+    ParameterType.STRUCT: "a struct",
+    ParameterType.FINAL_STATUS: "a struct",
+    ParameterType.TASK_CONFIG: "a struct",
+}
+
+
+class WrongType(Exception):
+    """A value does not fit a declared type. The text says which was expected and which came."""
+
+
+def plain(value: Any) -> Value:
+    """The value with whole floats as integers, at any depth.
+
+    >>> plain({"a": [1.0, 2.5]})
+    {'a': [1, 2.5]}
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def fitted(value: Value, type_: ParameterType) -> Value:
+    """The value as a parameter of this type gets it. Anything fits a STRING, as JSON text; nothing else changes."""
+    if type_ is ParameterType.STRING:
+        return text(value)
+    if not _fits(value, type_):
+        raise WrongType(f"expected {EXPECTED[type_]}, got {_kind(value)} {_short(value)}")
+    return value
+
+
+def parsed(content: str, type_: ParameterType) -> Value:
+    """What a container wrote to an output file, read by the declared type."""
+    if type_ is ParameterType.STRING:
+        return content
+    try:
+        value = plain(json.loads(content))
+    except ValueError:
+        value = content
+    if type_ is ParameterType.BOOLEAN and isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    return fitted(value, type_)
+
+
+def text(value: Value) -> str:
+    """A string as it is, everything else as compact JSON.
+
+    >>> text(True), text(3), text([1, "a"])
+    ('true', '3', '[1,"a"]')
+    """
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _fits(value: Value, type_: ParameterType) -> bool:
+    if type_ in (ParameterType.INTEGER, ParameterType.DOUBLE):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if type_ is ParameterType.BOOLEAN:
+        return isinstance(value, bool)
+    if type_ is ParameterType.LIST:
+        return isinstance(value, list)
+    return isinstance(value, dict)
+
+
+def _kind(value: Value) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "the boolean"
+    return {str: "the string", int: "the number", float: "the number", list: "the list", dict: "the struct"}[
+        type(value)
+    ]
+
+
+def _short(value: Value) -> str:
+    shown = json.dumps(value, ensure_ascii=False)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
