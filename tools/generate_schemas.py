@@ -37,7 +37,7 @@ def generate(target: Path = TARGET) -> None:
     document = {
         "release": RELEASE,
         "kinds": {"/".join(part for part in gvk if part): name for gvk, name in sorted(wanted.items())},
-        "schemas": {name: _plain(definitions[name]) for name in sorted(kept)},
+        "definitions": {name: _plain(definitions[name]) for name in sorted(kept)},
     }
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(orjson.dumps(document))
