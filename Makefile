@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup
 
-.PHONY: setup fix check test e2e bench demo up web clean
+.PHONY: setup fix lint check test e2e bench demo up web clean
 
 setup: $(STAMP)
 
@@ -22,11 +22,13 @@ fix: $(STAMP)
 	$(BIN)/ruff check --fix src tests bench examples
 	$(BIN)/ruff format src tests bench examples
 
-check: $(STAMP)
+lint: $(STAMP)
 	$(BIN)/ruff format --check src tests bench examples
 	$(BIN)/ruff check src tests bench examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check: lint
 	$(BIN)/pytest -q -n 2 -m "not slow and not e2e"
 
 test: $(STAMP)
