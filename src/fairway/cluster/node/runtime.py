@@ -1,0 +1,136 @@
+"""What runs containers: the protocol, and the values that cross it.
+
+The agent decides when a container starts, is signalled and is forgotten; a runtime does it and keeps the truth
+of what ran on disk, so that an agent that was killed finds it again. One contract suite judges every runtime
+(`fairway.testing.runtime_contract`). A runtime knows nothing of the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerId:
+    """One attempt at one container: a restart is a new attempt, so an id runs at most once, ever."""
+
+    pod: str  # the pod's uid
+    name: str
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"{self.pod}/{self.name}/{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A host folder or file that the container sees at `target`."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A container that is ready to start: names are resolved, variables expanded, volumes on disk."""
+
+    id: ContainerId
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str = ""
+    mounts: tuple[Mount, ...] = ()
+    warm: str = ""
+    requirements: tuple[str, ...] = ()
+    memory_bytes: int = 0
+    """The most memory it may use; 0 where there is no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerState:
+    """`exit_code` is None while it runs. `reason` is Kubernetes' word for the end: Completed, Error, OOMKilled..."""
+
+    id: ContainerId
+    started_at: float
+    finished_at: float = 0.0
+    exit_code: int | None = None
+    signal: int = 0
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def running(self) -> bool:
+        return self.exit_code is None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    exit_code: int
+    output: bytes
+
+
+class CannotStart(Exception):
+    """The container cannot start as things are. `reason` becomes its waiting reason, the text its message."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason, self.message = reason, message
+
+
+Ended = Callable[[ContainerState], None]
+
+
+class PodRuntime(Protocol):
+    @property
+    def handler(self) -> str:
+        """Its name, as in containerStatuses[].containerID: process://..."""
+        ...
+
+    async def open(self, ended: Ended) -> None:
+        """Find again what runs. From now on `ended` is called once for each container that ends."""
+        ...
+
+    async def start(self, spec: ContainerSpec) -> ContainerState:
+        """Start it; where this id has been started before, give its state instead. Raises CannotStart."""
+        ...
+
+    def states(self, pod: str) -> list[ContainerState]:
+        """Every attempt of a pod's containers that is still on disk, running or ended, oldest first."""
+        ...
+
+    def pods(self) -> set[str]:
+        """The uids of which something is left here."""
+        ...
+
+    def folder(self, pod: str) -> Path:
+        """A folder of the pod's own, made on first use; `remove` deletes it."""
+        ...
+
+    async def signal(self, container: ContainerId, number: int) -> None:
+        """Send a signal to all its processes. No effect where it has ended."""
+        ...
+
+    async def exec(self, container: ContainerId, command: Sequence[str], timeout: float) -> ExecResult:
+        """Run a command beside the container's processes. Raises TimeoutError, and CannotStart where it has ended."""
+        ...
+
+    def logs(self, container: ContainerId) -> list[Path]:
+        """Its log files in CRI format, oldest first; the last one may still grow."""
+        ...
+
+    def forget(self, container: ContainerId) -> None:
+        """Delete the log and the record of an old attempt."""
+        ...
+
+    async def remove(self, pod: str) -> None:
+        """Kill what is left of a pod and delete its folder."""
+        ...
+
+    async def close(self) -> None:
+        """Let go. What runs goes on running where the runtime can find it again."""
+        ...

@@ -1,0 +1,172 @@
+"""The other side of the fork: how a copy of the shepherd becomes a container.
+
+Everything of the shepherd is left behind: its session, environment, folder, signal handlers, open files. Then it
+either executes a program, or runs a module in the interpreter it already is, with the warm set's imports done.
+No function here returns to the shepherd.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import random
+import runpy
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from types import TracebackType
+from typing import Any, NoReturn
+
+from fairway.cluster.node.shepherd import mounts
+
+# Looked up before any fork: a child should not have to search for the C library.
+_libc = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
+
+CANNOT_START = 128
+"""The exit code that Kubernetes gives a container whose command could not be run (reason StartError)."""
+
+
+def become(request: dict[str, Any], shepherd: int, gate: int, fault: int, streams: tuple[int, int]) -> NoReturn:
+    """Wait until the shepherd has written us down, then be the container.
+
+    A byte on `gate` lets us go on; its end without one means that the shepherd died, and so do we: a container
+    without a record never runs. Text on `fault` is the reason why the command could not be run.
+    """
+    try:
+        os.setsid()
+        _die_with(shepherd)
+        if os.read(gate, 1) != b"1":
+            os._exit(CANNOT_START)
+        _take_streams(streams)
+        _leave_signals()
+        try:
+            if request.get("mounts"):
+                mounts.enter([tuple(mount) for mount in request["mounts"]])
+            os.chdir(request["cwd"])
+            _close_all_but(fault)
+            if request.get("module"):
+                _run_module(request, fault)
+            _execute(request["argv"], request["env"])
+        except OSError as problem:
+            os.write(fault, _sentence(request, problem).encode())
+    except BaseException:
+        traceback.print_exc()
+    os._exit(CANNOT_START)
+
+
+def _die_with(shepherd: int) -> None:
+    """Nobody would read our output or note our end without the shepherd. Linux only; elsewhere pipes break."""
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != shepherd:
+        os._exit(CANNOT_START)
+
+
+def _take_streams(streams: tuple[int, int]) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(streams[0], 1)
+    os.dup2(streams[1], 2)
+
+
+def _leave_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _close_all_but(kept: int) -> None:
+    os.closerange(3, kept)
+    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _execute(argv: list[str], env: dict[str, str]) -> NoReturn:
+    program = argv[0]
+    if "/" not in program:
+        found = shutil.which(program, path=env.get("PATH", os.defpath))
+        if found is None:
+            raise FileNotFoundError(2, "executable file not found in $PATH", program)
+        program = found
+    # Python ignores SIGPIPE and SIGXFSZ for itself; a program of its own expects the default.
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.execve(program, argv, env)
+
+
+def _sentence(request: dict[str, Any], problem: OSError) -> str:
+    what = problem.filename or (request["argv"] or ["?"])[0]
+    return f'cannot run "{what}": {problem.strerror}'
+
+
+def _run_module(request: dict[str, Any], fault: int) -> NoReturn:
+    """What `python -m MODULE ARGS` does from here on, including the way an interpreter ends."""
+    os.close(fault)
+    _take_environment(request["env"])
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as every Python program has it
+    module = request["module"]
+    sys.argv = [module, *request["args"]]
+    sys.path.insert(0, os.getcwd())
+    # runpy warns of a module that is imported already; it is run afresh, as its own main module.
+    sys.modules.pop(module, None)
+    code = 0
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = _exit_code(end.code)
+    except BaseException as error:
+        _report(error)
+        code = 130 if isinstance(error, KeyboardInterrupt) else 1
+    os._exit(_finish(code))
+
+
+def _take_environment(env: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()
+    tempfile.tempdir = None
+    random.seed()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # they are text wrappers on 1 and 2
+
+
+def _exit_code(code: object) -> int:
+    """As the interpreter reads SystemExit: a number, nothing, or a text to print."""
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)
+    return 1
+
+
+def _report(error: BaseException) -> None:
+    """The traceback as the user's own, without the frames that led here."""
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, runpy.__file__, "<frozen runpy>"):
+        trace = trace.tb_next
+    traceback.print_exception(type(error), error, trace)
+
+
+def _finish(code: int) -> int:
+    """Threads are waited for, exit functions run, streams are flushed; a stream that breaks is exit code 120."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]  # what the interpreter itself calls here
+        atexit._run_exitfuncs()
+    except BaseException:
+        traceback.print_exc()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = code or 120
+    return code

@@ -1,0 +1,365 @@
+"""The shepherd's one loop: requests from the agent, output of containers, ends of children.
+
+Requests and answers are JSON lines over a unix socket in a folder that only its user can enter:
+
+    {"seq", "op": "start", "id", "folder", "argv", "env", "cwd", "mounts"?, "module"?, "args"?, "memory"?}
+    {"seq", "op": "signal", "id", "signal"}     {"seq", "op": "exec", "id", "argv", "timeout"}     {"seq", "op": "list"}
+
+An answer carries "seq" and "ok" or "error"; `{"ended": id, ...exit record}` comes unasked. Nothing blocks here but
+the fork itself. The loop has one thread, so a fork copies a process that is at rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from fairway.cluster.node.shepherd import child, memory, records
+from fairway.cluster.node.shepherd.logfile import LogFile
+
+PATIENCE = 30.0
+"""Seconds without a server and without children after which a shepherd ends."""
+IDLE = 600.0
+"""Seconds without children after which it ends though a server is there: what it keeps warm costs memory."""
+_CHUNK = 64 * 1024
+_MOST_EXEC_OUTPUT = 64 * 1024
+
+
+class Container:
+    def __init__(self, request: dict[str, Any], pid: int, started: float, fault: int) -> None:
+        self.id: str = request["id"]
+        self.folder: str = request["folder"]
+        self.request, self.pid, self.started, self.fault = request, pid, started, fault
+        self.log = LogFile(f"{self.folder}/{records.LOG}")
+        self.pipes: dict[int, str] = {}
+        self.limit: memory.Limit | None = None
+
+
+class Execution:
+    """A command beside a container's processes, for a probe or `kubectl exec`."""
+
+    def __init__(self, link: Link, seq: int, pid: int, pipe: int, deadline: float) -> None:
+        self.link, self.seq, self.pid, self.pipe, self.deadline = link, seq, pid, pipe, deadline
+        self.output = bytearray()
+        self.late = False
+
+
+class Link:
+    """One connection of an agent."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.received = bytearray()
+        self.unsent = bytearray()
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.unsent += json.dumps(message).encode() + b"\n"
+        with suppress(BlockingIOError):
+            sent = self.connection.send(self.unsent)
+            del self.unsent[:sent]
+
+
+class Shepherd:
+    def __init__(self, listener: socket.socket, *, name: str, mounts: bool) -> None:
+        self._listener, self._name, self._mounts = listener, name, mounts
+        self._selector = selectors.DefaultSelector()
+        self._links: set[Link] = set()
+        self._containers: dict[str, Container] = {}
+        self._by_pid: dict[int, Container] = {}
+        self._executions: dict[int, Execution] = {}
+        self._quiet_since = time.monotonic()
+        self._signals = _child_signals()
+
+    def run(self) -> None:
+        self._watch(self._listener.fileno(), self._accept)
+        self._watch(self._signals, self._reap)
+        while not self._superfluous():
+            for key, events in self._selector.select(self._nearest_deadline()):
+                # What came before in this round may have closed it, and opened another of the same number.
+                current = self._selector.get_map().get(key.fd)
+                if current is not None and current.data is key.data:
+                    key.data(events)
+            self._end_late_executions()
+
+    # Connections
+
+    def _watch(self, descriptor: int, ready: Callable[[int], None], events: int = selectors.EVENT_READ) -> None:
+        self._selector.register(descriptor, events, ready)
+
+    def _accept(self, _: int) -> None:
+        connection, _address = self._listener.accept()
+        connection.setblocking(False)
+        link = Link(connection)
+        self._links.add(link)
+        self._watch(connection.fileno(), lambda events: self._converse(link, events))
+        self._send(link, {"hello": self._name, "mounts": self._mounts})
+        self._quiet_since = time.monotonic()
+
+    def _converse(self, link: Link, events: int) -> None:
+        try:
+            if events & selectors.EVENT_WRITE:
+                self._send(link, None)
+            if events & selectors.EVENT_READ:
+                data = link.connection.recv(1 << 20)
+                if not data:
+                    raise ConnectionResetError
+                link.received += data
+                *lines, rest = link.received.split(b"\n")
+                link.received = bytearray(rest)
+                for line in lines:
+                    self._serve(link, json.loads(line))
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(link)
+
+    def _send(self, link: Link, message: dict[str, Any] | None) -> None:
+        try:
+            link.send(message) if message else _flush(link)
+        except OSError:
+            self._drop(link)
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.unsent else 0)
+        key = self._selector.get_key(link.connection)
+        if key.events != wanted:
+            self._selector.modify(link.connection, wanted, key.data)
+
+    def _drop(self, link: Link) -> None:
+        if link in self._links:
+            self._links.discard(link)
+            self._selector.unregister(link.connection)
+            link.connection.close()
+            self._quiet_since = time.monotonic()
+
+    # Requests
+
+    def _serve(self, link: Link, request: dict[str, Any]) -> None:
+        seq = request.get("seq")
+        try:
+            match request["op"]:
+                case "start":
+                    answer = self._start(request)
+                case "signal":
+                    answer = self._signal(request["id"], request["signal"])
+                case "list":
+                    answer = {"running": list(self._containers)}
+                case "exec":
+                    self._exec(link, request)
+                    return
+                case other:
+                    raise ValueError(f"this shepherd does not know how to {other}")
+        except (OSError, ValueError, KeyError) as problem:
+            self._send(link, {"seq": seq, "error": f"{type(problem).__name__}: {problem}"})
+            return
+        self._send(link, {"seq": seq, "ok": answer})
+
+    def _start(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Fork, write down, then let go: a container that runs is one that is on record."""
+        folder = request["folder"]
+        written = records.read(folder, records.RECORD)
+        if written is not None:
+            return written
+        os.makedirs(folder, exist_ok=True)
+        gate, opener = os.pipe()
+        fault, fault_in = os.pipe()
+        out, out_in = os.pipe()
+        err, err_in = os.pipe()
+        limit = memory.limit(request["id"], request.get("memory") or 0)
+        started, parent = time.time(), os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            os.close(opener)
+            child.become(request, parent, gate, fault_in, (out_in, err_in))
+        for descriptor in (gate, fault_in, out_in, err_in):
+            os.close(descriptor)
+        container = Container(request, pid, started, fault)
+        container.limit = limit
+        if limit:
+            limit.add(pid)
+        record = {"id": container.id, "pid": pid, "started": started, "shepherd": self._name}
+        records.write(folder, records.RECORD, {**record, "ticks": records.start_ticks(pid)})
+        self._containers[container.id] = self._by_pid[pid] = container
+        for descriptor, stream in ((out, "stdout"), (err, "stderr")):
+            os.set_blocking(descriptor, False)
+            container.pipes[descriptor] = stream
+            self._watch(descriptor, lambda _, descriptor=descriptor: self._pump(container, descriptor))  # type: ignore[misc]
+        os.write(opener, b"1")
+        os.close(opener)
+        return record
+
+    def _signal(self, container_id: str, number: int) -> dict[str, Any]:
+        container = self._containers.get(container_id)
+        if container is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(container.pid, number)
+        return {}
+
+    def _exec(self, link: Link, request: dict[str, Any]) -> None:
+        container = self._containers[request["id"]]
+        gate, opener = os.pipe()
+        out, out_in = os.pipe()
+        wanted = {**container.request, "argv": request["argv"], "module": None}
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            os.close(opener)
+            child.become(wanted, parent, gate, out_in, (out_in, out_in))
+        os.close(gate)
+        os.close(out_in)
+        os.set_blocking(out, False)
+        execution = Execution(link, request["seq"], pid, out, time.monotonic() + request["timeout"])
+        self._executions[pid] = execution
+        self._watch(out, lambda _: self._collect(execution))
+        os.write(opener, b"1")
+        os.close(opener)
+
+    # Output
+
+    def _pump(self, container: Container, descriptor: int) -> bool:
+        """Move what a pipe holds into the log; False when there is no more for now."""
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return False
+        if data:
+            container.log.write(container.pipes[descriptor], data)
+            return True
+        self._close_pipe(container, descriptor)
+        return False
+
+    def _close_pipe(self, container: Container, descriptor: int) -> None:
+        self._selector.unregister(descriptor)
+        os.close(descriptor)
+        del container.pipes[descriptor]
+
+    def _collect(self, execution: Execution) -> bool:
+        try:
+            data = os.read(execution.pipe, _CHUNK)
+        except BlockingIOError:
+            return False
+        room = _MOST_EXEC_OUTPUT - len(execution.output)
+        execution.output += data[:room]
+        if not data and execution.pipe in self._selector.get_map():
+            self._selector.unregister(execution.pipe)
+        return bool(data)
+
+    # Ends
+
+    def _reap(self, _: int) -> None:
+        _drain(self._signals)
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            # Its session goes with it, while its pid cannot yet be given to another process.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(ended.si_pid, signal.SIGKILL)
+            _, status = os.waitpid(ended.si_pid, 0)
+            if container := self._by_pid.pop(ended.si_pid, None):
+                self._finish(container, status)
+            elif execution := self._executions.pop(ended.si_pid, None):
+                self._answer(execution, status)
+
+    def _finish(self, container: Container, status: int) -> None:
+        for descriptor in list(container.pipes):
+            while descriptor in container.pipes and self._pump(container, descriptor):
+                pass
+        for descriptor in list(container.pipes):
+            self._close_pipe(container, descriptor)
+        container.log.close()
+        record = {"finished": time.time(), **_verdict(container, status)}
+        os.close(container.fault)
+        with suppress(OSError):  # a full disk; the agent still hears of it
+            records.write(container.folder, records.EXIT, record)
+        del self._containers[container.id]
+        self._quiet_since = time.monotonic()
+        for link in list(self._links):
+            self._send(link, {"ended": container.id, **record})
+
+    def _answer(self, execution: Execution, status: int) -> None:
+        while self._collect(execution):
+            pass
+        if execution.pipe in self._selector.get_map():
+            self._selector.unregister(execution.pipe)
+        os.close(execution.pipe)
+        if execution.late:
+            answer: dict[str, Any] = {"seq": execution.seq, "error": "timeout"}
+        else:
+            code, _ = _decode(status)
+            text = bytes(execution.output).decode(errors="replace")
+            answer = {"seq": execution.seq, "ok": {"code": code, "output": text}}
+        if execution.link in self._links:
+            self._send(execution.link, answer)
+
+    def _end_late_executions(self) -> None:
+        now = time.monotonic()
+        for execution in self._executions.values():
+            if execution.deadline <= now and not execution.late:
+                execution.late = True
+                with suppress(ProcessLookupError):
+                    os.killpg(execution.pid, signal.SIGKILL)
+
+    # Time
+
+    def _nearest_deadline(self) -> float:
+        now = time.monotonic()
+        deadlines = [execution.deadline for execution in self._executions.values() if not execution.late]
+        if not self._containers:
+            deadlines.append(self._quiet_since + (IDLE if self._links else PATIENCE))
+        return max(0.0, min(deadlines, default=now + IDLE) - now)
+
+    def _superfluous(self) -> bool:
+        if self._containers or self._executions:
+            return False
+        return time.monotonic() - self._quiet_since >= (IDLE if self._links else PATIENCE)
+
+
+def _child_signals() -> int:
+    """A descriptor that becomes readable when a child ends."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return reader
+
+
+def _drain(descriptor: int) -> None:
+    with suppress(BlockingIOError):
+        while os.read(descriptor, _CHUNK):
+            pass
+
+
+def _verdict(container: Container, status: int) -> dict[str, Any]:
+    """What Kubernetes says of such an end."""
+    code, number = _decode(status)
+    os.set_blocking(container.fault, False)
+    with suppress(BlockingIOError):
+        if why := os.read(container.fault, _CHUNK):
+            return {"code": child.CANNOT_START, "reason": "StartError", "message": why.decode(errors="replace")}
+    if container.limit and container.limit.close():
+        return {"code": 137, "signal": number, "reason": "OOMKilled"}
+    return {"code": code, "signal": number, "reason": "Error" if code else "Completed"}
+
+
+def _decode(status: int) -> tuple[int, int]:
+    """(exit code, signal): the code of a container that a signal ended is 128 + signal."""
+    if os.WIFSIGNALED(status):
+        return 128 + os.WTERMSIG(status), os.WTERMSIG(status)
+    return os.WEXITSTATUS(status), 0
+
+
+def _flush(link: Link) -> None:
+    if link.unsent:
+        with suppress(BlockingIOError):
+            del link.unsent[: link.connection.send(link.unsent)]
