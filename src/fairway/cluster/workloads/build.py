@@ -1,0 +1,26 @@
+"""Gives the room's controllers and services to `up`."""
+
+from __future__ import annotations
+
+from fairway.cluster.workloads import deployments, endpoints, garbage, jobs, namespaces, replicasets, scheduler
+from fairway.kernel.client.client import Client
+from fairway.kernel.clock import Clock
+from fairway.kernel.feature import Parts
+
+JOB_RETRY_DELAY = 1.0
+"""Seconds before a Job's failed pod is made again, doubling. Upstream's 10 s is for clusters where a failed
+start costs a node and a registry; here it costs a process."""
+
+
+def build(client: Client, clock: Clock, *, ca_pem: str = "", job_retry_delay: float = JOB_RETRY_DELAY) -> Parts:
+    """`ca_pem` is the API server's certificate authority, which every namespace gets in a ConfigMap."""
+    return Parts(
+        controllers=(
+            namespaces.controller(ca_pem),
+            replicasets.controller(),
+            deployments.controller(),
+            jobs.controller(job_retry_delay),
+            endpoints.controller(),
+        ),
+        services=(scheduler.service(client, clock), garbage.service(client, clock)),
+    )

@@ -1,0 +1,109 @@
+"""Job: pods that run to completion. Reads the Job and its pods, lets `job_render` decide, applies.
+
+The status is written first, and only if the Job is still the one that was read: what the status promises
+(which pods are being counted) must be stored before a pod is let go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from fairway.cluster.workloads import job_counting, job_render
+from fairway.cluster.workloads.job_render import Decision
+from fairway.kernel.control import controller as control
+from fairway.kernel.control import events, finalizers
+from fairway.kernel.control.controller import Controller, Reconcile, World
+from fairway.kernel.objects import errors, meta
+from fairway.kernel.objects.kinds import JOB, POD, Object
+
+_OURS = "kubernetes.io/job-controller"
+
+
+def controller(retry_delay: float) -> Controller:
+    return Controller("jobs", JOB, _reconciler(retry_delay), watches=((POD, control.owner(JOB)),))
+
+
+def _reconciler(retry_delay: float) -> Reconcile:
+    async def reconcile(world: World, namespace: str, name: str) -> float | None:
+        job = world.mirror(JOB).get(namespace, name)
+        if job is None or meta.being_deleted(job):
+            await _let_go(world, namespace, name, job)
+            return None
+        if job["spec"].get("managedBy") not in (None, _OURS):
+            return None
+        decision = job_render.decide(job, world.mirror(POD).owned(job), world.clock.now(), retry_delay)
+        return await _apply(world, job, decision)
+
+    return reconcile
+
+
+async def _apply(world: World, job: Object, decision: Decision) -> float | None:
+    name, namespace = meta.name(job), meta.namespace(job)
+    if decision.remove:
+        await world.client.delete(JOB, name, namespace, uid=meta.uid(job), propagation="Foreground")
+        return None
+    if patch := _difference(job.get("status") or {}, decision.status):
+        guarded = {"metadata": {"resourceVersion": job["metadata"]["resourceVersion"]}, "status": patch}
+        await world.client.patch(JOB, name, namespace, guarded, subresource="status")
+        await _tell(world, job, decision)
+    await asyncio.gather(
+        *(finalizers.remove(world.client, POD, pod, job_counting.TRACKING) for pod in decision.release),
+        *(_delete(world, job, pod) for pod in decision.delete),
+        *(_create(world, job, pod) for pod in decision.create),
+    )
+    return decision.again
+
+
+async def _create(world: World, job: Object, pod: Object) -> None:
+    try:
+        await world.client.create(POD, pod)
+    except errors.AlreadyExists:
+        return  # made before, and the mirror does not show it yet: it will
+    except errors.ApiError as failure:
+        await _say(world, job, "FailedCreate", f"Error creating: {failure.message}", type_="Warning")
+        raise
+    await _say(world, job, "SuccessfulCreate", f"Created pod: {meta.name(pod)}")
+
+
+async def _delete(world: World, job: Object, pod: Object) -> None:
+    if await world.client.delete(POD, meta.name(pod), meta.namespace(pod), uid=meta.uid(pod)):
+        await _say(world, job, "SuccessfulDelete", f"Deleted pod: {meta.name(pod)}")
+
+
+async def _let_go(world: World, namespace: str, name: str, job: Object | None) -> None:
+    """The Job is gone or going: nobody will count its pods, so nothing may hold them."""
+    for pod in world.mirror(POD).all(namespace):
+        owner = meta.controller_of(pod)
+        if not job_counting.tracked(pod) or not owner or (owner["kind"], owner["name"]) != ("Job", name):
+            continue
+        if job is None or (owner["uid"] == meta.uid(job) and meta.being_deleted(pod)):
+            await finalizers.remove(world.client, POD, pod, job_counting.TRACKING)
+
+
+async def _tell(world: World, job: Object, decision: Decision) -> None:
+    known = {item["type"] for item in (job.get("status") or {}).get("conditions") or ()}
+    for item in decision.status.get("conditions") or ():
+        if item["type"] in known or item["status"] != "True":
+            continue
+        if item["type"] == "Complete":
+            await _say(world, job, "Completed", "Job completed")
+        elif item["type"] == "Failed":
+            await _say(world, job, item["reason"], item["message"], type_="Warning")
+        elif item["type"] == "Suspended":
+            await _say(world, job, "Suspended", "Job suspended")
+
+
+async def _say(world: World, job: Object, reason: str, message: str, *, type_: str = "Normal") -> None:
+    await events.record(world.client, world.clock, job, reason, message, type=type_, component="job-controller")
+
+
+def _difference(said: Object, wanted: Object) -> Object:
+    """The fields of `wanted` that are not as they are; None and an absent field are the same."""
+
+    def same(before: object, after: object) -> bool:
+        if isinstance(after, dict):
+            old = before if isinstance(before, dict) else {}
+            return all(same(old.get(key), value) for key, value in after.items())
+        return before == after
+
+    return {field: value for field, value in wanted.items() if not same(said.get(field), value)}

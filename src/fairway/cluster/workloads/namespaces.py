@@ -1,0 +1,107 @@
+"""Namespaces: born with a service account and the cluster's CA, emptied before they go.
+
+A namespace that is being deleted keeps the finalizer `kubernetes` until every object in it is gone; what
+still remains is said in its conditions. The API refuses new objects meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+
+from fairway.cluster.workloads import discovery
+from fairway.kernel import clock
+from fairway.kernel.control.controller import Controller, Owners, World
+from fairway.kernel.objects import conditions, errors, meta
+from fairway.kernel.objects.kinds import CONFIG_MAP, NAMESPACE, POD, SERVICE_ACCOUNT, Kind, Object
+from fairway.kernel.objects.meta import Key
+
+ROOT_CA = "kube-root-ca.crt"
+FINALIZER = "kubernetes"
+_LOOK_AGAIN = 0.1  # seconds between looks at a namespace whose objects are still ending
+
+
+def controller(ca_pem: str) -> Controller:
+    async def reconcile(world: World, _: str, name: str) -> float | None:
+        namespace = world.mirror(NAMESPACE).get("", name)
+        if namespace is None:
+            return None
+        if meta.being_deleted(namespace):
+            return await _empty(world, namespace)
+        await _furnish(world, namespace, ca_pem)
+        return None
+
+    return Controller(
+        "namespaces",
+        NAMESPACE,
+        reconcile,
+        watches=((SERVICE_ACCOUNT, _furniture("default")), (CONFIG_MAP, _furniture(ROOT_CA))),
+    )
+
+
+def _furniture(name: str) -> Owners:
+    """Deleting what every namespace has brings it back."""
+
+    def find(obj: Object) -> Iterable[Key]:
+        if meta.name(obj) == name:
+            yield "", meta.namespace(obj)
+
+    return find
+
+
+async def _furnish(world: World, namespace: Object, ca_pem: str) -> None:
+    name = meta.name(namespace)
+    wanted = [(SERVICE_ACCOUNT, SERVICE_ACCOUNT.new("default", name))]
+    if ca_pem:
+        wanted.append((CONFIG_MAP, CONFIG_MAP.new(ROOT_CA, name, data={"ca.crt": ca_pem})))
+    for kind, obj in wanted:
+        found = world.mirror(kind).get(name, meta.name(obj))
+        if found is None:
+            with contextlib.suppress(errors.AlreadyExists):
+                await world.client.create(kind, obj)
+        elif found.get("data") != obj.get("data"):
+            await world.client.patch(kind, meta.name(obj), name, {"data": obj["data"]})
+
+
+async def _empty(world: World, namespace: Object) -> float | None:
+    if FINALIZER not in (namespace.get("spec") or {}).get("finalizers", ()):
+        return None
+    name = meta.name(namespace)
+    kinds = [kind for kind in await discovery.kinds(world.client, verbs=("list", "delete")) if kind.namespaced]
+    left = await _delete_pods_then_rest(world, name, kinds)
+    if not left:
+        body = {**namespace, "spec": {**namespace["spec"], "finalizers": []}}
+        await world.client.update(NAMESPACE, body, subresource="finalize")
+        return None
+    await _say_what_remains(world, namespace, left)
+    return _LOOK_AGAIN
+
+
+async def _delete_pods_then_rest(world: World, namespace: str, kinds: list[Kind]) -> dict[str, int]:
+    """Ask every object to go; give how many of each kind remain. Pods go first, while their secrets exist."""
+    if left := await _delete_all(world, namespace, POD):
+        return {POD.resource: left}
+    counts = await asyncio.gather(*(_delete_all(world, namespace, kind) for kind in kinds))
+    return {kind.resource: count for kind, count in zip(kinds, counts, strict=True) if count}
+
+
+async def _delete_all(world: World, namespace: str, kind: Kind) -> int:
+    """Ask the objects of one kind to go, and give how many are still there after that."""
+    found = (await world.client.list(kind, namespace)).items
+    for obj in found:
+        if not meta.being_deleted(obj):
+            await world.client.delete(kind, meta.name(obj), namespace, uid=meta.uid(obj))
+    return len((await world.client.list(kind, namespace)).items) if found else 0
+
+
+async def _say_what_remains(world: World, namespace: Object, left: dict[str, int]) -> None:
+    text = ", ".join(f"{resource} has {count} resource instances" for resource, count in sorted(left.items()))
+    now = clock.timestamp(world.clock.now())
+    said = (namespace.get("status") or {}).get("conditions")
+    wanted = conditions.merged(
+        said, now, ("NamespaceContentRemaining", True, "SomeResourcesRemain", f"Some resources are remaining: {text}")
+    )
+    if wanted != said:
+        status = {"phase": "Terminating", "conditions": wanted}
+        await world.client.patch_status(NAMESPACE, meta.name(namespace), None, status)
