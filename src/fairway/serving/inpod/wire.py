@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, cast
 from urllib.parse import unquote
 
 from fairway.serving.inpod.messages import Answer, Refusal, Request
@@ -90,8 +90,7 @@ class Connection(asyncio.Protocol):
     # What the event loop tells us.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass
         self._listener.connections.add(self)
         self._listener.empty.clear()
 
