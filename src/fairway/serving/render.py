@@ -24,6 +24,8 @@ WARM = "fairway.dev/warm"
 _SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}}
 """What a server asks for unless told. KServe's 1 CPU and 2 GiB would fill a laptop with two models."""
 
+_NO_GAP = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -79,8 +81,7 @@ def deployment(isvc: Object, predictor: Predictor) -> Object:
     spec: Object = {
         "replicas": predictor.replicas,
         "selector": {"matchLabels": {"app": labels["app"]}},
-        "strategy": predictor.strategy
-        or {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "strategy": predictor.strategy or _NO_GAP,
         "revisionHistoryLimit": 10,
         "progressDeadlineSeconds": 600,
         "template": template,

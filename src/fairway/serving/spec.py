@@ -6,7 +6,7 @@ Every refusal is a sentence that says what to do. All of them are found, not onl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -30,8 +30,8 @@ _CONTAINER_FIELDS = frozenset(
      "securityContext", "imagePullPolicy")
 )  # fmt: skip
 _POD_FIELDS = frozenset(
-    ("serviceAccountName", "nodeSelector", "tolerations", "affinity", "volumes", "imagePullSecrets", "priorityClassName",
-     "schedulerName", "securityContext", "automountServiceAccountToken", "terminationGracePeriodSeconds")
+    ("serviceAccountName", "nodeSelector", "tolerations", "affinity", "volumes", "imagePullSecrets", "schedulerName",
+     "priorityClassName", "securityContext", "automountServiceAccountToken", "terminationGracePeriodSeconds")
 )  # fmt: skip
 _MODEL_FIELDS = frozenset(("storageUri", "protocolVersion", "runtime", "modelFormat", "name"))
 _PREDICTOR_FIELDS = frozenset(
@@ -224,14 +224,12 @@ def _about_numbers(predictor: Object) -> Iterator[str]:
 def _about_protocol(model: Object, where: str) -> Iterator[str]:
     protocol = model.get("protocolVersion")
     if protocol and protocol not in ("v1", "v2"):
-        yield f"{where}.protocolVersion {protocol!r} is not available; the server speaks v1 and v2 over REST, leave it out."
+        yield f"{where}.protocolVersion {protocol!r} is not available; leave it out: v1 and v2 are served over REST."
     if model.get("name"):
         yield f"{where}.name must be empty."
 
 
-def _unknown(
-    part: Object, where: str, accepted: set[str] | frozenset[str], refused: Mapping[str, str]
-) -> Iterator[str]:
+def _unknown(part: Object, where: str, accepted: Set[str], refused: Mapping[str, str]) -> Iterator[str]:
     for field, value in sorted(part.items()):
         if field not in accepted and value not in (None, [], {}, ""):
             yield _refusal(where, field, refused)

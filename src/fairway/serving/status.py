@@ -13,6 +13,7 @@ from typing import Any
 from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import Object
 from fairway.serving import render
+from fairway.serving.kinds import RENDERED
 from fairway.serving.render import Place
 from fairway.serving.spec import NotSupported, Predictor
 
@@ -56,7 +57,7 @@ class Failure:
 def of_running(isvc: Object, predictor: Predictor, wanted: Object, seen: Seen, place: Place, now: str) -> Object:
     """`wanted` is the Deployment as rendered."""
     available, rolled_out = _progress(wanted, seen.deployment)
-    newest = [pod for pod in seen.pods if meta.annotations(pod).get(render.RENDERED) == render.digest(wanted)]
+    newest = [pod for pod in seen.pods if meta.annotations(pod).get(RENDERED) == render.digest(wanted)]
     failure = None if rolled_out else next(filter(None, map(_failure, newest)), None)
     waiting = "" if rolled_out else next(filter(None, map(_waiting, newest)), "")
     predictor_ready = _predictor_ready(available, failure, waiting)
