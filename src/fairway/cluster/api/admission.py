@@ -1,0 +1,153 @@
+"""From what a client sent to what may be stored: shape, unknown fields, defaults, checks, place.
+
+The same steps for every kind, in upstream's order. `writing` comes before (it knows the verb) and after (it
+stores).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fairway.cluster.api import objectmeta
+from fairway.cluster.api.backend import Backend
+from fairway.cluster.api.calls import Call
+from fairway.cluster.store.protocol import Key
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.errors import Cause
+from fairway.kernel.objects.kinds import NAMESPACE, Object
+
+_VALIDATIONS = ("Strict", "Warn", "Ignore")
+_MOST_WARNINGS = 20
+
+
+def shaped(call: Call) -> Object:
+    """The body as an object of the call's kind, in the form in which it is stored. Raises BadRequest."""
+    body, kind = call.body, call.served.resource.kind
+    if not isinstance(body, dict):
+        raise errors.BadRequest("the body of the request must be an object")
+    for key, wanted in (("apiVersion", kind.api_version), ("kind", kind.kind)):
+        given = body.get(key) or wanted
+        if given != wanted:
+            what = "API version" if key == "apiVersion" else "kind"
+            raise errors.BadRequest(f"the {what} in the data ({given}) does not match the expected {what} ({wanted})")
+        body[key] = wanted
+    metadata = objectmeta.of(body)
+    if call.namespace and (metadata.get("namespace") or call.namespace) != call.namespace:
+        raise errors.BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+    if call.name and (metadata.get("name") or call.name) != call.name:
+        raise errors.BadRequest(
+            f"the name of the object ({metadata.get('name')}) does not match the name on the URL ({call.name})"
+        )
+    return call.served.to_stored(body) if call.served.to_stored else body
+
+
+def complete(call: Call, obj: Object, *, only: str = "") -> None:
+    """Prune and default in place; what is unknown is refused, warned of or dropped, as the client chose.
+
+    `only` names the one field that this write may change (status), so that the others cost nothing.
+    """
+    strategy = call.served.strategy
+    schema = strategy.schema()
+    unknown: list[str] = list(call.duplicates)
+    if schema is not None:
+        part = schema.field(only) if only else schema
+        if part is not None:
+            prefix = f"{only}." if only else ""
+            unknown += [prefix + path for path in part.prune(obj.get(only) if only else obj)]
+    if not only:
+        unknown += objectmeta.unknown(obj)
+    _report(call, unknown)
+    if only and strategy.custom:
+        part = schema.field(only) if schema else None
+        if part is not None:
+            part.default(obj.get(only))
+    elif not only:
+        strategy.default(obj)
+
+
+def _report(call: Call, unknown: list[str]) -> None:
+    if not unknown:
+        return
+    wanted = call.query.get("fieldValidation") or "Warn"
+    if wanted not in _VALIDATIONS:
+        raise errors.BadRequest(
+            f'fieldValidation: Unsupported value: "{wanted}": supported values: "Ignore", "Strict", "Warn"'
+        )
+    duplicates = set(call.duplicates)
+    texts = [f'{"duplicate" if path in duplicates else "unknown"} field "{path}"' for path in unknown]
+    if wanted == "Strict":
+        kind = call.served.resource.kind
+        raise errors.BadRequest(
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
+            f"strict decoding error: {', '.join(texts)}"
+        )
+    if wanted == "Warn":
+        call.warnings += texts[:_MOST_WARNINGS]
+
+
+def check(call: Call, obj: Object, *, only: str = "") -> list[Cause]:
+    """What is wrong with a complete object."""
+    strategy = call.served.strategy
+    found: list[Cause] = []
+    schema = strategy.schema()
+    if only:
+        part = schema.field(only) if schema else None
+        if part is not None and only in obj:
+            found += [Cause(_under(only, cause.field), cause.message, cause.reason) for cause in part.check(obj[only])]
+        return found
+    found += objectmeta.problems(obj["metadata"], label_name=strategy.label_name)
+    if schema is not None:
+        shape = schema.check(obj)
+        if shape and not strategy.custom:
+            _refuse_shape(call, shape)
+        found += shape
+    if not found:
+        found += strategy.check(obj)
+    if strategy.rules:
+        kind = call.served.resource.kind.kind
+        call.warnings.append(f"the rules of {kind} in CEL (x-kubernetes-validations) are not evaluated by this server")
+    return found
+
+
+def _under(prefix: str, path: str) -> str:
+    return f"{prefix}.{path}" if path and not path.startswith("[") else prefix + path
+
+
+def _refuse_shape(call: Call, causes: Iterable[Cause]) -> None:
+    """Upstream cannot even decode a built-in object whose fields have the wrong type: that is a bad request."""
+    wrong = [cause for cause in causes if cause.reason == "FieldValueTypeInvalid"]
+    if wrong:
+        kind = call.served.resource.kind
+        texts = ", ".join(f"{cause.field}: {cause.message}" for cause in wrong)
+        raise errors.BadRequest(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {texts}')
+
+
+def refuse(call: Call, obj: Object, causes: list[Cause]) -> None:
+    if causes:
+        raise call.served.invalid(str(obj["metadata"].get("name") or ""), causes)
+
+
+def namespace_open(backend: Backend, call: Call) -> None:
+    """New objects need a namespace that exists and is not going away."""
+    if not call.namespace:
+        return
+    record = backend.store.get(Key(NAMESPACE.resource, "", call.namespace))
+    if record is None:
+        raise errors.not_found(NAMESPACE.resource, call.namespace)
+    if record.object["metadata"].get("deletionTimestamp"):
+        name = str((call.body.get("metadata") or {}).get("name") or "") if isinstance(call.body, dict) else ""
+        raise errors.Forbidden(
+            f'{call.served.label} "{name}" is forbidden: unable to create new content in namespace {call.namespace} '
+            "because it is being terminated",
+            details={
+                "name": name,
+                "kind": call.served.resource.kind.plural,
+                "causes": [
+                    {
+                        "reason": "NamespaceTerminating",
+                        "message": f"namespace {call.namespace} is being terminated",
+                        "field": "metadata.namespace",
+                    }
+                ],
+            },
+        )

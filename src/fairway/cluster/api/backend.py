@@ -1,0 +1,26 @@
+"""What the verbs stand on: the store, the clock, what is served, and the few things that are counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fairway.cluster.api.addresses import Addresses
+from fairway.cluster.api.podlogs import PodLogs
+from fairway.cluster.api.registry import Registry
+from fairway.cluster.api.tokens import Issuer
+from fairway.cluster.store.protocol import Store
+from fairway.kernel import clock as time
+from fairway.kernel.clock import Clock
+
+
+@dataclass(slots=True)
+class Backend:
+    store: Store
+    clock: Clock
+    registry: Registry
+    issuer: Issuer
+    addresses: Addresses
+    logs: PodLogs | None = None
+
+    def now(self) -> str:
+        return time.timestamp(self.clock.now())

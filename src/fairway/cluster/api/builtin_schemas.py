@@ -1,0 +1,44 @@
+"""The schemas of built-in kinds, compiled from upstream's definitions when a kind is first written.
+
+The definitions are generated when Fairway is built (`tools/generate_schemas.py`). They are read once, and kept
+as text until somebody needs one.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import orjson
+
+from fairway.kernel.objects.kinds import Kind, Object
+from fairway.kernel.objects.schemas import Schema
+
+_QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+
+
+def of(kind: Kind) -> Schema | None:
+    """None where upstream has no schema of the kind."""
+    return _compiled(kind.group, kind.version, kind.kind)
+
+
+@lru_cache(maxsize=256)
+def _compiled(group: str, version: str, kind: str) -> Schema | None:
+    wanted = {"group": group, "version": version, "kind": kind}
+    definitions = _definitions()
+    for definition in definitions.values():
+        if wanted in (definition.get("x-kubernetes-group-version-kind") or ()):
+            # Metadata has rules of its own (objectmeta).
+            properties = {key: value for key, value in definition["properties"].items() if key != "metadata"}
+            return Schema({**definition, "properties": {**properties, "metadata": {}}}, definitions, lenient=True)
+    return None
+
+
+@lru_cache(maxsize=1)
+def _definitions() -> dict[str, Object]:
+    text = resources.files("fairway.cluster.api").joinpath("data", "schemas.json").read_bytes()
+    document: Any = orjson.loads(text)
+    definitions: dict[str, Object] = document.get("definitions", document)
+    # Clients write quantities as numbers too (cpu: 1), which upstream's documents do not say.
+    return {**definitions, _QUANTITY: {"x-kubernetes-int-or-string": True}}

@@ -1,0 +1,204 @@
+"""The pipeline: from a path, a body and an identity to an answer, whatever face they came through.
+
+    parse -> find the resource -> authorise -> verb -> admission -> store
+
+Faces decode bodies and encode answers; everything between is here and in the modules of the verbs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from fairway.cluster.api import (
+    authorization,
+    discovery,
+    logs,
+    objectmeta,
+    paths,
+    reading,
+    refusals,
+    removal,
+    reviews,
+    subresources,
+    watching,
+    writing,
+)
+from fairway.cluster.api.backend import Backend
+from fairway.cluster.api.calls import TRUE, Call, Event, Reply
+from fairway.cluster.api.paths import Target
+from fairway.cluster.api.registry import Served
+from fairway.cluster.store.protocol import Key, StoreFailed, WrongRevision
+from fairway.kernel.feature import Identity
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import NAMESPACE, Object
+
+FIRST_NAMESPACES = ("default", "kube-system", "kube-public")
+
+
+class Core:
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._prepared = False
+        self._preparing = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        """Make the namespaces that are always there. Everyone waits for it; only the first does it."""
+        if self._prepared:
+            return
+        async with self._preparing:
+            if self._prepared:
+                return
+            strategy = self._served(Target("", "v1", "namespaces")).strategy
+            for name in FIRST_NAMESPACES:
+                metadata = objectmeta.born({"name": name}, "", self.backend.now())
+                metadata.pop("generation")
+                namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+                strategy.default(namespace)
+                try:
+                    await self.backend.store.create(Key(NAMESPACE.resource, "", name), namespace)
+                except WrongRevision:
+                    continue  # there since an earlier start
+            self._prepared = True
+
+    async def answer(
+        self,
+        identity: Identity,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Any,
+        content_type: str,
+        *,
+        accept: str = "",
+        duplicates: tuple[str, ...] = (),
+        warnings: list[str] | None = None,
+    ) -> Reply:
+        """Answer one request that is no stream. `body` now belongs to the pipeline. Raises ApiError."""
+        target = paths.parse(path)
+        if target is None:
+            return discovery.document(self.backend, method, path, query, accept)
+        if not self._prepared:
+            await self.prepare()
+        call = self._call(identity, method, target, query)
+        call.body, call.content_type, call.duplicates = body, content_type, duplicates
+        if warnings is not None:
+            call.warnings = warnings
+        try:
+            return await self._dispatch(call)
+        except StoreFailed as failure:
+            raise errors.InternalError(
+                f"the store cannot write: {failure}. Nothing of this request was kept."
+            ) from None
+
+    async def watch(
+        self, identity: Identity, path: str, query: Mapping[str, str], *, timed: bool = True
+    ) -> AsyncGenerator[Event, None]:
+        """Open a watch; it is in force when this returns. `timed` watches end, and give bookmarks."""
+        if not self._prepared:
+            await self.prepare()
+        target = paths.parse(path)
+        if target is None:
+            raise refusals.no_such_path()
+        call = self._call(identity, "GET", target, {**query, "watch": "true"})
+        if call.subresource:
+            raise errors.MethodNotAllowed("a subresource cannot be watched: watch the object itself")
+        source = watching.events(self.backend.store, call)
+        return watching.timed(call, source, lambda: self.backend.store.revision) if timed else source
+
+    async def stream(self, identity: Identity, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        """Open a stream of bytes: a pod's log."""
+        if not self._prepared:
+            await self.prepare()
+        target = paths.parse(path)
+        if target is None:
+            raise refusals.no_such_path()
+        call = self._call(identity, "GET", target, query)
+        return logs.open_log(self.backend, call)
+
+    def served(self, path: str) -> Served | None:
+        target = paths.parse(path)
+        return self.backend.registry.find(target.group, target.version, target.plural) if target else None
+
+    def _call(self, identity: Identity, method: str, target: Target, query: Mapping[str, str]) -> Call:
+        verb = _verb(method, target, query)
+        # Who may not do it is not told whether it exists.
+        authorization.check(
+            identity,
+            authorization.Attempt(
+                verb,
+                target.group,
+                target.plural,
+                target.namespace or (target.name if target.plural == "namespaces" else ""),
+                target.name,
+                target.subresource,
+            ),
+        )
+        served = self._served(target)
+        namespace = target.namespace
+        if served.resource.kind.namespaced:
+            if not namespace and (target.name or verb == "create"):
+                raise errors.BadRequest("the namespace of the object is missing in the path of the request")
+        elif namespace:
+            raise refusals.no_such_path()
+        subresource = target.subresource
+        if subresource:
+            _subresource_is_served(served, subresource, verb)
+        elif verb not in served.resource.verbs:
+            raise errors.MethodNotAllowed("the server does not allow this method on the requested resource")
+        return Call(verb, served, namespace, target.name, subresource, query, identity)
+
+    def _served(self, target: Target) -> Served:
+        served = self.backend.registry.find(target.group, target.version, target.plural)
+        if served is None:
+            raise refusals.unknown_resource(target.group, target.version, target.plural)
+        return served
+
+    async def _dispatch(self, call: Call) -> Reply:
+        backend = self.backend
+        if not call.served.resource.stored:
+            return reviews.answer(backend, call)
+        if call.subresource and call.subresource != "status":
+            return await subresources.answer(backend, call)
+        match call.verb:
+            case "get":
+                return reading.get(backend.store, call)
+            case "list":
+                return reading.list_(backend.store, call)
+            case "create":
+                return await writing.create(backend, call)
+            case "update":
+                return await writing.update(backend, call)
+            case "patch":
+                return await writing.patch(backend, call)
+            case "delete":
+                return await removal.delete(backend, call)
+            case "deletecollection":
+                return await removal.delete_collection(backend, call)
+        raise errors.MethodNotAllowed("the server does not allow this method on the requested resource")
+
+
+def _verb(method: str, target: Target, query: Mapping[str, str]) -> str:
+    match method:
+        case "GET" | "HEAD":
+            if target.watch or query.get("watch", "") in TRUE:
+                return "watch"
+            return "get" if target.name else "list"
+        case "POST":
+            return "create"
+        case "PUT":
+            return "update"
+        case "PATCH":
+            return "patch"
+        case "DELETE":
+            return "delete" if target.name else "deletecollection"
+    raise errors.MethodNotAllowed("the server does not allow this method on the requested resource")
+
+
+def _subresource_is_served(served: Served, name: str, verb: str) -> None:
+    subresource = served.resource.subresource(name)
+    if subresource is None:
+        raise refusals.unknown_subresource(served.label, name)
+    if verb not in subresource.verbs:
+        raise errors.MethodNotAllowed("the server does not allow this method on the requested resource")

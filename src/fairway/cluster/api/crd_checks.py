@@ -1,0 +1,60 @@
+"""What is wrong with a CustomResourceDefinition. What it makes the API serve is in `crds`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fairway.kernel.objects import names, structural
+from fairway.kernel.objects.errors import Cause
+from fairway.kernel.objects.kinds import Object
+
+
+def problems(definition: Object) -> Iterator[Cause]:
+    spec = definition.get("spec") or {}
+    group, own = spec.get("group") or "", spec.get("names") or {}
+    if not names.dns_subdomain(group) or "." not in group:
+        yield Cause("spec.group", f'Invalid value: "{group}": should be a domain with at least one dot')
+    for key in ("plural", "kind"):
+        if not own.get(key):
+            yield Cause(f"spec.names.{key}", "Required value", "FieldValueRequired")
+    wanted = f"{own.get('plural')}.{group}"
+    if definition["metadata"].get("name") != wanted:
+        text = f'Invalid value: "{definition["metadata"].get("name")}": must be spec.names.plural+"."+spec.group'
+        yield Cause("metadata.name", text)
+    if spec.get("scope") not in ("Namespaced", "Cluster"):
+        text = f'Unsupported value: "{spec.get("scope")}": supported values: "Cluster", "Namespaced"'
+        yield Cause("spec.scope", text, "FieldValueNotSupported")
+    if (spec.get("conversion") or {}).get("strategy", "None") != "None":
+        text = (
+            "Forbidden: conversion webhooks are not called by this server yet: set spec.conversion.strategy to None, "
+            "which changes only the apiVersion"
+        )
+        yield Cause("spec.conversion.strategy", text, "FieldValueForbidden")
+    yield from _versions(spec.get("versions") or [])
+
+
+def _versions(versions: list[Object]) -> Iterator[Cause]:
+    if not versions:
+        yield Cause("spec.versions", "Required value", "FieldValueRequired")
+    stored = [version.get("name") for version in versions if version.get("storage")]
+    if versions and len(stored) != 1:
+        text = "Invalid value: must have exactly one version marked as storage version"
+        yield Cause("spec.versions", text)
+    for index, version in enumerate(versions):
+        at = f"spec.versions[{index}]"
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        if schema is None:
+            yield Cause(f"{at}.schema.openAPIV3Schema", "Required value: schemas are required", "FieldValueRequired")
+        else:
+            yield from structural.problems(schema, f"{at}.schema.openAPIV3Schema")
+
+
+def change_problems(new: Object, old: Object) -> Iterator[Cause]:
+    for field in ("group", "scope"):
+        if new["spec"].get(field) != old["spec"].get(field):
+            yield Cause(f"spec.{field}", f'Invalid value: "{new["spec"].get(field)}": field is immutable')
+    for field in ("plural", "kind"):
+        if new["spec"]["names"].get(field) != old["spec"]["names"].get(field):
+            yield Cause(
+                f"spec.names.{field}", f'Invalid value: "{new["spec"]["names"].get(field)}": field is immutable'
+            )

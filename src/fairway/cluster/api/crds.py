@@ -1,0 +1,125 @@
+"""Custom resources: from a CustomResourceDefinition to what the registry serves.
+
+A definition is established in the same step that stores it: its status says so, and the next request is
+answered. Versions of one kind differ in their schema and apiVersion only (conversion strategy None).
+"""
+
+from __future__ import annotations
+
+from fairway.cluster.api.registry import Served, View
+from fairway.cluster.api.resources import ALL, Resource, Subresource
+from fairway.cluster.api.strategies import Strategy
+from fairway.cluster.store.protocol import Key
+from fairway.kernel.feature import Identity
+from fairway.kernel.objects import conditions
+from fairway.kernel.objects.kinds import CRD, Kind, Object
+from fairway.kernel.objects.schemas import Schema, uses_rules
+
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
+"""The finalizer that keeps a definition until its objects are gone."""
+
+CLEANER = Identity("system:apiserver", ("system:masters",))
+"""In whose name the objects of a deleted definition go."""
+
+
+def key(name: str) -> Key:
+    return Key(CRD.resource, "", name)
+
+
+def established(definition: Object, now: str) -> Object:
+    """The definition with names filled in and a status that says that it is served."""
+    spec = definition["spec"]
+    own = dict(spec["names"])
+    own.setdefault("singular", own["kind"].lower())
+    own.setdefault("listKind", f"{own['kind']}List")
+    storage = next(version["name"] for version in spec["versions"] if version.get("storage"))
+    status = definition.get("status") or {}
+    stored = list(status.get("storedVersions") or ())
+    new_status = {
+        "conditions": conditions.merged(
+            status.get("conditions"),
+            now,
+            ("NamesAccepted", True, "NoConflicts", "no conflicts found"),
+            ("Established", True, "InitialNamesAccepted", "the initial names have been accepted"),
+        ),
+        "acceptedNames": own,
+        "storedVersions": stored if storage in stored else [*stored, storage],
+    }
+    return {**definition, "spec": {**spec, "names": own}, "status": new_status}
+
+
+def serve(definition: Object) -> tuple[Served, ...]:
+    """One entry for each served version."""
+    versions = definition["spec"]["versions"]
+    stored = next(version for version in versions if version.get("storage"))
+    storage = _kind(definition, stored)
+    return tuple(_version(definition, version, storage) for version in versions if version.get("served"))
+
+
+def _kind(definition: Object, version: Object) -> Kind:
+    spec = definition["spec"]
+    return Kind(
+        spec["group"], version["name"], spec["names"]["kind"], spec["names"]["plural"], spec["scope"] == "Namespaced"
+    )
+
+
+def _version(definition: Object, version: Object, storage: Kind) -> Served:
+    kind, own = _kind(definition, version), definition["spec"]["names"]
+    parts = version.get("subresources") or {}
+    subresources = []
+    if "status" in parts:
+        subresources.append(Subresource("status", kind.kind, kind.group, kind.version))
+    if "scale" in parts:
+        subresources.append(Subresource("scale", "Scale", "autoscaling", "v1"))
+    row = Resource(
+        kind=kind,
+        singular=own.get("singular") or kind.kind.lower(),
+        storage=storage,
+        short_names=tuple(own.get("shortNames") or ()),
+        categories=tuple(own.get("categories") or ()),
+        verbs=ALL,
+        subresources=tuple(subresources),
+        selectable=tuple(field["jsonPath"].lstrip(".") for field in version.get("selectableFields") or ()),
+    )
+    same = kind.version == storage.version
+    return Served(
+        row,
+        _strategy(version, row),
+        None if same else _as_version(kind.api_version),
+        None if same else _as_version(storage.api_version),
+        definition,
+    )
+
+
+def _as_version(api_version: str) -> View:
+    return lambda obj: {**obj, "apiVersion": api_version}
+
+
+def _strategy(version: Object, row: Resource) -> Strategy:
+    document = version["schema"]["openAPIV3Schema"]
+    compiled: list[Schema] = []
+
+    def schema() -> Schema:
+        if not compiled:
+            compiled.append(Schema(_with_resource_fields(document)))
+        return compiled[0]
+
+    return Strategy(
+        status=row.has_status,
+        custom=True,
+        schema=schema,
+        default=lambda obj: schema().default(obj),
+        revision_required=True,
+        rules=uses_rules(document),
+    )
+
+
+def _with_resource_fields(document: Object) -> Object:
+    """apiVersion, kind and metadata are there whatever the schema says; metadata has rules of its own."""
+    properties = {**(document.get("properties") or {}), "metadata": {}}
+    properties |= {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
+    return {**document, "properties": properties}
+
+
+def is_definition(served: Served) -> bool:
+    return served.resource.kind == CRD

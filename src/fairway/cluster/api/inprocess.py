@@ -1,0 +1,55 @@
+"""The API without a wire: a kernel `Transport` that acts in the name of one identity.
+
+It skips JSON, TLS and sockets, and nothing else: the same pipeline, the same checks, the same errors. What a
+caller passes in is copied; what it gets is the store's own objects, which are shared and must not be changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from fairway.cluster.api.core import Core
+from fairway.cluster.api.writing import copied
+from fairway.kernel.client.transport import JSON, WatchEvent
+from fairway.kernel.feature import Identity
+from fairway.kernel.objects.kinds import Object
+
+
+class InProcessTransport:
+    def __init__(self, core: Core, identity: Identity) -> None:
+        self._core, self._identity = core, identity
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+    ) -> Object:
+        reply = await self._core.answer(
+            self._identity, method, path, query or {}, copied(body) if body is not None else None, content_type
+        )
+        return reply.whole()
+
+    async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[WatchEvent, None]:
+        # Without a timeout a watch here never breaks, so nobody needs bookmarks to resume from.
+        events = await self._core.watch(self._identity, path, query, timed="timeoutSeconds" in query)
+        try:
+            async for event in events:
+                yield WatchEvent(event.type, event.object)
+        finally:
+            await events.aclose()
+
+    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        chunks = await self._core.stream(self._identity, path, query)
+        try:
+            async for chunk in chunks:
+                yield chunk
+        finally:
+            await chunks.aclose()
+
+    async def close(self) -> None:
+        """There is nothing to close."""

@@ -1,0 +1,180 @@
+"""The rules of metadata, the same for every kind: what a client may say, and what the server alone says."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from fairway.kernel.objects import names
+from fairway.kernel.objects.errors import BadRequest, Cause, Invalid
+from fairway.kernel.objects.kinds import Object
+
+_FROM_CLIENT = ("name", "generateName", "namespace", "labels", "annotations", "ownerReferences", "finalizers")
+_FROM_SERVER = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+_KNOWN = {*_FROM_CLIENT, *_FROM_SERVER, "resourceVersion", "managedFields", "selfLink"}
+
+_LONGEST_ANNOTATIONS = 256 * 1024
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+_LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+
+SUBDOMAIN_TEXT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+    "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+LABEL_TEXT = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
+    "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+
+
+def of(body: Object) -> Object:
+    """The metadata of a body. Raises BadRequest where it is none."""
+    metadata = body.get("metadata")
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, dict):
+        raise BadRequest("metadata is an object")
+    return metadata
+
+
+def unknown(body: Object) -> list[str]:
+    return [f"metadata.{key}" for key in of(body) if key not in _KNOWN]
+
+
+def born(given: Object, namespace: str, now: str) -> Object:
+    """The metadata of a new object: what the client may say, and the server's part."""
+    if given.get("resourceVersion"):
+        raise Invalid("metadata.resourceVersion: Forbidden: resourceVersion should not be set on objects to be created")
+    metadata = {key: given[key] for key in _FROM_CLIENT if given.get(key) not in (None, {}, [], "")}
+    if not metadata.get("name") and metadata.get("generateName"):
+        metadata["name"] = generated(str(metadata["generateName"]))
+    if namespace:
+        metadata["namespace"] = namespace
+    else:
+        metadata.pop("namespace", None)
+    return metadata | {"uid": str(uuid.uuid4()), "creationTimestamp": now, "generation": 1}
+
+
+def generated(base: str) -> str:
+    return base[:58] + names.random_suffix()
+
+
+def changed(given: Object, old: Object) -> Object:
+    """The metadata after an update: the client's part of `given`, the server's part of `old`."""
+    metadata = {key: given[key] for key in _FROM_CLIENT if given.get(key) not in (None, {}, [], "")}
+    metadata |= {key: old[key] for key in _FROM_SERVER if key in old}
+    metadata["name"] = old["name"]
+    if "namespace" in old:
+        metadata["namespace"] = old["namespace"]
+    if "generateName" in old:
+        metadata["generateName"] = old["generateName"]
+    return metadata
+
+
+def problems(metadata: Object, *, label_name: bool = False, subdomain: bool = True) -> Iterator[Cause]:
+    """What is wrong with metadata, whatever the kind. `label_name` is for kinds whose names have no dots."""
+    name = metadata.get("name")
+    if not name:
+        text = "Required value: name or generateName is required"
+        yield Cause("metadata.name", text, "FieldValueRequired")
+    elif not isinstance(name, str):
+        yield Cause("metadata.name", "Invalid value: the name is a string", "FieldValueTypeInvalid")
+    elif label_name and not names.dns_label(name):
+        yield Cause("metadata.name", f'Invalid value: "{name}": {LABEL_TEXT}')
+    elif subdomain and not names.dns_subdomain(name):
+        yield Cause("metadata.name", f'Invalid value: "{name}": {SUBDOMAIN_TEXT}')
+    if labels := metadata.get("labels"):
+        yield from labels_problems(labels, "metadata.labels")
+    if annotations := metadata.get("annotations"):
+        yield from _annotation_problems(annotations)
+    if owners := metadata.get("ownerReferences"):
+        yield from _owner_problems(owners)
+    if finalizers := metadata.get("finalizers"):
+        yield from _finalizer_problems(finalizers)
+
+
+def labels_problems(labels: Any, path: str) -> Iterator[Cause]:
+    if not isinstance(labels, dict):
+        yield Cause(path, "Invalid value: labels are an object of strings", "FieldValueTypeInvalid")
+        return
+    for key, value in labels.items():
+        if not _qualified(key):
+            text = (
+                "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+                "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+                "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+            )
+            yield Cause(path, f'Invalid value: "{key}": {text}')
+        if not isinstance(value, str):
+            yield Cause(f"{path}[{key}]", f"Invalid value: {value!r}: a label's value is a string")
+        elif len(value) > 63:
+            yield Cause(path, f'Invalid value: "{value}": must be no more than 63 bytes')
+        elif not _LABEL_VALUE.fullmatch(value):
+            text = (
+                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and "
+                "must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', "
+                "regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+            )
+            yield Cause(path, f'Invalid value: "{value}": {text}')
+
+
+def _qualified(key: str) -> bool:
+    prefix, slash, name = key.rpartition("/")
+    return 0 < len(name) <= 63 and bool(_LABEL_NAME.fullmatch(name)) and (not slash or names.dns_subdomain(prefix))
+
+
+def _annotation_problems(annotations: Any) -> Iterator[Cause]:
+    path = "metadata.annotations"
+    if not isinstance(annotations, dict):
+        yield Cause(path, "Invalid value: annotations are an object of strings", "FieldValueTypeInvalid")
+        return
+    size = 0
+    for key, value in annotations.items():
+        if not _qualified(key.lower()):
+            yield Cause(path, f'Invalid value: "{key}": name part must be a qualified name')
+        if not isinstance(value, str):
+            yield Cause(f"{path}[{key}]", f"Invalid value: {value!r}: an annotation's value is a string")
+            continue
+        size += len(key) + len(value)
+    if size > _LONGEST_ANNOTATIONS:
+        yield Cause(path, f"Too long: may not be more than {_LONGEST_ANNOTATIONS} bytes", "FieldValueTooLong")
+
+
+def _owner_problems(owners: Any) -> Iterator[Cause]:
+    controllers = 0
+    for index, owner in enumerate(owners if isinstance(owners, list) else [None]):
+        path = f"metadata.ownerReferences[{index}]"
+        if not isinstance(owner, dict):
+            yield Cause(path, "Invalid value: an owner reference is an object")
+            continue
+        for key in ("apiVersion", "kind", "name", "uid"):
+            if not owner.get(key):
+                yield Cause(f"{path}.{key}", 'Invalid value: "": must not be empty')
+        controllers += bool(owner.get("controller"))
+    if controllers > 1:
+        text = "Invalid value: Only one reference can have Controller set to true"
+        yield Cause("metadata.ownerReferences", text)
+
+
+def _finalizer_problems(finalizers: Any) -> Iterator[Cause]:
+    for index, word in enumerate(finalizers if isinstance(finalizers, list) else [None]):
+        if not isinstance(word, str) or not _qualified(word):
+            text = f"Invalid value: {word!r}: a finalizer is a qualified name such as example.com/cleanup"
+            yield Cause(f"metadata.finalizers[{index}]", text)
+
+
+def finalizer_problems_when_dying(new: Object, old: Object) -> Iterator[Cause]:
+    """An object that is being deleted takes no new finalizers."""
+    if old.get("deletionTimestamp"):
+        added = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))
+        if added:
+            listed = ", ".join(f'"{word}"' for word in added)
+            text = (
+                "Forbidden: no new finalizers can be added if the object is being deleted, "
+                f"found new finalizers []string{{{listed}}}"
+            )
+            yield Cause("metadata.finalizers", text, "FieldValueForbidden")

@@ -1,0 +1,26 @@
+"""What the API needs of whoever keeps the pods' logs: the node agent. The API only checks and forwards."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+from fairway.kernel.objects.kinds import Object
+
+
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    container: str
+    follow: bool = False
+    previous: bool = False
+    timestamps: bool = False
+    tail_lines: int | None = None
+    since_seconds: int | None = None
+    limit_bytes: int | None = None
+
+
+class PodLogs(Protocol):
+    def read(self, pod: Object, options: LogOptions) -> AsyncGenerator[bytes, None]:
+        """The log of one container of the pod, in pieces of any size. Raises ApiError where there is none."""
+        ...

@@ -1,0 +1,193 @@
+"""Reading: get and list, with selectors and pages. Answers come from the store's memory as encoded bytes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+
+import orjson
+
+from fairway.cluster.api.calls import Call, Reply, of_record
+from fairway.cluster.api.registry import Served
+from fairway.cluster.store.protocol import Compacted, Key, Record, Snapshot, Store
+from fairway.kernel.objects import errors, selectors
+from fairway.kernel.objects.kinds import Object
+
+Test = Callable[[Object], bool]
+
+_ALWAYS_SELECTABLE = ("metadata.name", "metadata.namespace")
+_LONGEST_WAIT_FOR_REVISION = 3.0
+
+
+def key_of(call: Call) -> Key:
+    return Key(call.served.storage, call.namespace, call.name)
+
+
+def found(store: Store, call: Call) -> Record:
+    """The object that the call names. Raises NotFound."""
+    record = store.get(key_of(call))
+    if record is None:
+        raise errors.not_found(call.served.label, call.name)
+    return record
+
+
+def get(store: Store, call: Call) -> Reply:
+    return of_record(found(store, call), call.served)
+
+
+def list_(store: Store, call: Call) -> Reply:
+    """A page of a collection, or all of it."""
+    if "sendInitialEvents" in call.query:
+        raise errors.Invalid("sendInitialEvents is forbidden for list", details={"causes": []})
+    test = selection(call)
+    limit = call.number("limit") or 0
+    start, at, fresh_start = _position(call)
+    snapshot = _snapshot(store, call, at, fresh_start)
+    records = snapshot.records
+    if start is not None:
+        records = [record for record in records if (record.key.namespace, record.key.name) > start]
+    if test is not None:
+        records = [record for record in records if test(record.object)]
+    metadata: Object = {"resourceVersion": str(snapshot.revision)}
+    if limit and len(records) > limit:
+        last = records[limit - 1].key
+        metadata["continue"] = _token(snapshot.revision, (last.namespace, last.name))
+        if test is None:
+            metadata["remainingItemCount"] = len(records) - limit
+        records = records[:limit]
+    return _listing(call.served, records, metadata)
+
+
+def _listing(served: Served, records: list[Record], metadata: Object) -> Reply:
+    kind = served.resource.kind
+    head = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": metadata}
+    if served.to_view is None:
+        return Reply(
+            head,
+            served=served,
+            items=[record.object for record in records],
+            values=[record.value for record in records],
+        )
+    return Reply(head, served=served, items=[served.to_view(record.object) for record in records])
+
+
+def _position(call: Call) -> tuple[tuple[str, str] | None, int, bool]:
+    """Where the page starts, at which revision, and whether its token has forgotten the revision."""
+    token = call.query.get("continue", "")
+    revision, match = call.query.get("resourceVersion", ""), call.query.get("resourceVersionMatch", "")
+    if match and not revision:
+        raise errors.Invalid("resourceVersionMatch is forbidden unless resourceVersion is provided")
+    if not token:
+        exact = match == "Exact" or (not match and call.query.get("limit", "0") != "0" and revision not in ("", "0"))
+        return None, number(revision) if exact else 0, False
+    try:
+        value = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        start = (str(value["start"][0]), str(value["start"][1]))
+        at = int(value["rv"])
+    except (ValueError, KeyError, TypeError, IndexError, binascii.Error):
+        raise errors.BadRequest("continue key is not valid: it is no token that this server gave") from None
+    return start, max(at, 0), at <= 0
+
+
+def _snapshot(store: Store, call: Call, at: int, fresh: bool) -> Snapshot:
+    if not fresh and not at:
+        wanted = number(call.query.get("resourceVersion", ""))
+        if wanted > store.revision:
+            raise too_large(wanted, store.revision)
+    try:
+        return store.list(call.served.storage, call.namespace, at=at)
+    except Compacted:
+        start, _, _ = _position(call)
+        token = _token(0, start) if start else ""
+        raise expired(token) from None
+
+
+def _token(revision: int, start: tuple[str, str]) -> str:
+    value = orjson.dumps({"v": "meta.k8s.io/v1", "rv": revision, "start": start})
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")
+
+
+def number(revision: str) -> int:
+    """A resourceVersion of the query as a number."""
+    if revision and not revision.isdecimal():
+        raise errors.BadRequest(f'resourceVersion: Invalid value: "{revision}": it is not a revision of this server')
+    return int(revision or 0)
+
+
+def too_large(wanted: int, current: int) -> errors.Timeout:
+    return errors.Timeout(
+        f"Too large resource version: {wanted}, current: {current}",
+        details={
+            "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+            "retryAfterSeconds": 1,
+        },
+    )
+
+
+def expired(token: str = "") -> errors.Expired:
+    """The history that was asked for is gone. `token` goes on from the same place at the present revision."""
+    if not token:
+        return errors.Expired("The resourceVersion for the provided list or watch is too old: list again.")
+    text = (
+        "The provided continue parameter is too old to display a consistent list result. "
+        "You can start a new list without the continue parameter, or use the continue token in this "
+        "response to retrieve the remainder of the results, which may be inconsistent."
+    )
+    return _ExpiredPage(text, token)
+
+
+class _ExpiredPage(errors.Expired):
+    """Carries the token to go on with, where upstream carries it: in the Status' own metadata."""
+
+    def __init__(self, message: str, token: str) -> None:
+        super().__init__(message)
+        self._token = token
+
+    def status(self) -> Object:
+        return {**super().status(), "metadata": {"continue": self._token}}
+
+
+def selection(call: Call) -> Test | None:
+    """The test that the call's selectors (and name, for a watch of one object) describe; None for everything."""
+    tests: list[Test] = []
+    if call.name:
+        wanted = call.name
+        tests.append(lambda obj: bool(obj["metadata"]["name"] == wanted))
+    if text := call.query.get("labelSelector", ""):
+        labels = selectors.labels(text)
+        tests.append(lambda obj: labels(obj["metadata"].get("labels") or {}))
+    for term in selectors.fields(call.query.get("fieldSelector", "")):
+        tests.append(_field_test(call.served, term))
+    if not tests:
+        return None
+    if len(tests) == 1:
+        return tests[0]
+    return lambda obj: all(test(obj) for test in tests)
+
+
+def _field_test(served: Served, term: selectors.Term) -> Test:
+    row = served.resource
+    if term.path not in _ALWAYS_SELECTABLE and term.path not in row.selectable:
+        raise errors.BadRequest(f"field label not supported: {term.path}")
+    head, *rest = term.path.split(".")
+    steps = [row.renamed.get(head, head), *rest]
+    value, negate = term.value, term.negate
+
+    def test(obj: Object) -> bool:
+        current: object = obj
+        for step in steps:
+            current = current.get(step) if isinstance(current, dict) else None
+        return (_text(current) == value) is not negate
+
+    return test
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):  # an Event's source is shown by its component
+        return str(value.get("component") or "")
+    return str(value)

@@ -1,0 +1,77 @@
+"""What this server does not do yet, by name, with a sentence that says what to do instead.
+
+A kind that upstream serves and this server does not is no riddle: its 404 says so.
+"""
+
+from __future__ import annotations
+
+from fairway.kernel.objects.errors import MethodNotAllowed, NotFound
+
+_KINDS = {
+    ("apps", "statefulsets"): "StatefulSets are not served by this server yet: use a Deployment, or Jobs",
+    (
+        "apps",
+        "daemonsets",
+    ): "DaemonSets are not served by this server yet: there is one node, so a Deployment does the same",
+    ("batch", "cronjobs"): "CronJobs are not served by this server yet: create Jobs, or schedule pipeline runs",
+    ("", "replicationcontrollers"): "ReplicationControllers are not served by this server: use a Deployment",
+    ("", "resourcequotas"): "ResourceQuotas are not served by this server yet: nothing limits a namespace",
+    ("", "limitranges"): "LimitRanges are not served by this server yet: set resources in each container",
+    ("", "podtemplates"): "PodTemplates are not served by this server: put the template into a Deployment or a Job",
+    (
+        "autoscaling",
+        "horizontalpodautoscalers",
+    ): "HorizontalPodAutoscalers are not served by this server yet: set replicas",
+    (
+        "policy",
+        "poddisruptionbudgets",
+    ): "PodDisruptionBudgets are not served by this server yet: nothing evicts pods here",
+    ("networking.k8s.io", "ingresses"): "Ingresses are not served by this server: use an HTTPRoute",
+    (
+        "networking.k8s.io",
+        "networkpolicies",
+    ): "NetworkPolicies are not served by this server yet: they would not be enforced",
+    (
+        "storage.k8s.io",
+        "storageclasses",
+    ): "StorageClasses are not served by this server yet: there is one local storage",
+    (
+        "scheduling.k8s.io",
+        "priorityclasses",
+    ): "PriorityClasses are not served by this server yet: pods run in order of creation",
+    ("certificates.k8s.io", "certificatesigningrequests"): "certificates are not signed by this server: use tokens",
+}
+_GROUPS = {
+    "rbac.authorization.k8s.io": (
+        "roles (RBAC) are not served by this server yet: system:masters may do everything, and a service account "
+        "everything in its own namespace"
+    ),
+    "admissionregistration.k8s.io": "admission webhooks and policies are not called by this server yet: do not register them",
+    "apiregistration.k8s.io": "aggregated API servers are not supported by this server: use a CustomResourceDefinition",
+    "authorization.k8s.io": "of this group only SelfSubjectAccessReview is served by this server yet",
+}
+_SUBRESOURCES = {
+    "exec": "exec into a container is not supported by this server yet: read its log, or run a Job",
+    "attach": "attaching to a container is not supported by this server yet: follow its log",
+    "portforward": "port-forward is not supported by this server yet: pods listen on their own loopback address (status.podIP), so connect to that",
+    "proxy": "proxying to pods, services and nodes is not supported by this server yet: connect to the address itself",
+    "eviction": "eviction is not supported by this server yet: delete the pod",
+    "ephemeralcontainers": "ephemeral containers are not supported by this server yet: start another pod",
+    "resize": "resizing a running pod is not supported by this server yet: delete it and create it with other resources",
+}
+
+
+def unknown_resource(group: str, version: str, plural: str) -> NotFound:
+    text = _KINDS.get((group, plural)) or _GROUPS.get(group) or "the server could not find the requested resource"
+    return NotFound(text, details={"group": group, "kind": plural} if group else {"kind": plural})
+
+
+def unknown_subresource(resource: str, name: str) -> NotFound | MethodNotAllowed:
+    text = _SUBRESOURCES.get(name.partition("/")[0])
+    if text:
+        return MethodNotAllowed(text)
+    return NotFound(f"the server could not find the requested resource: {resource} has no subresource {name!r} here")
+
+
+def no_such_path() -> NotFound:
+    return NotFound("the server could not find the requested resource")

@@ -1,0 +1,44 @@
+"""The API server: the core with its faces, and what goes on in the background."""
+
+from __future__ import annotations
+
+from fairway.cluster.api import crds
+from fairway.cluster.api.addresses import Addresses
+from fairway.cluster.api.backend import Backend
+from fairway.cluster.api.core import Core
+from fairway.cluster.api.inprocess import InProcessTransport
+from fairway.cluster.api.podlogs import PodLogs
+from fairway.cluster.api.registry import Registry
+from fairway.cluster.api.tokens import Issuer
+from fairway.cluster.store.protocol import Store
+from fairway.kernel.client.transport import Transport
+from fairway.kernel.clock import Clock
+from fairway.kernel.feature import Identity
+from fairway.kernel.objects.kinds import CRD, SERVICE
+
+
+class ApiServer:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Clock,
+        issuer: Issuer,
+        logs: PodLogs | None = None,
+        service_network: str = "127.32.0.0/16",
+    ) -> None:
+        registry = Registry()
+        for record in store.list(CRD.resource).records:
+            registry.put(record.key.name, crds.serve(record.object))
+        services = [record.object for record in store.list(SERVICE.resource).records]
+        addresses = Addresses(service_network, services)
+        self._backend = Backend(store, clock, registry, issuer, addresses, logs)
+        self.core = Core(self._backend)
+
+    def transport(self, identity: Identity) -> Transport:
+        """The API without a wire, in the name of `identity`."""
+        return InProcessTransport(self.core, identity)
+
+    def keep_logs(self, logs: PodLogs) -> None:
+        """Tell the server who keeps the pods' logs, where that is known only after it was made."""
+        self._backend.logs = logs

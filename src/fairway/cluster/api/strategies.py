@@ -1,0 +1,90 @@
+"""What differs between kinds when they are written, as values: one `Strategy` for each resource.
+
+The pipeline in `writing` and `deleting` is the same for all; it asks the strategy for defaults, checks and
+the few switches below. Built-in kinds take theirs from tables, custom resources from their definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from fairway.cluster.api import builtin_checks, builtin_defaults
+from fairway.cluster.api.resources import Resource
+from fairway.kernel.objects.errors import Cause
+from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.schemas import Schema
+
+Check = Callable[[Object], Iterable[Cause]]
+ChangeCheck = Callable[[Object, Object], Iterable[Cause]]
+
+
+def _nothing(obj: Object) -> None:
+    return None
+
+
+def _fine(obj: Object) -> Iterable[Cause]:
+    return ()
+
+
+def _free(new: Object, old: Object) -> Iterable[Cause]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How one resource is written. `default` changes the given object, which the pipeline owns."""
+
+    status: bool = False
+    """Status is written through its subresource only."""
+    custom: bool = False
+    schema: Callable[[], Schema | None] = lambda: None
+    default: Callable[[Object], None] = _nothing
+    check: Check = _fine
+    check_change: ChangeCheck = _free
+    revision_required: bool = False
+    """A PUT without resourceVersion is refused."""
+    created_by_put: bool = False
+    propagation: str = "Background"
+    """What deletion does to dependents where the client does not say."""
+    graceful: bool = False
+    """Deletion waits for the node agent (pods)."""
+    label_name: bool = False
+    """Names are DNS labels: no dots."""
+    generation: bool = True
+    """The object counts changes of what is wanted in metadata.generation."""
+    rules: bool = False
+    """The schema carries CEL rules, which are not evaluated here; writers are warned."""
+
+
+_ORPHANING = ("jobs.batch",)
+_LABEL_NAMED = ("namespaces", "services")
+_PUT_CREATES = ("leases.coordination.k8s.io", "endpoints", "events", "events.events.k8s.io", "services")
+_PUT_NEEDS_REVISION = ("leases.coordination.k8s.io", "customresourcedefinitions.apiextensions.k8s.io")
+_WITHOUT_GENERATION = (
+    "configmaps",
+    "secrets",
+    "serviceaccounts",
+    "events",
+    "events.events.k8s.io",
+    "endpoints",
+    "nodes",
+    "namespaces",
+)
+
+
+def builtin_strategy(row: Resource) -> Strategy:
+    name = row.kind.resource
+    return Strategy(
+        status=row.has_status,
+        schema=builtin_checks.schema_of(row.storage),
+        default=builtin_defaults.DEFAULTS.get(row.storage.resource, _nothing),
+        check=builtin_checks.CHECKS.get(row.storage.resource, _fine),
+        check_change=builtin_checks.CHANGE_CHECKS.get(row.storage.resource, _free),
+        revision_required=name in _PUT_NEEDS_REVISION,
+        created_by_put=name in _PUT_CREATES,
+        propagation="Orphan" if name in _ORPHANING else "Background",
+        graceful=name == "pods",
+        label_name=name in _LABEL_NAMED,
+        generation=name not in _WITHOUT_GENERATION,
+    )

@@ -1,0 +1,199 @@
+"""Subresources other than status: scale, binding, token, finalize. Each is a small view of its parent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fairway.cluster.api import reading, refusals, writing
+from fairway.cluster.api.backend import Backend
+from fairway.cluster.api.calls import Call, Reply
+from fairway.cluster.store.protocol import WrongRevision
+from fairway.kernel import clock as time
+from fairway.kernel.client.transport import JSON_PATCH, MERGE_PATCH
+from fairway.kernel.objects import conditions, errors, patching, selectors
+from fairway.kernel.objects.errors import Cause
+from fairway.kernel.objects.kinds import Object
+
+_SHORTEST_TOKEN, _LONGEST_TOKEN, _USUAL_TOKEN = 600, 366 * 24 * 3600, 3600
+
+
+async def answer(backend: Backend, call: Call) -> Reply:
+    found = _ANSWERS.get(call.subresource)
+    if found is None:
+        raise refusals.unknown_subresource(call.served.label, call.subresource)
+    return await found(backend, call)
+
+
+async def _scale(backend: Backend, call: Call) -> Reply:
+    """autoscaling/v1 Scale of anything that counts replicas."""
+    at = _scale_paths(call)
+    if call.verb != "get":
+        await writing.change(backend, _parent(call), _scaled(call, at))
+    return Reply(_as_scale(call, reading.found(backend.store, call).object, at))
+
+
+def _parent(call: Call) -> Call:
+    """The same call on the object itself; its warnings stay this call's."""
+    return Call(
+        call.verb, call.served, call.namespace, call.name, "", call.query, call.identity, warnings=call.warnings
+    )
+
+
+def _scale_paths(call: Call) -> dict[str, str]:
+    definition = call.served.definition
+    if definition is None:
+        return {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}
+    wanted = call.served.resource.kind.version
+    version = next(each for each in definition["spec"]["versions"] if each["name"] == wanted)
+    return dict(version["subresources"]["scale"])
+
+
+def _scaled(call: Call, at: dict[str, str]) -> writing.Next:
+    def next_(stored: Object) -> Object:
+        scale = _as_scale(call, stored, at)
+        if call.verb == "update":
+            wanted = call.body if isinstance(call.body, dict) else {}
+        elif call.content_type == JSON_PATCH:
+            wanted = patching.json_patch(scale, call.body)
+        elif call.content_type == MERGE_PATCH:
+            wanted = patching.merge(scale, call.body)
+        else:
+            raise writing.unsupported_patch(call)
+        asked = (wanted.get("metadata") or {}).get("resourceVersion")
+        if asked and asked != stored["metadata"]["resourceVersion"]:
+            raise errors.conflict(call.served.label, call.name)
+        replicas = (wanted.get("spec") or {}).get("replicas", 0)
+        if not isinstance(replicas, int) or replicas < 0:
+            text = f"Invalid value: {replicas}: must be greater than or equal to 0"
+            raise errors.invalid("Scale", "autoscaling", call.name, [Cause("spec.replicas", text)])
+        new = writing.copied(stored)
+        _put(new, at["specReplicasPath"], replicas)
+        return dict(new)
+
+    return next_
+
+
+def _as_scale(call: Call, obj: Object, at: dict[str, str]) -> Object:
+    metadata = obj["metadata"]
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    selector = (obj.get("spec") or {}).get("selector")
+    text = _look(obj, at["labelSelectorPath"]) if "labelSelectorPath" in at else selectors.to_text(selector)
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {key: metadata[key] for key in kept if key in metadata},
+        "spec": {"replicas": _look(obj, at["specReplicasPath"]) or 0},
+        "status": {"replicas": _look(obj, at["statusReplicasPath"]) or 0, "selector": text or ""},
+    }
+
+
+def _look(obj: Object, path: str) -> Any:
+    value: Any = obj
+    for step in path.strip(".").split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _put(obj: Object, path: str, value: Any) -> None:
+    *steps, last = path.strip(".").split(".")
+    for step in steps:
+        obj = obj.setdefault(step, {})
+    obj[last] = value
+
+
+async def _bind(backend: Backend, call: Call) -> Reply:
+    """pods/binding: the scheduler's word, which is final."""
+    body = call.body if isinstance(call.body, dict) else {}
+    target = (body.get("target") or {}).get("name")
+    if not target:
+        raise errors.invalid("Binding", "", call.name, [Cause("target.name", "Required value", "FieldValueRequired")])
+    while True:
+        record = reading.found(backend.store, call)
+        pod = record.object
+        if pod["metadata"].get("deletionTimestamp"):
+            why = f"pod {call.name} is being deleted, cannot be assigned to a host"
+            raise errors.conflict("pods/binding", call.name, why)
+        if pod["spec"].get("nodeName"):
+            why = f'pod {call.name} is already assigned to node "{pod["spec"]["nodeName"]}"'
+            raise errors.conflict("pods/binding", call.name, why)
+        scheduled = conditions.merged(
+            (pod.get("status") or {}).get("conditions"), backend.now(), ("PodScheduled", True, "", "")
+        )
+        metadata = pod["metadata"]
+        if annotations := (body.get("metadata") or {}).get("annotations"):
+            metadata = {**metadata, "annotations": {**(metadata.get("annotations") or {}), **annotations}}
+        new = {
+            **pod,
+            "metadata": metadata,
+            "spec": {**pod["spec"], "nodeName": str(target)},
+            "status": {**(pod.get("status") or {}), "conditions": scheduled},
+        }
+        if call.dry_run:
+            return _success(201)
+        try:
+            await backend.store.update(record.key, new, record.revision)
+        except WrongRevision as race:
+            await backend.store.progress(race.current)
+            continue
+        return _success(201)
+
+
+def _success(code: int) -> Reply:
+    return Reply({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code}, code)
+
+
+async def _token(backend: Backend, call: Call) -> Reply:
+    """TokenRequest: a token for a service account, bound to a pod where the request names one."""
+    account = reading.found(backend.store, call).object
+    body = call.body if isinstance(call.body, dict) else {}
+    spec = body.get("spec") or {}
+    seconds = spec.get("expirationSeconds") or _USUAL_TOKEN
+    if not isinstance(seconds, int) or not _SHORTEST_TOKEN <= seconds <= _LONGEST_TOKEN:
+        text = f"Invalid value: {seconds}: may not specify a duration less than 10 minutes or more than a year"
+        raise errors.invalid(
+            "TokenRequest", "authentication.k8s.io", call.name, [Cause("spec.expirationSeconds", text)]
+        )
+    claims: Object = {
+        "kubernetes.io": {
+            "namespace": call.namespace,
+            "serviceaccount": {"name": call.name, "uid": account["metadata"]["uid"]},
+        }
+    }
+    if bound := spec.get("boundObjectRef"):
+        claims["kubernetes.io"][str(bound.get("kind", "")).lower()] = {
+            "name": bound.get("name", ""),
+            "uid": bound.get("uid", ""),
+        }
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{call.namespace}")
+    user = f"system:serviceaccount:{call.namespace}:{call.name}"
+    audiences = spec.get("audiences") or []
+    token = backend.issuer.mint(user, groups, seconds=seconds, audiences=audiences, extra=claims)
+    reply = {
+        "kind": "TokenRequest",
+        "apiVersion": "authentication.k8s.io/v1",
+        "metadata": {"name": call.name, "namespace": call.namespace, "creationTimestamp": backend.now()},
+        "spec": {**spec, "audiences": audiences or ["fairway"], "expirationSeconds": seconds},
+        "status": {"token": token, "expirationTimestamp": time.timestamp(backend.clock.now() + seconds)},
+    }
+    return Reply(reply, 201)
+
+
+async def _finalize(backend: Backend, call: Call) -> Reply:
+    """namespaces/finalize: what still keeps a namespace."""
+    body = call.body if isinstance(call.body, dict) else {}
+    finalizers = (body.get("spec") or {}).get("finalizers") or []
+
+    def next_(stored: Object) -> Object:
+        return {**stored, "spec": {**(stored.get("spec") or {}), "finalizers": finalizers}}
+
+    revision = str((body.get("metadata") or {}).get("resourceVersion") or "")
+    return await writing.change(backend, _parent(call), next_, revision)
+
+
+_ANSWERS: dict[str, Callable[[Backend, Call], Awaitable[Reply]]] = {
+    "scale": _scale,
+    "binding": _bind,
+    "token": _token,
+    "finalize": _finalize,
+}

@@ -1,0 +1,153 @@
+"""Tokens: signed, so that the gateway and others can check them by the published key alone.
+
+An `Issuer` makes and checks JWTs (ES256) with a key made at first start. What a token says is who it is and
+until when: the claims sub (user), groups, iss, aud, iat, exp.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from fairway.kernel.feature import Identity
+from fairway.kernel.objects.errors import Unauthorized
+
+ISSUER = "https://kubernetes.default.svc"
+AUDIENCE = "fairway"
+ALGORITHM = "ES256"
+MASTERS = "system:masters"
+AUTHENTICATED = "system:authenticated"
+
+_CACHED = 4096
+
+
+class Issuer:
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+        self._public = key.public_key()
+        self._key_id = _key_id(self._public)
+        self._verified: dict[str, tuple[float, Identity]] = {}
+
+    @classmethod
+    def load(cls, folder: Path) -> Issuer:
+        """The issuer whose key lies in `folder`; at first start the key is made."""
+        path = folder / "token.key"
+        if not path.exists():
+            _write_key(path)
+        key = serialization.load_pem_private_key(path.read_bytes(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError(f"{path} is not an elliptic curve key: move it away and a new one is made")
+        return cls(key)
+
+    def mint(
+        self,
+        user: str,
+        groups: Sequence[str] = (),
+        *,
+        seconds: float,
+        audiences: Sequence[str] = (),
+        extra: dict[str, Any] | None = None,
+    ) -> str:
+        """A token for `user` that is valid for `seconds`."""
+        now = int(time.time())
+        claims = {
+            **(extra or {}),
+            "iss": ISSUER,
+            "sub": user,
+            "groups": list(groups),
+            "aud": list(audiences) or [AUDIENCE],
+            "iat": now,
+            "nbf": now - 5,
+            "exp": now + int(seconds),
+        }
+        return jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"kid": self._key_id})
+
+    def verify(self, token: str, *, audience: str = AUDIENCE) -> Identity:
+        """Who the token is for. Raises Unauthorized. A token that was seen before costs a look into a table."""
+        known = self._verified.get(token) if audience == AUDIENCE else None
+        if known is not None:
+            if known[0] > time.time():
+                return known[1]
+            del self._verified[token]
+        claims = self.claims(token, audience=audience)
+        identity = Identity(str(claims["sub"]), (*map(str, claims.get("groups") or ()), AUTHENTICATED))
+        if audience == AUDIENCE:
+            if len(self._verified) >= _CACHED:
+                self._verified.pop(next(iter(self._verified)))
+            self._verified[token] = (float(claims["exp"]), identity)
+        return identity
+
+    def claims(self, token: str, *, audience: str = AUDIENCE) -> dict[str, Any]:
+        """All that the token says. Raises Unauthorized."""
+        try:
+            found: dict[str, Any] = jwt.decode(
+                token,
+                self._public,
+                algorithms=[ALGORITHM],
+                audience=audience,
+                issuer=ISSUER,
+                options={"require": ["exp", "sub"]},
+            )
+        except jwt.PyJWTError:
+            raise Unauthorized("Unauthorized") from None
+        return found
+
+    def jwks(self) -> dict[str, Any]:
+        """The public key as a JSON Web Key Set."""
+        numbers = self._public.public_numbers()
+        key = {
+            "use": "sig",
+            "kty": "EC",
+            "kid": self._key_id,
+            "crv": "P-256",
+            "alg": ALGORITHM,
+            "x": _base64(numbers.x.to_bytes(32, "big")),
+            "y": _base64(numbers.y.to_bytes(32, "big")),
+        }
+        return {"keys": [key]}
+
+    def discovery(self) -> dict[str, Any]:
+        """The OpenID document that says where the keys are."""
+        return {
+            "issuer": ISSUER,
+            "jwks_uri": f"{ISSUER}/openid/v1/jwks",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [ALGORITHM],
+        }
+
+
+def _key_id(key: ec.EllipticCurvePublicKey) -> str:
+    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return _base64(hashlib.sha256(der).digest())
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _write_key(path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    write_private(path, pem)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    half = path.with_name(f"{path.name}.{os.getpid()}.new")
+    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)

@@ -1,0 +1,165 @@
+"""Watches: from the store's changes to the events that one client is to see.
+
+`events` gives what happens, and ends never; `timed` gives a stream that ends when it should and says now and
+then up to where it is complete (bookmarks).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from fairway.cluster.api import reading
+from fairway.cluster.api.calls import Call, Event
+from fairway.cluster.api.registry import Served
+from fairway.cluster.store.protocol import Change, Compacted, Record, Store
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import Object
+
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+BOOKMARK_SECONDS = 60.0
+_LONGEST = (1800, 3600)
+
+
+def events(store: Store, call: Call) -> AsyncGenerator[Event, None]:
+    """What the call watches. It is in force when this returns; mistakes in the call are raised at once."""
+    test = reading.selection(call)
+    revision = call.query.get("resourceVersion", "")
+    initial = _wants_initial(call)
+    since = reading.number(revision)
+    if since > store.revision:
+        raise reading.too_large(since, store.revision)
+    first: list[Record] = []
+    if initial is True or (initial is None and revision in ("", "0")):
+        snapshot = store.list(call.served.storage, call.namespace)
+        first, since = snapshot.records, snapshot.revision
+    elif initial is False and revision in ("", "0"):
+        since = store.revision
+    try:
+        changes = store.watch(call.served.storage, call.namespace, since=since)
+    except Compacted as old:
+        raise too_old(since, old) from None
+    end = since if initial else None
+    if not first and test is None and end is None and call.served.to_view is None:
+        return _plain(changes)
+    return _selected(call.served, first, changes, test, end)
+
+
+def _wants_initial(call: Call) -> bool | None:
+    """sendInitialEvents, with upstream's conditions for it; None where it is not given."""
+    if "sendInitialEvents" not in call.query:
+        if call.query.get("resourceVersionMatch"):
+            raise errors.Invalid("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
+        return None
+    if call.query.get("resourceVersionMatch") != "NotOlderThan":
+        raise errors.Invalid("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+    if not call.flag("allowWatchBookmarks") and call.flag("sendInitialEvents"):
+        raise errors.Invalid("sendInitialEvents requires allowWatchBookmarks=true")
+    return call.flag("sendInitialEvents")
+
+
+async def _plain(changes: AsyncGenerator[Change, None]) -> AsyncGenerator[Event, None]:
+    """Everything as it comes: what controllers ask for, and what must cost least."""
+    async with aclosing(changes):
+        try:
+            async for change in changes:
+                record = change.record
+                yield Event(change.type, record.object, record.value)
+        except Compacted as old:
+            raise too_old(0, old) from None
+
+
+async def _selected(
+    served: Served,
+    first: list[Record],
+    changes: AsyncGenerator[Change, None],
+    test: reading.Test | None,
+    initial_end: int | None,
+) -> AsyncGenerator[Event, None]:
+    async with aclosing(changes):
+        for record in first:
+            if test is None or test(record.object):
+                yield _event("ADDED", record, served)
+        if initial_end is not None:
+            yield bookmark(served, initial_end, initial_end=True)
+        try:
+            async for change in changes:
+                event = _seen(change, test, served)
+                if event is not None:
+                    yield event
+        except Compacted as old:
+            raise too_old(0, old) from None
+
+
+def _seen(change: Change, test: reading.Test | None, served: Served) -> Event | None:
+    """The change as somebody sees it who looks only at what `test` takes."""
+    record, previous = change.record, change.previous
+    if test is None:
+        return _event(change.type, record, served)
+    was = previous is not None and test(previous.object)
+    if change.type == "DELETED":
+        return _event("DELETED", record, served) if was else None
+    if test(record.object):
+        return _event("MODIFIED" if was else "ADDED", record, served)
+    if was and previous is not None:
+        # It left the selection: told with its last content in it, at the revision of the change.
+        metadata = {**previous.object["metadata"], "resourceVersion": str(record.revision)}
+        left = {**previous.object, "metadata": metadata}
+        return Event("DELETED", served.to_view(left) if served.to_view else left)
+    return None
+
+
+def _event(type_: str, record: Record, served: Served) -> Event:
+    if served.to_view is None:
+        return Event(type_, record.object, record.value)
+    return Event(type_, served.to_view(record.object))
+
+
+def bookmark(served: Served, revision: int, *, initial_end: bool = False) -> Event:
+    kind = served.resource.kind
+    metadata: Object = {"resourceVersion": str(revision), "creationTimestamp": None}
+    if initial_end:
+        metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
+    return Event("BOOKMARK", {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata})
+
+
+def too_old(since: int, old: Compacted) -> errors.Expired:
+    return errors.Expired(f"too old resource version: {since} ({old.oldest})")
+
+
+async def timed(
+    call: Call, source: AsyncGenerator[Event, None], revision: Callable[[], int]
+) -> AsyncGenerator[Event, None]:
+    """`source` until the call's timeout, with bookmarks where the call allows them."""
+    loop = asyncio.get_running_loop()
+    seconds = call.number("timeoutSeconds") or random.randint(*_LONGEST)  # noqa: S311
+    end = loop.time() + seconds
+    bookmarks = call.flag("allowWatchBookmarks")
+    pending: asyncio.Task[Event] | None = None
+    try:
+        while True:
+            if pending is None:
+                pending = asyncio.ensure_future(anext(source))
+            left = end - loop.time()
+            if left > 0:
+                await asyncio.wait((pending,), timeout=min(left, BOOKMARK_SECONDS) if bookmarks else left)
+            complete = revision()
+            # What was committed up to `complete` is on its way to `pending`; let it arrive before saying so.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            if pending.done():
+                event, pending = pending.result(), None
+                yield event
+            elif bookmarks:
+                yield bookmark(call.served, complete)
+            if loop.time() >= end:
+                return
+    except StopAsyncIteration:
+        return
+    finally:
+        if pending is not None:
+            pending.cancel()
+            await asyncio.wait((pending,))
+        await source.aclose()

@@ -1,0 +1,255 @@
+"""Writing: create, update and patch, of whole objects and of their status.
+
+Each write reads the newest object, decides the next one, and stores it on condition that the object has not
+changed meanwhile; where it has, and the client did not insist on a revision, it decides again. A write that
+changes nothing stores nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from fairway.cluster.api import admission, crds, objectmeta, removal
+from fairway.cluster.api.backend import Backend
+from fairway.cluster.api.calls import Call, Reply, of_record
+from fairway.cluster.api.reading import found, key_of
+from fairway.cluster.store.protocol import Key, Record, WrongRevision
+from fairway.kernel.client.transport import JSON_PATCH, MERGE_PATCH
+from fairway.kernel.objects import errors, patching
+from fairway.kernel.objects.errors import Cause
+from fairway.kernel.objects.kinds import Object
+
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+_GENERATED_NAME_TRIES = 8
+_UNCOUNTED = ("metadata", "status")
+
+Next = Callable[[Object], Object]
+"""From the object as it is stored to what the client wants it to be: a fresh one, which may be changed."""
+
+
+def copied(obj: Any) -> Any:
+    """A deep copy; through JSON, which is the fastest way and leaves nothing that is not JSON."""
+    return orjson.loads(orjson.dumps(obj))
+
+
+async def create(backend: Backend, call: Call) -> Reply:
+    obj = admission.shaped(call)
+    given = objectmeta.of(obj)
+    for _ in range(_GENERATED_NAME_TRIES):
+        metadata = objectmeta.born(given, call.namespace, backend.now())
+        try:
+            return await _create(backend, call, {**obj, "metadata": metadata})
+        except errors.AlreadyExists:
+            if given.get("name"):
+                raise
+    raise errors.AlreadyExists(f"{call.served.label}: no free name was found for {given.get('generateName')!r}")
+
+
+async def _create(backend: Backend, call: Call, obj: Object) -> Reply:
+    strategy = call.served.strategy
+    if strategy.status:
+        obj.pop("status", None)
+    call.name = str(obj["metadata"].get("name") or "")
+    admission.complete(call, obj)
+    if not strategy.generation:
+        obj["metadata"].pop("generation", None)
+    admission.refuse(call, obj, admission.check(call, obj))
+    admission.namespace_open(backend, call)
+    key = Key(call.served.storage, call.namespace, call.name)
+    if backend.store.get(key) is not None:
+        raise errors.already_exists(call.served.label, call.name)
+    if crds.is_definition(call.served):
+        obj = crds.established(obj, backend.now())
+    if call.dry_run:
+        return _dry(call, obj, 201)
+    service = call.served.storage == "services"
+    if service:
+        admission.refuse(call, obj, backend.addresses.assign(obj))
+    try:
+        record = await backend.store.create(key, obj)
+    except WrongRevision:
+        if service:
+            backend.addresses.release(obj)
+        raise errors.already_exists(call.served.label, call.name) from None
+    if crds.is_definition(call.served):
+        backend.registry.put(call.name, crds.serve(record.object))
+    return of_record(record, call.served, 201)
+
+
+def _dry(call: Call, obj: Object, code: int = 200) -> Reply:
+    shown = call.served.to_view(obj) if call.served.to_view else obj
+    return Reply(shown, code, None, call.served)
+
+
+async def update(backend: Backend, call: Call) -> Reply:
+    """PUT. A resourceVersion in the body must be the newest."""
+    obj = admission.shaped(call)
+    given = objectmeta.of(obj)
+    revision = str(given.get("resourceVersion") or "")
+    strategy = call.served.strategy
+    if not revision and strategy.revision_required and not (strategy.created_by_put and _absent(backend, call)):
+        text = 'Invalid value: "": must be specified for an update'
+        raise call.served.invalid(call.name, [Cause("metadata.resourceVersion", text)])
+    if strategy.created_by_put and not call.subresource and _absent(backend, call):
+        return await create(backend, call)
+    return await change(backend, call, lambda _: dict(obj), revision)
+
+
+def _absent(backend: Backend, call: Call) -> bool:
+    return backend.store.get(key_of(call)) is None
+
+
+async def patch(backend: Backend, call: Call) -> Reply:
+    return await change(backend, call, patched(call))
+
+
+def patched(call: Call) -> Next:
+    """What the call's patch makes of an object. Raises UnsupportedMediaType for kinds of patch not served."""
+    body, served = call.body, call.served
+    to_view, to_stored = served.to_view, served.to_stored
+
+    def apply(stored: Object) -> Object:
+        seen = to_view(stored) if to_view else stored
+        if call.content_type == JSON_PATCH:
+            result = patching.json_patch(seen, body)
+        else:
+            result = copied(patching.merge(seen, body))
+        if (result.get("apiVersion"), result.get("kind")) != (seen.get("apiVersion"), seen.get("kind")):
+            raise errors.BadRequest("a patch may not change apiVersion or kind")
+        return to_stored(result) if to_stored else result
+
+    if call.content_type == MERGE_PATCH and not isinstance(body, dict):
+        raise errors.BadRequest("a merge patch is an object")
+    if call.content_type not in (MERGE_PATCH, JSON_PATCH):
+        raise unsupported_patch(call)
+    return apply
+
+
+def unsupported_patch(call: Call) -> errors.UnsupportedMediaType:
+    if call.content_type == STRATEGIC_PATCH and not call.served.strategy.custom:
+        return errors.UnsupportedMediaType(
+            "strategic merge patch is not supported by this server yet (nor is server-side apply): change the object "
+            "with `kubectl replace -f FILE`, or with `kubectl patch --type=merge -p PATCH`"
+        )
+    if call.content_type == APPLY_PATCH:
+        return errors.UnsupportedMediaType(
+            "server-side apply is not supported by this server yet: change the object with `kubectl replace -f FILE`, "
+            "or with `kubectl patch --type=merge -p PATCH`"
+        )
+    return errors.UnsupportedMediaType(
+        f"the body of the request was in an unknown format - accepted media types include: {JSON_PATCH}, {MERGE_PATCH}"
+    )
+
+
+async def change(backend: Backend, call: Call, next_: Next, revision: str = "") -> Reply:
+    """Replace the object by what `next_` makes of it, once, whatever others write meanwhile."""
+    while True:
+        record = found(backend.store, call)
+        wanted = next_(record.object)
+        asked = revision or str(objectmeta.of(wanted).get("resourceVersion") or "")
+        if asked and asked != str(record.revision):
+            raise errors.conflict(call.served.label, call.name)
+        _same_uid(call, wanted, record.object)
+        new = _status(call, wanted, record) if call.subresource == "status" else _main(call, wanted, record)
+        if new is None:
+            return of_record(record, call.served)
+        if crds.is_definition(call.served) and call.subresource != "status":
+            new = crds.established(new, backend.now())
+        if call.dry_run:
+            return _dry(call, new)
+        try:
+            return await _store(backend, call, new, record)
+        except WrongRevision as race:
+            if revision:
+                raise errors.conflict(call.served.label, call.name) from None
+            await backend.store.progress(race.current)
+
+
+async def _store(backend: Backend, call: Call, new: Object, old: Record) -> Reply:
+    if removal.finished(new):
+        # The last finalizer is gone, and with it the object: it is told what it was at its end.
+        await removal.remove(backend, call.served, old)
+        return Reply(call.served.to_view(new) if call.served.to_view else new, 200, None, call.served)
+    record = await backend.store.update(old.key, new, old.revision)
+    if crds.is_definition(call.served):
+        backend.registry.put(call.name, crds.serve(record.object))
+    return of_record(record, call.served)
+
+
+def _same_uid(call: Call, wanted: Object, current: Object) -> None:
+    asked, actual = objectmeta.of(wanted).get("uid"), current["metadata"].get("uid")
+    if asked and asked != actual:
+        why = f"Precondition failed: UID in precondition: {asked}, UID in object meta: {actual}"
+        raise errors.conflict(call.served.label, call.name, why)
+
+
+def _main(call: Call, wanted: Object, record: Record) -> Object | None:
+    """The next object of a write to the main resource; None where it is the same."""
+    old, strategy = record.object, call.served.strategy
+    before = old["metadata"]
+    new: Object = {**wanted, "metadata": objectmeta.changed(objectmeta.of(wanted), before)}
+    if strategy.status:
+        new.pop("status", None)
+        if "status" in old:
+            new["status"] = old["status"]
+    if _rest(new) != _rest(old):
+        _keep_assigned(new, old)
+        admission.complete(call, new)
+        causes = admission.check(call, new) or list(strategy.check_change(new, old))
+    else:
+        causes = list(objectmeta.problems(new["metadata"], subdomain=False))
+        admission.complete(call, {"metadata": objectmeta.of(wanted)})
+    causes += objectmeta.finalizer_problems_when_dying(new["metadata"], before)
+    admission.refuse(call, new, causes)
+    return _counted(call, new, old)
+
+
+def _rest(obj: Object) -> Object:
+    return {key: value for key, value in obj.items() if key not in _UNCOUNTED}
+
+
+def _keep_assigned(new: Object, old: Object) -> None:
+    """What the server chose at creation stays where a client leaves it out."""
+    if new["kind"] == "Service" and isinstance(new.get("spec"), dict):
+        for field in ("clusterIP", "clusterIPs"):
+            if not new["spec"].get(field) and field in old["spec"] and new["spec"].get("type") != "ExternalName":
+                new["spec"][field] = old["spec"][field]
+
+
+def _counted(call: Call, new: Object, old: Object) -> Object | None:
+    """With its generation; None where nothing changed."""
+    metadata, before = new["metadata"], old["metadata"]
+    counts = _rest(new) != _rest(old)
+    if not counts and new.get("status") == old.get("status") and metadata == _without_revision(before):
+        return None
+    if call.served.strategy.generation and counts:
+        metadata["generation"] = int(before.get("generation") or 0) + 1
+    return new
+
+
+def _without_revision(metadata: Object) -> Object:
+    return {key: value for key, value in metadata.items() if key != "resourceVersion"}
+
+
+def _status(call: Call, wanted: Object, record: Record) -> Object | None:
+    """The next object of a write to the status: everything else stays."""
+    old = record.object
+    new = dict(old)
+    if wanted.get("status") is None:
+        new.pop("status", None)
+    else:
+        new["status"] = wanted["status"]
+    if new.get("status") == old.get("status"):
+        return None
+    if "status" in new:
+        if new["status"] is not None and not isinstance(new["status"], dict):
+            raise errors.BadRequest("status is an object")
+        admission.complete(call, new, only="status")
+        admission.refuse(call, new, admission.check(call, new, only="status"))
+    new["metadata"] = _without_revision(old["metadata"])
+    return new
