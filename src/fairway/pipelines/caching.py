@@ -1,0 +1,46 @@
+"""When is a step the same as an earlier one: the fingerprint, by upstream's recipe (`cacheutils`).
+
+In it: names and ids of input artifacts, input values, declared outputs, image, command line, mounted claims. Not in
+it: environment, resources, the component's name. Artifacts count by id and not by content, so a cached step must
+hand on the ids it found. Pure; looking fingerprints up is done in `tasks`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from fairway.pipelines.ir.model import Component, Container, Importer, Task
+from fairway.pipelines.render.model import Values
+
+
+def of_step(component: Component, task: Task, inputs: Values, claims: Iterable[str] = ()) -> str:
+    assert isinstance(component.body, Container)
+    if task.cache_key:
+        return hashlib.sha256(task.cache_key.encode()).hexdigest()
+    container = component.body
+    return _digest(
+        {
+            "inputArtifactNames": {key: [item.id for item in items] for key, items in inputs.artifacts.items()},
+            "inputParameterValues": inputs.parameters,
+            "outputArtifactsSpec": {
+                key: {"type": slot.type.wire(), "metadata": dict(slot.metadata)}
+                for key, slot in component.output_artifacts.items()
+            },
+            "outputParametersSpec": {key: declared.type for key, declared in component.output_parameters.items()},
+            "containerSpec": {"image": container.image, "cmdArgs": [*container.command, *container.args]},
+            "pvcNames": sorted(claims),
+        }
+    )
+
+
+def of_import(importer: Importer, uri: str, metadata: Any) -> str:
+    """For an importer that takes an artifact registered before: same address, type and metadata."""
+    return _digest({"uri": uri, "type": importer.type.wire(), "metadata": metadata})
+
+
+def _digest(content: Any) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()

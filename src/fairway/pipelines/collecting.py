@@ -1,0 +1,107 @@
+"""After a step has run: gather what it gave, by KFP's rules, and write the outcome. Standard library only.
+
+Values that kfp's executor wrote win over files of single parameters; a file is read by its declared type; a declared
+parameter that is in neither fails the step, a missing artifact does not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from typing import Any
+
+from fairway.pipelines.ir.model import ParameterType
+from fairway.pipelines.ir.values import WrongType, parsed, plain
+
+
+class BadOutput(Exception):
+    """The step ended well, and its outputs are not what it declares."""
+
+
+def collect(task: dict[str, Any]) -> dict[str, Any]:
+    """The outputs: {"parameters": {name: value}, "artifacts": {name: {"uri", "metadata", "name"}}}."""
+    declared = task["executorInput"]["outputs"]
+    told = _told(declared["outputFile"])
+    return {
+        "parameters": _parameters(task["outputs"], declared.get("parameters", {}), told.get("parameterValues") or {}),
+        "artifacts": _artifacts(declared.get("artifacts", {}), told.get("artifacts") or {}),
+    }
+
+
+def leave(path: str, outcome: dict[str, Any]) -> None:
+    """Write the outcome so that it is there whole or not at all, even after the power goes."""
+    unfinished = f"{path}.part"
+    with open(unfinished, "w", encoding="utf-8") as file:
+        json.dump(_finite(outcome), file, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _told(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except FileNotFoundError:
+        return {}
+    except ValueError as wrong:
+        raise BadOutput(f"the file {os.path.basename(path)} that the step wrote is not JSON: {wrong}") from wrong
+    return content if isinstance(content, dict) else {}
+
+
+def _parameters(types: dict[str, str], files: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    result = {}
+    for name, type_ in types.items():
+        if name in told:
+            result[name] = plain(told[name])
+            continue
+        try:
+            with open(files[name]["outputFile"], encoding="utf-8") as file:
+                result[name] = parsed(file.read(), ParameterType(type_))
+        except FileNotFoundError:
+            raise BadOutput(f"the step did not write its output parameter {name!r}") from None
+        except WrongType as wrong:
+            raise BadOutput(f"the output parameter {name!r} does not fit: {wrong}") from wrong
+    return result
+
+
+def _artifacts(declared: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    result = {}
+    for name, entry in declared.items():
+        ours = entry["artifacts"][0]
+        found = (told.get(name, {}).get("artifacts") or [ours])[0]
+        uri = str(found.get("uri") or ours["uri"])
+        if "://" not in uri:
+            uri = os.path.abspath(uri)
+        _fetch_custom(found.get("custom_path") or found.get("customPath"), uri)
+        result[name] = {"name": found.get("name") or name, "uri": uri, "metadata": found.get("metadata") or {}}
+    return result
+
+
+def _fetch_custom(path: str | None, uri: str) -> None:
+    """An author may write an artifact elsewhere (`custom_path`); its bytes belong at its address all the same."""
+    if not path or "://" in uri or not os.path.exists(path) or os.path.abspath(path) == uri:
+        return
+    os.makedirs(os.path.dirname(uri), exist_ok=True)
+    if os.path.isdir(path):
+        shutil.copytree(path, uri, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(path, uri)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity; they become texts, as protobuf writes them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,169 @@
+"""What runs in a step's pod: read the task folder, run the step, leave the outcome there. Standard library only.
+
+    python3 -m fairway.pipelines.inpod file:///.../<task folder>
+
+A lightweight Python component runs in this very process, by kfp's own executor: no shell, no pip, and no new
+interpreter where this one was forked warm. Any other command runs as a child. The outcome is one file that appears
+at once, after everything else, so that it can be trusted by a server that was not there to see the pod end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from typing import Any
+
+from fairway.pipelines import collecting
+from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
+
+ALREADY_STARTED = 75
+"""Exit status where another pod has begun this attempt before (EX_TEMPFAIL)."""
+
+
+class StepFailed(Exception):
+    """The step did not succeed. The text is what the run shows."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def run(arguments: list[str]) -> int:
+    """Run the step in the folder that the one argument names; give the exit status."""
+    if len(arguments) != 1:
+        print("usage: python3 -m fairway.pipelines.inpod TASK_FOLDER", file=sys.stderr)
+        return 2
+    folder = _local(arguments[0])
+    with open(f"{folder}/task.json", encoding="utf-8") as file:
+        task: dict[str, Any] = json.load(file)
+    if not _claimed(folder):
+        print("This attempt has begun in another pod before; it is not run a second time.", file=sys.stderr)
+        return ALREADY_STARTED
+    outcome: dict[str, Any]
+    try:
+        _prepare(task, folder)
+        if task["python"]:
+            _run_python(task)
+        else:
+            _run_command(task)
+        outcome = {"succeeded": True, **collecting.collect(task)}
+    except (StepFailed, collecting.BadOutput, UnknownPlaceholder) as failure:
+        print(f"fairway: {failure}", file=sys.stderr)
+        outcome = {"succeeded": False, "message": str(failure), "code": getattr(failure, "code", 1)}
+    collecting.leave(f"{folder}/outcome.json", outcome)
+    return 0 if outcome["succeeded"] else int(outcome["code"]) or 1
+
+
+def _local(address: str) -> str:
+    path = address.removeprefix("file://")
+    if not path.startswith("/"):
+        raise SystemExit(f"the task folder {address} is not a file address; steps can only read folders yet")
+    return path
+
+
+def _claimed(folder: str) -> bool:
+    """Make the marker that says this attempt has begun. False where it is there."""
+    try:
+        os.close(os.open(f"{folder}/started", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _prepare(task: dict[str, Any], folder: str) -> None:
+    """Folders that a step may write to, and a word about inputs that are not on this machine."""
+    os.makedirs(f"{folder}/outputs", exist_ok=True)
+    os.makedirs(f"{folder}/parameters", exist_ok=True)
+    workspace = task["job"].get(".workspace_path")
+    if workspace and workspace in json.dumps(task["executorInput"]):
+        os.makedirs(workspace, exist_ok=True)
+    inputs = task["executorInput"].get("inputs", {}).get("artifacts", {})
+    for name, entry in inputs.items():
+        for artifact in entry["artifacts"]:
+            if "://" in artifact["uri"]:
+                print(f"fairway: input {name!r} is at {artifact['uri']} and is not copied here", file=sys.stderr)
+
+
+def _scene(task: dict[str, Any]) -> Scene:
+    return Scene(task["executorInput"], defaults=task["defaults"], job=task["job"])
+
+
+def _run_python(task: dict[str, Any]) -> None:
+    """What the SDK's own bootstrap does, in this process: the source as a module, kfp's executor on it."""
+    os.environ["_KFP_RUNTIME"] = "true"
+    with tempfile.TemporaryDirectory(prefix="step-") as place:
+        module = f"{place}/ephemeral_component.py"
+        with open(module, "w", encoding="utf-8") as file:
+            file.write(task["command"][-1])
+        sys.argv = ["executor_main", "--component_module_path", module, *_scene(task).elements(task["args"])]
+        try:
+            importlib.import_module("kfp.dsl.executor_main").executor_main()
+            _wait_for_threads()
+        except SystemExit as end:
+            if end.code not in (None, 0):
+                code = end.code if isinstance(end.code, int) else 1
+                raise StepFailed(f"the step ended with exit status {end.code}", code) from end
+        except Exception as failure:
+            _print_from_user_code(failure)
+            raise StepFailed(_last_line(failure)) from failure
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+
+def _run_command(task: dict[str, Any]) -> None:
+    scene = _scene(task)
+    command = scene.elements([*task["command"], *task["args"]])
+    if not command:
+        raise StepFailed("the component has no command, and there is no image here whose own could be run")
+    try:
+        child = subprocess.Popen(command)
+    except FileNotFoundError:
+        raise StepFailed(f"the command {command[0]!r} was not found", 127) from None
+    except OSError as failure:
+        raise StepFailed(f"the command {command[0]!r} cannot be run: {failure.strerror}", 126) from failure
+    with _passed_on(child):
+        status = child.wait()
+    if status:
+        raise StepFailed(f"the command ended with exit status {status}", status if status > 0 else 128 - status)
+
+
+@contextlib.contextmanager
+def _passed_on(child: subprocess.Popen[bytes]) -> Any:
+    """While the child runs, who asks us to stop asks it."""
+    previous = signal.signal(signal.SIGTERM, lambda number, frame: child.send_signal(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _wait_for_threads() -> None:
+    """As at the end of any interpreter: threads that are not daemons finish first."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+
+
+def _print_from_user_code(failure: BaseException) -> None:
+    """The traceback from the author's own function on, without our frames and kfp's."""
+    trace = failure.__traceback__
+    while trace is not None and not trace.tb_frame.f_code.co_filename.endswith("ephemeral_component.py"):
+        trace = trace.tb_next
+    traceback.print_exception(type(failure), failure, trace or failure.__traceback__)
+
+
+def _last_line(failure: BaseException) -> str:
+    return traceback.format_exception_only(failure)[-1].strip()
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

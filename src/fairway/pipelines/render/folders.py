@@ -1,0 +1,92 @@
+"""The task folder: where it is, and what a step finds in it.
+
+    <root>/<pipeline>/<run>/<task>/<task id>[-<attempt>]/
+        task.json        what to run, written before the pod starts
+        started          made by the step when it begins: a step runs once, whatever starts it
+        outputs/         artifacts by name, and what kfp's executor leaves
+        parameters/      files that containers write output parameters to
+        outcome.json     how it ended, written last and at once: its presence means that the step is over
+
+Addresses inside the step are plain paths, since kfp takes any address it does not know for a path.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fairway.pipelines import ir
+from fairway.pipelines.ir.model import MISSING, Container
+from fairway.pipelines.render import inputs, python_steps
+from fairway.pipelines.render.model import Artifact, Instance, RunFacts
+
+TASK, OUTCOME, STARTED = "task.json", "outcome.json", "started"
+
+
+def address(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> str:
+    """Of the newest attempt."""
+    attempt = f"-{instance.attempts - 1}" if instance.attempts > 1 else ""
+    return f"{run.root}/{pipeline.name}/{run.id}/{instance.name}/{instance.id}{attempt}"
+
+
+def task(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> dict[str, Any]:
+    """The content of task.json."""
+    component, folder = instance.component, path(address(pipeline, run, instance))
+    assert isinstance(component.body, Container)
+    return {
+        "name": instance.name,
+        "taskId": instance.id,
+        "runId": run.id,
+        "attempt": instance.attempts - 1,
+        "python": python_steps.recognised(component.body.command) is not None,
+        "command": list(component.body.command),
+        "args": list(component.body.args),
+        "executorInput": executor_input(instance, folder),
+        "defaults": {
+            key: None if declared.default is MISSING else declared.default
+            for key, declared in component.input_parameters.items()
+            if declared.optional or declared.default is not MISSING
+        },
+        "job": inputs.job_values(pipeline, run, instance),
+        "outputs": {key: str(declared.type) for key, declared in component.output_parameters.items()},
+    }
+
+
+def executor_input(instance: Instance, folder: str) -> dict[str, Any]:
+    """KFP's ExecutorInput. Maps that would be empty are left out, as upstream does."""
+    component = instance.component
+    given: dict[str, Any] = {}
+    if instance.inputs.parameters:
+        given["parameterValues"] = instance.inputs.parameters
+    if instance.inputs.artifacts:
+        given["artifacts"] = {
+            key: {"artifacts": [_input_artifact(item) for item in items]}
+            for key, items in instance.inputs.artifacts.items()
+        }
+    made: dict[str, Any] = {"outputFile": f"{folder}/outputs/executor_output.json"}
+    if component.output_parameters:
+        made["parameters"] = {key: {"outputFile": f"{folder}/parameters/{key}"} for key in component.output_parameters}
+    if component.output_artifacts:
+        made["artifacts"] = {
+            key: {
+                "artifacts": [
+                    {
+                        "name": key,
+                        "type": slot.type.wire(),
+                        "uri": f"{folder}/outputs/{key}",
+                        "metadata": dict(slot.metadata),
+                    }
+                ]
+            }
+            for key, slot in component.output_artifacts.items()
+        }
+    return {**({"inputs": given} if given else {}), "outputs": made}
+
+
+def path(uri: str) -> str:
+    """The plain path of a file address; other addresses stay as they are."""
+    return uri.removeprefix("file://")
+
+
+def _input_artifact(item: Artifact) -> dict[str, Any]:
+    type_ = {"schemaTitle": item.type, "schemaVersion": item.version}
+    return {"name": item.id, "type": type_, "uri": path(item.uri), "metadata": dict(item.metadata)}

@@ -1,0 +1,186 @@
+"""The values that a run consists of while it is decided on."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fairway.pipelines import ir
+from fairway.pipelines.ir.model import Component, Task, Value
+
+
+class State(enum.StrEnum):
+    """The words of the records; the first two have no record yet."""
+
+    WAITING = "WAITING"
+    ASKING = "ASKING"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    CACHED = "CACHED"
+    SKIPPED = "SKIPPED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+
+    @property
+    def ended(self) -> bool:
+        return self in _ENDED
+
+    @property
+    def good(self) -> bool:
+        return self in (State.SUCCEEDED, State.CACHED)
+
+
+_ENDED = frozenset({State.SUCCEEDED, State.CACHED, State.SKIPPED, State.FAILED, State.CANCELED})
+
+
+class Type(enum.StrEnum):
+    """KFP 3.0's kinds of tasks."""
+
+    ROOT = "ROOT"
+    STEP = "RUNTIME"
+    BRANCHES = "CONDITION_BRANCH"
+    CONDITION = "CONDITION"
+    LOOP = "LOOP"
+    EXIT_HANDLER = "EXIT_HANDLER"
+    IMPORTER = "IMPORTER"
+    DAG = "DAG"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A registered artifact. `type` is a schema title."""
+
+    id: str
+    name: str
+    type: str
+    version: str
+    uri: str
+    metadata: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Values:
+    """Inputs or outputs: parameters by name, artifacts by name (several where it is a list)."""
+
+    parameters: dict[str, Value] = field(default_factory=dict)
+    artifacts: dict[str, tuple[Artifact, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the engine knows of a run before any step."""
+
+    id: str
+    display_name: str
+    namespace: str
+    parameters: Mapping[str, Value]
+    created_at: float
+    scheduled_at: float
+    root: str
+    """Address under which the folders of this run lie, without a slash at the end."""
+    owner: Mapping[str, Any] = field(default_factory=dict)
+    """The owner reference to the Run object, which step pods carry."""
+    pod_namespace: str = "default"
+    service_account: str = ""
+    cache_namespace: str = ""
+
+    def resource_name(self, pipeline: ir.Pipeline) -> str:
+        """What upstream calls the workflow: the pipeline's name and a suffix."""
+        return f"{pipeline.name}-{self.id.partition('-')[0][:5]}"
+
+
+@dataclass(slots=True, eq=False)
+class Instance:
+    """One task at one place of the run: a step, an importer, or a scope with children of its own."""
+
+    id: str
+    path: str
+    name: str
+    display_name: str
+    type: Type
+    component: Component
+    task: Task | None
+    parent: Instance | None
+    iteration: int | None = None
+    iterations: int | None = None
+    state: State = State.WAITING
+    inputs: Values = field(default_factory=Values)
+    outputs: Values = field(default_factory=Values)
+    children: dict[str, Instance] = field(default_factory=dict)
+    waiting_for: int = 0
+    open_children: int = 0
+    items: list[Any] = field(default_factory=list)
+    next_item: int = 0
+    attempts: int = 0
+    retry_at: float | None = None
+    pod: str = ""
+    fingerprint: str = ""
+    cached_from: str = ""
+    message: str = ""
+    code: int = 0
+    failure: str = ""
+    """The first failure inside, as the run's record tells it."""
+    created_at: float = 0.0
+    started_at: float | None = None
+    finished_at: float | None = None
+    history: list[tuple[State, float]] = field(default_factory=list)
+    recorded: bool = False
+    """There is a row of it in the records."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is the task as its siblings see it, and not one iteration of it."""
+        return self.iteration is None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the records say of a task."""
+
+    state: State
+    attempts: int = 0
+    retry_at: float | None = None
+    pod: str = ""
+    fingerprint: str = ""
+    cached_from: str = ""
+    message: str = ""
+    code: int = 0
+    created_at: float = 0.0
+    started_at: float | None = None
+    finished_at: float | None = None
+    history: tuple[tuple[State, float], ...] = ()
+    outputs: Values = field(default_factory=Values)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt of a step ended, from its task folder or, where that says nothing, from its pod."""
+
+    succeeded: bool
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    artifacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By output: what the step says of it ({"uri": ..., "metadata": {...}})."""
+    message: str = ""
+    code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An earlier task with the same fingerprint, or for an importer an artifact registered before."""
+
+    task_id: str
+    outputs: Values
+
+
+@dataclass(slots=True)
+class Decisions:
+    """What is to be done, in this order: write the records of `changed`, start, stop."""
+
+    changed: dict[str, Instance] = field(default_factory=dict)
+    asks: list[Instance] = field(default_factory=list)
+    """Steps whose fingerprint is to be looked up in the cache."""
+    starts: list[Instance] = field(default_factory=list)
+    stops: list[Instance] = field(default_factory=list)

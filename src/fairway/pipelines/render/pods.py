@@ -1,0 +1,112 @@
+"""The pod of a step: one container that runs `inpod` on the step's task folder.
+
+The name is made from the task and the attempt, so that a pod that is asked for twice is there once. What differs
+between clusters is only said, never relied on: a real Kubernetes ignores our annotations.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from fairway.kernel.objects import names
+from fairway.kernel.objects.kinds import POD, Object
+from fairway.pipelines import ir
+from fairway.pipelines.ir.model import MISSING, Container, Resources
+from fairway.pipelines.placeholders import Scene
+from fairway.pipelines.render import folders, platform, python_steps
+from fairway.pipelines.render.model import Instance, RunFacts
+
+RUN_LABEL = "pipelines.fairway.dev/run"
+TASK_LABEL = "pipelines.fairway.dev/task"
+UPSTREAM_RUN_LABEL = "pipeline/runid"
+ATTEMPT = "pipelines.fairway.dev/attempt"
+WARM = "fairway.dev/warm"
+REQUIREMENTS = "fairway.dev/requirements"
+COMMAND = ["python3", "-m", "fairway.pipelines.inpod"]
+
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
+
+
+def name(instance: Instance) -> str:
+    """Of the newest attempt."""
+    readable = _NOT_IN_NAMES.sub("-", instance.name.lower()).strip("-") or "step"
+    return names.child(readable[:40].rstrip("-"), instance.id.replace("-", "")[:16], str(instance.attempts - 1))
+
+
+def render(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> Object:
+    """The pod of the newest attempt. Raises InputError where a setting cannot be resolved."""
+    container = instance.component.body
+    assert isinstance(container, Container)
+    scene = Scene(folders.executor_input(instance, ""), defaults=_defaults(instance))
+    python = python_steps.recognised(container.command)
+    main: dict[str, Any] = {
+        "name": "main",
+        "image": scene.filled(container.image),
+        "command": COMMAND,
+        "args": [folders.address(pipeline, run, instance)],
+        "env": _environment(container),
+    }
+    resources = _resources(container.resources, scene)
+    if resources:
+        main["resources"] = resources
+    pod = POD.new(
+        instance.pod,
+        run.pod_namespace,
+        metadata={
+            "labels": {RUN_LABEL: run.id, UPSTREAM_RUN_LABEL: run.id, TASK_LABEL: instance.id},
+            "annotations": {
+                ATTEMPT: str(instance.attempts - 1),
+                WARM: python.warm if python else "kfp",
+                **({REQUIREMENTS: json.dumps(python.requirements)} if python and python.requirements else {}),
+            },
+            "ownerReferences": [dict(run.owner)] if run.owner else [],
+        },
+        spec={
+            "restartPolicy": "Never",
+            "containers": [main],
+            **({"serviceAccountName": run.service_account} if run.service_account else {}),
+        },
+    )
+    platform.apply(pod, pipeline, run, instance, container.platform)
+    return pod
+
+
+def claims(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> list[str]:
+    """The names of the PersistentVolumeClaims that the step mounts."""
+    container = instance.component.body
+    assert isinstance(container, Container)
+    return platform.claims(pipeline, run, instance, container.platform)
+
+
+def task_of(pod: Object) -> tuple[str, int] | None:
+    """(task id, attempt) of a step's pod."""
+    metadata = pod["metadata"]
+    task_id = (metadata.get("labels") or {}).get(TASK_LABEL)
+    attempt = (metadata.get("annotations") or {}).get(ATTEMPT)
+    return (str(task_id), int(attempt)) if task_id and attempt and attempt.isdigit() else None
+
+
+def _environment(container: Container) -> list[dict[str, Any]]:
+    return [
+        *({"name": key, "value": value} for key, value in container.env),
+        {"name": "KFP_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        {"name": "KFP_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+    ]
+
+
+def _resources(resources: Resources, scene: Scene) -> dict[str, dict[str, str]]:
+    limits = {key: scene.filled(amount) for key, amount in resources.limits.items()}
+    requests = {key: scene.filled(amount) for key, amount in resources.requests.items()}
+    if resources.accelerator:
+        kind, count = (scene.filled(written) for written in resources.accelerator)
+        if count not in ("", "0"):
+            limits[kind] = count
+    sides = {"limits": limits, "requests": requests}
+    return {side: amounts for side, amounts in sides.items() if amounts}
+
+
+def _defaults(instance: Instance) -> dict[str, Any]:
+    declared = instance.component.input_parameters
+    return {key: entry.default for key, entry in declared.items() if entry.default is not MISSING}
