@@ -1,0 +1,149 @@
+"""The gateway service: follows routes, Services and endpoints, and keeps Envoy's files true to them.
+
+Changes that come together are one update, a few milliseconds later. Endpoints are written first, because a
+pod on its way out must lose its traffic at once; routes are written last, and only after Envoy knows their
+clusters, so that no request meets a route to nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+
+from fairway.cluster.network import route_status
+from fairway.cluster.network.config import GATEWAY_NAMESPACE, NetworkConfig
+from fairway.cluster.network.envoy import Envoy
+from fairway.cluster.network.files import Files
+from fairway.cluster.network.kinds import GATEWAY_CLASS
+from fairway.cluster.network.render import Resources, render
+from fairway.kernel import clock as time
+from fairway.kernel.client.client import Client
+from fairway.kernel.clock import Clock
+from fairway.kernel.control.mirror import Mirror
+from fairway.kernel.feature import Ready
+from fairway.kernel.objects import errors, meta
+from fairway.kernel.objects.kinds import ENDPOINT_SLICE, GATEWAY, HTTP_ROUTE, NAMESPACE, SERVICE, Kind, Object
+
+log = logging.getLogger(__name__)
+
+_TOGETHER = 0.005  # seconds in which changes are gathered into one update
+_LOOK_AGAIN = 0.005
+_ENVOY_LIMIT = 2.0  # seconds to wait for Envoy to know new clusters before routes are written all the same
+
+
+class Gateway:
+    def __init__(self, client: Client, clock: Clock, config: NetworkConfig) -> None:
+        self._client, self._clock, self._config = client, clock, config
+        self._files = Files(config.run_dir)
+        self._envoy = Envoy(config)
+        self._routes = Mirror(client, HTTP_ROUTE, clock)
+        self._services = Mirror(client, SERVICE, clock)
+        self._slices = Mirror(client, ENDPOINT_SLICE, clock)
+        self._changed = asyncio.Event()
+
+    async def run(self, ready: Ready) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for mirror in (self._routes, self._services, self._slices):
+                tasks.create_task(mirror.run(), name=f"gateway-{mirror.kind.resource}")
+                mirror.subscribe(lambda old, new: self._changed.set())
+            await self._services.synced()
+            await self._slices.synced()
+            # Routes are not waited for: their kind may be defined only after this service is up.
+            self._write(self._render())
+            up = asyncio.Event()
+            tasks.create_task(self._envoy.run(up.set), name="envoy")
+            await up.wait()
+            ready()
+            tasks.create_task(self._present(), name="gateway-present")
+            await self._follow()
+
+    async def _follow(self) -> None:
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(_TOGETHER)
+            self._changed.clear()
+            resources = self._render()
+            await self._update(resources)
+            await self._report(resources)
+
+    def _render(self) -> Resources:
+        return render(self._routes.all(), self._services.all(), self._slices.all(), self._config)
+
+    def _write(self, resources: Resources) -> None:
+        """Everything at once, while no Envoy runs."""
+        self._files.endpoints(resources.endpoints)
+        self._files.clusters(resources.clusters)
+        self._files.listeners(resources.listeners)
+        self._files.routes(resources.routes)
+
+    async def _update(self, resources: Resources) -> None:
+        self._files.endpoints(resources.endpoints)
+        added = resources.endpoints.keys() - self._files.cluster_names
+        if added:
+            # New clusters beside the old ones: routes of the old table still need those.
+            self._files.clusters(self._files.with_old_clusters(resources.clusters))
+            await self._known(added)
+        self._files.listeners(resources.listeners)
+        self._files.routes(resources.routes)
+        if self._files.clusters(resources.clusters):
+            self._files.forget_endpoints(resources.endpoints)
+
+    async def _known(self, names: set[str]) -> None:
+        """Wait until Envoy has these clusters with their endpoints; it has no way to tell us."""
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + _ENVOY_LIMIT
+        while loop.time() < limit:
+            if names <= await self._clusters_of_envoy():
+                return
+            await asyncio.sleep(_LOOK_AGAIN)
+        log.warning("Envoy does not know the clusters %s yet; see its log", ", ".join(sorted(names)))
+
+    async def _clusters_of_envoy(self) -> set[str]:
+        try:
+            answer = json.loads(await self._envoy.ask("/clusters?format=json"))
+        except (OSError, ValueError):
+            return set()
+        return {str(cluster["name"]) for cluster in answer.get("cluster_statuses") or ()}
+
+    # What routes and the Gateway say of themselves
+
+    async def _report(self, resources: Resources) -> None:
+        now = time.timestamp(self._clock.now())
+        for route in self._routes.all():
+            wanted = route_status.parents(route, resources.rendered.get(meta.key(route)), now)
+            if wanted != ((route.get("status") or {}).get("parents") or []):
+                with contextlib.suppress(errors.NotFound, errors.Conflict):
+                    await self._client.patch_status(
+                        HTTP_ROUTE, meta.name(route), meta.namespace(route), {"parents": wanted}
+                    )
+
+    async def _present(self) -> None:
+        """Make the Gateway and its class, once their kinds are defined."""
+        while True:
+            try:
+                await self._make()
+                return
+            except errors.ApiError as failure:
+                log.debug("the Gateway is not made yet: %s", failure)
+                await self._clock.sleep(0.5)
+
+    async def _make(self) -> None:
+        now = time.timestamp(self._clock.now())
+        await self._ensure(NAMESPACE, NAMESPACE.new(GATEWAY_NAMESPACE))
+        found = await self._ensure(GATEWAY_CLASS, route_status.gateway_class())
+        status = route_status.gateway_class_status(found, now)
+        await self._client.patch_status(GATEWAY_CLASS, meta.name(found), None, status)
+        found = await self._ensure(GATEWAY, route_status.gateway(self._config))
+        status = route_status.gateway_status(found, self._config, now)
+        await self._client.patch_status(GATEWAY, meta.name(found), GATEWAY_NAMESPACE, status)
+
+    async def _ensure(self, kind: Kind, wanted: Object) -> Object:
+        name, namespace = meta.name(wanted), meta.namespace(wanted) or None
+        found = await self._client.find(kind, name, namespace)
+        if found is None:
+            return await self._client.create(kind, wanted)
+        if "spec" in wanted:
+            return await self._client.patch(kind, name, namespace, {"spec": wanted["spec"]})
+        return found

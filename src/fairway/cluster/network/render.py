@@ -1,0 +1,231 @@
+"""From Gateway API routes, Services and EndpointSlices to Envoy's resources: a pure function.
+
+One cluster for each Service port, whose endpoints are a file of their own so that a pod's coming and going
+moves nothing else. One TCP listener for each port of a Service address. One table of routes for the public
+port: routes of HTTPRoutes first, the front door last, in every virtual host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from fairway.cluster.network import routes
+from fairway.cluster.network.config import GATEWAY_NAME, GATEWAY_NAMESPACE, LISTENER, NetworkConfig
+from fairway.cluster.network.routes import MISSING, Rendered, Resource, Rule
+from fairway.kernel.objects import meta
+from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.meta import Key
+
+FRONT = "front"
+SERVICE_NAME = "kubernetes.io/service-name"
+_MANY = 100_000  # circuit breakers are for the operator of a cluster; here they would only lose requests
+
+
+@dataclass
+class Resources:
+    """Everything Envoy is told, by the file it is in. `refusals` and the like go to the routes' status."""
+
+    clusters: list[Resource]
+    endpoints: dict[str, Resource]
+    listeners: list[Resource]
+    routes: Resource
+    rendered: dict[Key, Rendered] = field(default_factory=dict)
+
+
+def render(
+    http_routes: Iterable[Object], services: Iterable[Object], slices: Iterable[Object], config: NetworkConfig
+) -> Resources:
+    by_service = _by_service(slices)
+    clusters = [_front(config), _missing()]
+    endpoints: dict[str, Resource] = {}
+    listeners: list[Resource] = []
+    known: dict[tuple[str, str, int], str] = {}
+    for service in sorted(services, key=meta.key):
+        for port in _tcp_ports(service):
+            name = cluster_name(service, port)
+            known[(*meta.key(service), int(port["port"]))] = name
+            clusters.append(_cluster(name, port))
+            endpoints[name] = _assignment(name, port, by_service.get(meta.key(service), ()))
+            if address := _address(service):
+                listeners.append(_listener(name, address, int(port["port"])))
+    rendered: dict[Key, Rendered] = {}
+    for route in http_routes:
+        if any(ours(parent, route) for parent in _parents(route)):
+            found = routes.render(route, lambda ns, name, port: known.get((ns, name, port)), auth=config.auth)
+            rendered[meta.key(route)] = found
+    return Resources(clusters, endpoints, listeners, _route_table(rendered.values()), rendered)
+
+
+def ours(parent: Object, route: Object) -> bool:
+    """Whether a parent reference of the route is our Gateway."""
+    return (
+        (parent.get("group") or "gateway.networking.k8s.io") == "gateway.networking.k8s.io"
+        and (parent.get("kind") or "Gateway") == "Gateway"
+        and parent.get("name") == GATEWAY_NAME
+        and (parent.get("namespace") or meta.namespace(route)) == GATEWAY_NAMESPACE
+        and parent.get("sectionName") in (None, "", LISTENER)
+    )
+
+
+def cluster_name(service: Object, port: Object) -> str:
+    """Also the name of the file of its endpoints: names of Services have no dots."""
+    return f"{meta.namespace(service)}.{meta.name(service)}.{port['port']}"
+
+
+def _parents(route: Object) -> list[Object]:
+    return (route.get("spec") or {}).get("parentRefs") or []
+
+
+def _tcp_ports(service: Object) -> list[Object]:
+    if service["spec"].get("type") == "ExternalName":
+        return []
+    return [port for port in service["spec"].get("ports") or () if port.get("protocol", "TCP") == "TCP"]
+
+
+def _address(service: Object) -> str:
+    address = service["spec"].get("clusterIP") or ""
+    return "" if address == "None" else address
+
+
+def _by_service(slices: Iterable[Object]) -> Mapping[Key, list[Object]]:
+    found: dict[Key, list[Object]] = {}
+    for one in slices:
+        if name := meta.labels(one).get(SERVICE_NAME):
+            found.setdefault((meta.namespace(one), name), []).append(one)
+    return found
+
+
+# Clusters and their endpoints
+
+
+def _cluster(name: str, port: Object) -> Resource:
+    cluster: Resource = {
+        "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+        "name": name,
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": watched(f"./endpoints/{name}.json")},
+        "connect_timeout": "2s",
+        "lb_policy": "LEAST_REQUEST",
+        "circuit_breakers": _breakers(),
+        # With few endpoints left, send to the ready ones and never to the others.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+    }
+    if _speaks_http2(port):
+        options = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+        explicit = {"@type": options, "explicit_http_config": {"http2_protocol_options": {}}}
+        cluster["typed_extension_protocol_options"] = {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": explicit
+        }
+    return cluster
+
+
+def _speaks_http2(port: Object) -> bool:
+    """By appProtocol, or by the name of the port as Knative and Istio have it."""
+    if protocol := port.get("appProtocol"):
+        return protocol in ("kubernetes.io/h2c", "grpc", "http2")
+    return str(port.get("name") or "").split("-")[0] in ("h2c", "grpc", "http2")
+
+
+def _front(config: NetworkConfig) -> Resource:
+    host, port = config.front
+    return _static(FRONT, [_endpoint(host, port)])
+
+
+def _missing() -> Resource:
+    return _static(MISSING, [])
+
+
+def _static(name: str, endpoints: list[Resource]) -> Resource:
+    return {
+        "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "2s",
+        "circuit_breakers": _breakers(),
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
+    }
+
+
+def _breakers() -> Resource:
+    limits = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
+    return {"thresholds": [dict.fromkeys(limits, _MANY)]}
+
+
+def _assignment(name: str, port: Object, slices: Iterable[Object]) -> Resource:
+    endpoints = {
+        (address, int(number["port"]))
+        for one in slices
+        for number in one.get("ports") or ()
+        if (number.get("name") or "") == (port.get("name") or "") and number.get("protocol", "TCP") == "TCP"
+        for endpoint in one.get("endpoints") or ()
+        if (endpoint.get("conditions") or {}).get("ready", True) is not False
+        for address in endpoint.get("addresses") or ()
+    }
+    return {
+        "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+        "cluster_name": name,
+        "endpoints": [{"lb_endpoints": [_endpoint(*endpoint) for endpoint in sorted(endpoints)]}],
+    }
+
+
+def _endpoint(address: str, port: int) -> Resource:
+    return {"endpoint": {"address": {"socket_address": {"address": address, "port_value": port}}}}
+
+
+def watched(file: str) -> Resource:
+    """A source of resources that is a file, read again when another is moved in its place."""
+    return {"path_config_source": {"path": file}, "resource_api_version": "V3"}
+
+
+# Listeners of Service addresses
+
+
+def _listener(cluster: str, address: str, port: int) -> Resource:
+    proxy = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        "stat_prefix": "services",
+        "cluster": cluster,
+        "idle_timeout": "0s",
+        "max_connect_attempts": 3,
+    }
+    return {
+        "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
+        "name": cluster,
+        "address": {"socket_address": {"address": address, "port_value": port}},
+        "filter_chains": [{"filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": proxy}]}],
+        "enable_reuse_port": False,
+    }
+
+
+# Routes of the public port
+
+
+def _route_table(rendered: Iterable[Rendered]) -> Resource:
+    by_host: dict[str, list[Rule]] = {"*": []}
+    for route in rendered:
+        for host in route.hostnames or ("*",):
+            by_host.setdefault(host, []).extend(route.rules)
+    everywhere = by_host["*"]
+    hosts = []
+    for host, rules in sorted(by_host.items()):
+        # Within a host its own routes come before those for all hosts: the more particular name wins.
+        ordered = sorted(rules, key=lambda rule: rule.rank)
+        if host != "*":
+            ordered += sorted(everywhere, key=lambda rule: rule.rank)
+        hosts.append({"name": host, "domains": [host], "routes": [*(rule.envoy for rule in ordered), _to_front()]})
+    return {
+        "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+        "name": "public",
+        "virtual_hosts": hosts,
+        "ignore_port_in_host_matching": True,
+    }
+
+
+def _to_front() -> Resource:
+    """The front door checks identities itself, and streams for as long as it likes."""
+    return {
+        "match": {"prefix": "/"},
+        "route": {"cluster": FRONT, "timeout": "0s", "idle_timeout": "0s"},
+        "typed_per_filter_config": routes.no_token(),
+    }

@@ -1,0 +1,300 @@
+"""What an HTTPRoute means: its rules as Envoy routes, and what in it we cannot do, named. Pure.
+
+A route with anything that is not supported is not programmed at all: half a route would be a surprise.
+Backends that do not exist answer 503 and are said in the route's status.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fairway.cluster.network import durations
+from fairway.kernel.objects import meta
+from fairway.kernel.objects.kinds import Object
+
+Resource = dict[str, Any]
+
+JWT_FILTER = "envoy.filters.http.jwt_authn"
+MISSING = "missing"
+"""The cluster of backends that do not exist: it has no endpoints."""
+AUTH_ANNOTATION = "fairway.dev/auth"
+
+Backend = Callable[[str, str, int], "str | None"]
+"""From (namespace, service, port) to the name of its cluster, or None where there is none."""
+
+
+class Unsupported(Exception):
+    """Something in the route that we cannot do. `reason` is the Gateway API's word for it."""
+
+    def __init__(self, message: str, reason: str = "UnsupportedValue") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One match of one rule: `rank` sorts the more particular before the more general."""
+
+    rank: tuple[Any, ...]
+    envoy: Resource
+
+
+@dataclass
+class Rendered:
+    hostnames: tuple[str, ...] = ()
+    rules: list[Rule] = field(default_factory=list)
+    refused: str = ""
+    refused_reason: str = ""
+    unresolved: list[tuple[str, str]] = field(default_factory=list)
+    """(reason, sentence) of each backend that cannot be used."""
+
+
+def render(route: Object, backend: Backend, *, auth: bool) -> Rendered:
+    spec = route.get("spec") or {}
+    result = Rendered(hostnames=tuple(spec.get("hostnames") or ()))
+    open_to_all = not auth or meta.annotations(route).get(AUTH_ANNOTATION) == "none"
+    try:
+        for number, rule in enumerate(spec.get("rules") or ({},)):
+            _refuse_others(rule, _RULE_FIELDS, f"spec.rules[{number}]")
+            action = _action(route, rule, number, backend, result.unresolved)
+            for match_number, match in enumerate(rule.get("matches") or ({},)):
+                place = f"spec.rules[{number}].matches[{match_number}]"
+                result.rules.append(_rule(route, rule, match, action, place, open_to_all))
+    except (Unsupported, ValueError) as refused:
+        result.rules.clear()
+        result.refused = str(refused)
+        result.refused_reason = refused.reason if isinstance(refused, Unsupported) else "UnsupportedValue"
+    return result
+
+
+_RULE_FIELDS = frozenset(("name", "matches", "filters", "backendRefs", "timeouts"))
+_MATCH_FIELDS = frozenset(("path", "headers", "queryParams", "method"))
+_BACKEND_FIELDS = frozenset(("group", "kind", "namespace", "name", "port", "weight"))
+
+
+def _refuse_others(part: Mapping[str, Any], known: frozenset[str], place: str) -> None:
+    for name in part:
+        if name not in known and part[name] not in (None, [], {}):
+            raise Unsupported(f"{place}.{name} is not supported by this gateway: remove it")
+
+
+def _rule(route: Object, rule: Object, match: Object, action: Resource, place: str, open_to_all: bool) -> Rule:
+    _refuse_others(match, _MATCH_FIELDS, place)
+    path = match.get("path") or {}
+    kind, value = path.get("type") or "PathPrefix", path.get("value") or "/"
+    envoy: Resource = {"match": _match(match, kind, value), **_with_path(action, rule, kind, value, place)}
+    envoy.update(_header_changes(rule))
+    if open_to_all:
+        envoy["typed_per_filter_config"] = no_token()
+    rank = (
+        ("Exact", "RegularExpression", "PathPrefix").index(kind),
+        -len(value),
+        not match.get("method"),
+        -len(match.get("headers") or ()),
+        -len(match.get("queryParams") or ()),
+        route["metadata"].get("creationTimestamp") or "",
+        meta.key(route),
+    )
+    return Rule(rank, envoy)
+
+
+def no_token() -> Resource:
+    """Lets requests pass without a token."""
+    kind = "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig"
+    return {JWT_FILTER: {"@type": kind, "disabled": True}}
+
+
+# Matches
+
+
+def _match(match: Object, kind: str, value: str) -> Resource:
+    envoy = _path_match(kind, value)
+    headers = [_value_match(header, "header") for header in match.get("headers") or ()]
+    if match.get("method"):
+        headers.append({"name": ":method", "string_match": {"exact": match["method"]}})
+    if headers:
+        envoy["headers"] = headers
+    if match.get("queryParams"):
+        envoy["query_parameters"] = [_value_match(query, "query parameter") for query in match["queryParams"]]
+    return envoy
+
+
+def _path_match(kind: str, value: str) -> Resource:
+    if kind == "Exact":
+        return {"path": value}
+    if kind == "RegularExpression":
+        return {"safe_regex": {"regex": value}}
+    if kind != "PathPrefix":
+        raise Unsupported(f"path match of type {kind} is not supported: use Exact, PathPrefix or RegularExpression")
+    prefix = value.rstrip("/")
+    return {"path_separated_prefix": prefix} if prefix else {"prefix": "/"}
+
+
+def _value_match(match: Object, what: str) -> Resource:
+    kind = match.get("type") or "Exact"
+    if kind == "Exact":
+        return {"name": match["name"], "string_match": {"exact": match["value"]}}
+    if kind == "RegularExpression":
+        return {"name": match["name"], "string_match": {"safe_regex": {"regex": match["value"]}}}
+    raise Unsupported(f"{what} match of type {kind} is not supported: use Exact or RegularExpression")
+
+
+# Actions
+
+
+def _action(route: Object, rule: Object, number: int, backend: Backend, unresolved: list[tuple[str, str]]) -> Resource:
+    """{"route": ...}, {"redirect": ...} or {"direct_response": ...}, but for what depends on the matched path."""
+    for position, item in enumerate(rule.get("filters") or ()):
+        if item.get("type") not in _FILTERS:
+            place = f"spec.rules[{number}].filters[{position}]"
+            raise Unsupported(f"{place} of type {item.get('type')} is not supported by this gateway: remove it")
+    redirect = _filter(rule, "RequestRedirect")
+    if redirect is not None:
+        return {"redirect": _redirect(redirect)}
+    weights: dict[str, int] = {}
+    for position, ref in enumerate(rule.get("backendRefs") or ()):
+        place = f"spec.rules[{number}].backendRefs[{position}]"
+        name, problem = _resolve(route, ref, place, backend)
+        if problem:
+            unresolved.append(problem)
+        weights[name] = weights.get(name, 0) + int(ref.get("weight", 1))
+    weights = {name: weight for name, weight in weights.items() if weight > 0}
+    if not weights:
+        return {"direct_response": {"status": 500, "body": {"inline_string": "the route has no backend"}}}
+    return {"route": {**_clusters(weights), **_timeouts(rule), "retry_policy": _retries(rule)}}
+
+
+def _resolve(route: Object, ref: Object, place: str, backend: Backend) -> tuple[str, tuple[str, str] | None]:
+    """The cluster of a backend, and what is wrong with the reference if something is."""
+    _refuse_others(ref, _BACKEND_FIELDS, place)
+    name, namespace = ref.get("name", ""), meta.namespace(route)
+    if (ref.get("group") or "", ref.get("kind") or "Service") != ("", "Service"):
+        return MISSING, ("InvalidKind", f"{place}: only Services can be backends, not {ref.get('kind')}")
+    if ref.get("namespace") not in (None, "", namespace):
+        return MISSING, ("RefNotPermitted", f"{place}: a backend in another namespace is not permitted")
+    cluster = backend(namespace, name, int(ref.get("port") or 0))
+    if cluster is None:
+        return MISSING, ("BackendNotFound", f"{place}: there is no Service {name!r} with port {ref.get('port')}")
+    return cluster, None
+
+
+def _clusters(weights: dict[str, int]) -> Resource:
+    if len(weights) == 1:
+        return {"cluster": next(iter(weights))}
+    return {"weighted_clusters": {"clusters": [{"name": name, "weight": w} for name, w in weights.items()]}}
+
+
+def _timeouts(rule: Object) -> Resource:
+    """Without a timeout in the route there is none: an answer may stream for hours."""
+    asked = (rule.get("timeouts") or {}).get("request")
+    return {"timeout": durations.envoy(asked) if asked else "0s", "idle_timeout": "0s"}
+
+
+def _retries(rule: Object) -> Resource:
+    """Only what surely never reached the backend is sent again, to another endpoint."""
+    predicate = "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+    retries: Resource = {
+        "retry_on": "connect-failure,refused-stream,reset-before-request",
+        "num_retries": 4,
+        "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.1s"},
+        "retry_host_predicate": [
+            {"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": {"@type": predicate}}
+        ],
+        "host_selection_retry_max_attempts": 3,
+    }
+    each = (rule.get("timeouts") or {}).get("backendRequest")
+    if each:
+        retries["per_try_timeout"] = durations.envoy(each)
+    return retries
+
+
+# Filters
+
+_FILTERS = frozenset(("URLRewrite", "RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect"))
+
+
+def _filter(rule: Object, kind: str) -> Object | None:
+    spelled = kind[0].lower() + kind[1:] if kind != "URLRewrite" else "urlRewrite"
+    return next((f.get(spelled) or {} for f in rule.get("filters") or () if f.get("type") == kind), None)
+
+
+def _with_path(action: Resource, rule: Object, kind: str, value: str, place: str) -> Resource:
+    """The action with the changes of path that a rewrite or a redirect asks for, given what was matched."""
+    rewrite = _filter(rule, "URLRewrite")
+    redirect = _filter(rule, "RequestRedirect")
+    change = ((rewrite if redirect is None else redirect) or {}).get("path") or {}
+    changed: Resource = {}
+    if "replaceFullPath" in change:
+        if redirect is not None:
+            changed["path_redirect"] = change["replaceFullPath"]
+        else:
+            changed["regex_rewrite"] = _regex(".*", change["replaceFullPath"])
+    elif "replacePrefixMatch" in change:
+        if kind != "PathPrefix":
+            raise Unsupported(f"{place}: replacePrefixMatch needs a path match of type PathPrefix")
+        changed = _replaced_prefix(value.rstrip("/"), change["replacePrefixMatch"].rstrip("/"))
+    if rewrite and redirect is None and rewrite.get("hostname"):
+        changed["host_rewrite_literal"] = rewrite["hostname"]
+    for word in ("route", "redirect"):
+        if word in action:
+            return {word: {**action[word], **changed}}
+    return action
+
+
+def _replaced_prefix(prefix: str, replacement: str) -> Resource:
+    if not prefix:
+        return {"prefix_rewrite": f"{replacement}/"}
+    if replacement:
+        return {"prefix_rewrite": replacement}
+    # A plain replacement by "/" would leave two slashes: /a/b without /a is /b and not //b.
+    return {"regex_rewrite": _regex(f"^{re.escape(prefix)}/*", "/")}
+
+
+def _regex(pattern: str, replacement: str) -> Resource:
+    return {"pattern": {"regex": pattern}, "substitution": replacement.replace("\\", "\\\\")}
+
+
+_REDIRECTS = {
+    301: "MOVED_PERMANENTLY",
+    302: "FOUND",
+    303: "SEE_OTHER",
+    307: "TEMPORARY_REDIRECT",
+    308: "PERMANENT_REDIRECT",
+}
+
+
+def _redirect(redirect: Object) -> Resource:
+    code = int(redirect.get("statusCode") or 302)
+    if code not in _REDIRECTS:
+        raise Unsupported(f"requestRedirect.statusCode {code} is not supported: use one of {sorted(_REDIRECTS)}")
+    envoy: Resource = {"response_code": _REDIRECTS[code]}
+    for spelled, envoys in (("scheme", "scheme_redirect"), ("hostname", "host_redirect"), ("port", "port_redirect")):
+        if redirect.get(spelled):
+            envoy[envoys] = redirect[spelled]
+    return envoy
+
+
+def _header_changes(rule: Object) -> Resource:
+    changes: Resource = {}
+    for kind, side in (("RequestHeaderModifier", "request"), ("ResponseHeaderModifier", "response")):
+        asked = _filter(rule, kind)
+        if not asked:
+            continue
+        added = [*_headers(asked.get("set"), "OVERWRITE_IF_EXISTS_OR_ADD")]
+        added += _headers(asked.get("add"), "APPEND_IF_EXISTS_OR_ADD")
+        if added:
+            changes[f"{side}_headers_to_add"] = added
+        if asked.get("remove"):
+            changes[f"{side}_headers_to_remove"] = list(asked["remove"])
+    return changes
+
+
+def _headers(wanted: Iterable[Object] | None, how: str) -> list[Resource]:
+    """Values are taken literally: a percent sign is no Envoy variable."""
+    return [
+        {"header": {"key": h["name"], "value": str(h["value"]).replace("%", "%%")}, "append_action": how}
+        for h in wanted or ()
+    ]
