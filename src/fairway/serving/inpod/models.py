@@ -39,8 +39,7 @@ class Model:
     def predict(self, rows: Any) -> np.ndarray[Any, Any]:
         """Raises Refusal 400 where the rows do not fit the model, 500 where the model itself fails."""
         try:
-            with warnings.catch_warnings(action="ignore", category=UserWarning):
-                return np.asarray(getattr(self.estimator, self.method)(rows))
+            return np.asarray(getattr(self.estimator, self.method)(rows))
         except (ValueError, TypeError) as wrong:
             raise Refusal(400, f"The model {self.name} does not take this input: {_one_line(wrong)}") from wrong
         except Exception as broken:

@@ -13,7 +13,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -24,17 +25,17 @@ from fairway.serving.inpod.routes import Routes
 from fairway.serving.inpod.wire import Connection, Listener
 from fairway.serving.inpod.workers import Workers
 
-LINGER = 1.5
-"""Seconds between SIGTERM and the closed door, in which gateways learn that we are going."""
 LONGEST_DRAIN = 25.0
 STALLED = 60.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    options = _flags().parse_args(argv)
+    options = flags().parse_args(argv)
+    # What a model says of column names it misses is no news to the caller, and threads must not change filters.
+    warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(serve(options))
+            return runner.run(_until_signalled(options))
     except models.CannotLoad as reason:
         return _fail(str(reason))
     except OSError as failure:
@@ -42,12 +43,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"The model server cannot listen on {where}: {failure.strerror or failure}.")
 
 
-async def serve(options: argparse.Namespace) -> int:
-    """Serve until a signal says to end. Raises CannotLoad, and OSError where it cannot listen."""
-    loop = asyncio.get_running_loop()
+async def _until_signalled(options: argparse.Namespace) -> int:
     end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end.set)
+        asyncio.get_running_loop().add_signal_handler(number, end.set)
+
+    def ready(host: str, port: int) -> None:
+        print(f"Serving {options.model_name} from {options.model_dir} on http://{host}:{port}", flush=True)
+
+    await serve(options, end, ready=ready)
+    return 0
+
+
+async def serve(options: argparse.Namespace, end: asyncio.Event, *, ready: Callable[[str, int], None]) -> None:
+    """Serve until `end` is set, then drain; calls `ready` with its address once the model answers.
+
+    Raises CannotLoad, and OSError where it cannot listen.
+    """
+    loop = asyncio.get_running_loop()
     threads = options.container_concurrency or min(4, os.cpu_count() or 1)
     waiting = 10 * options.container_concurrency or options.max_waiting
     routes = Routes(options.model_name, Workers(threads, waiting, loop), server_version=_version())
@@ -56,28 +69,26 @@ async def serve(options: argparse.Namespace) -> int:
         lambda: Connection(listener), sock=_bind(options.host, options.http_port), backlog=1024
     )
     sweep = asyncio.create_task(_sweep(listener))
+    stopping = asyncio.create_task(end.wait())
     try:
         loading = _in_thread(loop, Path(options.model_dir), options.model_name)
-        stopping = asyncio.create_task(end.wait())
         await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if not loading.done():
-            return 0
-        routes.model = loading.result()
-        host, port = server.sockets[0].getsockname()[:2]
-        print(f"Serving {options.model_name} from {options.model_dir} on http://{host}:{port}", flush=True)
-        await stopping
-        await _drain(server, listener, routes)
+        if loading.done():
+            routes.model = loading.result()
+            ready(*server.sockets[0].getsockname()[:2])
+            await stopping
+            await _drain(server, listener, routes, options.linger)
     finally:
+        stopping.cancel()
         sweep.cancel()
         server.close()
-    return 0
 
 
-async def _drain(server: asyncio.Server, listener: Listener, routes: Routes) -> None:
+async def _drain(server: asyncio.Server, listener: Listener, routes: Routes, linger: float) -> None:
     """Not ready but answering, each answer closing its connection; then no new ones; then those at work end."""
     print("Draining: no longer ready, still answering", flush=True)
     routes.draining = listener.draining = True
-    await asyncio.sleep(LINGER)
+    await asyncio.sleep(linger)
     server.close()
     listener.drain()
     if listener.connections:
@@ -136,7 +147,7 @@ class _Flags(argparse.ArgumentParser):
         raise SystemExit(_fail(f"The model server does not understand its arguments: {message}."))
 
 
-def _flags() -> argparse.ArgumentParser:
+def flags() -> argparse.ArgumentParser:
     parser = _Flags(prog="fairway.serving.inpod", description="Serves a scikit-learn model over V1 and V2 REST.")
     parser.add_argument("--model_name", required=True, help="the name in the paths")
     parser.add_argument("--model_dir", required=True, help="a model file, or the folder that holds one")
@@ -147,6 +158,9 @@ def _flags() -> argparse.ArgumentParser:
     )
     parser.add_argument("--max_waiting", type=int, default=1000, help="predictions that may wait before others get 503")
     parser.add_argument("--max_body_bytes", type=int, default=256 * 1024 * 1024)
+    parser.add_argument(
+        "--linger", type=float, default=1.5, help="seconds from SIGTERM to the closed door; gateways learn meanwhile"
+    )
     return parser
 
 

@@ -1,0 +1,96 @@
+"""Real models, and the model server on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import joblib
+import numpy as np
+import orjson
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
+
+from fairway.serving.inpod import program
+
+TWO_FLOWERS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]
+"""KServe's own example rows; both are of class 1."""
+
+
+class Slow:
+    """Sleeps on the number of seconds in its first cell; what a large model looks like from outside."""
+
+    def predict(self, rows: Any) -> Any:
+        import time
+
+        time.sleep(float(np.asarray(rows)[0][0]))
+        return np.zeros(len(rows), dtype=int)
+
+
+class Broken:
+    def predict(self, rows: Any) -> Any:
+        raise RuntimeError("out of cheese")
+
+
+@dataclass
+class Server:
+    url: str
+    session: aiohttp.ClientSession
+    end: asyncio.Event
+    done: asyncio.Task[None]
+    address: tuple[str, int]
+
+    async def post(self, path: str, body: Any, **headers: str) -> tuple[int, Any]:
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        async with self.session.post(self.url + path, data=data, headers=headers) as answer:
+            return answer.status, orjson.loads(await answer.read())
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        async with self.session.get(self.url + path) as answer:
+            return answer.status, orjson.loads(await answer.read())
+
+
+@asynccontextmanager
+async def serving(model: Path, *flags: str, name: str = "m") -> AsyncGenerator[Server, None]:
+    options = program.flags().parse_args(
+        [f"--model_name={name}", f"--model_dir={model}", "--http_port=0", "--linger=0.2", *flags]
+    )
+    end, address = asyncio.Event(), asyncio.get_running_loop().create_future()
+    done = asyncio.create_task(program.serve(options, end, ready=lambda *where: address.set_result(where)))
+    await asyncio.wait((done, address), return_when=asyncio.FIRST_COMPLETED)
+    if done.done():
+        done.result()
+    host, port = address.result()
+    async with aiohttp.ClientSession() as session:
+        yield Server(f"http://{host}:{port}", session, end, done, (host, port))
+    end.set()
+    await done
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of folders, each with one model."""
+    root = tmp_path_factory.mktemp("models")
+    rows, classes = load_iris(return_X_y=True)
+    frame, _ = load_iris(return_X_y=True, as_frame=True)
+    texts = ["the cat sat", "a dog ran", "cats purr", "dogs bark"]
+    estimators = {
+        "iris": LogisticRegression(max_iter=500).fit(rows, classes),
+        "frame": LogisticRegression(max_iter=500).fit(frame, classes),
+        "text": make_pipeline(CountVectorizer(), MultinomialNB()).fit(texts, ["cat", "dog", "cat", "dog"]),
+        "slow": Slow(),
+        "broken": Broken(),
+    }
+    for name, estimator in estimators.items():
+        (root / name).mkdir()
+        joblib.dump(estimator, root / name / "model.joblib")
+    return root

@@ -1,0 +1,105 @@
+"""The V2 protocol over REST: JSON, binary tensors, metadata, health."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from .conftest import TWO_FLOWERS, Server, serving
+
+INFER = "/v2/models/m/infer"
+
+
+def tensor(data: Any, shape: list[int], datatype: str = "FP32", **more: Any) -> dict[str, Any]:
+    return {"name": "input-0", "shape": shape, "datatype": datatype, "data": data, **more}
+
+
+async def test_a_tensor_becomes_a_tensor_whether_flat_or_nested(models: Path) -> None:
+    expected = {
+        "model_name": "m",
+        "model_version": "1",
+        "id": "seven",
+        "outputs": [{"name": "output-0", "shape": [2], "datatype": "INT64", "data": [1, 1]}],
+    }
+    async with serving(models / "iris") as server:
+        for data in (TWO_FLOWERS, [number for row in TWO_FLOWERS for number in row]):
+            answer = await server.post(INFER, {"id": "seven", "inputs": [tensor(data, [2, 4])]})
+            assert answer == (200, expected)
+        _, answer = await server.post("/v2/models/m/versions/1/infer", {"inputs": [tensor(TWO_FLOWERS, [2, 4])]})
+        assert "id" not in answer
+
+
+async def test_binary_tensors_both_ways(models: Path) -> None:
+    raw = np.array(TWO_FLOWERS, dtype="<f4").tobytes()
+    head = orjson.dumps(
+        {
+            "inputs": [
+                {"name": "x", "shape": [2, 4], "datatype": "FP32", "parameters": {"binary_data_size": len(raw)}},
+            ],
+            "parameters": {"binary_data_output": True},
+        }
+    )
+    async with serving(models / "iris") as server:
+        headers = {"Inference-Header-Content-Length": str(len(head))}
+        async with server.session.post(server.url + INFER, data=head + raw, headers=headers) as answer:
+            assert answer.status == 200
+            length = int(answer.headers["Inference-Header-Content-Length"])
+            body = await answer.read()
+        (output,) = orjson.loads(body[:length])["outputs"]
+        assert output["parameters"] == {"binary_data_size": len(body) - length}
+        assert np.frombuffer(body[length:], dtype="<i8").tolist() == [1, 1]
+        assert (await server.post(INFER, head + raw[:-1], **headers))[0] == 400
+
+
+async def test_several_tensors_are_the_columns_of_a_table(models: Path) -> None:
+    names = ["petal length (cm)", "petal width (cm)", "sepal length (cm)", "sepal width (cm)"]
+    columns = [tensor([value], [1], name=name) for name, value in zip(names, [4.8, 1.4, 6.8, 2.8], strict=True)]
+    async with serving(models / "frame") as server:
+        body = {"inputs": columns, "parameters": {"content_type": "pd"}}
+        status, answer = await server.post(INFER, body)
+    assert (status, answer["outputs"][0]["data"]) == (200, [1])
+
+
+async def test_text_is_bytes_in_and_out(models: Path) -> None:
+    async with serving(models / "text") as server:
+        _, answer = await server.post(INFER, {"inputs": [tensor(["a cat"], [1], "BYTES")]})
+    (output,) = answer["outputs"]
+    assert (output["datatype"], output["data"]) == ("BYTES", ["cat"])
+
+
+async def test_metadata_and_health(models: Path) -> None:
+    async with serving(models / "iris") as server:
+        _, about = await server.get("/v2/models/m")
+        assert about["inputs"] == [{"name": "input-0", "datatype": "FP64", "shape": [-1, 4]}]
+        assert about["outputs"] == [{"name": "output-0", "datatype": "INT64", "shape": [-1]}]
+        assert "binary_tensor_data" in (await server.get("/v2"))[1]["extensions"]
+        for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/m/ready", "/v2/models/m/versions/1/ready"):
+            assert (await server.get(path))[0] == 200
+        assert (await server.get("/v2/models/m/versions/2"))[0] == 404
+        assert (await server.post("/v2/repository/models/m/load", {}))[0] == 501
+
+
+async def test_a_client_s_mistake_is_a_400_that_names_the_place(models: Path) -> None:
+    row = [1.0, 2.0, 3.0, 4.0]
+    cases = (
+        ({}, "inputs"),
+        ({"inputs": [{"name": "x"}]}, "datatype"),
+        ({"inputs": [tensor(row, [1, 5])]}, "wants 5 elements and data has 4"),
+        ({"inputs": [tensor(row, [1, 4], "FLOAT")]}, "datatype must be one of"),
+        ({"inputs": [tensor(row, [1, 4], "FP16")]}, "no form in JSON"),
+        ({"inputs": [tensor([1.5], [1, 1], "INT64")]}, "not INT64"),
+        ({"inputs": [tensor([300], [1, 1], "UINT8")]}, "outside of UINT8"),
+        ({"inputs": [tensor(["a"], [1, 1])]}, "not FP32"),
+        ({"inputs": [tensor([1.0], [1, 1])]}, "expecting 4 features"),
+        ({"inputs": [tensor(row, [1, 4])], "outputs": [{"name": "y"}]}, "no output 'y'"),
+    )
+    async with serving(models / "iris") as server:
+        for body, says in cases:
+            await expect_400(server, body, says)
+
+
+async def expect_400(server: Server, body: Any, says: str) -> None:
+    status, answer = await server.post(INFER, body)
+    assert (status, list(answer)) == (400, ["error"]), answer
+    assert says in answer["error"], answer

@@ -1,0 +1,100 @@
+"""HTTP/1.1 byte by byte: what well-behaved and ill-behaved clients send."""
+
+import asyncio
+import gzip
+from pathlib import Path
+
+import orjson
+import pytest
+
+from .conftest import TWO_FLOWERS, Server, serving
+
+BODY = orjson.dumps({"instances": TWO_FLOWERS})
+HEAD = b"POST /v1/models/m:predict HTTP/1.1\r\nHost: x\r\n"
+
+
+async def exchange(server: Server, *parts: bytes) -> bytes:
+    """Send the parts one by one, then read until the server closes."""
+    reader, writer = await asyncio.open_connection(*server.address)
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+        await asyncio.sleep(0)
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    return answer
+
+
+async def test_pipelined_requests_are_answered_in_order(models: Path) -> None:
+    one = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+    live = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n"
+    async with serving(models / "iris") as server:
+        answer = await exchange(server, one * 3 + live + b"\r\n" + one + live + b"Connection: close\r\n\r\n")
+    bodies = [part.split(b"\r\n\r\n")[1][:10] for part in answer.split(b"HTTP/1.1 200 OK")[1:]]
+    predicted, alive = b'{"predicti', b'{"live":tr'
+    assert bodies == [predicted, predicted, predicted, alive, predicted, alive]
+
+
+async def test_a_body_in_chunks_and_in_single_bytes(models: Path) -> None:
+    chunks = b"".join(b"%x;note=1\r\n%b\r\n" % (len(part), part) for part in (BODY[:5], BODY[5:])) + b"0\r\n\r\n"
+    whole = HEAD + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + chunks
+    async with serving(models / "iris") as server:
+        for parts in ((whole,), tuple(bytes([byte]) for byte in whole)):
+            assert (await exchange(server, *parts)).endswith(b'{"predictions":[1,1]}')
+
+
+async def test_gzip_bodies_are_unpacked_and_bombs_are_not(models: Path) -> None:
+    async with serving(models / "iris", "--max_body_bytes=100000") as server:
+        path, encoding = "/v1/models/m:predict", {"Content-Encoding": "gzip"}
+        assert (await server.post(path, gzip.compress(BODY), **encoding))[0] == 200
+        status, answer = await server.post(path, gzip.compress(b" " * 10_000_000), **encoding)
+        assert (status, "larger than 100000" in answer["error"]) == (413, True)
+        assert (await server.post(path, b"plain", **encoding))[0] == 400
+        assert (await server.post(path, BODY, **{"Content-Encoding": "br"}))[0] == 415
+        assert (await server.post(path, b" " * 100_001))[0] == 413
+
+
+async def test_head_has_no_body_and_the_connection_goes_on(models: Path) -> None:
+    async with serving(models / "iris") as server:
+        head = b"HEAD /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+        last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        first, _, second = (await exchange(server, head + last)).partition(b"\r\n\r\n")
+    assert b"content-length: 13" in first
+    assert second.startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_a_waiting_client_is_told_to_go_on(models: Path) -> None:
+    async with serving(models / "iris") as server:
+        reader, writer = await asyncio.open_connection(*server.address)
+        writer.write(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY))
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(BODY)
+        assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 400),
+        (b"GET /\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nbad header: y\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", 400),
+        (HEAD + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\n", 400),
+        (HEAD + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (HEAD + b"Content-Length: +1\r\n\r\n", 400),
+        (HEAD + b"Content-Length: 99999999999\r\n\r\n", 413),
+        (HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", 400),
+        (b"GET / HTTP/1.1\r\nx: " + b"y" * 70_000, 431),
+    ],
+)
+async def test_what_could_be_read_in_two_ways_is_refused_and_closed(models: Path, request_: bytes, status: int) -> None:
+    async with serving(models / "iris") as server:
+        answer = await exchange(server, request_)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d" % status)
+    assert b"connection: close" in head
+    assert list(orjson.loads(body)) == ["error"]
