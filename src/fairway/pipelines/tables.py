@@ -32,6 +32,11 @@ def _time(name: str, *, nullable: bool = True) -> Column[float]:
     return Column(name, Double, nullable=nullable)
 
 
+def _moment(name: str) -> Column[float]:
+    """A time that lists are sorted by: 0, the epoch, as long as it has not come."""
+    return Column(name, Double, nullable=False, default=0.0, server_default="0")
+
+
 def _json(name: str) -> Column[Any]:
     return Column(name, JSON, nullable=False, default=dict)
 
@@ -45,7 +50,7 @@ experiments = Table(
     _text("namespace", 63),
     Column("storage_state", String(16), nullable=False),  # AVAILABLE, ARCHIVED
     _time("created_at", nullable=False),
-    _time("last_run_created_at"),
+    _moment("last_run_created_at"),
     UniqueConstraint("namespace", "display_name"),
     Index(None, "created_at", "id"),
 )
@@ -116,8 +121,8 @@ runs = Table(
     _text("recurring_run_id", 64),
     Column("retries", Integer, nullable=False, default=0, server_default="0"),  # how often `retry` was asked
     _time("created_at", nullable=False),
-    _time("scheduled_at"),
-    _time("finished_at"),
+    _moment("scheduled_at"),
+    _moment("finished_at"),
     Column("error_code", Integer, nullable=False, default=0, server_default="0"),
     _long_text("error_message"),
     _json("outputs"),  # {name: value} of the root's output parameters, once it succeeded

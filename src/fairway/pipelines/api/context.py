@@ -1,0 +1,59 @@
+"""What every handler works with, and the few lookups that all of them share."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Table, select
+
+from fairway.artifacts.store import Artifacts
+from fairway.kernel.client.client import Client
+from fairway.kernel.clock import Clock
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import NAMESPACE
+from fairway.pipelines.api.messages import NAMESPACE_LIMIT
+from fairway.records.database import Database
+
+DEFAULT_NAMESPACE = "default"
+
+
+@dataclass(frozen=True)
+class Context:
+    client: Client
+    clock: Clock
+    records: Database
+    artifacts: Artifacts
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a run's record and its Run object may differ (see `starting`)."""
+
+    async def namespace(self, asked: str) -> str:
+        """The namespace to use: the asked one where the cluster has it, else "default"."""
+        if not asked or asked == DEFAULT_NAMESPACE:
+            return DEFAULT_NAMESPACE
+        if len(asked) > NAMESPACE_LIMIT or "/" in asked:
+            raise errors.BadRequest(f"{asked!r} is not a namespace's name")
+        return asked if await self.client.find(NAMESPACE, asked) else DEFAULT_NAMESPACE
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def row(connection: Connection, table: Table, id_: str) -> RowMapping | None:
+    found = connection.execute(select(table).where(table.c.id == id_)).first()
+    return found._mapping if found else None
+
+
+def existing(connection: Connection, table: Table, id_: str, what: str) -> RowMapping:
+    """The row, or a sentence that says which one there is not: `what` is "run", "experiment", ..."""
+    found = row(connection, table, id_)
+    if found is None:
+        raise errors.NotFound(f'there is no {what} "{id_}"')
+    return found
+
+
+def changed(connection: Connection, table: Table, id_: str, **values: Any) -> None:
+    connection.execute(table.update().where(table.c.id == id_).values(**values))

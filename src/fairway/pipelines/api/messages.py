@@ -1,0 +1,130 @@
+"""Reading requests: JSON bodies with exactly the fields that a message has, names within their limits, numbers.
+
+Fields that only the server sets (ids, times, states) are known and not read, as with any protobuf server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from fairway.kernel.objects import errors
+
+NAME_LIMIT = 128
+NAMESPACE_LIMIT = 63
+
+_EXPERIMENT = {"experiment_id", "display_name", "description", "created_at", "namespace", "storage_state",
+               "last_run_created_at"}  # fmt: skip
+_PIPELINE = {"pipeline_id", "display_name", "name", "description", "created_at", "namespace", "error", "tags"}
+_VERSION = {"pipeline_id", "pipeline_version_id", "display_name", "name", "description", "created_at", "package_url",
+            "code_source_url", "pipeline_spec", "error", "tags"}  # fmt: skip
+_RUN = {"experiment_id", "run_id", "display_name", "storage_state", "description", "pipeline_version_id",
+        "pipeline_spec", "pipeline_version_reference", "runtime_config", "service_account", "created_at",
+        "scheduled_at", "finished_at", "state", "error", "run_details", "recurring_run_id", "state_history",
+        "plugins_input", "plugins_output"}  # fmt: skip
+
+FIELDS: dict[str, set[str]] = {
+    "Experiment": _EXPERIMENT,
+    "Pipeline": _PIPELINE,
+    "PipelineVersion": _VERSION,
+    "CreatePipelineAndVersionRequest": {"pipeline", "pipeline_version"},
+    "Run": _RUN,
+    "PipelineVersionReference": {"pipeline_id", "pipeline_version_id"},
+    "RuntimeConfig": {"parameters", "pipeline_root"},
+    "Url": {"pipeline_url"},
+}
+
+
+async def read(request: web.Request, message: str) -> dict[str, Any]:
+    """The body of a request as the fields of `message`, in snake_case."""
+    try:
+        body = orjson.loads(await request.read())
+    except orjson.JSONDecodeError as wrong:
+        raise errors.BadRequest(f"the body is not JSON: {wrong}") from wrong
+    return part(body, message, "the body")
+
+
+def part(body: Any, message: str, place: str) -> dict[str, Any]:
+    """`body` checked to be a `message`: proto JSON allows camelCase names, and null for unset."""
+    if body is None:
+        return {}
+    if not isinstance(body, Mapping):
+        raise errors.BadRequest(f"{place} must be a JSON object, a {message}")
+    found: dict[str, Any] = {}
+    for key, value in body.items():
+        name = snake(key)
+        if name not in FIELDS[message]:
+            raise errors.BadRequest(f'unknown field "{key}" in {place} (a {message})')
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def snake(name: str) -> str:
+    """
+    >>> snake("pipelineVersionId"), snake("run_id")
+    ('pipeline_version_id', 'run_id')
+    """
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def text(fields: Mapping[str, Any], name: str, *, limit: int = 65_536) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise errors.BadRequest(f"{name} must be a string")
+    if len(value) > limit:
+        raise errors.BadRequest(f"{name} is longer than {limit} characters")
+    return value
+
+
+def required_name(fields: Mapping[str, Any], name: str, *, limit: int = NAME_LIMIT) -> str:
+    value = text(fields, name, limit=limit).strip()
+    if not value:
+        raise errors.BadRequest(f"{name} is missing")
+    return value
+
+
+def tags(fields: Mapping[str, Any]) -> dict[str, str]:
+    """At most 20 labels of a pipeline or version."""
+    found = fields.get("tags") or {}
+    if not isinstance(found, Mapping) or not all(isinstance(value, str) for value in found.values()):
+        raise errors.BadRequest("tags must be an object of strings")
+    if len(found) > 20:
+        raise errors.BadRequest(f"there are {len(found)} tags, and 20 is the most")
+    for key, value in found.items():
+        if not key or len(key) > 63 or len(value) > 63 or "." in key:
+            raise errors.BadRequest(
+                f'the tag "{key}" must have no dot in its key, and at most 63 characters on each side'
+            )
+    return dict(found)
+
+
+def patched(fields: Mapping[str, Any], *, limit: int = NAME_LIMIT) -> dict[str, str]:
+    """What PATCH may change in the row of a pipeline or a version: the display name. (Tags are elsewhere.)"""
+    fixed = fields.keys() & {"name", "description", "namespace", "pipeline_spec", "package_url", "code_source_url"}
+    if fixed:
+        raise errors.BadRequest(f"{min(fixed)} cannot be changed; only display_name and tags can")
+    if "display_name" in fields:
+        return {"display_name": required_name(fields, "display_name", limit=limit)}
+    return {}
+
+
+def flag(request: web.Request, name: str) -> bool:
+    value = request.query.get(name, "").lower()
+    if value not in ("", "true", "false", "1", "0"):
+        raise errors.BadRequest(f"{name} must be true or false, not {value!r}")
+    return value in ("true", "1")
+
+
+def number(request: web.Request, name: str, default: int) -> int:
+    value = request.query.get(name, "")
+    try:
+        found = int(value) if value else default
+    except ValueError as wrong:
+        raise errors.BadRequest(f"{name} must be a whole number, not {value!r}") from wrong
+    if found < 0:
+        raise errors.BadRequest(f"{name} must not be negative")
+    return found

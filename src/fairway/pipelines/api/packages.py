@@ -1,0 +1,210 @@
+"""Uploaded pipelines, pure: YAML, or a zip or tar.gz with YAML in it, to the two documents of a pipeline.
+
+The bytes come from anywhere. Nothing is written to disk, so no name in an archive matters; sizes are bounded before
+and after unpacking, and YAML aliases cannot multiply what they stand for. Every refusal says where the fault is.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import yaml
+
+from fairway.kernel.objects import errors
+from fairway.pipelines import ir
+
+LIMIT = 32 * 1024 * 1024
+_MEMBERS = 1000
+_NODES = 2_000_000
+_PREFERRED = "pipeline.yaml"
+
+
+@dataclass(frozen=True)
+class Documents:
+    """A pipeline as it travels: the PipelineSpec and, where there is one, the PlatformSpec."""
+
+    spec: dict[str, Any]
+    platform: dict[str, Any] | None = None
+
+    def body(self) -> bytes:
+        """One spelling for one content, for `digest` and the records."""
+        documents = {"pipeline_spec": self.spec, "platform_spec": self.platform}
+        return orjson.dumps(documents, option=orjson.OPT_SORT_KEYS)
+
+    def digest(self) -> str:
+        return hashlib.sha256(self.body()).hexdigest()
+
+    def wire(self) -> dict[str, Any]:
+        """As the API gives it: a bare PipelineSpec, or both documents under their names."""
+        if self.platform is None:
+            return self.spec
+        return {"pipeline_spec": self.spec, "platform_spec": self.platform}
+
+    def load(self) -> ir.Pipeline:
+        """The checked pipeline. Raises BadRequest with the place in the document."""
+        try:
+            return ir.load(self.spec, self.platform)
+        except ir.InvalidPipeline as wrong:
+            raise errors.BadRequest(f"the pipeline cannot be run: {wrong}") from wrong
+
+
+def from_body(body: str) -> Documents:
+    """What `Documents.body` wrote."""
+    documents = orjson.loads(body)
+    return Documents(documents["pipeline_spec"], documents["platform_spec"])
+
+
+def from_wire(value: Any) -> Documents:
+    """The pipeline_spec field of a run or version, in either of its two shapes."""
+    if not isinstance(value, dict):
+        raise errors.BadRequest("pipeline_spec must be a JSON object")
+    for spec, platform in (("pipeline_spec", "platform_spec"), ("pipelineSpec", "platformSpec")):
+        if spec in value:
+            return _documents([value[spec], *([value[platform]] if value.get(platform) else [])], "pipeline_spec")
+    return _documents([value], "pipeline_spec")
+
+
+def unpack(content: bytes, name: str) -> Documents:
+    """The pipeline in an uploaded file. Raises BadRequest."""
+    if len(content) > LIMIT:
+        raise errors.TooLarge(f"{name} is larger than {LIMIT >> 20} MiB")
+    if not content.strip():
+        raise errors.BadRequest(f"{name} is empty")
+    if content.startswith(b"PK"):
+        return from_yaml(*_from_zip(content, name))
+    if content.startswith(b"\x1f\x8b"):
+        return from_yaml(*_from_tar(content, name))
+    return from_yaml(content, name)
+
+
+def from_yaml(content: bytes, name: str) -> Documents:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        raise errors.BadRequest(f"{name} is neither YAML, zip nor tar.gz: {wrong}") from wrong
+    try:
+        found = [document for document in yaml.load_all(text, Loader=_LOADER) if document is not None]
+    except yaml.MarkedYAMLError as wrong:
+        mark = wrong.problem_mark
+        place = f"{name}, line {mark.line + 1}, column {mark.column + 1}" if mark else name
+        raise errors.BadRequest(f"{place}: not valid YAML: {wrong.problem or wrong.context}") from wrong
+    except (yaml.YAMLError, RecursionError, ValueError) as wrong:
+        raise errors.BadRequest(f"{name} is not valid YAML: {wrong}") from wrong
+    _bounded(found, name)
+    return _documents(found, name)
+
+
+def _documents(found: list[Any], name: str) -> Documents:
+    for document in found:
+        if not isinstance(document, dict):
+            raise errors.BadRequest(f"{name} holds {_kind(document)} where a pipeline should be, a YAML mapping")
+        if "apiVersion" in document and "kind" in document:
+            raise errors.BadRequest(
+                f"{name} is a Kubernetes manifest ({document['kind']}); compile the pipeline with kfp 2.x "
+                "to a package, without kubernetes_manifest_format"
+            )
+    specs = [document for document in found if "platforms" not in document]
+    platforms = [document for document in found if "platforms" in document]
+    if len(specs) != 1 or len(platforms) > 1:
+        raise errors.BadRequest(
+            f"{name} holds {len(specs)} pipelines and {len(platforms)} platform documents; "
+            "it must be one pipeline, and at most one platform document"
+        )
+    return Documents(specs[0], platforms[0] if platforms else None)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "a text"
+    return "a list" if isinstance(value, list) else f"a {type(value).__name__}"
+
+
+def _bounded(found: list[Any], name: str) -> None:
+    """Refuse documents whose aliases unfold to more than could have been written out."""
+    left = _NODES
+    waiting: list[Iterator[Any]] = [iter(found)]
+    while waiting:
+        for value in waiting[-1]:
+            left -= 1
+            if left < 0:
+                raise errors.BadRequest(f"{name} unfolds to more than {_NODES:,} values; it cannot be a pipeline")
+            if isinstance(value, dict):
+                wrong = [key for key in value if not isinstance(key, str)]
+                if wrong:
+                    raise errors.BadRequest(f"{name} has a key that is not a text: {wrong[0]!r}")
+                waiting.append(iter(value.values()))
+                break
+            if isinstance(value, list):
+                waiting.append(iter(value))
+                break
+        else:
+            waiting.pop()
+
+
+def _from_zip(content: bytes, name: str) -> tuple[bytes, str]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            if len(members) > _MEMBERS:
+                raise errors.BadRequest(f"{name} holds {len(members)} files; a package holds one pipeline")
+            chosen = _chosen([member.filename for member in members if not member.is_dir()], name)
+            if archive.getinfo(chosen).flag_bits & 0x1:
+                raise errors.BadRequest(f"{name} is encrypted")
+            with archive.open(chosen) as file:
+                return _read(file.read, f"{chosen} in {name}"), f"{chosen} in {name}"
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as wrong:
+        raise errors.BadRequest(f"{name} is not a valid zip file: {wrong}") from wrong
+
+
+def _from_tar(content: bytes, name: str) -> tuple[bytes, str]:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            unpacked = _read(file.read, name)
+        with tarfile.open(fileobj=io.BytesIO(unpacked)) as archive:
+            chosen = _chosen([member.name for member in archive if member.isfile()], name)
+            member = archive.extractfile(chosen)
+            assert member is not None  # a regular file, as `isfile` said
+            return member.read(), f"{chosen} in {name}"
+    except (tarfile.TarError, OSError, zlib.error, EOFError, KeyError) as wrong:
+        raise errors.BadRequest(f"{name} is not a valid tar.gz file: {wrong}") from wrong
+
+
+def _read(read: Callable[[int], bytes], name: str) -> bytes:
+    content = read(LIMIT + 1)
+    if len(content) > LIMIT:
+        raise errors.TooLarge(f"{name} unpacks to more than {LIMIT >> 20} MiB")
+    return content
+
+
+def _chosen(names: list[str], package: str) -> str:
+    """The pipeline's file: pipeline.yaml, or the only YAML file (as kfp.Client chooses)."""
+    candidates = [name for name in names if name.endswith((".yaml", ".yml"))]
+    if _PREFERRED in candidates:
+        return _PREFERRED
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates:
+        raise errors.BadRequest(f"{package} holds no YAML file")
+    raise errors.BadRequest(f"{package} holds {len(candidates)} YAML files; name the pipeline's {_PREFERRED}")
+
+
+def _loader() -> type[Any]:
+    """YAML to what JSON can say: a text that looks like a date stays a text."""
+    base = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+    resolvers = {
+        first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
+        for first, known in base.yaml_implicit_resolvers.items()
+    }
+    return type("PipelineLoader", (base,), {"yaml_implicit_resolvers": resolvers})
+
+
+_LOADER = _loader()

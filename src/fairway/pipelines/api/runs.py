@@ -1,0 +1,232 @@
+"""Runs: created from a package or a version, listed, ended, deleted.
+
+Creating writes the record first and answers after it is durable; the Run object follows (`starting`), so that a
+server that dies in between starts the run when it is back. The engine writes everything that happens later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection, RowMapping, select
+
+from fairway.kernel.feature import Route
+from fairway.kernel.objects import errors
+from fairway.pipelines.api import creating, messages, tasks
+from fairway.pipelines.api.answers import Failed, answer, compact, moment
+from fairway.pipelines.api.context import Context, changed, existing, row
+from fairway.pipelines.api.listing import Listed, order_of, page
+from fairway.pipelines.api.versions import kept
+from fairway.pipelines.kinds import RUN
+from fairway.pipelines.tables import experiments, run_states, runs
+
+LISTED = Listed(
+    runs,
+    {
+        "created_at": runs.c.created_at,
+        "run_id": runs.c.id,
+        "id": runs.c.id,
+        "display_name": runs.c.display_name,
+        "name": runs.c.display_name,
+        "finished_at": runs.c.finished_at,
+        "scheduled_at": runs.c.scheduled_at,
+        "description": runs.c.description,
+        "storage_state": runs.c.storage_state,
+        "state": runs.c.state,
+        "status": runs.c.state,
+        "namespace": runs.c.namespace,
+        "experiment_id": runs.c.experiment_id,
+        "recurring_run_id": runs.c.recurring_run_id,
+        "service_account": runs.c.service_account,
+    },
+)
+OVER = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
+_FULL_PAGE = 100
+
+
+class Runs:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def routes(self) -> tuple[Route, ...]:
+        one = "/apis/v2beta1/runs/{id}"
+        return (
+            Route("GET", "/apis/v2beta1/runs", self._list),
+            Route("POST", "/apis/v2beta1/runs", self._create),
+            Route("GET", one, self._get),
+            Route("DELETE", one, self._delete),
+            Route("POST", f"{one}:archive", self._archive),
+            Route("POST", f"{one}:unarchive", self._unarchive),
+            Route("POST", f"{one}:terminate", self._terminate),
+            Route("POST", f"{one}:retry", self._retry),
+        )
+
+    async def _list(self, request: web.Request) -> web.Response:
+        order, full = order_of(request, LISTED), _full(request)
+        if full and order.size > _FULL_PAGE:
+            raise errors.BadRequest(f"with view=FULL a page has at most {_FULL_PAGE} runs")
+        where = []
+        if request.query.get("experiment_id"):
+            where.append(runs.c.experiment_id == request.query["experiment_id"])
+        if request.query.get("namespace"):
+            where.append(runs.c.namespace == await self._context.namespace(request.query["namespace"]))
+
+        def read(connection: Connection) -> dict[str, Any]:
+            found = page(connection, LISTED, order, *where)
+            rows = [item._mapping for item in found.rows]
+            shown = _messages(connection, rows)
+            if full:
+                for message in shown:
+                    message["tasks"] = tasks.of_run(connection, message["run_id"])
+            return {"runs": shown, "next_page_token": found.next_token, "total_size": found.total}
+
+        return answer(compact(await self._context.records.read(read)))
+
+    async def _create(self, request: web.Request) -> web.Response:
+        fields = await messages.read(request, "Run")
+        if request.query.get("experiment_id") and not fields.get("experiment_id"):
+            fields["experiment_id"] = request.query["experiment_id"]
+        id_ = await creating.create(self._context, fields)
+        self._context.wake.set()
+        return answer(await self._context.records.read(lambda connection: _one(connection, id_)))
+
+    async def _get(self, request: web.Request) -> web.Response:
+        id_, full = request.match_info["id"], _full(request)
+
+        def read(connection: Connection) -> dict[str, Any]:
+            message = _one(connection, id_)
+            message["run_details"] = {"task_details": tasks.details_of_run(connection, id_)}
+            if full:
+                message["tasks"] = tasks.of_run(connection, id_)
+            return message
+
+        return answer(await self._context.records.read(read))
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        """First the object, with all its pods, then the record: a deletion that was cut short did not happen."""
+        id_ = request.match_info["id"]
+        found = await self._context.records.read(lambda connection: existing(connection, runs, id_, "run"))
+        await self._context.client.delete(RUN, id_, found["object_namespace"])
+        await self._context.records.write(lambda c: c.execute(runs.delete().where(runs.c.id == id_)))
+        return answer({})
+
+    async def _archive(self, request: web.Request) -> web.Response:
+        id_ = request.match_info["id"]
+
+        def archive(connection: Connection) -> None:
+            existing(connection, runs, id_, "run")
+            changed(connection, runs, id_, storage_state="ARCHIVED")
+
+        await self._context.records.write(archive)
+        return answer({})
+
+    async def _unarchive(self, request: web.Request) -> web.Response:
+        id_ = request.match_info["id"]
+
+        def unarchive(connection: Connection) -> None:
+            found = existing(connection, runs, id_, "run")
+            experiment = row(connection, experiments, found["experiment_id"])
+            if experiment is not None and experiment["storage_state"] == "ARCHIVED":
+                raise Failed("the run's experiment is archived; unarchive the experiment first")
+            changed(connection, runs, id_, storage_state="AVAILABLE")
+
+        await self._context.records.write(unarchive)
+        return answer({})
+
+    async def _terminate(self, request: web.Request) -> web.Response:
+        id_, now = request.match_info["id"], self._context.clock.now()
+
+        def terminate(connection: Connection) -> None:
+            found = existing(connection, runs, id_, "run")
+            if found["state"] in OVER:
+                raise Failed(f"the run is over already ({found['state']})")
+            if found["state"] != "CANCELING":
+                changed(connection, runs, id_, state="CANCELING")
+                connection.execute(run_states.insert().values(run_id=id_, state="CANCELING", at=now))
+
+        await self._context.records.write(terminate)
+        self._context.wake.set()
+        return answer({})
+
+    async def _retry(self, request: web.Request) -> web.Response:
+        """What succeeded stays; the engine starts the rest again when it sees the object's new `retries`."""
+        id_, now = request.match_info["id"], self._context.clock.now()
+
+        def retry(connection: Connection) -> None:
+            found = existing(connection, runs, id_, "run")
+            if found["state"] not in ("FAILED", "CANCELED"):
+                raise Failed(f"only a failed or canceled run can be retried, and this one is {found['state']}")
+            changed(
+                connection,
+                runs,
+                id_,
+                state="RUNNING",
+                retries=found["retries"] + 1,
+                finished_at=0.0,
+                error_code=0,
+                error_message="",
+            )
+            connection.execute(run_states.insert().values(run_id=id_, state="RUNNING", at=now))
+
+        await self._context.records.write(retry)
+        self._context.wake.set()
+        return answer({})
+
+
+def _full(request: web.Request) -> bool:
+    view = request.query.get("view", "DEFAULT").upper()
+    if view not in ("DEFAULT", "FULL"):
+        raise errors.BadRequest(f"view must be DEFAULT or FULL, not {view!r}")
+    return view == "FULL"
+
+
+def _one(connection: Connection, id_: str) -> dict[str, Any]:
+    return _messages(connection, [existing(connection, runs, id_, "run")])[0]
+
+
+def _messages(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    # Runs of a version give its reference, runs of a package the package.
+    digests = {found["spec_digest"] for found in rows if not found["pipeline_version_id"]}
+    specs = {digest: kept(connection, digest).wire() for digest in digests}
+    history: dict[str, list[dict[str, Any]]] = {found["id"]: [] for found in rows}
+    query = select(run_states).where(run_states.c.run_id.in_(history)).order_by(run_states.c.number)
+    for state in connection.execute(query).mappings():
+        history[state["run_id"]].append(
+            compact({"update_time": moment(state["at"]), "state": state["state"], "error": _error(state)})
+        )
+    return [_message(found, specs.get(found["spec_digest"]), history[found["id"]]) for found in rows]
+
+
+def _message(found: RowMapping, spec: dict[str, Any] | None, history: list[dict[str, Any]]) -> dict[str, Any]:
+    version = {"pipeline_id": found["pipeline_id"], "pipeline_version_id": found["pipeline_version_id"]}
+    message = compact(
+        {
+            "experiment_id": found["experiment_id"],
+            "run_id": found["id"],
+            "display_name": found["display_name"],
+            "storage_state": found["storage_state"],
+            "description": found["description"],
+            "pipeline_version_reference": version if found["pipeline_version_id"] else None,
+            "pipeline_spec": spec,
+            "runtime_config": compact({"pipeline_root": found["pipeline_root"]}),
+            "service_account": found["service_account"],
+            "created_at": moment(found["created_at"]),
+            "scheduled_at": moment(found["scheduled_at"]),
+            "finished_at": moment(found["finished_at"]),
+            "state": found["state"],
+            "error": _error(found),
+            "recurring_run_id": found["recurring_run_id"],
+            "state_history": history,
+        }
+    )
+    if found["parameters"]:
+        message.setdefault("runtime_config", {})["parameters"] = found["parameters"]
+    return message
+
+
+def _error(found: RowMapping) -> dict[str, Any] | None:
+    if not found["error_message"] and not found["error_code"]:
+        return None
+    return {"code": found["error_code"], "message": found["error_message"], "details": []}

@@ -1,0 +1,84 @@
+"""Keeping objects in step with records: every run that is not over has its Run object, and it says `terminate` where
+the record does. Woken after each change, and at the start, when it makes up for what a crash cut short.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from fairway.kernel.feature import Ready
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import Object
+from fairway.pipelines.api.context import Context
+from fairway.pipelines.api.experiments import default_experiment
+from fairway.pipelines.kinds import RUN
+from fairway.pipelines.tables import runs
+
+log = logging.getLogger(__name__)
+
+AGAIN_AFTER = 5.0
+_NOT_OVER = ("PENDING", "RUNNING", "CANCELING")
+_READ = (runs.c.id, runs.c.display_name, runs.c.object_namespace, runs.c.state, runs.c.retries)
+
+
+class Starting:
+    """`settled` remembers what was made so, so that a new run costs one write and not a look at all others."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._settled: dict[str, tuple[bool, int]] = {}
+
+    async def run(self, ready: Ready) -> None:
+        context = self._context
+        now = context.clock.now()
+        await context.records.write(lambda connection: default_experiment(connection, now))
+        ready()
+        while True:
+            context.wake.clear()
+            if not await self._settle():
+                await context.clock.sleep(AGAIN_AFTER)
+                continue
+            await context.wake.wait()
+
+    async def _settle(self) -> bool:
+        """Bring every object in step; False where some could not be."""
+        try:
+            found = await self._context.records.read(_not_over)
+        except OSError as failure:
+            log.warning("runs cannot be read, trying again: %s", failure)
+            return False
+        self._settled = {row["id"]: self._settled[row["id"]] for row in found if row["id"] in self._settled}
+        settled = True
+        for row in found:
+            wanted = (row["state"] == "CANCELING", row["retries"])
+            if self._settled.get(row["id"]) == wanted:
+                continue
+            try:
+                await self._apply(row, *wanted)
+                self._settled[row["id"]] = wanted
+            except (errors.ApiError, OSError) as failure:
+                log.warning("run %s cannot be started yet, trying again: %s", row["id"], failure)
+                settled = False
+        return settled
+
+    async def _apply(self, row: Mapping[str, Any], terminate: bool, retries: int) -> None:
+        spec: Object = {"runId": row["id"], "displayName": row["display_name"]}
+        if terminate:
+            spec["terminate"] = True
+        if retries:
+            spec["retries"] = retries
+        client, namespace = self._context.client, row["object_namespace"]
+        try:
+            await client.create(RUN, RUN.new(row["id"], namespace, spec=spec))
+        except errors.AlreadyExists:
+            wanted = {"terminate": terminate or None, "retries": retries or None}
+            await client.patch(RUN, row["id"], namespace, {"spec": wanted})
+
+
+def _not_over(connection: Connection) -> list[Mapping[str, Any]]:
+    query = select(*_READ).where(runs.c.state.in_(_NOT_OVER)).order_by(runs.c.created_at, runs.c.id)
+    return [dict(row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,205 @@
+"""Versions of pipelines: each holds one package, which never changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from fairway.kernel.feature import Route
+from fairway.kernel.objects import errors
+from fairway.pipelines.api import messages
+from fairway.pipelines.api.answers import Unsupported, answer, compact, moment
+from fairway.pipelines.api.context import Context, changed, existing, new_id
+from fairway.pipelines.api.listing import Listed, order_of, page
+from fairway.pipelines.api.packages import Documents, from_body, from_wire
+from fairway.pipelines.api.tagging import set_tags, tags_of
+from fairway.pipelines.tables import pipeline_versions, pipelines, specs, tags
+
+LISTED = Listed(
+    pipeline_versions,
+    {
+        "created_at": pipeline_versions.c.created_at,
+        "pipeline_version_id": pipeline_versions.c.id,
+        "id": pipeline_versions.c.id,
+        "name": pipeline_versions.c.name,
+        "display_name": pipeline_versions.c.display_name,
+        "description": pipeline_versions.c.description,
+    },
+    tagged=True,
+)
+VERSION_NAME_LIMIT = 127
+
+
+class Versions:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def routes(self) -> tuple[Route, ...]:
+        all_ = "/apis/v2beta1/pipelines/{pipeline}/versions"
+        one = f"{all_}/{{id}}"
+        return (
+            Route("GET", all_, self._list),
+            Route("POST", all_, self._create),
+            Route("GET", one, self._get),
+            Route("PATCH", one, self._patch),
+            Route("DELETE", one, self._delete),
+        )
+
+    async def _list(self, request: web.Request) -> web.Response:
+        order, pipeline = order_of(request, LISTED), request.match_info["pipeline"]
+
+        def read(connection: Connection) -> dict[str, Any]:
+            existing(connection, pipelines, pipeline, "pipeline")
+            found = page(connection, LISTED, order, pipeline_versions.c.pipeline_id == pipeline)
+            rows = [item._mapping for item in found.rows]
+            return {
+                "pipeline_versions": _messages(connection, rows),
+                "next_page_token": found.next_token,
+                "total_size": found.total,
+            }
+
+        return answer(compact(await self._context.records.read(read)))
+
+    async def _create(self, request: web.Request) -> web.Response:
+        pipeline = request.match_info["pipeline"]
+        fields = await messages.read(request, "PipelineVersion")
+        if fields.get("pipeline_id", pipeline) != pipeline:
+            raise errors.BadRequest("pipeline_id in the body differs from the one in the address")
+        return answer(await create(self._context, pipeline, fields, await documents_of(fields)))
+
+    async def _get(self, request: web.Request) -> web.Response:
+        where = request.match_info["pipeline"], request.match_info["id"]
+        return answer(await self._context.records.read(lambda c: _messages(c, [version_of(c, *where)])[0]))
+
+    async def _patch(self, request: web.Request) -> web.Response:
+        pipeline, id_ = request.match_info["pipeline"], request.match_info["id"]
+        fields = await messages.read(request, "PipelineVersion")
+        values = messages.patched(fields, limit=VERSION_NAME_LIMIT)
+
+        def patch(connection: Connection) -> dict[str, Any]:
+            version_of(connection, pipeline, id_)
+            if values:
+                changed(connection, pipeline_versions, id_, **values)
+            if "tags" in fields:
+                set_tags(connection, id_, messages.tags(fields))
+            return _messages(connection, [version_of(connection, pipeline, id_)])[0]
+
+        return answer(await self._context.records.write(patch))
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        pipeline, id_ = request.match_info["pipeline"], request.match_info["id"]
+
+        def delete(connection: Connection) -> None:
+            version_of(connection, pipeline, id_)
+            connection.execute(tags.delete().where(tags.c.owner_id == id_))
+            connection.execute(pipeline_versions.delete().where(pipeline_versions.c.id == id_))
+
+        await self._context.records.write(delete)
+        return answer({})
+
+
+async def create(context: Context, pipeline: str, fields: Mapping[str, Any], documents: Documents) -> dict[str, Any]:
+    now = context.clock.now()
+
+    def write(connection: Connection) -> dict[str, Any]:
+        existing(connection, pipelines, pipeline, "pipeline")
+        return insert(connection, pipeline, fields, documents, now)
+
+    try:
+        return await context.records.write(write)
+    except IntegrityError as taken:
+        raise errors.AlreadyExists("the pipeline has a version of this name already; choose another name") from taken
+
+
+def insert(
+    connection: Connection, pipeline: str, fields: Mapping[str, Any], documents: Documents, now: float
+) -> dict[str, Any]:
+    display_name = messages.text(fields, "display_name", limit=VERSION_NAME_LIMIT).strip()
+    name = messages.text(fields, "name", limit=VERSION_NAME_LIMIT).strip() or display_name
+    if not name:
+        raise errors.BadRequest("name is missing")
+    id_ = new_id()
+    values = {
+        "id": id_,
+        "pipeline_id": pipeline,
+        "name": name,
+        "display_name": display_name or name,
+        "description": messages.text(fields, "description"),
+        "code_source_url": messages.text(fields, "code_source_url"),
+        "spec_digest": keep(connection, documents),
+        "created_at": now,
+    }
+    connection.execute(pipeline_versions.insert(), values)
+    set_tags(connection, id_, messages.tags(fields))
+    return _messages(connection, [version_of(connection, pipeline, id_)])[0]
+
+
+async def documents_of(fields: Mapping[str, Any]) -> Documents:
+    """The checked package of a PipelineVersion message."""
+    url = messages.part(fields.get("package_url"), "Url", "package_url").get("pipeline_url")
+    if url:
+        raise Unsupported("pipelines are not fetched from package_url; upload the file to /pipelines/upload instead")
+    if "pipeline_spec" not in fields:
+        raise errors.BadRequest("pipeline_spec is missing")
+    documents = from_wire(fields["pipeline_spec"])
+    await asyncio.to_thread(documents.load)
+    return documents
+
+
+def keep(connection: Connection, documents: Documents) -> str:
+    """Store the documents, where they are not stored yet, and give their digest."""
+    digest = documents.digest()
+    insert_ = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    values = {"digest": digest, "body": documents.body().decode()}
+    connection.execute(insert_(specs).values(values).on_conflict_do_nothing())
+    return digest
+
+
+def kept(connection: Connection, digest: str) -> Documents:
+    return from_body(connection.execute(select(specs.c.body).where(specs.c.digest == digest)).scalar_one())
+
+
+def version_of(connection: Connection, pipeline: str, id_: str) -> RowMapping:
+    found = existing(connection, pipeline_versions, id_, "pipeline version")
+    if found["pipeline_id"] != pipeline:
+        raise errors.NotFound(f'the pipeline "{pipeline}" has no version "{id_}"')
+    return found
+
+
+def newest(connection: Connection, pipeline: str) -> RowMapping:
+    existing(connection, pipelines, pipeline, "pipeline")
+    query = select(pipeline_versions).where(pipeline_versions.c.pipeline_id == pipeline)
+    latest = query.order_by(pipeline_versions.c.created_at.desc(), pipeline_versions.c.id.desc()).limit(1)
+    found = connection.execute(latest).first()
+    if found is None:
+        raise errors.NotFound(f'the pipeline "{pipeline}" has no version yet; upload one')
+    return found._mapping
+
+
+def _messages(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    labels = tags_of(connection, [row["id"] for row in rows])
+    digests = {row["spec_digest"] for row in rows}
+    bodies = {digest: kept(connection, digest).wire() for digest in digests}
+    return [_message(row, bodies[row["spec_digest"]], labels.get(row["id"], {})) for row in rows]
+
+
+def _message(row: RowMapping, spec: dict[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+    return compact(
+        {
+            "pipeline_id": row["pipeline_id"],
+            "pipeline_version_id": row["id"],
+            "name": row["name"],
+            "display_name": row["display_name"],
+            "description": row["description"],
+            "created_at": moment(row["created_at"]),
+            "code_source_url": row["code_source_url"],
+            "pipeline_spec": spec,
+            "tags": dict(labels),
+        }
+    )

@@ -1,0 +1,42 @@
+"""FEATURE: what pipelines offer to the platform: the Run kind, the API's routes, the engine's controller."""
+
+from __future__ import annotations
+
+from fairway.artifacts.store import open_store
+from fairway.kernel.feature import Feature, Page, Parts, Platform, Ready, Service
+from fairway.pipelines.api.context import Context
+from fairway.pipelines.api.routes import routes
+from fairway.pipelines.api.starting import Starting
+from fairway.pipelines.kinds import KINDS
+from fairway.records.database import Database
+
+
+def build(platform: Platform) -> Parts:
+    """Open records and artifacts, and build both halves on them: the API and the engine."""
+    records = Database.open(platform.records_url)
+    artifacts = open_store(platform.artifacts_url)
+    context = Context(platform.client, platform.clock, records, artifacts)
+    starting = Starting(context)
+
+    async def keep_runs_started(ready: Ready) -> None:
+        try:
+            await starting.run(ready)
+        finally:
+            await records.close()
+
+    return Parts(
+        routes=routes(context),
+        services=(Service("pipelines", keep_runs_started),),
+    )
+
+
+FEATURE = Feature(
+    name="pipelines",
+    build=build,
+    kinds=KINDS,
+    pages=(
+        Page("Pipelines", "/pipelines"),
+        Page("Experiments", "/experiments"),
+        Page("Runs", "/runs"),
+    ),
+)
