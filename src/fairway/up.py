@@ -169,7 +169,7 @@ async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluste
             kubeconfig.write(folder / "kubeconfig", server=api_url, ca_pem=tls.ca_pem, token=token)
             client = Client(api.transport(ADMIN))
             node = build_node(client, clock, NodeConfig(machine.node(), folder / "node", api_url, tls.ca_pem))
-            api.logs = node.logs
+            api.keep_logs(node.logs)
             yield _Cluster(api, api_url, issuer, tls.ca_pem, token, client, node)
         finally:
             await api.close()

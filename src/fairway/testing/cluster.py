@@ -91,7 +91,7 @@ async def cluster(
             agent = None
             if node or runtime:
                 agent = build_node(client, clock, NodeConfig(NODE, folder / "node", api_url, tls.ca_pem), runtime)
-                api.logs = agent.logs
+                api.keep_logs(agent.logs)
                 parts.append(agent.parts)
             await start((Parts(services=(Service("api", api.run),)), *parts), client, clock, tasks)
             yield Cluster(client, api, api_url, issuer, folder / "kubeconfig", folder, platform, tuple(parts), tasks)

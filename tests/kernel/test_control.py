@@ -1,0 +1,117 @@
+"""Mirrors follow the server, and controllers reconcile names, against the real API in process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from fairway.cluster.api.server import ApiServer
+from fairway.cluster.api.tokens import Issuer
+from fairway.cluster.store.memory import MemoryStore
+from fairway.kernel.client.client import Client
+from fairway.kernel.clock import SystemClock
+from fairway.kernel.control.controller import Controller, Terminal, World, owner
+from fairway.kernel.control.mirror import Mirror
+from fairway.kernel.control.running import start_controllers
+from fairway.kernel.feature import Identity
+from fairway.kernel.objects import errors, meta
+from fairway.kernel.objects.kinds import CONFIG_MAP, SECRET, Object
+
+CLOCK = SystemClock()
+
+
+@pytest.fixture
+async def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+async def client(tmp_path: Path, store: MemoryStore) -> AsyncIterator[Client]:
+    api = ApiServer(store, clock=CLOCK, issuer=Issuer.load(tmp_path))
+    yield Client(api.transport(Identity("admin", ("system:masters",))))
+
+
+def config(name: str, **data: str) -> Object:
+    return CONFIG_MAP.new(name, "default", data=data)
+
+
+async def eventually(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not check():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_mirror_follows_births_changes_and_deaths(client: Client) -> None:
+    await client.create(CONFIG_MAP, config("early"))
+    mirror = Mirror(client, CONFIG_MAP, CLOCK)
+    seen: list[tuple[bool, bool]] = []
+    mirror.subscribe(lambda old, new: seen.append((old is not None, new is not None)))
+    task = asyncio.create_task(mirror.run())
+    await mirror.synced()
+    assert mirror.get("default", "early")
+    await client.create(CONFIG_MAP, config("late", a="1"))
+    await client.patch(CONFIG_MAP, "late", "default", {"data": {"a": "2"}})
+    await client.delete(CONFIG_MAP, "early", "default")
+    await eventually(lambda: mirror.get("default", "early") is None)
+    late = mirror.get("default", "late")
+    assert late and late["data"] == {"a": "2"}
+    assert seen == [(False, True), (False, True), (True, True), (True, False)]
+    task.cancel()
+
+
+async def test_a_mirror_that_fell_too_far_behind_lists_again(client: Client, store: MemoryStore) -> None:
+    mirror = Mirror(client, CONFIG_MAP, CLOCK)
+    task = asyncio.create_task(mirror.run())
+    await mirror.synced()
+    task.cancel()
+    await asyncio.wait([task])
+    for number in range(5):
+        await client.create(CONFIG_MAP, config(f"missed-{number}"))
+    await store.compact(store.revision)
+    task = asyncio.create_task(mirror.run())
+    await eventually(lambda: len(mirror.all("default")) == 5)
+    task.cancel()
+
+
+async def test_a_controller_makes_children_and_is_called_for_their_changes(client: Client) -> None:
+    async def reconcile(world: World, namespace: str, name: str) -> float | None:
+        found = world.mirror(CONFIG_MAP).get(namespace, name)
+        if found and "copy" in found["data"] and not world.mirror(SECRET).owned(found):
+            child = SECRET.new(name, namespace, metadata={"ownerReferences": [meta.owner_reference(found)]})
+            await world.client.create(SECRET, child)
+        return None
+
+    copier = Controller("copier", CONFIG_MAP, reconcile, watches=((SECRET, owner(CONFIG_MAP)),))
+    with pytest.raises(ExceptionGroup):
+        async with asyncio.TaskGroup() as tasks:
+            await start_controllers([copier], client, CLOCK, tasks)
+            await client.create(CONFIG_MAP, config("source", copy="yes"))
+            await client.wait(SECRET, "source", "default", lambda obj: obj is not None, timeout=5)
+            await client.delete(SECRET, "source", "default")
+            await client.wait(SECRET, "source", "default", lambda obj: obj is not None, timeout=5)
+            raise RuntimeError("end of the test")
+
+
+async def test_what_a_reconcile_raises_decides_what_is_next(client: Client) -> None:
+    calls: dict[str, int] = {}
+
+    async def reconcile(world: World, namespace: str, name: str) -> float | None:
+        calls[name] = calls.get(name, 0) + 1
+        if name == "conflict" and calls[name] < 3:
+            raise errors.Conflict("lost a race")
+        if name == "hopeless":
+            raise Terminal("said so in a condition")
+        return None
+
+    with pytest.raises(ExceptionGroup):
+        async with asyncio.TaskGroup() as tasks:
+            await start_controllers([Controller("counting", CONFIG_MAP, reconcile)], client, CLOCK, tasks)
+            for name in ("conflict", "hopeless"):
+                await client.create(CONFIG_MAP, config(name))
+            await eventually(lambda: calls.get("conflict") == 3 and calls.get("hopeless") == 1)
+            await client.patch(CONFIG_MAP, "hopeless", "default", {"data": {"changed": "yes"}})
+            await eventually(lambda: calls["hopeless"] == 2)
+            raise RuntimeError("end of the test")
