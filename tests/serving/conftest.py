@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,8 +31,6 @@ class Slow:
     """Sleeps on the number of seconds in its first cell; what a large model looks like from outside."""
 
     def predict(self, rows: Any) -> Any:
-        import time
-
         time.sleep(float(np.asarray(rows)[0][0]))
         return np.zeros(len(rows), dtype=int)
 

@@ -15,7 +15,9 @@ from typing import Any
 import joblib
 import numpy as np
 import sklearn
-from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from fairway.serving.inpod.messages import Refusal
 
@@ -59,6 +61,7 @@ def load(name: str, location: Path, *, probabilities: bool = False) -> Model:
     if not callable(getattr(estimator, method, None)):
         kind = type(estimator).__name__
         raise CannotLoad(f"{path} holds a {kind}, which has no {method}(); save a fitted scikit-learn estimator.")
+    _check_fitted(estimator, path)
     features = getattr(estimator, "n_features_in_", None)
     columns = tuple(str(column) for column in getattr(estimator, "feature_names_in_", ()))
     model = Model(name, estimator, method, features, columns)
@@ -112,6 +115,15 @@ def _unpickle(path: Path) -> tuple[Any, str]:
         if isinstance(note.message, InconsistentVersionWarning):
             trained_with = note.message.original_sklearn_version
     return estimator, trained_with
+
+
+def _check_fitted(estimator: Any, path: Path) -> None:
+    if not isinstance(estimator, BaseEstimator):
+        return  # anything with a predict() is served
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        raise CannotLoad(f"{path} holds a {type(estimator).__name__} that was saved before fit().") from None
 
 
 def _try(model: Model, path: Path, trained_with: str) -> None:
