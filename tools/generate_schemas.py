@@ -102,9 +102,7 @@ def _plain(schema: Any, *, names: bool = False) -> Any:
         if word == "type" and isinstance(value, list):
             (result["type"],) = (each for each in value if each != "null")
         elif word == "$ref":
-            reference = {"$ref": value.replace(_OLD, _NEW)}
-            # Beside a reference OpenAPI reads nothing: what is said of the field itself goes around it.
-            result |= reference if len(schema) == 1 else {"allOf": [reference]}
+            result["$ref"] = value.replace(_OLD, _NEW)
         elif word == "enum":
             choices = [each for each in value if each is not None]
             # The source pins kind and apiVersion by an enumeration of one; upstream does not.

@@ -85,7 +85,7 @@ def document(rows: Iterable[Row], path: str) -> Document | None:
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": release()},
         "paths": paths,
-        "components": {"schemas": {name: schemas[name] for name in sorted(schemas)}},
+        "components": {"schemas": {name: _wrapped(schemas[name]) for name in sorted(schemas)}},
     }
     return Document(orjson.dumps(body), f'"{_hash(members)}"')
 
@@ -170,6 +170,18 @@ def _references(schema: Any) -> Iterator[str]:
     elif isinstance(schema, list):
         for value in schema:
             yield from _references(value)
+
+
+def _wrapped(schema: Any) -> Any:
+    """Beside a reference OpenAPI reads nothing, so what is said of the field itself goes around it."""
+    if isinstance(schema, list):
+        return [_wrapped(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {word: _wrapped(value) for word, value in schema.items()}
+    if len(result) > 1 and isinstance(result.get("$ref"), str):
+        result["allOf"] = [{"$ref": result.pop("$ref")}]
+    return result
 
 
 def _custom(row: Row) -> dict[str, Object]:
