@@ -1,0 +1,193 @@
+// Kubernetes objects through the front door, and a hook that keeps a list of them up to date.
+
+import { useEffect, useState } from "react";
+
+import { Failure, followLines, json } from "./http";
+
+const API = "/k8s";
+
+export interface Meta {
+  name: string;
+  namespace?: string;
+  uid: string;
+  creationTimestamp: string;
+  deletionTimestamp?: string;
+  resourceVersion: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  ownerReferences?: { kind: string; name: string; uid: string }[];
+}
+
+export interface Condition {
+  type: string;
+  status: "True" | "False" | "Unknown";
+  reason?: string;
+  message?: string;
+  lastTransitionTime?: string;
+}
+
+export interface KubernetesObject {
+  metadata: Meta;
+}
+
+export interface ContainerState {
+  waiting?: { reason?: string; message?: string };
+  running?: { startedAt?: string };
+  terminated?: { reason?: string; exitCode?: number; signal?: number; message?: string; finishedAt?: string };
+}
+
+export interface ContainerStatus {
+  name: string;
+  ready?: boolean;
+  restartCount?: number;
+  state?: ContainerState;
+}
+
+export interface Pod extends KubernetesObject {
+  spec: {
+    nodeName?: string;
+    containers: { name: string; image?: string; command?: string[]; args?: string[] }[];
+    initContainers?: { name: string; image?: string }[];
+  };
+  status?: {
+    phase?: string;
+    reason?: string;
+    message?: string;
+    podIP?: string;
+    startTime?: string;
+    conditions?: Condition[];
+    containerStatuses?: ContainerStatus[];
+    initContainerStatuses?: ContainerStatus[];
+  };
+}
+
+export interface InferenceService extends KubernetesObject {
+  spec: {
+    predictor?: {
+      minReplicas?: number;
+      maxReplicas?: number;
+      model?: { modelFormat?: { name?: string }; storageUri?: string; protocolVersion?: string };
+    };
+  };
+  status?: {
+    url?: string;
+    address?: { url?: string };
+    conditions?: Condition[];
+    modelStatus?: { transitionStatus?: string; lastFailureInfo?: { message?: string; reason?: string } };
+  };
+}
+
+export interface KubernetesEvent extends KubernetesObject {
+  type?: string;
+  reason?: string;
+  message?: string;
+  count?: number;
+  firstTimestamp?: string;
+  lastTimestamp?: string;
+  eventTime?: string;
+  involvedObject: { kind?: string; name?: string; namespace?: string; uid?: string };
+}
+
+export const PODS = "api/v1/pods";
+export const EVENTS = "api/v1/events";
+export const SERVICES = "apis/serving.kserve.io/v1beta1/inferenceservices";
+
+/** The path of one object, or of a collection within a namespace. */
+export function within(collection: string, namespace: string, name = ""): string {
+  const cut = collection.lastIndexOf("/");
+  const path = `${collection.slice(0, cut)}/namespaces/${namespace}${collection.slice(cut)}`;
+  return name ? `${path}/${name}` : path;
+}
+
+export const remove = (path: string) => json(`${API}/${path}`, { method: "DELETE" });
+
+export const podLogPath = (namespace: string, name: string, container: string) =>
+  `${API}/${within(PODS, namespace, name)}/log?container=${encodeURIComponent(container)}&follow=true`;
+
+interface List<T> {
+  metadata: { resourceVersion: string };
+  items?: T[];
+}
+
+interface WatchEvent<T> {
+  type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  object: T & { message?: string };
+}
+
+export interface Live<T> {
+  items: T[] | undefined;
+  failure: Failure | undefined;
+}
+
+/** The objects of a collection, listed and then watched; `fields` is a field selector. */
+export function useObjects<T extends KubernetesObject>(collection: string, fields = ""): Live<T> {
+  const [live, setLive] = useState<Live<T>>({ items: undefined, failure: undefined });
+  useEffect(() => {
+    const stop = new AbortController();
+    setLive({ items: undefined, failure: undefined });
+    void keep<T>(collection, fields, stop.signal, setLive);
+    return () => stop.abort();
+  }, [collection, fields]);
+  return live;
+}
+
+async function keep<T extends KubernetesObject>(
+  collection: string,
+  fields: string,
+  signal: AbortSignal,
+  show: (live: Live<T>) => void,
+): Promise<void> {
+  const known = new Map<string, T>();
+  const tell = () => show({ items: [...known.values()], failure: undefined });
+  const query = fields ? `fieldSelector=${encodeURIComponent(fields)}&` : "";
+  while (!signal.aborted) {
+    try {
+      const list = await json<List<T>>(`${API}/${collection}?${query}`, { signal });
+      known.clear();
+      for (const item of list.items ?? []) known.set(item.metadata.uid, item);
+      tell();
+      const from = `watch=true&allowWatchBookmarks=true&resourceVersion=${list.metadata.resourceVersion}`;
+      await followLines<WatchEvent<T>>(`${API}/${collection}?${query}${from}`, signal, ({ type, object }) => {
+        if (type === "BOOKMARK") return;
+        if (type === "ERROR") throw new Failure(object.message ?? "The watch broke off.", 410);
+        if (type === "DELETED") known.delete(object.metadata.uid);
+        else known.set(object.metadata.uid, object);
+        tell();
+      });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Failure) || error.status !== 410) {
+        show({ items: known.size ? [...known.values()] : undefined, failure: asFailure(error) });
+      }
+    }
+    await new Promise((resume) => setTimeout(resume, 1000));
+  }
+}
+
+export function asFailure(error: unknown): Failure {
+  return error instanceof Failure ? error : new Failure(String(error), 0);
+}
+
+/** What `kubectl get pods` prints in the STATUS column. */
+export function podStatus(pod: Pod): string {
+  const status = pod.status ?? {};
+  if (pod.metadata.deletionTimestamp) return "Terminating";
+  let word = status.reason ?? status.phase ?? "Unknown";
+  for (const container of status.initContainerStatuses ?? []) {
+    const { terminated, waiting } = container.state ?? {};
+    if (terminated && terminated.exitCode !== 0) return `Init:${terminated.reason ?? `ExitCode:${terminated.exitCode}`}`;
+    if (waiting?.reason && waiting.reason !== "PodInitializing") return `Init:${waiting.reason}`;
+  }
+  for (const container of status.containerStatuses ?? []) {
+    const { waiting, terminated } = container.state ?? {};
+    if (waiting?.reason) word = waiting.reason;
+    else if (terminated) word = terminated.reason ?? (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`);
+  }
+  return word;
+}
+
+export const restarts = (pod: Pod): number =>
+  (pod.status?.containerStatuses ?? []).reduce((sum, container) => sum + (container.restartCount ?? 0), 0);
+
+export const condition = (object: { status?: { conditions?: Condition[] } }, type: string): Condition | undefined =>
+  object.status?.conditions?.find((candidate) => candidate.type === type);

@@ -1,0 +1,221 @@
+// Kubeflow Pipelines' API (v2beta1), as far as the dashboard reads it. Field names are the wire's.
+
+import { json } from "./http";
+
+const API = "/apis/v2beta1";
+
+export type State =
+  | "PENDING"
+  | "RUNNING"
+  | "SUCCEEDED"
+  | "CACHED"
+  | "SKIPPED"
+  | "FAILED"
+  | "CANCELING"
+  | "CANCELED"
+  | "PAUSED";
+
+export interface ApiError {
+  code?: number;
+  message?: string;
+}
+
+export interface Run {
+  run_id: string;
+  display_name: string;
+  experiment_id?: string;
+  description?: string;
+  storage_state?: string;
+  state?: State;
+  created_at: string;
+  finished_at?: string;
+  error?: ApiError;
+  pipeline_spec?: SpecDocument;
+  pipeline_version_reference?: { pipeline_id?: string; pipeline_version_id?: string };
+  runtime_config?: { parameters?: Record<string, unknown>; pipeline_root?: string };
+  state_history?: { update_time: string; state: State }[];
+}
+
+export interface Experiment {
+  experiment_id: string;
+  display_name: string;
+  description?: string;
+  created_at: string;
+  last_run_created_at?: string;
+  storage_state?: string;
+}
+
+export interface Pipeline {
+  pipeline_id: string;
+  display_name: string;
+  name?: string;
+  description?: string;
+  created_at: string;
+}
+
+export interface PipelineVersion {
+  pipeline_id: string;
+  pipeline_version_id: string;
+  display_name: string;
+  name?: string;
+  description?: string;
+  created_at: string;
+  pipeline_spec?: SpecDocument;
+}
+
+// The compiled pipeline: bare, or beside a platform document.
+export type SpecDocument = PipelineSpec | { pipeline_spec: PipelineSpec; platform_spec?: unknown };
+
+export interface PipelineSpec {
+  pipelineInfo?: { name?: string; description?: string };
+  root?: Component;
+  components?: Record<string, Component>;
+  deploymentSpec?: { executors?: Record<string, Executor> };
+}
+
+export interface Executor {
+  container?: { image?: string; command?: string[]; args?: string[] };
+  importer?: unknown;
+}
+
+export interface Component {
+  executorLabel?: string;
+  dag?: { tasks?: Record<string, TaskSpec> };
+  inputDefinitions?: { parameters?: Record<string, ParameterDefinition> };
+}
+
+export interface ParameterDefinition {
+  parameterType?: string;
+  defaultValue?: unknown;
+  isOptional?: boolean;
+  description?: string;
+}
+
+export interface TaskSpec {
+  taskInfo?: { name?: string };
+  componentRef?: { name?: string };
+  dependentTasks?: string[];
+  inputs?: {
+    parameters?: Record<string, { taskOutputParameter?: { producerTask?: string } }>;
+    artifacts?: Record<string, { taskOutputArtifact?: { producerTask?: string } }>;
+  };
+  triggerPolicy?: { condition?: string };
+  parameterIterator?: unknown;
+  artifactIterator?: unknown;
+}
+
+export type TaskType =
+  | "ROOT"
+  | "RUNTIME"
+  | "CONDITION_BRANCH"
+  | "CONDITION"
+  | "LOOP"
+  | "EXIT_HANDLER"
+  | "IMPORTER"
+  | "DAG";
+
+export interface Task {
+  task_id: string;
+  run_id: string;
+  name: string;
+  display_name?: string;
+  parent_task_id?: string;
+  type?: TaskType;
+  type_attributes?: { iteration_index?: string | number; iteration_count?: string | number };
+  state?: State;
+  create_time?: string;
+  start_time?: string;
+  end_time?: string;
+  pods?: { name: string; type?: string }[];
+  scope_path?: string | string[];
+  cache_fingerprint?: string;
+  status_metadata?: { message?: string };
+  inputs?: TaskValues;
+  outputs?: TaskValues;
+}
+
+export interface TaskValues {
+  parameters?: TaskParameter[];
+  artifacts?: TaskArtifact[];
+}
+
+export interface TaskParameter {
+  parameter_key: string;
+  value?: unknown;
+  type?: string;
+  producer?: { task_name?: string; iteration?: string | number };
+}
+
+export interface TaskArtifact {
+  artifact_key: string;
+  artifacts?: Artifact[];
+  type?: string;
+  producer?: { task_name?: string; iteration?: string | number };
+}
+
+export interface Artifact {
+  artifact_id: string;
+  name?: string;
+  type?: string;
+  uri?: string;
+  metadata?: Record<string, unknown>;
+  number_value?: number;
+  created_at?: string;
+}
+
+interface Paging {
+  next_page_token?: string;
+  total_size?: number;
+}
+
+export interface Query {
+  page_size?: number;
+  page_token?: string;
+  sort_by?: string;
+  experiment_id?: string;
+  filter?: string;
+}
+
+export const listRuns = (query: Query) => json<{ runs?: Run[] } & Paging>(`${API}/runs${text(query)}`);
+export const getRun = (id: string) => json<Run>(`${API}/runs/${id}`);
+export const terminateRun = (id: string) => json(`${API}/runs/${id}:terminate`, { method: "POST" });
+export const deleteRun = (id: string) => json(`${API}/runs/${id}`, { method: "DELETE" });
+
+export async function listTasks(run: string): Promise<Task[]> {
+  const tasks: Task[] = [];
+  let token = "";
+  do {
+    const page = await json<{ tasks?: Task[] } & Paging>(
+      `${API}/runs/${run}/tasks${text({ page_size: 1000, page_token: token })}`,
+    );
+    tasks.push(...(page.tasks ?? []));
+    token = page.next_page_token ?? "";
+  } while (token);
+  return tasks;
+}
+
+export const listExperiments = (query: Query) =>
+  json<{ experiments?: Experiment[] } & Paging>(`${API}/experiments${text(query)}`);
+export const getExperiment = (id: string) => json<Experiment>(`${API}/experiments/${id}`);
+export const listPipelines = (query: Query) =>
+  json<{ pipelines?: Pipeline[] } & Paging>(`${API}/pipelines${text(query)}`);
+export const getPipeline = (id: string) => json<Pipeline>(`${API}/pipelines/${id}`);
+export const listVersions = (id: string, query: Query) =>
+  json<{ pipeline_versions?: PipelineVersion[] } & Paging>(`${API}/pipelines/${id}/versions${text(query)}`);
+
+/** The log of a step, while its pod lives and after. */
+export const logPath = (run: string, pod: string, live: boolean) =>
+  `/apis/v1alpha1/runs/${run}/nodes/${pod}/log${live ? "?follow=true" : ""}`;
+
+export const bareSpec = (document: SpecDocument | undefined): PipelineSpec | undefined =>
+  document && "pipeline_spec" in document ? document.pipeline_spec : document;
+
+export const isOver = (state: State | undefined): boolean =>
+  state !== undefined && ["SUCCEEDED", "CACHED", "SKIPPED", "FAILED", "CANCELED"].includes(state);
+
+function text(query: Query): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value) search.set(name, String(value));
+  const out = search.toString();
+  return out ? `?${out}` : "";
+}

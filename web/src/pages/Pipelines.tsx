@@ -1,0 +1,114 @@
+// Pipelines that were uploaded, their versions, and what a version will do.
+
+import { useMemo } from "react";
+
+import { bareSpec, getPipeline, listPipelines, listVersions } from "../api/pipelines";
+import { Graph } from "../graph/Graph";
+import { rootNode } from "../graph/model";
+import { useNow, usePolled } from "../live";
+import { Ago, Code, Complaint, Empty, Facts, Header, Loading, Tabs } from "../parts/pieces";
+
+export function Pipelines() {
+  const { value, failure, refresh } = usePolled(
+    "pipelines",
+    () => listPipelines({ page_size: 200, sort_by: "created_at desc" }),
+    () => 5000,
+  );
+  const now = useNow(false);
+  const pipelines = value?.pipelines ?? [];
+  return (
+    <>
+      <Header title="Pipelines" />
+      <Complaint failure={failure} retry={refresh} />
+      {!value && !failure && <Loading />}
+      {value && pipelines.length === 0 && (
+        <Empty title="No pipelines uploaded">
+          <p>Runs need no upload. To share a pipeline, give it a name here:</p>
+          <Code label="Upload a pipeline" text={'client.upload_pipeline_from_pipeline_func(hello, pipeline_name="hello")'} />
+        </Empty>
+      )}
+      {pipelines.length > 0 && (
+        <div className="table-frame">
+          <table>
+            <thead>
+              <tr>
+                <th>Name</th>
+                <th>Description</th>
+                <th>Uploaded</th>
+              </tr>
+            </thead>
+            <tbody>
+              {pipelines.map((pipeline) => (
+                <tr key={pipeline.pipeline_id}>
+                  <td>
+                    <a href={`#/pipelines/details/${pipeline.pipeline_id}`}>{pipeline.display_name}</a>
+                  </td>
+                  <td className="wide">{pipeline.description}</td>
+                  <td>
+                    <Ago time={pipeline.created_at} now={now} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </>
+  );
+}
+
+export function PipelinePage({ id, version }: { id: string; version: string | undefined }) {
+  const pipeline = usePolled(`pipeline ${id}`, () => getPipeline(id), () => 0);
+  const versions = usePolled(`versions ${id}`, () => listVersions(id, { page_size: 100, sort_by: "created_at desc" }), () => 0);
+  const now = useNow(false);
+  const all = versions.value?.pipeline_versions ?? [];
+  const shown = all.find((candidate) => candidate.pipeline_version_id === version) ?? all[0];
+  const root = useMemo(() => rootNode(bareSpec(shown?.pipeline_spec), []), [shown]);
+  const failure = pipeline.failure ?? versions.failure;
+  if (!pipeline.value || !versions.value) return failure ? <Complaint failure={failure} retry={pipeline.refresh} /> : <Loading />;
+  return (
+    <>
+      <Header title={pipeline.value.display_name} back={["Pipelines", "#/pipelines"]}>
+        <label>
+          Version{" "}
+          <select
+            value={shown?.pipeline_version_id ?? ""}
+            onChange={(event) => location.assign(`#/pipelines/details/${id}/version/${event.target.value}`)}
+          >
+            {all.map((candidate) => (
+              <option key={candidate.pipeline_version_id} value={candidate.pipeline_version_id}>
+                {candidate.display_name}
+              </option>
+            ))}
+          </select>
+        </label>
+      </Header>
+      {!shown && <p className="quiet">This pipeline has no versions.</p>}
+      {shown && (
+        <Tabs
+          label="Views of the pipeline"
+          tabs={[
+            {
+              name: "Graph",
+              content: () => <Graph nodes={root.children} edges={root.edges} chosen={undefined} choose={() => undefined} now={now} wanted={undefined} />,
+            },
+            {
+              name: "Details",
+              content: () => (
+                <Facts
+                  facts={[
+                    ["Pipeline id", <code>{id}</code>],
+                    ["Version id", <code>{shown.pipeline_version_id}</code>],
+                    ["Description", shown.description ?? pipeline.value!.description],
+                    ["Uploaded", <Ago time={shown.created_at} now={now} />],
+                  ]}
+                />
+              ),
+            },
+            { name: "Specification", content: () => <Code label="Specification" text={JSON.stringify(shown.pipeline_spec, null, 2)} /> },
+          ]}
+        />
+      )}
+    </>
+  );
+}

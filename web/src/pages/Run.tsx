@@ -1,0 +1,169 @@
+// One run: its graph as it goes, and beside it whatever was clicked.
+
+import { useMemo } from "react";
+
+import { bareSpec, deleteRun, getRun, isOver, listTasks, terminateRun, type Run } from "../api/pipelines";
+import { exact, duration, plural, value as shownValue } from "../format";
+import { Graph } from "../graph/Graph";
+import { rootNode, steps, walk, type Node } from "../graph/model";
+import { useNow, usePolled } from "../live";
+import { Ago, Complaint, Copy, Danger, Facts, Header, Loading, Tabs } from "../parts/pieces";
+import { State } from "../parts/State";
+import { replaceQuery, useAddress } from "../router";
+import { TaskPanel } from "./TaskPanel";
+
+const EVERY = 800;
+
+export function RunPage({ id }: { id: string }) {
+  const { path, query } = useAddress();
+  const run = usePolled(`run ${id}`, () => getRun(id), (found) => (isOver(found.state) ? 0 : EVERY));
+  const over = isOver(run.value?.state);
+  // Asked again when the run ends: the last steps may have ended since.
+  const tasks = usePolled(`tasks ${id} ${over}`, () => listTasks(id), () => (over ? 0 : EVERY));
+  const known = useLast(tasks.value);
+  const now = useNow(!over);
+  const spec = bareSpec(run.value?.pipeline_spec);
+  const root = useMemo(() => rootNode(spec, known ?? []), [spec, known]);
+
+  if (!run.value) return run.failure ? <Complaint failure={run.failure} retry={run.refresh} /> : <Loading />;
+  const chosenId = query.get("task") ?? undefined;
+  const chosen = chosenId === undefined ? undefined : [...walk(root.children)].find((node) => node.id === chosenId);
+  const choose = (task: string | undefined) => replaceQuery(path, { task: task === chosenId ? undefined : task });
+  return (
+    <div className="run-page">
+      <Header title={run.value.display_name} back={["Runs", "#/runs"]}>
+        {!over && <Danger label="Terminate" sure="Stop this run" act={() => terminateRun(id).then(run.refresh)} />}
+        {over && (
+          <Danger
+            label="Delete"
+            sure="Delete for ever"
+            act={() => deleteRun(id).then(() => location.assign("#/runs"))}
+          />
+        )}
+      </Header>
+      <Summary run={run.value} root={root} now={now} />
+      <Complaint failure={run.failure ?? tasks.failure} retry={tasks.refresh} />
+      <WhyFailed run={run.value} root={root} choose={choose} />
+      <div className={`split ${chosen ? "with-panel" : ""}`}>
+        <Tabs
+          label="Views of the run"
+          tabs={[
+            {
+              name: "Graph",
+              content: () => (
+                <Graph nodes={root.children} edges={root.edges} chosen={chosen?.id} choose={choose} now={now} wanted={chosenId} />
+              ),
+            },
+            { name: "Parameters", content: () => <Parameters run={run.value!} /> },
+            { name: "Details", content: () => <Details run={run.value!} /> },
+          ]}
+        />
+        {chosen && <TaskPanel key={chosen.id} node={chosen} run={id} now={now} choose={choose} close={() => choose(undefined)} />}
+      </div>
+    </div>
+  );
+}
+
+/** The last value that was known, over a change of what is asked. */
+function useLast<T>(value: T | undefined): T | undefined {
+  const last = useMemo(() => ({ value: undefined as T | undefined }), []);
+  if (value !== undefined) last.value = value;
+  return last.value;
+}
+
+function Summary({ run, root, now }: { run: Run; root: Node; now: number }) {
+  const all = steps(root.children);
+  const done = all.filter((node) => isOver(node.state)).length;
+  const cached = all.filter((node) => node.state === "CACHED").length;
+  return (
+    <p className="summary">
+      <State state={run.state} />
+      <span>{duration(run.created_at, run.finished_at, now)}</span>
+      <span>
+        started <Ago time={run.created_at} now={now} />
+      </span>
+      <span>
+        {done} of {plural(all.length, "step")} done{cached ? `, ${cached} from the cache` : ""}
+      </span>
+    </p>
+  );
+}
+
+/** The failing steps first: that is what one came to see. */
+function WhyFailed({ run, root, choose }: { run: Run; root: Node; choose: (id: string) => void }) {
+  if (run.state !== "FAILED") return null;
+  const failed = steps(root.children).filter((node) => node.state === "FAILED");
+  return (
+    <div className="complaint" role="alert">
+      <div>
+        {run.error?.message && <p>{run.error.message}</p>}
+        {failed.slice(0, 5).map((node) => (
+          <p key={node.id}>
+            <button type="button" className="link" onClick={() => choose(node.id)}>
+              {node.title}
+            </button>{" "}
+            failed{node.task?.status_metadata?.message ? `: ${node.task.status_metadata.message}` : "."}
+          </p>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function Parameters({ run }: { run: Run }) {
+  const given = run.runtime_config?.parameters ?? {};
+  const defined = bareSpec(run.pipeline_spec)?.root?.inputDefinitions?.parameters ?? {};
+  const names = [...new Set([...Object.keys(defined), ...Object.keys(given)])];
+  if (names.length === 0) return <p className="quiet">This pipeline takes no parameters.</p>;
+  return (
+    <div className="table-frame">
+      <table>
+        <thead>
+          <tr>
+            <th>Parameter</th>
+            <th>Value</th>
+            <th>Type</th>
+          </tr>
+        </thead>
+        <tbody>
+          {names.map((name) => (
+            <tr key={name}>
+              <td>{name}</td>
+              <td className="wide">
+                <pre className="value">{shownValue(name in given ? given[name] : defined[name]?.defaultValue)}</pre>
+                {!(name in given) && <small className="quiet">default</small>}
+              </td>
+              <td className="quiet">{defined[name]?.parameterType?.toLowerCase().replaceAll("_", " ")}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Details({ run }: { run: Run }) {
+  return (
+    <Facts
+      facts={[
+        ["Run id", <><code>{run.run_id}</code> <Copy text={run.run_id} /></>],
+        ["Description", run.description],
+        ["Pipeline", bareSpec(run.pipeline_spec)?.pipelineInfo?.name],
+        ["Experiment", run.experiment_id && <a href={`#/experiments/details/${run.experiment_id}`}>{run.experiment_id}</a>],
+        ["Created", exact(run.created_at)],
+        ["Finished", exact(run.finished_at)],
+        ["Pipeline root", run.runtime_config?.pipeline_root],
+        [
+          "States",
+          <ul className="plain">
+            {(run.state_history ?? []).map((entry, index) => (
+              <li key={index}>
+                <State state={entry.state} /> <span className="quiet">{exact(entry.update_time)}</span>
+              </li>
+            ))}
+          </ul>,
+        ],
+      ]}
+    />
+  );
+}

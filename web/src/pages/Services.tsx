@@ -1,0 +1,338 @@
+// Models that answer: where, whether, and a form to ask them.
+
+import { useEffect, useState } from "react";
+
+import { Failure, json, send } from "../api/http";
+import { asFailure, condition, PODS, podStatus, remove, SERVICES, useObjects, within, type InferenceService, type Pod } from "../api/kubernetes";
+import { exact, span } from "../format";
+import { useNow } from "../live";
+import { Ago, Code, Complaint, Copy, Danger, Empty, Facts, Header, Loading, Tabs } from "../parts/pieces";
+import { StateIcon } from "../parts/State";
+
+export function Services() {
+  const { items, failure } = useObjects<InferenceService>(SERVICES);
+  const now = useNow(false);
+  const services = [...(items ?? [])].sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
+  return (
+    <>
+      <Header title="Services" />
+      <Complaint failure={failure} />
+      {!items && !failure && <Loading />}
+      {items && services.length === 0 && <HowToServe />}
+      {services.length > 0 && (
+        <div className="table-frame">
+          <table>
+            <thead>
+              <tr>
+                <th>Ready</th>
+                <th>Name</th>
+                <th>Namespace</th>
+                <th>Model</th>
+                <th>Address</th>
+                <th>Age</th>
+              </tr>
+            </thead>
+            <tbody>
+              {services.map((service) => (
+                <tr key={service.metadata.uid}>
+                  <td>
+                    <Ready service={service} />
+                  </td>
+                  <td>
+                    <a href={pageOf(service)}>{service.metadata.name}</a>
+                  </td>
+                  <td>{service.metadata.namespace}</td>
+                  <td>{service.spec.predictor?.model?.modelFormat?.name}</td>
+                  <td className="wide">
+                    <code>{service.status?.url}</code>
+                  </td>
+                  <td>
+                    <Ago time={service.metadata.creationTimestamp} now={now} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </>
+  );
+}
+
+const pageOf = (service: InferenceService) => `#/services/${service.metadata.namespace}/${service.metadata.name}`;
+
+export function Ready({ service }: { service: InferenceService }) {
+  const ready = condition(service, "Ready");
+  const state = ready?.status === "True" ? "SUCCEEDED" : ready?.status === "False" && ready.reason ? "FAILED" : "RUNNING";
+  const word = { SUCCEEDED: "Ready", FAILED: ready?.reason ?? "Not ready", RUNNING: "Starting" }[state];
+  return (
+    <span className="state" title={ready?.message}>
+      <StateIcon state={state} /> {word}
+    </span>
+  );
+}
+
+export function ServicePage({ namespace, name, publicUrl }: { namespace: string; name: string; publicUrl: string }) {
+  const { items, failure } = useObjects<InferenceService>(within(SERVICES, namespace), `metadata.name=${name}`);
+  const now = useNow(false);
+  const service = items?.[0];
+  if (!items) return failure ? <Complaint failure={failure} /> : <Loading />;
+  if (!service)
+    return (
+      <Empty title={`There is no service ${name}`}>
+        <p>
+          It may have been deleted. <a href="#/services">All services</a>
+        </p>
+      </Empty>
+    );
+  const { predictor } = service.spec;
+  const message = condition(service, "Ready")?.status === "False" ? condition(service, "Ready")?.message : undefined;
+  return (
+    <>
+      <Header title={name} back={["Services", "#/services"]}>
+        <Danger
+          label="Delete"
+          sure="Delete the service"
+          act={() => remove(within(SERVICES, namespace, name)).then(() => location.assign("#/services"))}
+        />
+      </Header>
+      <p className="summary">
+        <Ready service={service} />
+        <span>
+          created <Ago time={service.metadata.creationTimestamp} now={now} />
+        </span>
+        {service.status?.url && (
+          <span className="address">
+            <code>{service.status.url}</code> <Copy text={service.status.url} />
+          </span>
+        )}
+      </p>
+      {message && <p className="complaint">{message}</p>}
+      <Tabs
+        label="About this service"
+        tabs={[
+          { name: "Try it", content: () => <TryIt path={`serving/${namespace}/${name}`} name={name} publicUrl={publicUrl} ready={condition(service, "Ready")?.status === "True"} /> },
+          { name: "Conditions", content: () => <Conditions service={service} now={now} /> },
+          { name: "Pods", content: () => <PodsOf namespace={namespace} name={name} /> },
+          {
+            name: "Details",
+            content: () => (
+              <Facts
+                facts={[
+                  ["Namespace", namespace],
+                  ["Model format", predictor?.model?.modelFormat?.name],
+                  ["Model", predictor?.model?.storageUri && <code>{predictor.model.storageUri}</code>],
+                  ["Replicas", predictor && `${predictor.minReplicas ?? 1} to ${predictor.maxReplicas ?? predictor.minReplicas ?? 1}`],
+                  ["Inside the cluster", service.status?.address?.url && <code>{service.status.address.url}</code>],
+                  ["Created", exact(service.metadata.creationTimestamp)],
+                ]}
+              />
+            ),
+          },
+        ]}
+      />
+    </>
+  );
+}
+
+type Protocol = "V1" | "V2";
+
+interface Metadata {
+  inputs?: { name: string; datatype: string; shape: number[] }[];
+}
+
+interface Reply {
+  status: number;
+  took: number;
+  text: string;
+}
+
+function TryIt({ path, name, publicUrl, ready }: { path: string; name: string; publicUrl: string; ready: boolean }) {
+  const [protocol, setProtocol] = useState<Protocol>("V1");
+  const [edited, setEdited] = useState<Partial<Record<Protocol, string>>>({});
+  const [metadata, setMetadata] = useState<Metadata>();
+  const [reply, setReply] = useState<Reply>();
+  const [failure, setFailure] = useState<Failure>();
+  const [busy, setBusy] = useState(false);
+
+  useEffect(() => {
+    if (!ready) return;
+    const stop = new AbortController();
+    // Only to make the example fit: without it, the example has four columns.
+    json<Metadata>(`/gateway/${path}/v2/models/${name}`, { signal: stop.signal }).then(setMetadata, () => undefined);
+    return () => stop.abort();
+  }, [path, name, ready]);
+
+  const body = edited[protocol] ?? example(protocol, metadata);
+  const endpoint = protocol === "V1" ? `${path}/v1/models/${name}:predict` : `${path}/v2/models/${name}/infer`;
+  const ask = async () => {
+    setBusy(true);
+    setFailure(undefined);
+    const begun = performance.now();
+    try {
+      JSON.parse(body);
+      const answer = await send(`/gateway/${endpoint}`, { method: "POST", body });
+      setReply({ status: answer.status, text: pretty(await answer.text()), took: performance.now() - begun });
+    } catch (error) {
+      setReply(undefined);
+      setFailure(error instanceof SyntaxError ? new Failure(`The request is not JSON: ${error.message}.`, 0) : asFailure(error));
+    }
+    setBusy(false);
+  };
+  const oneLine = body.replace(/\s*\n\s*/g, " ");
+  const curl = `curl ${publicUrl}/${endpoint} \\\n  -H "Authorization: Bearer $(fairway token)" -H "Content-Type: application/json" \\\n  -d '${oneLine.replaceAll("'", "'\\''")}'`;
+
+  return (
+    <div className="try">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void ask();
+        }}
+      >
+        <fieldset className="choice">
+          <legend>Protocol</legend>
+          {(["V1", "V2"] as const).map((option) => (
+            <label key={option}>
+              <input type="radio" name="protocol" checked={protocol === option} onChange={() => setProtocol(option)} />
+              {option === "V1" ? "V1 (predict)" : "V2 (Open Inference)"}
+            </label>
+          ))}
+        </fieldset>
+        <label htmlFor="request">Request</label>
+        <textarea
+          id="request"
+          spellCheck={false}
+          rows={9}
+          value={body}
+          onChange={(event) => setEdited({ ...edited, [protocol]: event.target.value })}
+          onKeyDown={(event) => {
+            if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void ask();
+          }}
+        />
+        <div className="row">
+          <button type="submit" className="primary" disabled={busy || !ready}>
+            {busy ? "Asking…" : "Send"}
+          </button>
+          {!ready && <span className="quiet">The service is not ready yet.</span>}
+          {ready && <span className="quiet">Ctrl+Enter sends</span>}
+        </div>
+      </form>
+      <section aria-live="polite">
+        <h3>Answer</h3>
+        <Complaint failure={failure} />
+        {!reply && !failure && <p className="quiet">Comes here.</p>}
+        {reply && (
+          <>
+            <p className={reply.status < 400 ? "quiet" : "bad"}>
+              {reply.status} in {span(reply.took)}
+            </p>
+            <Code text={reply.text} label="Answer" />
+          </>
+        )}
+        <h3>From a terminal</h3>
+        <Code text={curl} label="The same request with curl" />
+      </section>
+    </div>
+  );
+}
+
+/** A request of the right shape, with nothing but zeros. */
+function example(protocol: Protocol, metadata: Metadata | undefined): string {
+  const inputs = metadata?.inputs ?? [{ name: "input-0", datatype: "FP64", shape: [-1, 4] }];
+  const width = inputs.length > 1 ? inputs.length : Math.max(1, ...inputs[0]!.shape.slice(1));
+  const zeros = (count: number) => `[${Array(count).fill("0").join(", ")}]`;
+  if (protocol === "V1") return `{\n  "instances": [\n    ${zeros(width)}\n  ]\n}`;
+  const tensors = inputs.map((input) => {
+    const columns = Math.max(1, ...input.shape.slice(1));
+    const shape = input.shape.length > 1 ? `[1, ${columns}]` : "[1]";
+    const data = input.datatype === "BYTES" ? '["text"]' : zeros(columns);
+    return `    {\n      "name": "${input.name}", "shape": ${shape}, "datatype": "${input.datatype}",\n      "data": ${data}\n    }`;
+  });
+  return `{\n  "inputs": [\n${tensors.join(",\n")}\n  ]\n}`;
+}
+
+function pretty(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+function Conditions({ service, now }: { service: InferenceService; now: number }) {
+  const conditions = service.status?.conditions ?? [];
+  if (!conditions.length) return <p className="quiet">The controller has said nothing about this service yet.</p>;
+  return (
+    <div className="table-frame">
+      <table>
+        <thead>
+          <tr>
+            <th>Condition</th>
+            <th>Holds</th>
+            <th>Reason</th>
+            <th>Message</th>
+            <th>Since</th>
+          </tr>
+        </thead>
+        <tbody>
+          {conditions.map((entry) => (
+            <tr key={entry.type}>
+              <td>{entry.type}</td>
+              <td>
+                <span className="state">
+                  <StateIcon state={entry.status === "True" ? "SUCCEEDED" : entry.status === "False" ? "FAILED" : "RUNNING"} /> {entry.status}
+                </span>
+              </td>
+              <td>{entry.reason}</td>
+              <td className="wide">{entry.message}</td>
+              <td>
+                <Ago time={entry.lastTransitionTime} now={now} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function PodsOf({ namespace, name }: { namespace: string; name: string }) {
+  const { items, failure } = useObjects<Pod>(within(PODS, namespace));
+  const mine = (items ?? []).filter((pod) => pod.metadata.labels?.["serving.kserve.io/inferenceservice"] === name);
+  if (failure) return <Complaint failure={failure} />;
+  if (!mine.length) return <p className="quiet">No pod runs for this service.</p>;
+  return (
+    <ul className="plain parts">
+      {mine.map((pod) => (
+        <li key={pod.metadata.uid}>
+          <a href={`#/pods/${namespace}/${pod.metadata.name}`}>{pod.metadata.name}</a>
+          <span className="quiet">{podStatus(pod)}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function HowToServe() {
+  return (
+    <Empty title="No model is served yet">
+      <p>A service is an object. Put this into a file, say iris.yaml, with the place of your own model:</p>
+      <Code
+        label="A first service"
+        text={`apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata:
+  name: iris
+spec:
+  predictor:
+    model:
+      modelFormat:
+        name: sklearn
+      storageUri: file:///home/me/models/iris`}
+      />
+      <p>and apply it:</p>
+      <Code label="Apply it" text='kubectl --kubeconfig "$(fairway kubeconfig)" apply -f iris.yaml' />
+    </Empty>
+  );
+}

@@ -1,0 +1,150 @@
+// What one step got, gave and wrote; for a group, how its parts are.
+
+import { isOver, logPath, type Artifact, type Task, type TaskArtifact, type TaskParameter } from "../api/pipelines";
+import { duration, exact, value as shownValue } from "../format";
+import { isGroup, type Node } from "../graph/model";
+import { Log } from "../parts/Log";
+import { ConfusionMatrix, matrixOf, RocCurve, rocOf, Scalars, scalars } from "../parts/Metrics";
+import { Copy, Facts, Tabs, type Tab } from "../parts/pieces";
+import { State } from "../parts/State";
+
+interface Props {
+  node: Node;
+  run: string;
+  now: number;
+  choose: (id: string) => void;
+  close: () => void;
+}
+
+export function TaskPanel({ node, run, now, choose, close }: Props) {
+  const tabs: Tab[] = [{ name: "Inputs and outputs", content: () => <Values node={node} /> }];
+  const pod = executorPod(node.task);
+  if (isGroup(node)) tabs.unshift({ name: node.kind === "loop" ? "Iterations" : "Steps", content: () => <Parts node={node} choose={choose} now={now} /> });
+  else tabs.push({ name: "Logs", content: () => <StepLog node={node} run={run} pod={pod} /> });
+  tabs.push({ name: "Details", content: () => <Details node={node} pod={pod} now={now} /> });
+  return (
+    <aside className="panel" aria-label={node.title} onKeyDown={(event) => event.key === "Escape" && close()}>
+      <header>
+        <h2 title={node.title}>{node.title}</h2>
+        <State state={node.state} />
+        <button type="button" className="close" onClick={close} aria-label="Close">
+          ×
+        </button>
+      </header>
+      {node.task?.status_metadata?.message && <p className="complaint">{node.task.status_metadata.message}</p>}
+      <Tabs key={node.id} label="About this step" tabs={tabs} />
+    </aside>
+  );
+}
+
+function executorPod(task: Task | undefined): string | undefined {
+  const pods = task?.pods ?? [];
+  return (pods.findLast((pod) => pod.type === "EXECUTOR") ?? pods.at(-1))?.name;
+}
+
+function StepLog({ node, run, pod }: { node: Node; run: string; pod: string | undefined }) {
+  if (node.state === "CACHED") return <p className="quiet">This step did not run: its outputs were taken from an earlier run with the same inputs.</p>;
+  if (!pod) return <p className="quiet">{isOver(node.state) ? "This step started no pod, so there is no log." : "The log begins when the step does."}</p>;
+  return <Log path={logPath(run, pod, !isOver(node.state))} name={node.title} />;
+}
+
+function Parts({ node, choose, now }: { node: Node; choose: (id: string) => void; now: number }) {
+  if (!node.children.length) return <p className="quiet">Nothing has started here yet.</p>;
+  return (
+    <ul className="plain parts">
+      {node.children.map((child) => (
+        <li key={child.id}>
+          <State state={child.state} />
+          <button type="button" className="link" onClick={() => choose(child.id)}>
+            {child.title}
+          </button>
+          <span className="quiet">{child.task && duration(child.task.start_time ?? child.task.create_time, child.task.end_time, now)}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Values({ node }: { node: Node }) {
+  const { inputs, outputs } = node.task ?? {};
+  const empty = ![inputs, outputs].some((side) => side?.parameters?.length || side?.artifacts?.length);
+  if (empty) return <p className="quiet">{isOver(node.state) ? "No inputs, no outputs." : "Known once the step starts."}</p>;
+  return (
+    <>
+      <Side title="Outputs" parameters={outputs?.parameters} artifacts={outputs?.artifacts} />
+      <Side title="Inputs" parameters={inputs?.parameters} artifacts={inputs?.artifacts} />
+    </>
+  );
+}
+
+function Side({ title, parameters = [], artifacts = [] }: { title: string; parameters?: TaskParameter[] | undefined; artifacts?: TaskArtifact[] | undefined }) {
+  if (!parameters.length && !artifacts.length) return null;
+  return (
+    <section className="values">
+      <h3>{title}</h3>
+      {parameters.length > 0 && (
+        <dl className="facts">
+          {parameters.map((parameter, index) => (
+            <div key={`${parameter.parameter_key} ${index}`}>
+              <dt>{parameter.parameter_key}</dt>
+              <dd>
+                <pre className="value">{shownValue(parameter.value)}</pre>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {artifacts.flatMap((entry) =>
+        (entry.artifacts ?? []).map((artifact) => <ArtifactView key={`${entry.artifact_key} ${artifact.artifact_id}`} name={entry.artifact_key} artifact={artifact} />),
+      )}
+    </section>
+  );
+}
+
+const CURVES = new Set(["confusionMatrix", "confidenceMetrics", "display_name", "store_session_info"]);
+
+function ArtifactView({ name, artifact }: { name: string; artifact: Artifact }) {
+  const matrix = matrixOf(artifact);
+  const roc = rocOf(artifact);
+  const isMetrics = artifact.type?.endsWith("Metrics") || artifact.type?.endsWith("Metric");
+  const numbers = isMetrics ? scalars(artifact) : [];
+  const shown = new Set(numbers.map(([key]) => key));
+  const others = Object.entries(artifact.metadata ?? {}).filter(([key]) => !CURVES.has(key) && !shown.has(key));
+  return (
+    <article className="artifact">
+      <h4>
+        {name} <small>{artifact.type?.replace(/^system\./, "")}</small>
+      </h4>
+      {numbers.length > 0 && <Scalars values={numbers} />}
+      {matrix && <ConfusionMatrix matrix={matrix} />}
+      {roc && <RocCurve points={roc} />}
+      {others.length > 0 && <Facts facts={others.map(([key, value]) => [key, <pre className="value">{shownValue(value)}</pre>])} />}
+      {artifact.uri && (
+        <p className="uri">
+          <code title={artifact.uri}>{artifact.uri}</code> <Copy text={artifact.uri} />
+        </p>
+      )}
+    </article>
+  );
+}
+
+function Details({ node, pod, now }: { node: Node; pod: string | undefined; now: number }) {
+  const { task } = node;
+  return (
+    <Facts
+      facts={[
+        ["Name", <code>{task?.name ?? node.id}</code>],
+        ["Kind", node.kind],
+        ["Condition", node.condition && <code>{node.condition}</code>],
+        ["Image", node.image && <code>{node.image}</code>],
+        ["Created", exact(task?.create_time)],
+        ["Started", exact(task?.start_time)],
+        ["Ended", exact(task?.end_time)],
+        ["Took", task?.end_time && duration(task.start_time ?? task.create_time, task.end_time, now)],
+        ["Pod", pod && <code>{pod}</code>],
+        ["Cache key", task?.cache_fingerprint && <code>{task.cache_fingerprint}</code>],
+        ["Task id", task && <code>{task.task_id}</code>],
+      ]}
+    />
+  );
+}
