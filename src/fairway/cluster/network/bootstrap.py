@@ -26,10 +26,14 @@ def bootstrap(config: NetworkConfig) -> Resource:
         "admin": {"address": {"pipe": {"path": ADMIN_SOCKET, "mode": 0o600}}},
         "dynamic_resources": {"cds_config": watched("./clusters.json"), "lds_config": watched("./listeners.json")},
         "static_resources": {"listeners": [_public(config)]},
-        "layered_runtime": {
-            "layers": [{"name": "static", "static_layer": {"overload.global_downstream_max_connections": 50000}}]
-        },
+        "overload_manager": {"resource_monitors": [_connection_limit()]},
     }
+
+
+def _connection_limit() -> Resource:
+    kind = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3"
+    typed = {"@type": f"{kind}.DownstreamConnectionsConfig", "max_active_downstream_connections": 50_000}
+    return {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": typed}
 
 
 def _public(config: NetworkConfig) -> Resource:
@@ -39,10 +43,7 @@ def _public(config: NetworkConfig) -> Resource:
         "stat_prefix": "public",
         "codec_type": "AUTO",  # HTTP/1.1 and HTTP/2 without TLS, told apart by the first bytes
         "rds": {"route_config_name": "public", "config_source": watched("./routes.json")},
-        "http_filters": [
-            _tokens(config),
-            {"name": "envoy.filters.http.router", "typed_config": _filter("router", "Router")},
-        ],
+        "http_filters": [_tokens(config), router],
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "use_remote_address": True,
         "normalize_path": True,

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Awaitable, Callable
 
 from fairway.cluster.network import route_status
 from fairway.cluster.network.config import GATEWAY_NAMESPACE, NetworkConfig
@@ -84,28 +85,42 @@ class Gateway:
         if added:
             # New clusters beside the old ones: routes of the old table still need those.
             self._files.clusters(self._files.with_old_clusters(resources.clusters))
-            await self._known(added)
+            await self._until("new clusters", lambda: self._knows(added))
         self._files.listeners(resources.listeners)
-        self._files.routes(resources.routes)
+        read = await self._routes_read()
+        if self._files.routes(resources.routes):
+            await self._until("new routes", lambda: self._routes_read(after=read))
         if self._files.clusters(resources.clusters):
             self._files.forget_endpoints(resources.endpoints)
 
-    async def _known(self, names: set[str]) -> None:
-        """Wait until Envoy has these clusters with their endpoints; it has no way to tell us."""
+    async def _until(self, what: str, holds: Callable[[], Awaitable[int]]) -> None:
+        """Wait until Envoy has taken in what was written; it has no way to tell us."""
         loop = asyncio.get_running_loop()
         limit = loop.time() + _ENVOY_LIMIT
         while loop.time() < limit:
-            if names <= await self._clusters_of_envoy():
+            if await holds():
                 return
             await asyncio.sleep(_LOOK_AGAIN)
-        log.warning("Envoy does not know the clusters %s yet; see its log", ", ".join(sorted(names)))
+        log.warning("Envoy has not taken in %s for %s seconds; see its log", what, _ENVOY_LIMIT)
 
-    async def _clusters_of_envoy(self) -> set[str]:
+    async def _knows(self, clusters: set[str]) -> bool:
+        """Whether Envoy has these clusters with their endpoints."""
         try:
             answer = json.loads(await self._envoy.ask("/clusters?format=json"))
         except (OSError, ValueError):
-            return set()
-        return {str(cluster["name"]) for cluster in answer.get("cluster_statuses") or ()}
+            return False
+        return clusters <= {str(cluster["name"]) for cluster in answer.get("cluster_statuses") or ()}
+
+    async def _routes_read(self, *, after: int = -1) -> int:
+        """How often Envoy has taken in or refused a table of routes; 0 where that is not more than `after`."""
+        try:
+            lines = (await self._envoy.ask("/stats?filter=^http.public.rds.public.update_(success|rejected)$")).split(
+                "\n"
+            )
+        except OSError:
+            return 0
+        count = sum(int(line.rpartition(":")[2]) for line in lines if ":" in line)
+        return count if count > after else 0
 
     # What routes and the Gateway say of themselves
 
