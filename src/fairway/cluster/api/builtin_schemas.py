@@ -1,17 +1,13 @@
 """The schemas of built-in kinds, compiled from upstream's definitions when a kind is first written.
 
-The definitions are generated when Fairway is built (`tools/generate_schemas.py`). They are read once, and kept
-as text until somebody needs one.
+The definitions are generated when Fairway is built; `openapi` reads them once and publishes them, too.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import resources
-from typing import Any
 
-import orjson
-
+from fairway.cluster.api import openapi
 from fairway.kernel.objects.kinds import Kind, Object
 from fairway.kernel.objects.schemas import Schema
 
@@ -37,8 +33,5 @@ def _compiled(group: str, version: str, kind: str) -> Schema | None:
 
 @lru_cache(maxsize=1)
 def _definitions() -> dict[str, Object]:
-    text = resources.files("fairway.cluster.api").joinpath("data", "schemas.json").read_bytes()
-    document: Any = orjson.loads(text)
-    definitions: dict[str, Object] = document.get("definitions", document)
-    # Clients write quantities as numbers too (cpu: 1), which upstream's documents do not say.
-    return {**definitions, _QUANTITY: {"x-kubernetes-int-or-string": True}}
+    # Clients write quantities as numbers too (cpu: 1, cpu: 0.5), which upstream's documents do not say.
+    return {**openapi.definitions(), _QUANTITY: {"anyOf": [{"type": "string"}, {"type": "number"}]}}

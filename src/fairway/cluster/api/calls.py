@@ -69,6 +69,9 @@ class Reply:
     items: list[Object] | None = None
     values: list[bytes] | None = None
     """The items in JSON. `object` is then the list without its items."""
+    content_type: str = ""
+    """Where it is not plain application/json."""
+    etag: str = ""
 
     def whole(self) -> Object:
         return self.object if self.items is None else {**self.object, "items": self.items}

@@ -40,15 +40,15 @@ FIRST_NAMESPACES = ("default", "kube-system", "kube-public")
 class Core:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self._prepared = False
+        self._prepared = asyncio.Event()
         self._preparing = asyncio.Lock()
 
     async def prepare(self) -> None:
         """Make the namespaces that are always there. Everyone waits for it; only the first does it."""
-        if self._prepared:
+        if self._prepared.is_set():
             return
         async with self._preparing:
-            if self._prepared:
+            if self._prepared.is_set():
                 return
             strategy = self._served(Target("", "v1", "namespaces")).strategy
             for name in FIRST_NAMESPACES:
@@ -60,7 +60,7 @@ class Core:
                     await self.backend.store.create(Key(NAMESPACE.resource, "", name), namespace)
                 except WrongRevision:
                     continue  # there since an earlier start
-            self._prepared = True
+            self._prepared.set()
 
     async def answer(
         self,
@@ -79,7 +79,7 @@ class Core:
         target = paths.parse(path)
         if target is None:
             return discovery.document(self.backend, method, path, query, accept)
-        if not self._prepared:
+        if not self._prepared.is_set():
             await self.prepare()
         call = self._call(identity, method, target, query)
         call.body, call.content_type, call.duplicates = body, content_type, duplicates
@@ -96,7 +96,7 @@ class Core:
         self, identity: Identity, path: str, query: Mapping[str, str], *, timed: bool = True
     ) -> AsyncGenerator[Event, None]:
         """Open a watch; it is in force when this returns. `timed` watches end, and give bookmarks."""
-        if not self._prepared:
+        if not self._prepared.is_set():
             await self.prepare()
         target = paths.parse(path)
         if target is None:
@@ -109,7 +109,7 @@ class Core:
 
     async def stream(self, identity: Identity, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """Open a stream of bytes: a pod's log."""
-        if not self._prepared:
+        if not self._prepared.is_set():
             await self.prepare()
         target = paths.parse(path)
         if target is None:
@@ -117,9 +117,21 @@ class Core:
         call = self._call(identity, "GET", target, query)
         return logs.open_log(self.backend, call)
 
-    def served(self, path: str) -> Served | None:
+    def is_watch(self, method: str, path: str, query: Mapping[str, str]) -> bool:
         target = paths.parse(path)
-        return self.backend.registry.find(target.group, target.version, target.plural) if target else None
+        return target is not None and method == "GET" and _verb(method, target, query) == "watch"
+
+    def is_stream(self, method: str, path: str) -> bool:
+        """Whether the answer is bytes as they come: a pod's log."""
+        target = paths.parse(path)
+        return target is not None and method == "GET" and (target.plural, target.subresource) == ("pods", "log")
+
+    def served(self, path: str) -> Served:
+        """What a path is about. Raises NotFound."""
+        target = paths.parse(path)
+        if target is None:
+            raise refusals.no_such_path()
+        return self._served(target)
 
     def _call(self, identity: Identity, method: str, target: Target, query: Mapping[str, str]) -> Call:
         verb = _verb(method, target, query)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable, Mapping
 
-from fairway.cluster.api import refusals
+from fairway.cluster.api import openapi, refusals
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Reply
 from fairway.cluster.api.registry import Served
@@ -34,7 +34,7 @@ def document(backend: Backend, method: str, path: str, query: Mapping[str, str],
         case ["version"]:
             return Reply(version())
         case ["api" | "apis"] if "apidiscovery.k8s.io" in accept and "v=v2" in accept.replace(" ", ""):
-            return Reply(_aggregated(registry, core=parts == ["api"]))
+            return Reply(_aggregated(registry, core=parts == ["api"]), content_type=AGGREGATED)
         case ["api"]:
             return Reply({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
         case ["apis"]:
@@ -51,6 +51,10 @@ def document(backend: Backend, method: str, path: str, query: Mapping[str, str],
             if not any((one.resource.kind.group, one.resource.kind.version) == (group, name) for one in registry):
                 raise refusals.unknown_resource(group, name, "")
             return Reply(_resources(group, name, registry))
+        case ["openapi", "v3"]:
+            return Reply(openapi.index(_rows(registry)))
+        case ["openapi", "v3", *rest]:
+            return _openapi(registry, "/".join(rest))
         case ["openid", "v1", "jwks"]:
             return Reply(backend.issuer.jwks())
         case [".well-known", "openid-configuration"]:
@@ -70,6 +74,26 @@ def version() -> Object:
         "compiler": "python",
         "platform": f"linux/{platform.machine()}",
     }
+
+
+def _rows(registry: Iterable[Served]) -> list[openapi.Row]:
+    return [openapi.Row(served.resource, _custom_schema(served)) for served in registry]
+
+
+def _custom_schema(served: Served) -> Object | None:
+    if served.definition is None:
+        return None
+    wanted = served.resource.kind.version
+    version_ = next(each for each in served.definition["spec"]["versions"] if each["name"] == wanted)
+    schema: Object = version_["schema"]["openAPIV3Schema"]
+    return schema
+
+
+def _openapi(registry: Iterable[Served], path: str) -> Reply:
+    found = openapi.document(_rows(registry), path)
+    if found is None:
+        raise refusals.no_such_path()
+    return Reply({}, value=found.body, etag=found.etag)
 
 
 def _paths(registry: Iterable[Served]) -> list[str]:

@@ -67,11 +67,9 @@ def _container(pod: Object, asked: str) -> str:
         return str(default)
     if len(containers) == 1:
         return str(containers[0])
-    choices = f"[{' '.join(containers)}]"
+    text = f"a container name must be specified for pod {name}, choose one of: [{' '.join(containers)}]"
     if init:
-        text = f"a container name must be specified for pod {name}, choose one of: {choices} or one of the init containers: [{' '.join(init)}]"
-    else:
-        text = f"a container name must be specified for pod {name}, choose one of: {choices}"
+        text += f" or one of the init containers: [{' '.join(init)}]"
     raise errors.BadRequest(text)
 
 

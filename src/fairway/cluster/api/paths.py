@@ -1,7 +1,8 @@
 """From the path of a request to what it is about, as Kubernetes lays out its paths.
 
->>> parse("/apis/apps/v1/namespaces/default/deployments/web/status")
-Target(group='apps', version='v1', plural='deployments', namespace='default', name='web', subresource='status', watch=False)
+>>> target = parse("/apis/apps/v1/namespaces/default/deployments/web/status")
+>>> target.group, target.plural, target.namespace, target.name, target.subresource
+('apps', 'deployments', 'default', 'web', 'status')
 >>> parse("/api/v1/namespaces/default").plural
 'namespaces'
 >>> parse("/version") is None

@@ -46,18 +46,23 @@ _GROUPS = {
         "roles (RBAC) are not served by this server yet: system:masters may do everything, and a service account "
         "everything in its own namespace"
     ),
-    "admissionregistration.k8s.io": "admission webhooks and policies are not called by this server yet: do not register them",
+    "admissionregistration.k8s.io": (
+        "admission webhooks and policies are not called by this server yet: do not register them"
+    ),
     "apiregistration.k8s.io": "aggregated API servers are not supported by this server: use a CustomResourceDefinition",
     "authorization.k8s.io": "of this group only SelfSubjectAccessReview is served by this server yet",
 }
 _SUBRESOURCES = {
     "exec": "exec into a container is not supported by this server yet: read its log, or run a Job",
     "attach": "attaching to a container is not supported by this server yet: follow its log",
-    "portforward": "port-forward is not supported by this server yet: pods listen on their own loopback address (status.podIP), so connect to that",
+    "portforward": (
+        "port-forward is not supported by this server yet: pods listen on their own loopback address, so connect to "
+        "the address in status.podIP"
+    ),
     "proxy": "proxying to pods, services and nodes is not supported by this server yet: connect to the address itself",
     "eviction": "eviction is not supported by this server yet: delete the pod",
     "ephemeralcontainers": "ephemeral containers are not supported by this server yet: start another pod",
-    "resize": "resizing a running pod is not supported by this server yet: delete it and create it with other resources",
+    "resize": "resizing a running pod is not supported by this server yet: create another one in its place",
 }
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from fairway.cluster.api import crds
+import ssl
+from collections.abc import Callable
+
+from fairway.cluster.api import crds, upkeep
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.core import Core
+from fairway.cluster.api.http import HTTPFace
 from fairway.cluster.api.inprocess import InProcessTransport
 from fairway.cluster.api.podlogs import PodLogs
 from fairway.cluster.api.registry import Registry
@@ -34,10 +38,26 @@ class ApiServer:
         addresses = Addresses(service_network, services)
         self._backend = Backend(store, clock, registry, issuer, addresses, logs)
         self.core = Core(self._backend)
+        self._face = HTTPFace(self.core)
 
     def transport(self, identity: Identity) -> Transport:
         """The API without a wire, in the name of `identity`."""
         return InProcessTransport(self.core, identity)
+
+    async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
+        """Listen for HTTP; gives the port, which the system chooses where `port` is 0."""
+        await self.core.prepare()
+        return await self._face.serve(host, port, tls)
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Keep the store small and old events out of it, for ever."""
+        await self.core.prepare()
+        ready()
+        await upkeep.run(self._backend)
+
+    async def close(self) -> None:
+        """Stop listening; what is being written is written first."""
+        await self._face.close()
 
     def keep_logs(self, logs: PodLogs) -> None:
         """Tell the server who keeps the pods' logs, where that is known only after it was made."""

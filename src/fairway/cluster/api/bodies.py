@@ -1,0 +1,97 @@
+"""Reading bodies: JSON, YAML and protobuf become objects; patches stay what they are.
+
+Where the client asked for strictness, a field that is named twice is found here, since an object no longer
+shows it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+import yaml
+
+from fairway.cluster.api import protobuf
+from fairway.cluster.api.writing import APPLY_PATCH, STRATEGIC_PATCH
+from fairway.kernel.client.transport import JSON, JSON_PATCH, MERGE_PATCH
+from fairway.kernel.objects.errors import BadRequest, UnsupportedMediaType
+
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+YAML = ("application/yaml", "text/yaml", "application/x-yaml")
+
+_PATCHES = (MERGE_PATCH, JSON_PATCH, STRATEGIC_PATCH)
+
+
+def media_type(header: str) -> str:
+    """The media type without its parameters; a missing one is JSON, as upstream has it."""
+    return header.partition(";")[0].strip().lower() or JSON
+
+
+def decode(body: bytes, media: str, *, strict: bool) -> tuple[Any, tuple[str, ...]]:
+    """The body, and the fields that it names twice (looked for only where `strict`)."""
+    if not body:
+        return None, ()
+    if media == JSON:
+        return _strict_json(body) if strict else (_json(body), ())
+    if media in _PATCHES:
+        return _json(body), ()
+    if media == PROTOBUF:
+        return protobuf.decode(body), ()
+    if media in YAML:
+        return _yaml(body), ()
+    if media == APPLY_PATCH:
+        return None, ()  # refused by the verb, in its own words
+    accepted = ", ".join((JSON, "application/yaml", PROTOBUF))
+    raise UnsupportedMediaType(
+        f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+    )
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as problem:
+        raise BadRequest(f"the object provided is unrecognized (must be of type JSON): {problem}") from None
+
+
+def _strict_json(body: bytes) -> tuple[Any, tuple[str, ...]]:
+    duplicates: list[str] = []
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            seen: set[str] = set()
+            for name, _ in pairs:
+                if name in seen:
+                    duplicates.append(name)
+                seen.add(name)
+        return found
+
+    try:
+        return json.loads(body, object_pairs_hook=members), tuple(duplicates)
+    except (ValueError, RecursionError) as problem:
+        raise BadRequest(f"the object provided is unrecognized (must be of type JSON): {problem}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as JSON has it: true and false are the only booleans, and no text becomes a date."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|false"), list("tf"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"~|null|"), ["~", "n", ""])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"-?(0|[1-9][0-9]*)"), list("-0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)"),
+    list("-0123456789"),
+)
+
+
+def _yaml(body: bytes) -> Any:
+    try:
+        return yaml.load(body, Loader=_Loader)  # noqa: S506 - a SafeLoader with fewer types
+    except (yaml.YAMLError, RecursionError) as problem:
+        raise BadRequest(f"the object provided is unrecognized (must be of type YAML): {problem}") from None

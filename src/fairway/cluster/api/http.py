@@ -1,0 +1,235 @@
+"""The API over HTTP: one catch-all route before the core.
+
+Reads the token, the body and what the client accepts; writes answers, errors as Status, watches as lines and
+logs as they come. It knows nothing of kinds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import zlib
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any
+
+import orjson
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler
+from multidict import CIMultiDict
+
+from fairway.cluster.api import bodies, representation
+from fairway.cluster.api.calls import Event, Reply
+from fairway.cluster.api.core import Core
+from fairway.cluster.api.representation import Form
+from fairway.kernel.feature import Identity
+from fairway.kernel.objects import errors
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 3 * 1024 * 1024
+COMPRESSED_ABOVE = 128 * 1024
+
+_PUBLIC = ("/livez", "/readyz", "/healthz")
+_JSON = "application/json"
+_FIRST_BYTES_WITHIN = 1.0
+_GRACE_AT_CLOSE = 1.0
+
+
+class HTTPFace:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._runner: web.ServerRunner | None = None
+        self._writes: set[asyncio.Task[Reply]] = set()
+
+    async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
+        """Listen; gives the port, which the system chose where `port` is 0."""
+        # A watch must end when its client goes away, so handlers are cancelled then; writes are shielded below.
+        server = web.Server(self._handle, request_factory=_request, handler_cancellation=True, access_log=None)
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE_AT_CLOSE)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, ssl_context=tls, backlog=1024)
+        await site.start()
+        return int(self._runner.addresses[0][1])
+
+    async def close(self) -> None:
+        if self._writes:
+            await asyncio.wait(self._writes)
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except errors.ApiError as error:
+            return _failure(error)
+        except web.HTTPRequestEntityTooLarge:
+            text = f"Request entity too large: limit is {LARGEST_BODY}"
+            return _failure(errors.TooLarge(text))
+        except (ConnectionResetError, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            return _failure(errors.InternalError("Internal error occurred: the server's log says more"))
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path
+        if path in _PUBLIC:
+            return web.Response(text="ok")
+        identity = self._identity(request)
+        query = dict(request.query)
+        if self._core.is_watch(request.method, path, query):
+            return await self._watch(request, identity, path, query)
+        if self._core.is_stream(request.method, path):
+            return await self._stream(request, identity, path, query)
+        return await self._reply(request, identity, path, query)
+
+    def _identity(self, request: web.BaseRequest) -> Identity:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise errors.Unauthorized("Unauthorized")
+        return self._core.backend.issuer.verify(token.strip())
+
+    async def _reply(
+        self, request: web.BaseRequest, identity: Identity, path: str, query: dict[str, str]
+    ) -> web.StreamResponse:
+        accept = request.headers.get("Accept", "")
+        form = representation.accepted(accept)
+        media = bodies.media_type(request.headers.get("Content-Type", ""))
+        body: Any = None
+        duplicates: tuple[str, ...] = ()
+        if request.can_read_body:
+            strict = query.get("fieldValidation") == "Strict"
+            body, duplicates = bodies.decode(await request.read(), media, strict=strict)
+        warnings: list[str] = []
+        answer = self._core.answer(
+            identity,
+            request.method,
+            path,
+            query,
+            body,
+            media,
+            accept=accept,
+            duplicates=duplicates,
+            warnings=warnings,
+        )
+        reply = await (answer if request.method == "GET" else self._shielded(answer))
+        return await self._written(request, reply, form, query, warnings)
+
+    async def _shielded(self, answer: Coroutine[Any, Any, Reply]) -> Reply:
+        """A write that has begun ends, even when its client has gone."""
+        task: asyncio.Task[Reply] = asyncio.create_task(answer)
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return await asyncio.shield(task)
+
+    async def _written(
+        self, request: web.BaseRequest, reply: Reply, form: Form, query: dict[str, str], warnings: list[str]
+    ) -> web.StreamResponse:
+        headers: CIMultiDict[str] = CIMultiDict()
+        for warning in warnings:
+            headers.add("Warning", f'299 - "{_quoted(warning)}"')
+        if reply.etag:
+            headers["ETag"] = reply.etag
+            if request.headers.get("If-None-Match") == reply.etag:
+                return web.Response(status=304, headers=headers)
+        data = representation.encode(reply, form, query, self._core.backend.clock.now())
+        headers["Content-Type"] = reply.content_type or _JSON
+        if len(data) > COMPRESSED_ABOVE and "gzip" in request.headers.get("Accept-Encoding", ""):
+            data = await asyncio.to_thread(_gzip, data)
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=data, status=reply.code, headers=headers)
+
+    async def _watch(
+        self, request: web.BaseRequest, identity: Identity, path: str, query: dict[str, str]
+    ) -> web.StreamResponse:
+        form = representation.accepted(request.headers.get("Accept", ""))
+        events = await self._core.watch(identity, path, query)
+        response = web.StreamResponse(headers={"Content-Type": _JSON})
+        response.enable_chunked_encoding()
+        try:
+            await response.prepare(request)
+            await self._write_events(response, events, form, path, query)
+        except ConnectionResetError:
+            pass  # the client has gone; there is nobody to tell
+        finally:
+            await events.aclose()
+        return response
+
+    async def _write_events(
+        self,
+        response: web.StreamResponse,
+        events: AsyncGenerator[Event, None],
+        form: Form,
+        path: str,
+        query: dict[str, str],
+    ) -> None:
+        served = self._core.served(path)
+        clock, first = self._core.backend.clock, True
+        try:
+            async for event in events:
+                await response.write(representation.frame(event, form, served, query, clock.now(), first=first))
+                first = False
+        except errors.ApiError as error:
+            # A stream that has begun cannot change its code: the last event says it.
+            await response.write(representation.error_frame(error.status()))
+        await response.write_eof()
+
+    async def _stream(
+        self, request: web.BaseRequest, identity: Identity, path: str, query: dict[str, str]
+    ) -> web.StreamResponse:
+        chunks = await self._core.stream(identity, path, query)
+        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+        response.enable_chunked_encoding()
+        # Errors come as Status as long as nothing was sent; a silent container must not hold back the headers.
+        first = asyncio.ensure_future(anext(chunks, b""))
+        try:
+            await asyncio.wait((first,), timeout=_FIRST_BYTES_WITHIN)
+            if first.done():
+                first.result()
+            await response.prepare(request)
+            if chunk := await first:
+                await response.write(chunk)
+            async for chunk in chunks:
+                await response.write(chunk)
+            await response.write_eof()
+        except ConnectionResetError:
+            pass
+        finally:
+            if not first.done():
+                first.cancel()
+                await asyncio.wait((first,))
+            await chunks.aclose()
+        return response
+
+
+def _request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: RequestHandler,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=LARGEST_BODY)
+
+
+def _failure(error: errors.ApiError) -> web.Response:
+    headers = {"Content-Type": _JSON}
+    if error.code == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="fairway"'
+    if error.code in (429, 504):
+        headers["Retry-After"] = "1"
+    return web.Response(body=orjson.dumps(error.status()), status=error.code, headers=headers)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ").replace("\r", " ")
+
+
+def _gzip(data: bytes) -> bytes:
+    compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return compressor.compress(data) + compressor.flush()
