@@ -59,9 +59,8 @@ class Node:
         try:
             if meta.being_deleted(pod):
                 await self._client.delete(POD, name, namespace, grace_seconds=0, uid=meta.uid(pod))
-            elif pod["spec"].get("nodeName") and (pod.get("status") or {}).get("phase", "Pending") == "Pending":
-                if status := self.behave(pod):
-                    await self._client.patch_status(POD, name, namespace, status)
+            elif waits_for_its_node(pod) and (status := self.behave(pod)):
+                await self._client.patch_status(POD, name, namespace, status)
         except errors.ApiError:
             pass  # the pod has moved on; its next event comes
 
@@ -100,6 +99,10 @@ class Here:
                     if event.type != "BOOKMARK":
                         break
                 await events.aclose()
+
+
+def waits_for_its_node(pod: Object) -> bool:
+    return bool(pod["spec"].get("nodeName")) and (pod.get("status") or {}).get("phase", "Pending") == "Pending"
 
 
 def new_node(name: str = "here", **allocatable: str) -> Object:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fairway.cluster.network.config import NetworkConfig, NetworkError
+from fairway.cluster.network.config import NetworkConfig
+from fairway.cluster.network.errors import NetworkError
 from fairway.cluster.network.gateway import Gateway
 from fairway.cluster.network.kinds import KINDS
 from fairway.kernel.client.client import Client

@@ -1,4 +1,4 @@
-"""What the network is told by `up`, and the one error by which it refuses to start."""
+"""What the network is told by `up`, and the names by which others know its gateway."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ from typing import Any
 CONTROLLER = "fairway.dev/gateway"
 GATEWAY_NAME, GATEWAY_NAMESPACE, LISTENER = "fairway", "fairway-system", "http"
 AUDIENCE = "fairway"
-
-
-class NetworkError(Exception):
-    """The network cannot start; the text says what to do."""
 
 
 @dataclass(frozen=True)

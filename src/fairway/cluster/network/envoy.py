@@ -21,7 +21,8 @@ from pathlib import Path
 import aiohttp
 
 from fairway.cluster.network.bootstrap import ADMIN_SOCKET, bootstrap
-from fairway.cluster.network.config import NetworkConfig, NetworkError
+from fairway.cluster.network.config import NetworkConfig
+from fairway.cluster.network.errors import NetworkError
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,6 @@ class Envoy:
     async def run(self, ready: Callable[[], None]) -> None:
         """Keep it running for ever; raises NetworkError when it cannot start the first time."""
         program = executable()
-        require_free_port(self._config.host, self._config.port)
         (self._folder / "bootstrap.json").write_text(json.dumps(bootstrap(self._config)))
         delay = 0.05
         started_once = False

@@ -13,7 +13,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 
-from fairway.cluster.network import route_status
+from fairway.cluster.network import envoy, route_status
 from fairway.cluster.network.config import GATEWAY_NAMESPACE, NetworkConfig
 from fairway.cluster.network.envoy import Envoy
 from fairway.cluster.network.files import Files
@@ -42,9 +42,12 @@ class Gateway:
         self._routes = Mirror(client, HTTP_ROUTE, clock)
         self._services = Mirror(client, SERVICE, clock)
         self._slices = Mirror(client, ENDPOINT_SLICE, clock)
-        self._changed = asyncio.Event()
+        self._changed, self._rest = asyncio.Event(), asyncio.Event()
+        self._latest = self._render()
 
     async def run(self, ready: Ready) -> None:
+        envoy.executable()
+        envoy.require_free_port(self._config.host, self._config.port)
         async with asyncio.TaskGroup() as tasks:
             for mirror in (self._routes, self._services, self._slices):
                 tasks.create_task(mirror.run(), name=f"gateway-{mirror.kind.resource}")
@@ -52,20 +55,32 @@ class Gateway:
             await self._services.synced()
             await self._slices.synced()
             # Routes are not waited for: their kind may be defined only after this service is up.
-            self._write(self._render())
+            self._latest = self._render()
+            self._write(self._latest)
             up = asyncio.Event()
             tasks.create_task(self._envoy.run(up.set), name="envoy")
             await up.wait()
             ready()
             tasks.create_task(self._present(), name="gateway-present")
-            await self._follow()
+            tasks.create_task(self._follow_rest(), name="gateway-rest")
+            await self._follow_endpoints()
 
-    async def _follow(self) -> None:
+    async def _follow_endpoints(self) -> None:
+        """The fast loop: it waits for nothing but changes, so that a pod loses its traffic at once."""
         while True:
             await self._changed.wait()
             await asyncio.sleep(_TOGETHER)
             self._changed.clear()
-            resources = self._render()
+            self._latest = self._render()
+            self._files.endpoints(self._latest.endpoints)
+            self._rest.set()
+
+    async def _follow_rest(self) -> None:
+        """The slow loop: clusters, listeners and routes, each after Envoy has taken in what it needs."""
+        while True:
+            await self._rest.wait()
+            self._rest.clear()
+            resources = self._latest
             await self._update(resources)
             await self._report(resources)
 
@@ -80,7 +95,6 @@ class Gateway:
         self._files.routes(resources.routes)
 
     async def _update(self, resources: Resources) -> None:
-        self._files.endpoints(resources.endpoints)
         added = resources.endpoints.keys() - self._files.cluster_names
         if added:
             # New clusters beside the old ones: routes of the old table still need those.
@@ -91,7 +105,7 @@ class Gateway:
         if self._files.routes(resources.routes):
             await self._until("new routes", lambda: self._routes_read(after=read))
         if self._files.clusters(resources.clusters):
-            self._files.forget_endpoints(resources.endpoints)
+            self._files.forget_endpoints(self._latest.endpoints)
 
     async def _until(self, what: str, holds: Callable[[], Awaitable[int]]) -> None:
         """Wait until Envoy has taken in what was written; it has no way to tell us."""
