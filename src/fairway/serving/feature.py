@@ -8,11 +8,11 @@ from fairway.kernel import settings
 from fairway.kernel.feature import Feature, Page, Parts, Platform
 from fairway.serving import controller, kinds
 from fairway.serving.render import Place
-from fairway.serving.settings import PREFIX, ServingSettings
+from fairway.serving.settings import ServingSettings
 
 
 def build(platform: Platform) -> Parts:
-    chosen = settings.load(ServingSettings, environment=os.environ, prefix=PREFIX).values
+    chosen = settings.load(ServingSettings, environment=os.environ).values
     place = Place(domain=chosen.domain, public_url=platform.public_url)
     return Parts(controllers=(controller.build(place),))
 

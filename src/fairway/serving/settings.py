@@ -1,12 +1,10 @@
-"""What can be set of serving, in the file, the environment (FAIRWAY_SERVING_DOMAIN) or by flags."""
+"""What can be set of serving, in the file, the environment (FAIRWAY_DOMAIN) or by flags."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from fairway.kernel.settings import Settings
-
-PREFIX = "FAIRWAY_SERVING_"
 
 
 @dataclass(frozen=True)

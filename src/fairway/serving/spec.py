@@ -173,7 +173,7 @@ def _runtime(block: str, model: Object, where: str) -> Runtime:
 
 def _location(uri: str | None, where: str) -> tuple[str, list[str]]:
     """The path of the model, or why there is none."""
-    how = "save the model on this machine and set it to a path or file:///..."
+    how = "save the model on this machine and set it to that path, plain or as file:///path"
     if not uri:
         return "", [f"{where}.storageUri is missing; {how}."]
     parts = urlsplit(uri)
