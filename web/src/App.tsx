@@ -76,8 +76,8 @@ function page(path: string, session: Session): ReactNode {
 }
 
 function SideBar({ session, path }: { session: Session; path: string }) {
-  const entries = [{ title: "Home", route: "#/" }, ...session.pages, { title: "Pods", route: "#/pods" }];
-  const here = (route: string) => route.replace(/^#\//, "") === path.split("/")[0];
+  const entries = [{ title: "Home", route: "/" }, ...session.pages, { title: "Pods", route: "/pods" }];
+  const here = (route: string) => routePath(route) === path.split("/")[0];
   return (
     <nav className="side" aria-label="Pages">
       <a className="brand" href="#/">
@@ -86,7 +86,7 @@ function SideBar({ session, path }: { session: Session; path: string }) {
       <ul>
         {entries.map(({ title, route }) => (
           <li key={route}>
-            <a href={route} aria-current={here(route) ? "page" : undefined}>
+            <a href={`#/${routePath(route)}`} aria-current={here(route) ? "page" : undefined}>
               {title}
             </a>
           </li>
@@ -99,6 +99,9 @@ function SideBar({ session, path }: { session: Session; path: string }) {
     </nav>
   );
 }
+
+/** Features write #/runs or /runs. */
+export const routePath = (route: string): string => route.replace(/^#?\//, "");
 
 function focusContent(event: React.MouseEvent): void {
   event.preventDefault();

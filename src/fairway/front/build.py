@@ -19,7 +19,7 @@ from fairway.front.kubernetes import Kubernetes
 from fairway.front.login import Login
 from fairway.front.routing import Access, Entry
 from fairway.front.sessions import OneTimeLinks, Sessions
-from fairway.kernel.feature import Page, Platform, Ready, Route
+from fairway.kernel.feature import Feature, Parts, Platform, Ready, Route
 
 _LARGEST_BODY = 64 * 1024 * 1024
 _END_SECONDS = 1.0
@@ -42,11 +42,9 @@ class FrontConfig:
 
 
 class Front:
-    """`routes` and `pages` are what the features offer, in order."""
+    """`features` with what each of them built, in the order of the side bar."""
 
-    def __init__(
-        self, platform: Platform, routes: Sequence[Route], config: FrontConfig, *, pages: Sequence[Page] = ()
-    ) -> None:
+    def __init__(self, platform: Platform, features: Sequence[tuple[Feature, Parts]], config: FrontConfig) -> None:
         self.port = config.port
         self._config = config
         public = urlsplit(config.public_url)
@@ -57,6 +55,7 @@ class Front:
         links = OneTimeLinks(platform.clock)
         self._login = Login(reviewer, sessions, links, cookie=cookie, public_url=config.public_url)
         gateway = Gateway(config.public_url, config.token)
+        pages = [page for feature, _ in features for page in feature.pages]
         access: dict[web.AbstractRoute, Access] = {}
         hosts = (public.hostname or "", *config.allowed_hosts)
         checks = Guard(reviewer, sessions, hosts=hosts, cookie=cookie, access=access)
@@ -68,7 +67,7 @@ class Front:
             *self._login.routes(),
             *Kubernetes(platform.client).routes(),
             *gateway.routes(),
-            *(_entry(route) for route in routes),
+            *(_entry(route) for _, parts in features for route in parts.routes),
             *Dashboard(config.static_dir, pages, config.public_url).routes(),
         ]
         for entry in table:

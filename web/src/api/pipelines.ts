@@ -129,6 +129,7 @@ export interface Task {
   pods?: { name: string; type?: string }[];
   scope_path?: string | string[];
   cache_fingerprint?: string;
+  attempts?: number;
   status_metadata?: { message?: string };
   inputs?: TaskValues;
   outputs?: TaskValues;
@@ -203,9 +204,9 @@ export const getPipeline = (id: string) => json<Pipeline>(`${API}/pipelines/${id
 export const listVersions = (id: string, query: Query) =>
   json<{ pipeline_versions?: PipelineVersion[] } & Paging>(`${API}/pipelines/${id}/versions${text(query)}`);
 
-/** The log of a step, while its pod lives and after. */
-export const logPath = (run: string, pod: string, live: boolean) =>
-  `/apis/v1alpha1/runs/${run}/nodes/${pod}/log${live ? "?follow=true" : ""}`;
+/** The log of a step, before its pod begins, while it lives and after. */
+export const logPath = (run: string, task: string, live: boolean) =>
+  `/apis/v1alpha1/runs/${run}/nodes/${task}/log${live ? "?follow=true" : ""}`;
 
 export const bareSpec = (document: SpecDocument | undefined): PipelineSpec | undefined =>
   document && "pipeline_spec" in document ? document.pipeline_spec : document;

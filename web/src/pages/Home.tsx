@@ -1,6 +1,6 @@
 // Where one begins: what runs now, what answers, and what to type first.
 
-import type { Session } from "../App";
+import { routePath, type Session } from "../App";
 import { isOver, listRuns } from "../api/pipelines";
 import { condition, SERVICES, useObjects, type InferenceService } from "../api/kubernetes";
 import { useNow, usePolled } from "../live";
@@ -9,13 +9,13 @@ import { State } from "../parts/State";
 import { Ready } from "./Services";
 
 export function Home({ session }: { session: Session }) {
-  const has = (route: string) => session.pages.some((page) => page.route === route);
+  const has = (route: string) => session.pages.some((page) => routePath(page.route) === route);
   return (
     <>
       <Header title="Home" />
       <div className="cards">
-        {has("#/runs") && <LatestRuns />}
-        {has("#/services") && <LatestServices />}
+        {has("runs") && <LatestRuns />}
+        {has("services") && <LatestServices />}
         <section className="card">
           <h2>From your own code</h2>
           <p>

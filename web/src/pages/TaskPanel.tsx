@@ -20,7 +20,7 @@ export function TaskPanel({ node, run, now, choose, close }: Props) {
   const tabs: Tab[] = [{ name: "Inputs and outputs", content: () => <Values node={node} /> }];
   const pod = executorPod(node.task);
   if (isGroup(node)) tabs.unshift({ name: node.kind === "loop" ? "Iterations" : "Steps", content: () => <Parts node={node} choose={choose} now={now} /> });
-  else tabs.push({ name: "Logs", content: () => <StepLog node={node} run={run} pod={pod} /> });
+  else tabs.push({ name: "Logs", content: () => <StepLog node={node} run={run} /> });
   tabs.push({ name: "Details", content: () => <Details node={node} pod={pod} now={now} /> });
   return (
     <aside className="panel" aria-label={node.title} onKeyDown={(event) => event.key === "Escape" && close()}>
@@ -42,10 +42,13 @@ function executorPod(task: Task | undefined): string | undefined {
   return (pods.findLast((pod) => pod.type === "EXECUTOR") ?? pods.at(-1))?.name;
 }
 
-function StepLog({ node, run, pod }: { node: Node; run: string; pod: string | undefined }) {
+function StepLog({ node, run }: { node: Node; run: string }) {
+  const over = isOver(node.state);
   if (node.state === "CACHED") return <p className="quiet">This step did not run: its outputs were taken from an earlier run with the same inputs.</p>;
-  if (!pod) return <p className="quiet">{isOver(node.state) ? "This step started no pod, so there is no log." : "The log begins when the step does."}</p>;
-  return <Log path={logPath(run, pod, !isOver(node.state))} name={node.title} />;
+  if (!node.task || (over && !executorPod(node.task))) {
+    return <p className="quiet">{over ? "This step started no pod, so there is no log." : "The log begins when the step does."}</p>;
+  }
+  return <Log path={logPath(run, node.task.task_id, !over)} name={node.title} />;
 }
 
 function Parts({ node, choose, now }: { node: Node; choose: (id: string) => void; now: number }) {
@@ -141,6 +144,7 @@ function Details({ node, pod, now }: { node: Node; pod: string | undefined; now:
         ["Started", exact(task?.start_time)],
         ["Ended", exact(task?.end_time)],
         ["Took", task?.end_time && duration(task.start_time ?? task.create_time, task.end_time, now)],
+        ["Attempts", (task?.attempts ?? 0) > 1 && task?.attempts],
         ["Pod", pod && <code>{pod}</code>],
         ["Cache key", task?.cache_fingerprint && <code>{task.cache_fingerprint}</code>],
         ["Task id", task && <code>{task.task_id}</code>],
