@@ -1,0 +1,113 @@
+"""The way in: from a configuration to the node's parts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairway.cluster.node import preload
+from fairway.cluster.node.addresses import Addresses
+from fairway.cluster.node.agent import Agent
+from fairway.cluster.node.containers import Tools
+from fairway.cluster.node.credentials import Credentials
+from fairway.cluster.node.launching import Launcher
+from fairway.cluster.node.logs import Logs
+from fairway.cluster.node.probes import Prober
+from fairway.cluster.node.process import ProcessRuntime
+from fairway.cluster.node.registration import Registration
+from fairway.cluster.node.runtime import PodRuntime
+from fairway.kernel.client.client import Client
+from fairway.kernel.clock import Clock
+from fairway.kernel.control.mirror import Mirror
+from fairway.kernel.feature import Parts, Ready, Service
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import POD, SERVICE
+
+log = logging.getLogger(__name__)
+
+HOST_IP = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """`restart_delay` is the first delay before a container runs again. Upstream waits ten seconds, so as not to
+    pull an image in vain; starting a process costs milliseconds here, and a second is enough to stop a storm."""
+
+    name: str
+    data_dir: Path
+    api_url: str
+    ca_pem: str
+    restart_delay: float = 1.0
+    max_pods: int = 1000
+    warm: tuple[str, ...] = ()
+    """Warm sets to have ready from the start."""
+
+
+class Node:
+    """`parts` are for `up` to run, `logs` for the API to serve, `shutdown` for the end."""
+
+    def __init__(self, client: Client, clock: Clock, config: NodeConfig, runtime: PodRuntime | None) -> None:
+        data = config.data_dir
+        self._config = config
+        self._guard = None if runtime else preload.library(data)
+        self._runtime = runtime or ProcessRuntime(data, preload=self._guard)
+        self._registration = Registration(client, clock, config.name, config.max_pods)
+        self._credentials = Credentials(client, clock, data / "credentials", config.api_url, config.ca_pem)
+        self._services = Mirror(client, SERVICE, clock)
+        self._prober = Prober(self._runtime, clock)
+        launcher = Launcher(
+            client,
+            self._runtime,
+            self._credentials,
+            Addresses(),
+            self._services,
+            data / "claims",
+            config.name,
+            HOST_IP,
+            config.api_url,
+            self._registration.allocatable,
+        )
+        tools = Tools(client, clock, self._runtime, launcher, self._prober, config.restart_delay)
+        self._agent = Agent(tools, Mirror(client, POD, clock, fields=f"spec.nodeName={config.name}"))
+        self.logs = Logs(self._runtime, clock)
+        self.parts = Parts(services=(Service("node", self._run),))
+
+    async def shutdown(self, stop_pods: bool) -> None:
+        """Called while the parts still run. With `stop_pods` false, what runs goes on and is found again."""
+        if stop_pods:
+            await self._agent.stop_pods()
+        try:
+            await self._registration.leave(HOST_IP)
+        except (errors.ApiError, OSError) as failure:
+            log.info("the node could not say that it leaves: %s", failure)
+
+    async def _run(self, ready: Ready) -> None:
+        self._config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            await self._runtime.open(self._agent.ended)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._services.run(), name="node-services")
+                await self._services.synced()
+                await self._registration.ensure(HOST_IP, self._notes())
+                tasks.create_task(self._registration.heartbeat(), name="node-heartbeat")
+                tasks.create_task(self._credentials.keep_fresh(), name="node-credentials")
+                tasks.create_task(self._warm_up(), name="node-warm-up")
+                await self._agent.run(ready)
+        finally:
+            await self._prober.close()
+            await self._runtime.close()
+
+    def _notes(self) -> dict[str, str]:
+        guard = "on" if self._guard else f"off: {preload.WHY_NOT}"
+        return {"fairway.dev/port-guard": guard}
+
+    async def _warm_up(self) -> None:
+        if isinstance(self._runtime, ProcessRuntime):
+            for name in self._config.warm:
+                await self._runtime.prepare(name)
+
+
+def build(client: Client, clock: Clock, config: NodeConfig, runtime: PodRuntime | None = None) -> Node:
+    return Node(client, clock, config, runtime)

@@ -1,0 +1,220 @@
+/* Preloaded into pods: each pod has an address of its own, and answers to its own user only.
+ *
+ * bind     to all interfaces becomes a bind to FAIRWAY_POD_IP, so that two pods may have the same port and none
+ *          listens on the machine's network.
+ * accept   of a connection from this machine asks the kernel whose socket is at the other end, and closes it
+ *          unless that is our own user or root: loopback addresses are open to every user otherwise.
+ *
+ * Ports in FAIRWAY_GUARD_EXEMPT_PORTS ("8080,9090") are left as they are. Without FAIRWAY_POD_IP only accept is
+ * guarded. Programs that are linked statically, or accept through io_uring, are not reached.
+ */
+
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+typedef int (*bind_fn)(int, const struct sockaddr *, socklen_t);
+typedef int (*accept_fn)(int, struct sockaddr *, socklen_t *);
+typedef int (*accept4_fn)(int, struct sockaddr *, socklen_t *, int);
+
+enum verdict { ALLOWED, REFUSED, UNKNOWN };
+
+/* An IPv4 end of a connection, both in network order. */
+struct end {
+    in_addr_t address;
+    in_port_t port;
+};
+
+static int exempt(in_port_t port)
+{
+    const char *text = getenv("FAIRWAY_GUARD_EXEMPT_PORTS");
+    while (text && *text) {
+        char *after;
+        unsigned long one = strtoul(text, &after, 10);
+        if (after == text)
+            return 0;
+        if (one == ntohs(port))
+            return 1;
+        text = *after ? after + 1 : after;
+    }
+    return 0;
+}
+
+static int pod_address(struct in_addr *address)
+{
+    const char *text = getenv("FAIRWAY_POD_IP");
+    return text && inet_pton(AF_INET, text, address) == 1;
+}
+
+/* The IPv4 form of an address, also of an IPv6 socket's mapped one. */
+static int to_end(const struct sockaddr_storage *from, struct end *to)
+{
+    if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
+        to->address = v4->sin_addr.s_addr;
+        to->port = v4->sin_port;
+        return 1;
+    }
+    if (from->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+        if (!IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+            return 0;
+        memcpy(&to->address, &v6->sin6_addr.s6_addr[12], 4);
+        to->port = v6->sin6_port;
+        return 1;
+    }
+    return 0;
+}
+
+/* A socket that its owner has closed already has no inode, and no user that could be told: it is refused, since
+ * a stranger could send a request and close at once. */
+static enum verdict judge(uid_t user, unsigned long inode)
+{
+    if (inode == 0)
+        return REFUSED;
+    return user == geteuid() || user == 0 ? ALLOWED : REFUSED;
+}
+
+static enum verdict ask_kernel(struct end peer, struct end ours)
+{
+    struct {
+        struct nlmsghdr header;
+        struct inet_diag_req_v2 question;
+    } request = {
+        .header = {.nlmsg_len = sizeof request, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
+        .question = {.sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = -1},
+    };
+    request.question.id.idiag_sport = peer.port;
+    request.question.id.idiag_dport = ours.port;
+    request.question.id.idiag_src[0] = peer.address;
+    request.question.id.idiag_dst[0] = ours.address;
+    request.question.id.idiag_cookie[0] = request.question.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+
+    int channel = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (channel < 0)
+        return UNKNOWN;
+    char answer[4096] __attribute__((aligned(8)));
+    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    ssize_t length = -1;
+    if (sendto(channel, &request, sizeof request, 0, (struct sockaddr *)&kernel, sizeof kernel) > 0)
+        length = recv(channel, answer, sizeof answer, 0);
+    close(channel);
+    const struct nlmsghdr *header = (const struct nlmsghdr *)answer;
+    if (length < (ssize_t)NLMSG_LENGTH(sizeof(struct inet_diag_msg)) || header->nlmsg_type != SOCK_DIAG_BY_FAMILY)
+        return UNKNOWN;
+    const struct inet_diag_msg *found = NLMSG_DATA(header);
+    return judge(found->idiag_uid, found->idiag_inode);
+}
+
+/* The same from a table that every kernel has; slower, so only where the question above is not understood. */
+static enum verdict read_table(const char *path, int mapped, struct end peer, struct end ours)
+{
+    FILE *table = fopen(path, "re");
+    if (!table)
+        return UNKNOWN;
+    char wanted[2][64], line[512];
+    const char *prefix = mapped ? "0000000000000000FFFF0000" : "";
+    snprintf(wanted[0], sizeof wanted[0], "%s%08X:%04X", prefix, peer.address, ntohs(peer.port));
+    snprintf(wanted[1], sizeof wanted[1], "%s%08X:%04X", prefix, ours.address, ntohs(ours.port));
+    enum verdict verdict = UNKNOWN;
+    while (verdict == UNKNOWN && fgets(line, sizeof line, table)) {
+        char local[64], remote[64];
+        unsigned user;
+        unsigned long inode;
+        if (sscanf(line, " %*d: %63s %63s %*s %*s %*s %*s %u %*d %lu", local, remote, &user, &inode) == 4 &&
+            !strcmp(local, wanted[0]) && !strcmp(remote, wanted[1]))
+            verdict = judge(user, inode);
+    }
+    fclose(table);
+    return verdict;
+}
+
+/* Whether the other end of an accepted connection may talk to us. What is not TCP, not from this machine or of an
+ * owner that cannot be found out is let through: refusing is for what is certain. */
+static int welcome(int connection)
+{
+    struct sockaddr_storage storage;
+    struct end peer, ours;
+    socklen_t length = sizeof storage;
+    if (getpeername(connection, (struct sockaddr *)&storage, &length) || !to_end(&storage, &peer))
+        return 1;
+    length = sizeof storage;
+    if (getsockname(connection, (struct sockaddr *)&storage, &length) || !to_end(&storage, &ours))
+        return 1;
+    if ((ntohl(peer.address) >> 24) != 127 || exempt(ours.port))
+        return 1;
+    enum verdict verdict = ask_kernel(peer, ours);
+    if (verdict == UNKNOWN)
+        verdict = read_table("/proc/net/tcp", 0, peer, ours);
+    if (verdict == UNKNOWN)
+        verdict = read_table("/proc/net/tcp6", 1, peer, ours);
+    return verdict != REFUSED;
+}
+
+static int bind_v6(bind_fn real, int fd, const struct sockaddr_in6 *wanted, struct in_addr pod)
+{
+    struct sockaddr_in6 own = *wanted;
+    int only_v6 = 0;
+    socklen_t length = sizeof only_v6;
+    getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, &length);
+    if (!only_v6) {
+        memset(&own.sin6_addr, 0, sizeof own.sin6_addr);
+        own.sin6_addr.s6_addr[10] = own.sin6_addr.s6_addr[11] = 0xff;
+        memcpy(&own.sin6_addr.s6_addr[12], &pod, 4);
+        return real(fd, (struct sockaddr *)&own, sizeof own);
+    }
+    /* The program listens on IPv4 as well, and that is where it is reached: pods have no IPv6 address. */
+    own.sin6_addr = in6addr_loopback;
+    own.sin6_port = 0;
+    return real(fd, (struct sockaddr *)&own, sizeof own);
+}
+
+int bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+    bind_fn real = (bind_fn)dlsym(RTLD_NEXT, "bind");
+    struct in_addr pod;
+    if (!address || !pod_address(&pod))
+        return real(fd, address, length);
+    if (address->sa_family == AF_INET && length >= sizeof(struct sockaddr_in)) {
+        struct sockaddr_in own = *(const struct sockaddr_in *)address;
+        if (own.sin_addr.s_addr == htonl(INADDR_ANY) && !exempt(own.sin_port)) {
+            own.sin_addr = pod;
+            return real(fd, (struct sockaddr *)&own, sizeof own);
+        }
+    }
+    if (address->sa_family == AF_INET6 && length >= sizeof(struct sockaddr_in6)) {
+        const struct sockaddr_in6 *wanted = (const struct sockaddr_in6 *)address;
+        if (IN6_IS_ADDR_UNSPECIFIED(&wanted->sin6_addr) && !exempt(wanted->sin6_port))
+            return bind_v6(real, fd, wanted, pod);
+    }
+    return real(fd, address, length);
+}
+
+int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+    accept4_fn real = (accept4_fn)dlsym(RTLD_NEXT, "accept4");
+    socklen_t room = length ? *length : 0;
+    for (;;) {
+        int connection = real(fd, address, length, flags);
+        if (connection < 0 || welcome(connection))
+            return connection;
+        close(connection);
+        if (length)
+            *length = room;
+    }
+}
+
+int accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+    return accept4(fd, address, length, 0);
+}

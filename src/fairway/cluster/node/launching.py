@@ -1,0 +1,128 @@
+"""From a pod and one of its containers to a `ContainerSpec`: everything resolved, everything on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fairway.cluster.node import environments, probes, variables, volumes, warm
+from fairway.cluster.node.addresses import Addresses
+from fairway.cluster.node.credentials import Credentials, Files
+from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec, Mount, PodRuntime
+from fairway.cluster.node.variables import Facts
+from fairway.kernel.client.client import Client
+from fairway.kernel.control.mirror import Mirror
+from fairway.kernel.objects import meta, quantities
+from fairway.kernel.objects.kinds import Kind, Object
+
+_TERMINATION_LOG = "/dev/termination-log"
+_ADDRESS_FILE = "address"
+
+
+@dataclass(frozen=True)
+class Launcher:
+    client: Client
+    runtime: PodRuntime
+    credentials: Credentials
+    addresses: Addresses
+    services: Mirror
+    claims: Path
+    node_name: str
+    host_ip: str
+    api_url: str
+    allocatable: dict[str, str]
+
+    def address(self, pod: Object) -> str:
+        """The pod's address: the one in its status, the one in its folder, or a new one that is noted there."""
+        uid = meta.uid(pod)
+        if known := (pod.get("status") or {}).get("podIP"):
+            self.addresses.keep(uid, known)
+            return str(known)
+        note = self.runtime.folder(uid) / _ADDRESS_FILE
+        if note.exists():
+            self.addresses.keep(uid, note.read_text())
+        address = self.addresses.give(uid)
+        note.write_text(address)
+        return address
+
+    async def spec(self, pod: Object, container: Object, attempt: int) -> ContainerSpec:
+        """Raises CannotStart, or an ApiError where the API has to be asked again."""
+        _refuse(pod, container)
+        facts = Facts(self.node_name, self.host_ip, self.address(pod), self.allocatable)
+        folder = self.runtime.folder(meta.uid(pod))
+        places = await volumes.Volumes(self.claims, self._fetch).prepare(pod, folder, facts, self._token_for(pod))
+        mounts = volumes.mounts(container, places)
+        files = await self._files(pod)
+        env = await variables.variables(pod, container, facts, self._first(pod, container, facts, files), self._fetch)
+        note = termination_log(folder, container["name"], attempt)
+        if mounts:
+            note.parent.mkdir(exist_ok=True)
+            note.touch()
+            mounts += (Mount(str(note), container.get("terminationMessagePath") or _TERMINATION_LOG),)
+            if files and not any(mount.target == volumes.ACCOUNT_FOLDER for mount in mounts):
+                mounts += (Mount(str(files.folder), volumes.ACCOUNT_FOLDER, read_only=True),)
+        annotations = meta.annotations(pod)
+        limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+        return ContainerSpec(
+            ContainerId(meta.uid(pod), container["name"], attempt),
+            container["image"],
+            tuple(variables.expand(text, env) for text in container.get("command") or ()),
+            tuple(variables.expand(text, env) for text in container.get("args") or ()),
+            {**env, "FAIRWAY_TERMINATION_LOG": str(note)},
+            container.get("workingDir") or "",
+            mounts,
+            annotations.get(warm.ANNOTATION, ""),
+            environments.parse(annotations.get(environments.ANNOTATION, "")),
+            quantities.whole(limit) if limit else 0,
+        )
+
+    def _first(self, pod: Object, container: Object, facts: Facts, files: Files | None) -> dict[str, str]:
+        """What every container finds, whatever its spec says."""
+        api = urlsplit(self.api_url)
+        result = {
+            "HOSTNAME": pod["spec"].get("hostname") or meta.name(pod),
+            "FAIRWAY_POD_IP": facts.pod_ip,
+            "KUBERNETES_SERVICE_HOST": api.hostname or "",
+            "KUBERNETES_SERVICE_PORT": str(api.port or 443),
+        }
+        if files:
+            result["KUBECONFIG"] = str(files.kubeconfig)
+        if pod["spec"].get("enableServiceLinks", True):
+            result = {**variables.services(self.services.all(meta.namespace(pod))), **result}
+        return result
+
+    async def _files(self, pod: Object) -> Files | None:
+        if pod["spec"].get("automountServiceAccountToken") is False or not self.api_url:
+            return None
+        account = pod["spec"].get("serviceAccountName") or "default"
+        return await self.credentials.files(meta.namespace(pod), account)
+
+    def _token_for(self, pod: Object) -> volumes.Token:
+        async def token(source: Object) -> str:
+            account = pod["spec"].get("serviceAccountName") or "default"
+            seconds = source.get("expirationSeconds") or 3600
+            audiences = [source["audience"]] if source.get("audience") else []
+            return (await self.credentials.token(meta.namespace(pod), account, seconds, audiences))[0]
+
+        return token
+
+    async def _fetch(self, kind: Kind, name: str, namespace: str) -> Object | None:
+        return await self.client.find(kind, name, namespace)
+
+
+def termination_log(folder: Path, container: str, attempt: int) -> Path:
+    """Where the container may leave a message about its end; its path is in FAIRWAY_TERMINATION_LOG."""
+    return folder / "termination" / f"{container}.{attempt}"
+
+
+def _refuse(pod: Object, container: Object) -> None:
+    """What this node does not do is said before anything starts."""
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        if container.get(name):
+            try:
+                probes.check(container[name])
+            except probes.NotSupported as problem:
+                raise CannotStart("ProbeNotSupported", f"{name}: {problem}") from problem
+    if container.get("volumeDevices"):
+        raise CannotStart("VolumeNotSupported", "volumeDevices are not supported on one machine: use volumeMounts")

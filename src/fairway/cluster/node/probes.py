@@ -1,0 +1,110 @@
+"""Probes and hooks: ask a container by exec, HTTP or TCP how it is.
+
+An `Action` comes from a probe or a lifecycle hook. gRPC is refused by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import aiohttp
+
+from fairway.cluster.node.runtime import CannotStart, ContainerId, PodRuntime
+from fairway.kernel.clock import Clock
+from fairway.kernel.objects.kinds import Object
+
+_BODY = 512
+"""How much of an answer goes into an event."""
+
+
+class NotSupported(Exception):
+    """The spec asks for something that this node does not do; the text names it and what to use."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    healthy: bool
+    message: str = ""
+
+
+class Prober:
+    """One for each node: it keeps the HTTP connections' session."""
+
+    def __init__(self, runtime: PodRuntime, clock: Clock) -> None:
+        self._runtime, self._clock = runtime, clock
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def follow(
+        self, probe: Object, container: Object, at: ContainerId, host: str, tell: Callable[[Outcome], Awaitable[bool]]
+    ) -> None:
+        """Ask again and again; `tell` hears each time the verdict by the thresholds is known, and says whether to go on."""
+        need = {True: probe.get("successThreshold") or 1, False: probe.get("failureThreshold") or 3}
+        await self._clock.sleep(probe.get("initialDelaySeconds") or 0)
+        same, last = 0, None
+        while True:
+            outcome = await self.attempt(probe, container, at, host, probe.get("timeoutSeconds") or 1)
+            same = same + 1 if outcome.healthy is last else 1
+            last = outcome.healthy
+            if same >= need[outcome.healthy] and not await tell(outcome):
+                return
+            await self._clock.sleep(probe.get("periodSeconds") or 10)
+
+    async def attempt(self, action: Object, container: Object, at: ContainerId, host: str, timeout: float) -> Outcome:
+        """Do it once. Never raises but for what is not supported."""
+        check(action)
+        try:
+            async with asyncio.timeout(timeout):
+                if "exec" in action:
+                    result = await self._runtime.exec(at, action["exec"].get("command") or [], timeout)
+                    return Outcome(result.exit_code == 0, result.output[:_BODY].decode(errors="replace"))
+                if "httpGet" in action:
+                    return await self._get(action["httpGet"], container, host)
+                if "tcpSocket" in action:
+                    return await self._connect(action["tcpSocket"], container, host)
+                await self._clock.sleep((action.get("sleep") or {}).get("seconds") or 0)
+                return Outcome(True)
+        except TimeoutError:
+            return Outcome(False, f"no answer within {timeout:g} s")
+        except (OSError, aiohttp.ClientError, CannotStart, ValueError) as problem:
+            return Outcome(False, str(problem))
+
+    async def _get(self, wanted: Object, container: Object, host: str) -> Outcome:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(ssl=False, force_close=True)
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        scheme = (wanted.get("scheme") or "HTTP").lower()
+        port = _port(wanted["port"], container)
+        path = "/" + (wanted.get("path") or "/").lstrip("/")
+        headers = {header["name"]: header["value"] for header in wanted.get("httpHeaders") or ()}
+        url = f"{scheme}://{wanted.get('host') or host}:{port}{path}"
+        async with self._session.get(url, headers=headers, allow_redirects=False) as answer:
+            if 200 <= answer.status < 400:
+                return Outcome(True)
+            body = (await answer.content.read(_BODY)).decode(errors="replace")
+            return Outcome(False, f"HTTP probe failed with statuscode: {answer.status} {body}".strip())
+
+    async def _connect(self, wanted: Object, container: Object, host: str) -> Outcome:
+        _, writer = await asyncio.open_connection(wanted.get("host") or host, _port(wanted["port"], container))
+        writer.close()
+        return Outcome(True)
+
+
+def check(action: Object) -> None:
+    if "grpc" in action:
+        raise NotSupported("grpc probes are not supported by this node: use httpGet, tcpSocket or exec")
+
+
+def _port(port: int | str, container: Object) -> int:
+    """A number, or the name of one of the container's ports."""
+    if isinstance(port, int) or str(port).isdigit():
+        return int(port)
+    for known in container.get("ports") or ():
+        if known.get("name") == port:
+            return int(known["containerPort"])
+    raise ValueError(f'container {container["name"]} has no port named "{port}"')

@@ -1,0 +1,143 @@
+"""A pod's volumes as folders on disk, and a container's view of them.
+
+Served: emptyDir, configMap, secret, projected, downwardAPI, hostPath, persistentVolumeClaim (a folder of the data
+directory). Every other kind is refused by name. The files of configMap and secret volumes are those of the moment
+when the pod starts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fairway.cluster.node.runtime import CannotStart, Mount
+from fairway.cluster.node.variables import Facts, Fetch, field, resource, values
+from fairway.kernel.objects import meta
+from fairway.kernel.objects.kinds import CONFIG_MAP, PERSISTENT_VOLUME_CLAIM, SECRET, Object
+
+ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+Token = Callable[[Object], Awaitable[str]]
+"""From a projected serviceAccountToken source to a token."""
+
+_FILE_MODE = 0o644
+
+
+class Volumes:
+    def __init__(self, claims: Path, fetch: Fetch) -> None:
+        self._claims, self._fetch = claims, fetch
+
+    async def prepare(self, pod: Object, folder: Path, facts: Facts, token: Token) -> dict[str, Path]:
+        """Volume name to folder or file. May run twice; what a container wrote stays. Raises CannotStart."""
+        result: dict[str, Path] = {}
+        for volume in pod["spec"].get("volumes") or ():
+            place = folder / "volumes" / volume["name"]
+            if volume.get("hostPath"):
+                place = _host_path(volume["hostPath"])
+            elif claim := volume.get("persistentVolumeClaim"):
+                place = await self._claim(claim["claimName"], meta.namespace(pod))
+            else:
+                place.mkdir(parents=True, exist_ok=True)
+                await self._fill(volume, pod, place, facts, token)
+            result[volume["name"]] = place
+        return result
+
+    async def _fill(self, volume: Object, pod: Object, place: Path, facts: Facts, token: Token) -> None:
+        if "emptyDir" in volume:
+            return
+        if projected := volume.get("projected"):
+            for source in projected.get("sources") or ():
+                await self._project(source, pod, place, facts, token, projected.get("defaultMode") or _FILE_MODE)
+            return
+        for word in ("configMap", "secret", "downwardAPI"):
+            if word in volume:
+                content = dict(volume[word] or {})
+                content.setdefault("name", content.get("secretName"))
+                mode = content.get("defaultMode") or _FILE_MODE
+                await self._project({word: content}, pod, place, facts, token, mode)
+                return
+        kind = next((key for key in volume if key != "name"), "an unnamed kind")
+        raise CannotStart(
+            "VolumeNotSupported",
+            f'volume "{volume["name"]}" of kind {kind} is not supported on one machine. Use emptyDir, configMap, '
+            "secret, projected, downwardAPI, hostPath or persistentVolumeClaim.",
+        )
+
+    async def _project(self, source: Object, pod: Object, place: Path, facts: Facts, token: Token, mode: int) -> None:
+        for word, kind in (("configMap", CONFIG_MAP), ("secret", SECRET)):
+            if word in source:
+                data = await values(kind, source[word], meta.namespace(pod), self._fetch)
+                for path, content, own in _chosen(source[word], data or {}):
+                    _write(place, path, content, own or mode)
+        for item in (source.get("downwardAPI") or {}).get("items") or ():
+            if "fieldRef" in item:
+                content = field(pod, item["fieldRef"]["fieldPath"], facts)
+            else:
+                content = resource(pod, pod["spec"]["containers"][0], item["resourceFieldRef"], facts)
+            _write(place, item["path"], content.encode(), item.get("mode") or mode)
+        if wanted := source.get("serviceAccountToken"):
+            _write(place, wanted["path"], (await token(wanted)).encode(), 0o600)
+
+    async def _claim(self, name: str, namespace: str) -> Path:
+        if await self._fetch(PERSISTENT_VOLUME_CLAIM, name, namespace) is None:
+            raise CannotStart("VolumeNotReady", f'persistentvolumeclaim "{name}" not found')
+        place = self._claims / namespace / name
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return place
+
+
+def mounts(container: Object, places: dict[str, Path]) -> tuple[Mount, ...]:
+    """What the container sees where. Raises CannotStart for a mount of a volume that the pod does not have."""
+    result = []
+    for mount in container.get("volumeMounts") or ():
+        source = places.get(mount["name"])
+        if source is None:
+            raise CannotStart("CreateContainerConfigError", f'volume "{mount["name"]}" of a volumeMount not found')
+        if mount.get("subPathExpr"):
+            raise CannotStart("VolumeNotSupported", "volumeMounts[].subPathExpr is not supported: use subPath")
+        if below := mount.get("subPath"):
+            source = _inside(source, below)
+            if not source.exists():
+                source.mkdir(parents=True)
+        result.append(Mount(str(source), mount["mountPath"], bool(mount.get("readOnly"))))
+    return tuple(result)
+
+
+def _chosen(source: Object, data: dict[str, bytes]) -> list[tuple[str, bytes, int]]:
+    """(path, content, its own mode or 0) of the keys that are wanted: all, or those of `items`."""
+    if not source.get("items"):
+        return [(key, content, 0) for key, content in data.items()]
+    missing = [item["key"] for item in source["items"] if item["key"] not in data]
+    if missing and not source.get("optional"):
+        message = f"references non-existent config key: {missing[0]}"
+        raise CannotStart("CreateContainerConfigError", message)
+    return [(item["path"], data[item["key"]], item.get("mode") or 0) for item in source["items"] if item["key"] in data]
+
+
+def _write(place: Path, path: str, content: bytes, mode: int) -> None:
+    target = _inside(place, path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode | 0o200)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+
+
+def _inside(place: Path, path: str) -> Path:
+    """`path` below `place`, also when it tries to leave."""
+    target = (place / path.lstrip("/")).resolve()
+    if not target.is_relative_to(place.resolve()):
+        raise CannotStart("CreateContainerConfigError", f'path "{path}" leaves its volume')
+    return target
+
+
+def _host_path(wanted: Object) -> Path:
+    place, kind = Path(wanted["path"]), wanted.get("type") or ""
+    if kind == "DirectoryOrCreate":
+        place.mkdir(parents=True, exist_ok=True)
+    elif kind == "FileOrCreate":
+        place.touch()
+    fits = {"Directory": place.is_dir, "File": place.is_file, "Socket": place.is_socket}.get(kind, place.exists)
+    if not fits():
+        raise CannotStart("VolumeNotReady", f"hostPath {place} is not there, or is no {kind or 'file or folder'}")
+    return place

@@ -1,0 +1,249 @@
+"""One pod, from the moment it is bound to this node until it is gone.
+
+    recover -> init containers in order (sidecars stay) -> main containers -> their ends, restarts -> phase
+                                  deletion, deadline  -> stop what runs -> last status -> the object goes
+
+What the worker knows is in `View`s; `publish` writes the status that follows from them, at most one write at a
+time, and none that says nothing new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from fairway.cluster.node.containers import Container, Tell, Tools, grace_seconds
+from fairway.cluster.node.runtime import ContainerState
+from fairway.cluster.node.status import INITIALIZING, Place, Verdict, View, pod_status
+from fairway.kernel.clock import parse, timestamp
+from fairway.kernel.control import events
+from fairway.kernel.objects import errors, meta
+from fairway.kernel.objects.kinds import POD, Object
+
+log = logging.getLogger(__name__)
+
+_SLOW_START = 0.3
+"""Seconds after which a pod that is still being prepared says so; a fast one saves the write."""
+_DEADLINE = Verdict("Failed", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+_SHUTDOWN = Verdict("Failed", "Terminated", "Pod was terminated in response to imminent node shutdown.", disrupted=True)
+_SHUTDOWN_GRACE = 10.0
+
+
+class Worker:
+    def __init__(self, tools: Tools, pod: Object) -> None:
+        self.pod = pod
+        self._tools = tools
+        self._stopping = asyncio.Event()
+        self._gone = False
+        self._shutdown = False
+        self._verdict: Verdict | None = None
+        self._written: Object = {}
+        self._dirty = False
+        self._writer: asyncio.Task[None] | None = None
+        self._telling: set[asyncio.Task[None]] = set()
+        status = pod.get("status") or {}
+        self._place = Place(
+            host_ip=tools.launcher.host_ip,
+            pod_ip=tools.launcher.address(pod),
+            start_time=status.get("startTime") or timestamp(tools.clock.now()),
+            handler=tools.runtime.handler,
+        )
+        tell = Tell(self.publish, self.tell)
+        views = [View(spec, init=True) for spec in pod["spec"].get("initContainers") or ()]
+        waiting = {"waiting": INITIALIZING} if views else {}
+        views += [View(spec, **waiting) for spec in pod["spec"]["containers"]]
+        self._containers = {view.name: Container(tools, view, lambda: self.pod, tell) for view in views}
+        self.update(pod)
+
+    # What others tell it
+
+    def update(self, pod: Object) -> None:
+        """The object as the API has it now."""
+        self.pod = pod
+        if meta.being_deleted(pod):
+            self._stopping.set()
+
+    def gone(self) -> None:
+        """The object is deleted, by force: nobody waits for its processes any more."""
+        self._gone = True
+        self._stopping.set()
+
+    def shut_down(self) -> None:
+        """The node stops. Pods that restart will; the others end here, and are not to blame."""
+        self._shutdown = True
+        self._stopping.set()
+
+    def ended(self, state: ContainerState) -> None:
+        if container := self._containers.get(state.id.name):
+            container.ended(state)
+
+    # Its life
+
+    async def run(self) -> None:
+        """Until the pod is over: finished, or stopped and its object asked to go."""
+        self._recover()
+        late = asyncio.get_running_loop().call_later(_SLOW_START, self._say_so_if_slow)
+        life = asyncio.create_task(self._live(), name=f"life-{meta.name(self.pod)}")
+        stopping = asyncio.create_task(self._stopping.wait())
+        watched = {life, stopping}
+        if deadline := self._deadline():
+            watched.add(asyncio.create_task(self._tools.clock.sleep(deadline - self._tools.clock.now())))
+        try:
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            if life.done():
+                life.result()
+            elif not self._stopping.is_set():
+                self._verdict = _DEADLINE
+        finally:
+            late.cancel()
+            for task in watched:
+                task.cancel()
+            await asyncio.gather(*watched, return_exceptions=True)
+        if not life.done() or life.cancelled():
+            await self._stop_everything()
+        await self._finish()
+
+    async def _live(self) -> None:
+        sidecars: list[tuple[Container, asyncio.Task[bool]]] = []
+        mains = []
+        try:
+            for container in self._containers.values():
+                if container.view.sidecar:
+                    sidecars.append((container, asyncio.create_task(container.run())))
+                    await container.up.wait()
+                elif not container.view.init:
+                    mains.append(container)
+                elif not await container.run():
+                    return
+            async with asyncio.TaskGroup() as tasks:
+                for container in mains:
+                    tasks.create_task(container.run(), name=f"{meta.name(self.pod)}/{container.view.name}")
+        finally:
+            for _, task in sidecars:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in sidecars), return_exceptions=True)
+        await self._stop_sidecars()
+
+    def _recover(self) -> None:
+        states = self._tools.runtime.states(meta.uid(self.pod))
+        for name, container in self._containers.items():
+            container.recover([state for state in states if state.id.name == name])
+
+    # Its end
+
+    async def _stop_everything(self) -> None:
+        self._recover()  # a start that was under way when the life ended may have succeeded
+        mains = [each for each in self._containers.values() if not each.view.sidecar]
+        await asyncio.gather(*(container.stop(self._kill_time()) for container in mains))
+        await self._stop_sidecars()
+
+    async def _stop_sidecars(self) -> None:
+        for container in reversed(self._containers.values()):
+            if container.view.sidecar:
+                await container.stop(self._kill_time())
+
+    def _kill_time(self) -> Callable[[], float]:
+        """When patience ends. A second deletion may ask for less, so it is asked again and again."""
+        begun = self._tools.clock.now()
+
+        def when() -> float:
+            if self._gone:
+                return begun
+            if self._shutdown:
+                return begun + min(grace_seconds(self.pod), _SHUTDOWN_GRACE)
+            if at := self.pod["metadata"].get("deletionTimestamp"):
+                return min(parse(at), begun + float(self._deletion_grace()))
+            return begun + grace_seconds(self.pod)
+
+        return when
+
+    def _deletion_grace(self) -> float:
+        asked = self.pod["metadata"].get("deletionGracePeriodSeconds")
+        return grace_seconds(self.pod) if asked is None else float(asked)
+
+    async def _finish(self) -> None:
+        if self._gone:
+            return
+        if self._shutdown and not meta.being_deleted(self.pod):
+            if self.pod["spec"].get("restartPolicy", "Always") == "Always":
+                return
+            if self._stopping.is_set() and not self._verdict and not self._is_over():
+                self._verdict = _SHUTDOWN
+        self.publish()
+        await self._flush()
+        if meta.being_deleted(self.pod):
+            await remove_object(self._tools, self.pod)
+
+    def _is_over(self) -> bool:
+        phase = pod_status(self.pod, self._views(), self._place, 0.0)["phase"]
+        return phase in ("Succeeded", "Failed") and not any(view.state and view.state.signal for view in self._views())
+
+    def _deadline(self) -> float | None:
+        seconds = self.pod["spec"].get("activeDeadlineSeconds")
+        return None if seconds is None else parse(self._place.start_time) + float(seconds)
+
+    # What it tells others
+
+    def publish(self) -> None:
+        self._dirty = True
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write(), name=f"status-{meta.name(self.pod)}")
+
+    def tell(self, reason: str, message: str, type_: str) -> None:
+        """Record an event without waiting for it."""
+        tools = self._tools
+        task = asyncio.create_task(
+            events.record(tools.client, tools.clock, self.pod, reason, message, type=type_, component="kubelet")
+        )
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    def _views(self) -> list[View]:
+        return [container.view for container in self._containers.values()]
+
+    def _say_so_if_slow(self) -> None:
+        if not self._written:
+            self.publish()
+
+    async def _flush(self) -> None:
+        if self._writer:
+            await self._writer
+        if self._telling:
+            await asyncio.gather(*self._telling, return_exceptions=True)
+
+    async def _write(self) -> None:
+        delay = 0.05
+        while self._dirty and not self._gone:
+            self._dirty = False
+            status = pod_status(self.pod, self._views(), self._place, self._tools.clock.now(), self._verdict)
+            if status == self._written:
+                continue
+            # With the uid, a pod of the same name that came later is never given this one's status.
+            patch = {"metadata": {"uid": meta.uid(self.pod)}, "status": status}
+            try:
+                await self._tools.client.patch(
+                    POD, meta.name(self.pod), meta.namespace(self.pod), patch, subresource="status"
+                )
+                self._written, delay = status, 0.05
+            except (errors.NotFound, errors.Conflict, errors.Invalid) as refusal:
+                log.info("status of pod %s was not taken: %s", meta.name(self.pod), refusal)
+                return
+            except (errors.ApiError, OSError) as failure:
+                log.warning("status of pod %s will be written again: %s", meta.name(self.pod), failure)
+                self._dirty = True
+                await self._tools.clock.sleep(delay)
+                delay = min(delay * 2, 10.0)
+
+
+async def remove_object(tools: Tools, pod: Object) -> None:
+    """Nothing of the pod runs any more: let its object go."""
+    while True:
+        try:
+            await tools.client.delete(POD, meta.name(pod), meta.namespace(pod), grace_seconds=0, uid=meta.uid(pod))
+            return
+        except errors.Conflict:
+            return  # another pod has the name by now
+        except (errors.ApiError, OSError) as failure:
+            log.warning("pod %s is not deleted yet: %s", meta.name(pod), failure)
+            await tools.clock.sleep(1.0)
