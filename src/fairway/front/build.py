@@ -22,7 +22,7 @@ from fairway.front.sessions import OneTimeLinks, Sessions
 from fairway.kernel.feature import Feature, Parts, Platform, Ready, Route
 
 _LARGEST_BODY = 64 * 1024 * 1024
-_END_SECONDS = 1.0
+_END_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class Front:
         return self._login.one_time_url(page=page)
 
     async def run(self, ready: Ready) -> None:
-        """Serve until cancelled. Open streams are given a second to end."""
+        """Serve until cancelled. What is under way is given a second to end."""
         runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=_END_SECONDS)
         await runner.setup()
         try:
