@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import unquote
 
 import obstore
 from obstore.exceptions import BaseError
@@ -45,7 +46,7 @@ def open_store(url: str) -> Artifacts:
         return Artifacts(url, MemoryStore(), None)
     if scheme != "file" or not path.startswith("/"):
         raise ArtifactsFailed(f"artifacts cannot be kept at {url!r}; use a folder, as in file:///var/lib/fairway")
-    folder = Path(path)
+    folder = Path(unquote(path))  # a URL is encoded, addresses under it are not
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as failure:
