@@ -20,13 +20,13 @@ from pathlib import Path
 from fairway.cluster.api.certificates import ensure, server_context
 from fairway.cluster.api.server import ApiServer
 from fairway.cluster.api.tokens import ISSUER, Issuer
-from fairway.cluster.network.build import NetworkConfig
 from fairway.cluster.network.build import build as build_network
+from fairway.cluster.network.config import NetworkConfig
 from fairway.cluster.network.kinds import KINDS as NETWORK_KINDS
 from fairway.cluster.node import preload
 from fairway.cluster.node.build import Node, NodeConfig
 from fairway.cluster.node.build import build as build_node
-from fairway.cluster.store.sqlite import open_store
+from fairway.cluster.store.sqlite import SQLiteStore
 from fairway.cluster.workloads.build import build as build_workloads
 from fairway.features import FEATURES
 from fairway.front.build import Front, FrontConfig
@@ -158,7 +158,7 @@ class _Cluster:
 @asynccontextmanager
 async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluster, None]:
     folder = settings.data_dir
-    store = await open_store(folder / "store")
+    store = await SQLiteStore.open(folder / "store")
     try:
         issuer = Issuer.load(folder / "pki")
         tls = ensure(folder / "pki", hosts=("localhost", "127.0.0.1", "::1", machine.node()))

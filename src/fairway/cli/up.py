@@ -18,7 +18,7 @@ from fairway.cli import connection
 from fairway.cli.verbs import Failure
 from fairway.cluster.network.errors import NetworkError
 from fairway.cluster.store.protocol import StoreFailed
-from fairway.cluster.store.sqlite import StoreLocked
+from fairway.cluster.store.lock import StoreLocked
 from fairway.kernel.client.kubeconfig import KubeconfigError
 from fairway.kernel.objects.errors import ApiError
 from fairway.kernel.settings import Loaded, SettingsError, load
