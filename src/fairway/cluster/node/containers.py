@@ -174,9 +174,8 @@ class Container:
 
     def _runs_again(self) -> bool:
         policy = "Always" if self.view.sidecar else self._pod()["spec"].get("restartPolicy") or "Always"
-        if policy == "Never" or (self.view.succeeded and (policy == "OnFailure" or self._once)):
-            return False
-        return True
+        enough = self.view.succeeded and (policy == "OnFailure" or self._once)
+        return policy != "Never" and not enough
 
     @property
     def _once(self) -> bool:

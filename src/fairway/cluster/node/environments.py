@@ -143,7 +143,8 @@ def _has_extra(found: importlib.metadata.Distribution, extra: str, seen: frozens
 async def _install(folder: Path, requirements: Sequence[str]) -> Environment:
     folder.parent.mkdir(parents=True, exist_ok=True)
     environment = Environment(folder.name, str(folder / "bin" / "python3"))
-    with open(folder.parent / f"{folder.name}.lock", "w") as lock:
+    lock = os.open(folder.parent / f"{folder.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
         # Another server may build the same one; it is only whole once `complete` is there.
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         if (folder / "complete").exists():
@@ -152,6 +153,8 @@ async def _install(folder: Path, requirements: Sequence[str]) -> Environment:
         await _create(folder, environment.python)
         await _run([*_installer(environment.python), *requirements], f"install {' '.join(requirements)}")
         (folder / "complete").touch()
+    finally:
+        os.close(lock)
     return environment
 
 

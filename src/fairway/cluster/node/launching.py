@@ -57,7 +57,6 @@ class Launcher:
         env = await variables.variables(pod, container, facts, self._first(pod, container, facts, files), self._fetch)
         note = termination_log(folder, container["name"], attempt)
         if mounts:
-            note.parent.mkdir(exist_ok=True)
             note.touch()
             mounts += (Mount(str(note), container.get("terminationMessagePath") or _TERMINATION_LOG),)
             if files and not any(mount.target == volumes.ACCOUNT_FOLDER for mount in mounts):
@@ -113,7 +112,7 @@ class Launcher:
 
 def termination_log(folder: Path, container: str, attempt: int) -> Path:
     """Where the container may leave a message about its end; its path is in FAIRWAY_TERMINATION_LOG."""
-    return folder / "termination" / f"{container}.{attempt}"
+    return folder / f"termination-{container}-{attempt}"
 
 
 def _refuse(pod: Object, container: Object) -> None:

@@ -43,7 +43,7 @@ class Prober:
     async def follow(
         self, probe: Object, container: Object, at: ContainerId, host: str, tell: Callable[[Outcome], Awaitable[bool]]
     ) -> None:
-        """Ask again and again; `tell` hears each time the verdict by the thresholds is known, and says whether to go on."""
+        """Ask again and again; `tell` hears every verdict that the thresholds allow, and says whether to go on."""
         need = {True: probe.get("successThreshold") or 1, False: probe.get("failureThreshold") or 3}
         await self._clock.sleep(probe.get("initialDelaySeconds") or 0)
         same, last = 0, None

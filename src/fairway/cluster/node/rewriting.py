@@ -28,8 +28,8 @@ def rewritten(request: dict[str, Any]) -> dict[str, Any]:
 
 def path(text: str, places: list[tuple[str, str]]) -> str:
     """
-    >>> path("/data/x", [("/data", "/real")]), path("--in=/data/x", [("/data", "/real")]), path("/database", [("/data", "/r")])
-    ('/real/x', '--in=/real/x', '/database')
+    >>> [path(text, [("/data", "/real")]) for text in ("/data/x", "--in=/data/x", "/database")]
+    ['/real/x', '--in=/real/x', '/database']
     """
     option, equals, value = text.partition("=") if text.startswith("-") else ("", "", text)
     for target, source in places:

@@ -107,10 +107,6 @@ def phase_of(pod: Object, views: Sequence[View]) -> str:
     inits = [view for view in views if view.init and not view.sidecar]
     if any(view.ended and not view.succeeded for view in inits) and policy == "Never":
         return "Failed"
-    if not all(view.succeeded for view in inits) and not any(
-        view.state or view.last for view in views if not view.init
-    ):
-        return "Pending"
     mains = [view for view in views if not view.init]
     if any(view.state is None and view.last is None for view in mains):
         return "Pending"

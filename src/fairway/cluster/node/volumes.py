@@ -72,10 +72,10 @@ class Volumes:
                     _write(place, path, content, own or mode)
         for item in (source.get("downwardAPI") or {}).get("items") or ():
             if "fieldRef" in item:
-                content = field(pod, item["fieldRef"]["fieldPath"], facts)
+                text = field(pod, item["fieldRef"]["fieldPath"], facts)
             else:
-                content = resource(pod, pod["spec"]["containers"][0], item["resourceFieldRef"], facts)
-            _write(place, item["path"], content.encode(), item.get("mode") or mode)
+                text = resource(pod, pod["spec"]["containers"][0], item["resourceFieldRef"], facts)
+            _write(place, item["path"], text.encode(), item.get("mode") or mode)
         if wanted := source.get("serviceAccountToken"):
             _write(place, wanted["path"], (await token(wanted)).encode(), 0o600)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from fairway.cluster.node.containers import Container, Tell, Tools, grace_seconds
 from fairway.cluster.node.runtime import ContainerState
-from fairway.cluster.node.status import INITIALIZING, Place, Verdict, View, pod_status
+from fairway.cluster.node.status import CREATING, INITIALIZING, Place, Verdict, View, pod_status
 from fairway.kernel.clock import parse, timestamp
 from fairway.kernel.control import events
 from fairway.kernel.objects import errors, meta
@@ -51,8 +51,8 @@ class Worker:
         )
         tell = Tell(self.publish, self.tell)
         views = [View(spec, init=True) for spec in pod["spec"].get("initContainers") or ()]
-        waiting = {"waiting": INITIALIZING} if views else {}
-        views += [View(spec, **waiting) for spec in pod["spec"]["containers"]]
+        waiting = INITIALIZING if views else CREATING
+        views += [View(spec, waiting=waiting) for spec in pod["spec"]["containers"]]
         self._containers = {view.name: Container(tools, view, lambda: self.pod, tell) for view in views}
         self.update(pod)
 

@@ -11,6 +11,7 @@ the fork itself. The loop has one thread, so a fork copies a process that is at 
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import selectors
@@ -189,7 +190,7 @@ class Shepherd:
         for descriptor, stream in ((out, "stdout"), (err, "stderr")):
             os.set_blocking(descriptor, False)
             container.pipes[descriptor] = stream
-            self._watch(descriptor, lambda _, descriptor=descriptor: self._pump(container, descriptor))  # type: ignore[misc]
+            self._watch(descriptor, functools.partial(self._ready_to_pump, container, descriptor))
         os.write(opener, b"1")
         os.close(opener)
         return record
@@ -216,11 +217,17 @@ class Shepherd:
         os.set_blocking(out, False)
         execution = Execution(link, request["seq"], pid, out, time.monotonic() + request["timeout"])
         self._executions[pid] = execution
-        self._watch(out, lambda _: self._collect(execution))
+        self._watch(out, lambda _: self._ready_to_collect(execution))
         os.write(opener, b"1")
         os.close(opener)
 
     # Output
+
+    def _ready_to_pump(self, container: Container, descriptor: int, _: int) -> None:
+        self._pump(container, descriptor)
+
+    def _ready_to_collect(self, execution: Execution) -> None:
+        self._collect(execution)
 
     def _pump(self, container: Container, descriptor: int) -> bool:
         """Move what a pipe holds into the log; False when there is no more for now."""

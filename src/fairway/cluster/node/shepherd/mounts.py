@@ -13,6 +13,7 @@ import platform
 import stat
 import sys
 import tempfile
+from contextlib import suppress
 
 Wanted = tuple[str, str, bool]
 """(source, target, read only)"""
@@ -99,10 +100,8 @@ def _cover(folder: str) -> None:
             _mount(stage, folder, None, _MOVE)
     finally:
         # In the old view, and for real: the empty folder that the tmpfs was put together on.
-        try:
+        with suppress(OSError):
             os.rmdir(stage)
-        except OSError:
-            pass
 
 
 def _copy_entry(entry: os.DirEntry[str], copy: str) -> None:
