@@ -155,6 +155,20 @@ async def test_a_write_that_stands_on_a_failed_one_fails_too(file: Path) -> None
     await store.close()
 
 
+async def test_writes_queued_behind_a_failed_group_fail_even_where_they_would_fit(file: Path) -> None:
+    store = await SQLiteStore.open(file)
+    await store.create(key("kept"), obj("kept"))
+    with no_file_grows_beyond(file.with_name(file.name + "-wal").stat().st_size + 100_000):
+        big = [store.create(key(f"big{i}"), obj(f"big{i}", pad="x" * 5_000)) for i in range(600)]
+        small = [store.create(key(f"small{i}"), obj(f"small{i}")) for i in range(20)]
+        results = await asyncio.gather(*big, *small, return_exceptions=True)
+    assert all(isinstance(result, StoreFailed) for result in results[-20:])
+    succeeded = sum(not isinstance(result, BaseException) for result in results)
+    assert store.revision == 1 + succeeded == len(store.list("pods").records)
+    assert (await store.create(key("later"), obj("later"))).revision == store.revision
+    await store.close()
+
+
 async def test_a_removed_file_is_noticed(file: Path) -> None:
     store = await SQLiteStore.open(file)
     await store.create(key("a"), obj("a"))
