@@ -56,7 +56,7 @@ def complete(call: Call, obj: Object, *, only: str = "") -> None:
             unknown += [prefix + path for path in part.prune(obj.get(only) if only else obj)]
     if not only:
         unknown += objectmeta.unknown(obj)
-    _report(call, unknown)
+    report(call, unknown)
     if only and strategy.custom:
         part = schema.field(only) if schema else None
         if part is not None:
@@ -65,7 +65,8 @@ def complete(call: Call, obj: Object, *, only: str = "") -> None:
         strategy.default(obj)
 
 
-def _report(call: Call, unknown: list[str]) -> None:
+def report(call: Call, unknown: list[str]) -> None:
+    """Refuse, warn of, or pass over unknown and duplicate fields, as the client chose."""
     if not unknown:
         return
     wanted = call.query.get("fieldValidation") or "Warn"
@@ -103,9 +104,6 @@ def check(call: Call, obj: Object, *, only: str = "") -> list[Cause]:
         found += shape
     if not found:
         found += strategy.check(obj)
-    if strategy.rules:
-        kind = call.served.resource.kind.kind
-        call.warnings.append(f"the rules of {kind} in CEL (x-kubernetes-validations) are not evaluated by this server")
     return found
 
 

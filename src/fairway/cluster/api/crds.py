@@ -110,7 +110,6 @@ def _strategy(version: Object, row: Resource) -> Strategy:
         schema=schema,
         default=lambda obj: schema().default(obj),
         revision_required=True,
-        rules=uses_rules(document),
     )
 
 
@@ -119,6 +118,14 @@ def _with_resource_fields(document: Object) -> Object:
     properties = {**(document.get("properties") or {}), "metadata": {}}
     properties |= {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
     return {**document, "properties": properties}
+
+
+def warnings(definition: Object) -> list[str]:
+    """What whoever writes the definition should know."""
+    if not uses_rules(definition["spec"]):
+        return []
+    name = definition["metadata"]["name"]
+    return [f"{name}: rules in CEL (x-kubernetes-validations) are not evaluated by this server yet"]
 
 
 def is_definition(served: Served) -> bool:

@@ -21,7 +21,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
-from fairway.cluster.api import bodies, representation
+from fairway.cluster.api import authentication, bodies, representation
 from fairway.cluster.api.calls import Event, Reply
 from fairway.cluster.api.core import Core
 from fairway.cluster.api.representation import Form
@@ -37,6 +37,7 @@ _PUBLIC = ("/livez", "/readyz", "/healthz")
 _JSON = "application/json"
 _FIRST_BYTES_WITHIN = 1.0
 _GRACE_AT_CLOSE = 1.0
+_SLOWEST_READER = 30.0
 
 
 class HTTPFace:
@@ -91,7 +92,9 @@ class HTTPFace:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise errors.Unauthorized("Unauthorized")
-        return self._core.backend.issuer.verify(token.strip())
+        if any(name.startswith("Impersonate-") for name in request.headers):
+            raise errors.Forbidden("impersonation is not supported by this server yet: use a token of that user")
+        return authentication.identify(self._core.backend, token.strip())
 
     async def _reply(
         self, request: web.BaseRequest, identity: Identity, path: str, query: dict[str, str]
@@ -152,7 +155,7 @@ class HTTPFace:
         response.enable_chunked_encoding()
         try:
             await response.prepare(request)
-            await self._write_events(response, events, form, path, query)
+            await self._write_events(request, response, events, form, path, query)
         except ConnectionResetError:
             pass  # the client has gone; there is nobody to tell
         finally:
@@ -161,6 +164,7 @@ class HTTPFace:
 
     async def _write_events(
         self,
+        request: web.BaseRequest,
         response: web.StreamResponse,
         events: AsyncGenerator[Event, None],
         form: Form,
@@ -171,8 +175,16 @@ class HTTPFace:
         clock, first = self._core.backend.clock, True
         try:
             async for event in events:
-                await response.write(representation.frame(event, form, served, query, clock.now(), first=first))
+                line = representation.frame(event, form, served, query, clock.now(), first=first)
+                async with asyncio.timeout(_SLOWEST_READER):
+                    await response.write(line)
                 first = False
+        except TimeoutError:
+            # Who does not read is cut off; the store does not wait for anybody.
+            log.info("a watch of %s is cut: its client reads nothing", path)
+            if request.transport is not None:
+                request.transport.abort()
+            return
         except errors.ApiError as error:
             # A stream that has begun cannot change its code: the last event says it.
             await response.write(representation.error_frame(error.status()))

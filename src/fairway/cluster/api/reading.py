@@ -17,7 +17,6 @@ from fairway.kernel.objects.kinds import Object
 Test = Callable[[Object], bool]
 
 _ALWAYS_SELECTABLE = ("metadata.name", "metadata.namespace")
-_LONGEST_WAIT_FOR_REVISION = 3.0
 
 
 def key_of(call: Call) -> Key:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fairway.cluster.api import authorization
+from fairway.cluster.api import authentication, authorization
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply
 from fairway.cluster.api.tokens import AUDIENCE
@@ -29,7 +29,7 @@ def _token_review(backend: Backend, identity: Identity, spec: Object) -> Object:
     audiences = [str(audience) for audience in spec.get("audiences") or ()] or [AUDIENCE]
     for audience in audiences:
         try:
-            found = backend.issuer.verify(str(spec.get("token") or ""), audience=audience)
+            found = authentication.identify(backend, str(spec.get("token") or ""), audience=audience)
         except Unauthorized:
             continue
         return {"authenticated": True, "user": _user(found), "audiences": [audience]}

@@ -53,8 +53,6 @@ class Strategy:
     """Names are DNS labels: no dots."""
     generation: bool = True
     """The object counts changes of what is wanted in metadata.generation."""
-    rules: bool = False
-    """The schema carries CEL rules, which are not evaluated here; writers are warned."""
 
 
 _ORPHANING = ("jobs.batch",)

@@ -64,6 +64,8 @@ async def _create(backend: Backend, call: Call, obj: Object) -> Reply:
     if backend.store.get(key) is not None:
         raise errors.already_exists(call.served.label, call.name)
     if crds.is_definition(call.served):
+        _not_our_own(backend, call, obj)
+        call.warnings += crds.warnings(obj)
         obj = crds.established(obj, backend.now())
     if call.dry_run:
         return _dry(call, obj, 201)
@@ -79,6 +81,13 @@ async def _create(backend: Backend, call: Call, obj: Object) -> Reply:
     if crds.is_definition(call.served):
         backend.registry.put(call.name, crds.serve(record.object))
     return of_record(record, call.served, 201)
+
+
+def _not_our_own(backend: Backend, call: Call, definition: Object) -> None:
+    group = definition["spec"]["group"]
+    if backend.registry.is_builtin(group):
+        text = f'Invalid value: "{group}": this server serves the group itself; choose one of your own'
+        raise call.served.invalid(call.name, [Cause("spec.group", text)])
 
 
 def _dry(call: Call, obj: Object, code: int = 200) -> Reply:
@@ -203,7 +212,7 @@ def _main(call: Call, wanted: Object, record: Record) -> Object | None:
         causes = admission.check(call, new) or list(strategy.check_change(new, old))
     else:
         causes = list(objectmeta.problems(new["metadata"], subdomain=False))
-        admission.complete(call, {"metadata": objectmeta.of(wanted)})
+        admission.report(call, [*call.duplicates, *objectmeta.unknown(wanted)])
     causes += objectmeta.finalizer_problems_when_dying(new["metadata"], before)
     admission.refuse(call, new, causes)
     return _counted(call, new, old)

@@ -23,6 +23,7 @@ from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 from fairway.kernel.objects.schema_checks import Check, Finding, Step, value_checks
 
+_INT_OR_STRING = "x-kubernetes-int-or-string"
 _RESOURCE_FIELDS = ("apiVersion", "kind", "metadata")
 
 
@@ -82,7 +83,7 @@ def uses_rules(schema: Any) -> bool:
 class _Node:
     """One place of the schema. Filled after it is made, because schemas may name themselves."""
 
-    __slots__ = ("checks", "defaults", "extra", "fills", "items", "keeps", "properties", "resource")
+    __slots__ = ("checks", "defaults", "extra", "fills", "items", "keeps", "nullable", "properties", "resource")
 
     def __init__(self) -> None:
         self.properties: dict[str, _Node] = {}
@@ -92,6 +93,7 @@ class _Node:
         self.resource = False  # has apiVersion, kind and metadata of its own
         self.defaults: list[tuple[str, Any]] = []
         self.fills = False  # something below has a default
+        self.nullable: frozenset[str] = frozenset()  # properties in which null is a value, not an absence
         self.checks: list[Check] = []
 
     def check(self, value: Any) -> list[Finding] | None:
@@ -156,9 +158,12 @@ class _Compiler:
         )
         node.resource = schema.get("x-kubernetes-embedded-resource") is True
         node.defaults = [(name, inner["default"]) for name, inner in properties.items() if "default" in inner]
-        nullable = {name for name, inner in properties.items() if inner.get("nullable") or "type" not in inner}
+        node.nullable = frozenset(name for name, inner in properties.items() if self._may_be_null(inner))
         node.checks = value_checks(schema, self._check_of)
-        node.checks += _children_checks(node, nullable)
+        node.checks += _children_checks(node)
+
+    def _may_be_null(self, schema: Object) -> bool:
+        return bool(schema.get("nullable")) or not (schema.keys() & {"type", "$ref", "allOf", _INT_OR_STRING})
 
     def _check_of(self, schema: Object) -> Check:
         return self.node(schema).check
@@ -173,9 +178,9 @@ class _Compiler:
                     node.fills = changed = True
 
 
-def _children_checks(node: _Node, nullable: set[str]) -> list[Check]:
+def _children_checks(node: _Node) -> list[Check]:
     checks: list[Check] = []
-    properties, extra, items = node.properties, node.extra, node.items
+    properties, extra, items, nullable = node.properties, node.extra, node.items, node.nullable
 
     if properties or extra:
 
@@ -218,6 +223,8 @@ def _prune(node: _Node, value: Any, steps: tuple[Step, ...], removed: list[tuple
             if child is not None:
                 if isinstance(inner, (dict, list)):
                     _prune(child, inner, (*steps, name), removed)
+                elif inner is None and name in properties and name not in node.nullable:
+                    del value[name]  # null says that there is nothing, as Go's clients write it
             elif not keeps and not (node.resource and name in _RESOURCE_FIELDS):
                 del value[name]
                 removed.append((*steps, name))

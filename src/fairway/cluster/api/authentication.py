@@ -1,0 +1,36 @@
+"""Whose a token is, and whether what it is bound to still exists.
+
+The issuer knows what it signed; the store knows whether the service account and the pod that a token names
+are still there. A pod's token ends with the pod.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fairway.cluster.api import tokens
+from fairway.cluster.api.backend import Backend
+from fairway.cluster.api.tokens import AUDIENCE
+from fairway.cluster.store.protocol import Key
+from fairway.kernel.feature import Identity
+from fairway.kernel.objects.errors import Unauthorized
+
+_BOUND = (("serviceaccount", "serviceaccounts"), ("pod", "pods"), ("secret", "secrets"))
+
+
+def identify(backend: Backend, token: str, *, audience: str = AUDIENCE) -> Identity:
+    """Raises Unauthorized."""
+    claims = backend.issuer.claims(token, audience=audience)
+    if bound := claims.get("kubernetes.io"):
+        _still_there(backend, bound)
+    return tokens.identity_of(claims)
+
+
+def _still_there(backend: Backend, bound: dict[str, Any]) -> None:
+    for word, resource in _BOUND:
+        reference = bound.get(word)
+        if not reference:
+            continue
+        record = backend.store.get(Key(resource, bound.get("namespace", ""), reference.get("name", "")))
+        if record is None or record.object["metadata"].get("uid") != reference.get("uid"):
+            raise Unauthorized("Unauthorized")
