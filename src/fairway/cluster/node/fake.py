@@ -88,7 +88,7 @@ class FakeRuntime:
     async def exec(self, container: ContainerId, command: Sequence[str], timeout: float) -> ExecResult:
         if not self.disk.states[container].running:
             raise CannotStart("NotRunning", f"container {container.name} is not running")
-        code = int(command[1]) if command[:1] == ["exit"] else 0
+        code = int(command[1]) if command[0] == "exit" else 0
         return ExecResult(code, " ".join(command).encode())
 
     def logs(self, container: ContainerId) -> list[Path]:

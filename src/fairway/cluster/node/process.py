@@ -14,7 +14,7 @@ import logging
 import os
 import shutil
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +35,8 @@ _PASSED = ("TZ", *INSTALL_VARIABLES)
 they may hold secrets, and a pod must not depend on the shell that the server was started from."""
 _LOST = "the process that watched over this container died, and the container with it; how it ended is not known"
 _ATTEMPTS = 3
+_KILLED_WITHIN = 10.0
+"""Seconds; only a process that hangs in the kernel takes longer than milliseconds."""
 
 
 class ProcessRuntime:
@@ -46,7 +48,7 @@ class ProcessRuntime:
         self._flock = Flock(folder / "shepherds", self._note_end, self._note_loss)
         self._preload = preload
         self._ended: Ended = lambda state: None
-        self._rewrote: Callable[[ContainerId], None] = lambda container: None
+        self._awaited: dict[ContainerId, asyncio.Future[None]] = {}
         self._own = {name: os.environ[name] for name in _PASSED if name in os.environ}
 
     async def open(self, ended: Ended) -> None:
@@ -66,9 +68,9 @@ class ProcessRuntime:
         form = warm.module_of(command) if image.python and spec.warm in warm.SETS else None
         if form and warm.can_take(spec.env):
             request["module"], request["args"] = form[0], list(form[1])
-            started = await self._ask(request, environment, spec.warm)
+            started = await _to_its_end(self._ask(request, environment, spec.warm))
         else:
-            started = await self._ask(request, OWN, "")
+            started = await _to_its_end(self._ask(request, OWN, ""))
         return ContainerState(spec.id, started_at=started["started"])
 
     async def prepare(self, warm_set: str) -> None:
@@ -120,9 +122,12 @@ class ProcessRuntime:
         shutil.rmtree(self._container_folder(container), ignore_errors=True)
 
     async def remove(self, pod: str) -> None:
-        for state in self.states(pod):
-            if state.running:
-                await self.signal(state.id, signal.SIGKILL)
+        running = [state.id for state in self.states(pod) if state.running]
+        ends = [self._end_of(container) for container in running]
+        for container in running:
+            await self.signal(container, signal.SIGKILL)
+        if ends:
+            await asyncio.wait(ends, timeout=_KILLED_WITHIN)
         folder = self._pods / pod
         if folder.exists():
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -206,19 +211,40 @@ class ProcessRuntime:
             ended = _bury(folder, record)
         return _with_end(state, ended) if ended else state
 
+    def _end_of(self, container: ContainerId) -> asyncio.Future[None]:
+        return self._awaited.setdefault(container, asyncio.get_running_loop().create_future())
+
     def _note_end(self, message: Message) -> None:
-        pod, name, attempt = message["ended"].split("/")
-        container = ContainerId(pod, name, int(attempt))
+        container = _parse(message["ended"])
         record = records.read(self._container_folder(container), records.RECORD) or {}
-        self._ended(_with_end(ContainerState(container, started_at=record.get("started", 0.0)), message))
+        self._tell(_with_end(ContainerState(container, started_at=record.get("started", 0.0)), message))
 
     def _note_loss(self, ids: set[str]) -> None:
-        for text in sorted(ids):
-            pod, name, attempt = text.split("/")
-            container = ContainerId(pod, name, int(attempt))
+        for container in map(_parse, sorted(ids)):
             folder = self._container_folder(container)
             if records.read(folder, records.RECORD):
-                self._ended(self._state(container, folder))
+                self._tell(self._state(container, folder))
+
+    def _tell(self, state: ContainerState) -> None:
+        awaited = self._awaited.pop(state.id, None)
+        if awaited and not awaited.done():
+            awaited.set_result(None)
+        self._ended(state)
+
+
+def _parse(text: str) -> ContainerId:
+    pod, name, attempt = text.split("/")
+    return ContainerId(pod, name, int(attempt))
+
+
+async def _to_its_end(asking: Coroutine[Any, Any, Message]) -> Message:
+    """Not to be cancelled halfway: afterwards the disk says whether the container was started."""
+    task = asyncio.ensure_future(asking)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
 
 
 def _with_end(state: ContainerState, ended: Mapping[str, Any]) -> ContainerState:
