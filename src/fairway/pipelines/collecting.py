@@ -21,12 +21,15 @@ class BadOutput(Exception):
 
 
 def collect(task: dict[str, Any]) -> dict[str, Any]:
-    """The outputs: {"parameters": {name: value}, "artifacts": {name: {"uri", "metadata", "name"}}}."""
+    """The outputs: {"parameters": {name: value}, "artifacts": {name: {"uri", "metadata", "name"}},
+    "present": [paths of artifacts that have bytes]}."""
     declared = task["executorInput"]["outputs"]
     told = _told(declared["outputFile"])
+    made = _artifacts(declared.get("artifacts", {}), told.get("artifacts") or {})
     return {
         "parameters": _parameters(task["outputs"], declared.get("parameters", {}), told.get("parameterValues") or {}),
-        "artifacts": _artifacts(declared.get("artifacts", {}), told.get("artifacts") or {}),
+        "artifacts": made,
+        "present": [item["uri"] for item in made.values() if os.path.exists(item["uri"])],
     }
 
 

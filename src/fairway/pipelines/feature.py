@@ -7,6 +7,7 @@ from fairway.kernel.feature import Feature, Page, Parts, Platform, Ready, Servic
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.api.routes import routes
 from fairway.pipelines.api.starting import Starting
+from fairway.pipelines.controller import Engine
 from fairway.pipelines.kinds import KINDS
 from fairway.records.database import Database
 
@@ -25,6 +26,7 @@ def build(platform: Platform) -> Parts:
             await records.close()
 
     return Parts(
+        controllers=(Engine(records, artifacts).controller(),),
         routes=routes(context),
         services=(Service("pipelines", keep_runs_started),),
     )

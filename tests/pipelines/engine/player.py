@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fairway.pipelines import inpod, ir
+from fairway.pipelines import inpod, ir, outcomes
 from fairway.pipelines.render import folders, pods
 from fairway.pipelines.render.graph import Graph
 from fairway.pipelines.render.model import Hit, Instance, Outcome, RunFacts, State
@@ -70,7 +70,7 @@ def facts(root: Path, parameters: Mapping[str, Any], **more: Any) -> RunFacts:
     return RunFacts(
         id=more.pop("id", None) or str(uuid.uuid4()),
         display_name="a run",
-        namespace="default",
+        pipeline_name="a-pipeline",
         parameters=parameters,
         created_at=1_700_000_000.0,
         scheduled_at=1_700_000_000.0,
@@ -112,4 +112,4 @@ def read_outcome(folder: Path, code: int) -> Outcome:
     path = folder / folders.OUTCOME
     if not path.exists():
         return Outcome(False, message=f"no outcome, exit status {code}", code=code)
-    return Outcome(**json.loads(path.read_text()))
+    return outcomes.traces([str(folder)])[0].outcome or Outcome(False)

@@ -212,6 +212,7 @@ class Graph:
         if not instance.whole:
             return True  # the loop gave it its inputs
         instance.inputs, seen = inputs.of_task(self.pipeline, self.run, instance)
+        instance.extras = {key: value for key, value in seen.items() if key not in instance.inputs.parameters}
         if instance.task.condition and not holds(instance.task.condition, seen):
             self._end(instance, State.SKIPPED, f"the condition does not hold: {instance.task.condition}")
             return False

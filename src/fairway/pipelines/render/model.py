@@ -75,7 +75,7 @@ class RunFacts:
 
     id: str
     display_name: str
-    namespace: str
+    pipeline_name: str
     parameters: Mapping[str, Value]
     created_at: float
     scheduled_at: float
@@ -86,6 +86,7 @@ class RunFacts:
     pod_namespace: str = "default"
     service_account: str = ""
     cache_namespace: str = ""
+    """Where artifacts belong and the cache looks: the namespace that the client named."""
 
     def resource_name(self, pipeline: ir.Pipeline) -> str:
         """What upstream calls the workflow: the pipeline's name and a suffix."""
@@ -108,6 +109,8 @@ class Instance:
     iterations: int | None = None
     state: State = State.WAITING
     inputs: Values = field(default_factory=Values)
+    extras: dict[str, Value] = field(default_factory=dict)
+    """Values that the task is given and its component does not declare: images and resources may refer to them."""
     outputs: Values = field(default_factory=Values)
     children: dict[str, Instance] = field(default_factory=dict)
     waiting_for: int = 0

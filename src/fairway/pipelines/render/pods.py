@@ -39,7 +39,7 @@ def render(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> Object:
     """The pod of the newest attempt. Raises InputError where a setting cannot be resolved."""
     container = instance.component.body
     assert isinstance(container, Container)
-    scene = Scene(folders.executor_input(instance, ""), defaults=_defaults(instance))
+    scene = Scene(folders.executor_input(instance, ""), defaults=_besides_inputs(instance))
     python = python_steps.recognised(container.command)
     main: dict[str, Any] = {
         "name": "main",
@@ -107,6 +107,7 @@ def _resources(resources: Resources, scene: Scene) -> dict[str, dict[str, str]]:
     return {side: amounts for side, amounts in sides.items() if amounts}
 
 
-def _defaults(instance: Instance) -> dict[str, Any]:
+def _besides_inputs(instance: Instance) -> dict[str, Any]:
     declared = instance.component.input_parameters
-    return {key: entry.default for key, entry in declared.items() if entry.default is not MISSING}
+    defaults = {key: entry.default for key, entry in declared.items() if entry.default is not MISSING}
+    return {**defaults, **instance.extras}

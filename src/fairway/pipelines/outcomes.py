@@ -1,0 +1,105 @@
+"""Task folders as the engine sees them: written before a pod starts, read after it has ended.
+
+Blocking, and called in threads. Folders are on this machine; the records say where.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from fairway.kernel.objects.kinds import Object
+from fairway.pipelines.render import folders
+from fairway.pipelines.render.model import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What an attempt has left behind: its outcome, or only the mark that it began, or nothing."""
+
+    started: bool
+    outcome: Outcome | None
+
+
+def prepare(tasks: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Write task.json into each folder, whole or not at all. Writing it again is harmless."""
+    for address, task in tasks:
+        folder = Path(folders.path(address))
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = folder / f".{folders.TASK}"
+        unfinished.write_bytes(orjson.dumps(task))
+        os.replace(unfinished, folder / folders.TASK)
+
+
+def traces(addresses: Iterable[str]) -> list[Trace]:
+    return [_trace(Path(folders.path(address))) for address in addresses]
+
+
+def intact(addresses: Iterable[str]) -> list[bool]:
+    """For each folder of a step that succeeded, whether the artifacts it made are still there."""
+    return [not address or _intact(Path(folders.path(address))) for address in addresses]
+
+
+def of_pod(pod: Object | None, trace: Trace) -> Outcome:
+    """How an attempt ended. The folder knows best; without its word the pod tells what it can."""
+    if trace.outcome is not None:
+        return trace.outcome
+    if pod is None:
+        return Outcome(False, message="the step's pod disappeared while it ran", code=1)
+    status = pod.get("status") or {}
+    terminated = _terminated(status)
+    code = int(terminated.get("exitCode") or 1)
+    why = status.get("message") or terminated.get("message") or status.get("reason") or terminated.get("reason")
+    if not why or why == "Error":
+        why = f"the step ended with exit status {code} and left no outcome; see its log"
+    return Outcome(False, message=str(why), code=code)
+
+
+def waiting(pod: Object) -> str:
+    """Why a pod does not run yet, in the words of whoever holds it back."""
+    status = pod.get("status") or {}
+    for container in status.get("containerStatuses") or ():
+        held = (container.get("state") or {}).get("waiting") or {}
+        if held.get("message"):
+            return str(held["message"])
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return str(condition.get("message") or "")
+    return ""
+
+
+def _trace(folder: Path) -> Trace:
+    try:
+        content = orjson.loads((folder / folders.OUTCOME).read_bytes())
+    except FileNotFoundError:
+        return Trace((folder / folders.STARTED).exists(), None)
+    return Trace(
+        True,
+        Outcome(
+            succeeded=bool(content["succeeded"]),
+            parameters=content.get("parameters") or {},
+            artifacts=content.get("artifacts") or {},
+            message=content.get("message") or "",
+            code=int(content.get("code") or 0),
+        ),
+    )
+
+
+def _intact(folder: Path) -> bool:
+    try:
+        content = orjson.loads((folder / folders.OUTCOME).read_bytes())
+    except FileNotFoundError:
+        return False
+    return all(os.path.exists(path) for path in content.get("present") or ())
+
+
+def _terminated(status: dict[str, Any]) -> dict[str, Any]:
+    for container in status.get("containerStatuses") or ():
+        if found := (container.get("state") or {}).get("terminated"):
+            return dict(found)
+    return {}
