@@ -17,6 +17,8 @@ from fairway.kernel.objects.kinds import Object
 
 _BODY = 512
 """How much of an answer goes into an event."""
+_SOON = 0.02
+"""Seconds to the second attempt of a probe."""
 
 
 class NotSupported(Exception):
@@ -46,6 +48,7 @@ class Prober:
         """Ask again and again; `tell` hears every verdict that the thresholds allow, and says whether to go on."""
         need = {True: probe.get("successThreshold") or 1, False: probe.get("failureThreshold") or 3}
         await self._clock.sleep(probe.get("initialDelaySeconds") or 0)
+        await self._first_period(probe, container, at, host)
         same, last = 0, None
         while True:
             outcome = await self.attempt(probe, container, at, host, probe.get("timeoutSeconds") or 1)
@@ -54,6 +57,19 @@ class Prober:
             if same >= need[outcome.healthy] and not await tell(outcome):
                 return
             await self._clock.sleep(probe.get("periodSeconds") or 10)
+
+    async def _first_period(self, probe: Object, container: Object, at: ContainerId, host: str) -> None:
+        """Ask soon again while it fails, counting nothing: what starts in milliseconds is seen in milliseconds.
+
+        The whole seconds of Kubernetes' periods fit containers that are pulled and booted.
+        """
+        period, pause = probe.get("periodSeconds") or 10, _SOON
+        waited = 0.0
+        while waited + pause < period:
+            if (await self.attempt(probe, container, at, host, probe.get("timeoutSeconds") or 1)).healthy:
+                return
+            await self._clock.sleep(pause)
+            waited, pause = waited + pause, pause * 1.5
 
     async def attempt(self, action: Object, container: Object, at: ContainerId, host: str, timeout: float) -> Outcome:
         """Do it once. Never raises but for what is not supported."""

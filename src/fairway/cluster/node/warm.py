@@ -40,7 +40,7 @@ SETS: Mapping[str, WarmSet] = {
     "python": WarmSet(_COMMON),
     "kfp": WarmSet((*_COMMON, *_KFP), _KFP_RUNTIME),
     "kfp-ml": WarmSet((*_COMMON, *_KFP, *_SCIENCE), _KFP_RUNTIME),
-    "sklearn-server": WarmSet((*_COMMON, "asyncio", "gzip", *_SCIENCE, "fairway.serving.inpod")),
+    "sklearn-server": WarmSet((*_COMMON, "asyncio", "gzip", *_SCIENCE, "fairway.serving.inpod.program", "uvloop")),
 }
 
 # Read by the interpreter or by libraries when they are loaded: in a warm interpreter it would be too late.
