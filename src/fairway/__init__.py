@@ -1,1 +1,3 @@
 """Fairway: pipelines, training, tuning, notebooks and serving that start with one command."""
+
+__version__ = "0.1.0"

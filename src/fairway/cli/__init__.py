@@ -12,9 +12,9 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
+from fairway import __version__
 from fairway.cli.verbs import VERBS, Failure
 
 _EPILOG = """\
@@ -51,7 +51,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"fairway {version('fairway')}")
+    parser.add_argument("--version", action="version", version=f"fairway {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for name, summary in VERBS.items():
         verb = verbs.add_parser(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairway.cli import connection, up
-from fairway.up import UpSettings
+from fairway.up.settings import UpSettings
 
 GOOD, WARNING, BAD = "ok", "warning", "problem"
 

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import logging
+import importlib
 import os
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
-
-import uvloop
 
 from fairway.cli import connection
 from fairway.cli.verbs import Failure
-from fairway.cluster.network.errors import NetworkError
-from fairway.cluster.store.protocol import StoreFailed
-from fairway.cluster.store.lock import StoreLocked
-from fairway.kernel.client.kubeconfig import KubeconfigError
-from fairway.kernel.objects.errors import ApiError
 from fairway.kernel.settings import Loaded, SettingsError, load
-from fairway.up import Running, StartError, UpSettings, serve
-
-_SENTENCES = (StartError, NetworkError, StoreFailed, StoreLocked, KubeconfigError, ApiError, OSError)
-"""Errors whose text is a sentence for the user; anything else is a defect and shows its traceback."""
+from fairway.up.settings import UpSettings
 
 _DETACHED_START_SECONDS = 60.0
 
@@ -64,48 +52,8 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.detach:
         return _detach(values, quiet=options.quiet)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-
-    def ready(platform: Running) -> None:
-        _describe(platform)
-        if not options.quiet:
-            print(_welcome(platform.one_time_url, platform.data_dir, "Ctrl-C, or `fairway stop`"), flush=True)
-
-    try:
-        uvloop.run(serve(values, ready))
-    except BaseExceptionGroup as group:
-        raise _failure(group) from group
-    except _SENTENCES as problem:
-        raise Failure(_sentence(problem)) from problem
-    finally:
-        connection.forget(values.data_dir)
-    return 0
-
-
-def _describe(platform: Running) -> None:
-    pid = os.getpid()
-    connection.describe(
-        connection.Server(
-            pid=pid,
-            started=connection.start_time(pid),
-            url=platform.url,
-            api_url=platform.api_url,
-            kubeconfig=str(platform.kubeconfig),
-            data_dir=str(platform.data_dir),
-            version=version("fairway"),
-        )
-    )
-
-
-def _welcome(url: str, folder: Path, stop: str) -> str:
-    return (
-        f"Fairway is ready.\n"
-        f"  dashboard   {url}\n"
-        f"              (works once; `fairway open` prints another)\n"
-        f"  data        {folder}\n"
-        f"  kubectl     export KUBECONFIG={folder / 'kubeconfig'}\n"
-        f"  stop        {stop}"
-    )
+    # The foreground brings the whole house with it; whoever only detaches does not pay for that.
+    return int(importlib.import_module("fairway.cli.foreground").run(values, quiet=options.quiet))
 
 
 def _detach(values: UpSettings, *, quiet: bool) -> int:
@@ -129,7 +77,7 @@ def _detach(values: UpSettings, *, quiet: bool) -> int:
     server = _wait(child, values.data_dir, start)
     if not quiet:
         url = server.call("POST", "/login/one-time")["url"]
-        print(_welcome(url, values.data_dir, f"fairway stop --data-dir {values.data_dir}"))
+        print(connection.welcome(url, values.data_dir, f"fairway stop --data-dir {values.data_dir}"))
     return 0
 
 
@@ -154,20 +102,3 @@ def _last_words(log: Path, start: int) -> str:
         if line.startswith("fairway: "):
             return line.removeprefix("fairway: ")
     return f"the platform ended at its start: see {log}"
-
-
-def _failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one sentence of a failed start; a defect stays the group with its tracebacks."""
-    known, rest = group.split(lambda one: isinstance(one, _SENTENCES))
-    if known is None or (rest is not None and rest.split(asyncio.CancelledError)[1] is not None):
-        return group
-    first: BaseException = known
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return Failure(_sentence(first))
-
-
-def _sentence(problem: BaseException) -> str:
-    if isinstance(problem, OSError) and problem.filename:
-        return f"{problem.filename}: {problem.strerror}"
-    return str(problem) or type(problem).__name__

@@ -29,7 +29,8 @@ from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock, SystemClock
 from fairway.kernel.feature import Feature, Identity, Parts, Platform, Service
 from fairway.kernel.objects.crds import CustomKind
-from fairway.up import ADMIN, install, start, task_group
+from fairway.up.front import install, start, task_group
+from fairway.up.machine import ADMIN
 
 NODE = "test-node"
 

@@ -1,7 +1,7 @@
 """One machine: builds the embedded cluster, the features and the front door, in order, under one task group.
 
 With a kubeconfig of somebody else's cluster only what stands in front of the seam is built, against that
-cluster. What is shared by both is `_front_of_the_seam`; it gets a client and cannot tell the two apart.
+cluster. What is shared by both is `front.front_of_the_seam`; it gets a client and cannot tell the two apart.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import os
 import platform as machine
 import signal
 import ssl
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from fairway.cluster.api.certificates import ensure, server_context
@@ -28,48 +28,19 @@ from fairway.cluster.node.build import Node, NodeConfig
 from fairway.cluster.node.build import build as build_node
 from fairway.cluster.store.sqlite import SQLiteStore
 from fairway.cluster.workloads.build import build as build_workloads
-from fairway.features import FEATURES
-from fairway.front.build import Front, FrontConfig
 from fairway.kernel.client import kubeconfig
 from fairway.kernel.client.client import Client
 from fairway.kernel.client.http import HTTPTransport
 from fairway.kernel.clock import Clock, SystemClock
-from fairway.kernel.control.running import start_controllers, start_service
-from fairway.kernel.feature import Identity, Parts, Platform
-from fairway.kernel.objects import errors
-from fairway.kernel.objects.conditions import is_true
-from fairway.kernel.objects.crds import CustomKind
-from fairway.kernel.objects.kinds import CRD
-from fairway.kernel.settings import Settings
+from fairway.kernel.control.running import start_service
+from fairway.kernel.feature import Identity
+from fairway.up.front import front_of_the_seam, install, public_url, start, task_group
+from fairway.up.settings import StartError, UpSettings
 
 log = logging.getLogger(__name__)
 
 ADMIN = Identity("fairway:admin", ("system:masters", "system:authenticated"))
 _TOKEN_SECONDS = 30 * 24 * 3600
-
-
-class StartError(Exception):
-    """The platform cannot start; the text says why and what to do."""
-
-
-def default_data_dir() -> Path:
-    return Path.home() / ".local" / "share" / "fairway"
-
-
-@dataclass(frozen=True)
-class UpSettings(Settings):
-    """How `fairway up` runs."""
-
-    data_dir: Path = field(default_factory=default_data_dir)
-    """Where everything is kept; a folder of its own, readable by its owner only."""
-    host: str = "127.0.0.1"
-    """Address of the one public port. Anything but loopback still asks every caller for a token."""
-    port: int = 8080
-    """The one public port: dashboard, APIs and inference."""
-    kubeconfig: str = ""
-    """Use this cluster instead of the embedded one."""
-    domain: str = "example.com"
-    """Services are reached by host as NAME-NAMESPACE.DOMAIN."""
 
 
 @dataclass(frozen=True)
@@ -104,21 +75,6 @@ async def serve(settings: UpSettings, ready: Callable[[Running], None]) -> None:
         await ended.wait()
 
 
-class _Ended(Exception):
-    """Raised in a task group to end all of it, as the standard library's documentation advises."""
-
-
-@asynccontextmanager
-async def task_group() -> AsyncGenerator[asyncio.TaskGroup, None]:
-    """A task group whose tasks are cancelled when the block ends."""
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            yield tasks
-            raise _Ended
-    except* _Ended:
-        pass
-
-
 @asynccontextmanager
 async def _on_this_machine(settings: UpSettings, clock: Clock) -> AsyncGenerator[Running, None]:
     folder = settings.data_dir
@@ -126,7 +82,7 @@ async def _on_this_machine(settings: UpSettings, clock: Clock) -> AsyncGenerator
         client, node = cluster.client, cluster.node
         await start_service("api", cluster.api.run, tasks)
         await install(client, NETWORK_KINDS)
-        front = await _front_of_the_seam(settings, client, clock, tasks, cluster.token, "127.0.0.1", 0)
+        front = await front_of_the_seam(settings, client, clock, tasks, cluster.token, "127.0.0.1", 0)
         gateway = NetworkConfig(
             host=settings.host,
             port=settings.port,
@@ -138,7 +94,7 @@ async def _on_this_machine(settings: UpSettings, clock: Clock) -> AsyncGenerator
         )
         workloads = build_workloads(client, clock, ca_pem=cluster.ca_pem)
         await start((workloads, node.parts, build_network(client, clock, gateway)), client, clock, tasks)
-        yield Running(_url(settings), front.one_time_url(), folder / "kubeconfig", folder, cluster.api_url)
+        yield Running(public_url(settings), front.one_time_url(), folder / "kubeconfig", folder, cluster.api_url)
         await node.shutdown(stop_pods=True)
 
 
@@ -184,61 +140,10 @@ async def _on_another_cluster(settings: UpSettings, clock: Clock) -> AsyncGenera
     client = Client(HTTPTransport(access.server, token=access.token, tls=access.tls()))
     try:
         async with task_group() as tasks:
-            front = await _front_of_the_seam(settings, client, clock, tasks, access.token, settings.host, settings.port)
-            yield Running(_url(settings), front.one_time_url(), path, settings.data_dir, access.server)
+            front = await front_of_the_seam(settings, client, clock, tasks, access.token, settings.host, settings.port)
+            yield Running(public_url(settings), front.one_time_url(), path, settings.data_dir, access.server)
     finally:
         await client.close()
-
-
-async def _front_of_the_seam(
-    settings: UpSettings,
-    client: Client,
-    clock: Clock,
-    tasks: asyncio.TaskGroup,
-    token: str,
-    host: str,
-    port: int,
-) -> Front:
-    """The features and the front door against any cluster."""
-    for feature in FEATURES:
-        await install(client, feature.kinds)
-    platform = Platform(
-        client=client,
-        clock=clock,
-        public_url=_url(settings),
-        records_url=f"sqlite:///{settings.data_dir / 'records.db'}",
-        artifacts_url=(settings.data_dir / "artifacts").as_uri(),
-        state_dir=settings.data_dir,
-    )
-    built = [(feature, feature.build(platform)) for feature in FEATURES]
-    config = FrontConfig(
-        host=host, port=port, public_url=_url(settings), state_dir=settings.data_dir, token=lambda: token
-    )
-    front = Front(platform, built, config)
-    await start([parts for _, parts in built], client, clock, tasks)
-    await start_service("front", front.run, tasks)
-    return front
-
-
-async def start(parts: Iterable[Parts], client: Client, clock: Clock, tasks: asyncio.TaskGroup) -> None:
-    parts = tuple(parts)
-    for service in (service for part in parts for service in part.services):
-        await start_service(service.name, service.run, tasks)
-    await start_controllers((one for part in parts for one in part.controllers), client, clock, tasks)
-
-
-async def install(client: Client, kinds: Iterable[CustomKind]) -> None:
-    """Apply the definitions of our kinds and wait until the API serves them."""
-    for kind in kinds:
-        definition = kind.definition()
-        try:
-            await client.create(CRD, definition)
-        except errors.AlreadyExists:
-            await client.patch(CRD, kind.kind.resource, None, {"spec": definition["spec"]})
-    for kind in kinds:
-        await client.wait(
-            CRD, kind.kind.resource, None, lambda crd: crd is not None and is_true(crd, "Established"), timeout=30
-        )
 
 
 async def _listen(api: ApiServer, remembered: Path, tls: ssl.SSLContext) -> int:
@@ -265,8 +170,3 @@ def _prepare(folder: Path) -> None:
     except OSError as problem:
         text = f"cannot write to the data directory {folder} ({problem.strerror}): choose another one with --data-dir"
         raise StartError(text) from problem
-
-
-def _url(settings: UpSettings) -> str:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"

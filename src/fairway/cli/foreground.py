@@ -1,0 +1,75 @@
+"""The platform in this very process: what `fairway up` is without --detach, and what --detach starts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+import uvloop
+
+from fairway import __version__
+from fairway.cli import connection
+from fairway.cli.verbs import Failure
+from fairway.cluster.network.errors import NetworkError
+from fairway.cluster.store.lock import StoreLocked
+from fairway.cluster.store.protocol import StoreFailed
+from fairway.kernel.client.kubeconfig import KubeconfigError
+from fairway.kernel.objects.errors import ApiError
+from fairway.up.machine import Running, serve
+from fairway.up.settings import StartError, UpSettings
+
+_SENTENCES = (StartError, NetworkError, StoreFailed, StoreLocked, KubeconfigError, ApiError, OSError)
+"""Errors whose text is a sentence for the user; anything else is a defect and shows its traceback."""
+
+
+def run(values: UpSettings, *, quiet: bool) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+
+    def ready(platform: Running) -> None:
+        _describe(platform)
+        if not quiet:
+            print(connection.welcome(platform.one_time_url, platform.data_dir, "Ctrl-C, or `fairway stop`"), flush=True)
+
+    try:
+        uvloop.run(serve(values, ready))
+    except BaseExceptionGroup as group:
+        raise _failure(group) from group
+    except _SENTENCES as problem:
+        raise Failure(_sentence(problem)) from problem
+    finally:
+        connection.forget(values.data_dir)
+    return 0
+
+
+def _describe(platform: Running) -> None:
+    pid = os.getpid()
+    connection.describe(
+        connection.Server(
+            pid=pid,
+            started=connection.start_time(pid),
+            url=platform.url,
+            api_url=platform.api_url,
+            kubeconfig=str(platform.kubeconfig),
+            data_dir=str(platform.data_dir),
+            version=__version__,
+        )
+    )
+
+
+def _failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one sentence of a failed start; a defect stays the group with its tracebacks."""
+    known, rest = group.split(lambda one: isinstance(one, _SENTENCES))
+    if known is None or (rest is not None and rest.split(asyncio.CancelledError)[1] is not None):
+        return group
+    first: BaseException = known
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return Failure(_sentence(first))
+
+
+def _sentence(problem: BaseException) -> str:
+    if isinstance(problem, OSError) and problem.filename:
+        return f"{problem.filename}: {problem.strerror}"
+    return str(problem) or type(problem).__name__

@@ -1,0 +1,93 @@
+"""What stands in front of the seam: the features and the front door, against any cluster.
+
+It gets a client and cannot tell an embedded cluster from a real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+
+from fairway.features import FEATURES
+from fairway.front.build import Front, FrontConfig
+from fairway.kernel.client.client import Client
+from fairway.kernel.clock import Clock
+from fairway.kernel.control.running import start_controllers, start_service
+from fairway.kernel.feature import Parts, Platform
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.conditions import is_true
+from fairway.kernel.objects.crds import CustomKind
+from fairway.kernel.objects.kinds import CRD
+from fairway.up.settings import UpSettings
+
+
+async def front_of_the_seam(
+    settings: UpSettings,
+    client: Client,
+    clock: Clock,
+    tasks: asyncio.TaskGroup,
+    token: str,
+    host: str,
+    port: int,
+) -> Front:
+    """The features and the front door against any cluster."""
+    for feature in FEATURES:
+        await install(client, feature.kinds)
+    platform = Platform(
+        client=client,
+        clock=clock,
+        public_url=public_url(settings),
+        records_url=f"sqlite:///{settings.data_dir / 'records.db'}",
+        artifacts_url=(settings.data_dir / "artifacts").as_uri(),
+        state_dir=settings.data_dir,
+    )
+    built = [(feature, feature.build(platform)) for feature in FEATURES]
+    config = FrontConfig(
+        host=host, port=port, public_url=public_url(settings), state_dir=settings.data_dir, token=lambda: token
+    )
+    front = Front(platform, built, config)
+    await start([parts for _, parts in built], client, clock, tasks)
+    await start_service("front", front.run, tasks)
+    return front
+
+
+async def start(parts: Iterable[Parts], client: Client, clock: Clock, tasks: asyncio.TaskGroup) -> None:
+    parts = tuple(parts)
+    for service in (service for part in parts for service in part.services):
+        await start_service(service.name, service.run, tasks)
+    await start_controllers((one for part in parts for one in part.controllers), client, clock, tasks)
+
+
+async def install(client: Client, kinds: Iterable[CustomKind]) -> None:
+    """Apply the definitions of our kinds and wait until the API serves them."""
+    for kind in kinds:
+        definition = kind.definition()
+        try:
+            await client.create(CRD, definition)
+        except errors.AlreadyExists:
+            await client.patch(CRD, kind.kind.resource, None, {"spec": definition["spec"]})
+    for kind in kinds:
+        await client.wait(
+            CRD, kind.kind.resource, None, lambda crd: crd is not None and is_true(crd, "Established"), timeout=30
+        )
+
+
+class _Ended(Exception):
+    """Raised in a task group to end all of it, as the standard library's documentation advises."""
+
+
+@asynccontextmanager
+async def task_group() -> AsyncGenerator[asyncio.TaskGroup, None]:
+    """A task group whose tasks are cancelled when the block ends."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+            raise _Ended
+    except* _Ended:
+        pass
+
+
+def public_url(settings: UpSettings) -> str:
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
