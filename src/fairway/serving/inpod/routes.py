@@ -117,12 +117,17 @@ class Routes:
     def _refusals(self) -> dict[str, str]:
         """Paths of the protocols that this server knows and does not offer."""
         repository = "Models are loaded and unloaded by changing the InferenceService, not over this protocol."
-        table = {f"/v1/models/{self._name}:explain": "This model has no explainer."}
+        table = {
+            f"/v1/models/{self._name}:explain": "This model has no explainer.",
+            "/v2/repository/index": repository,
+        }
         for verb in ("load", "unload"):
             table[f"/v2/repository/models/{self._name}/{verb}"] = repository
         for path in self._v2_paths():
             for verb in ("generate", "generate_stream"):
                 table[f"{path}/{verb}"] = "This model does not generate text; use infer."
+            table[f"{path}/config"] = f"Triton's model configuration is not offered; {path} describes the model."
+            table[f"{path}/stats"] = "Triton's statistics are not offered; /metrics has them for Prometheus."
         return table
 
     def _v2_paths(self) -> tuple[str, ...]:

@@ -1,0 +1,144 @@
+"""What a scientist calls: deploy a model, wait until it answers, ask it.
+
+>>> service = deploy("iris", "models/iris.joblib")     # doctest: +SKIP
+>>> service.predict([[6.8, 2.8, 4.8, 1.4]])            # doctest: +SKIP
+[1]
+
+Synchronous, because notebooks and scripts are; underneath it is the same client that everything else uses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fairway.kernel.client import kubeconfig
+from fairway.kernel.client.client import Client
+from fairway.kernel.client.http import HTTPTransport
+from fairway.kernel.objects import conditions
+from fairway.kernel.objects.kinds import Object
+from fairway.serving.kinds import INFERENCE_SERVICE
+
+T = TypeVar("T")
+
+
+class ServingError(Exception):
+    """The service cannot be deployed, or refused a request; the text says why."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A deployed model. `url` is its address by path; `token` is sent with each request."""
+
+    name: str
+    url: str
+    token: str = ""
+
+    def predict(self, rows: Sequence[Any], *, timeout: float = 60.0) -> list[Any]:
+        return predict(self.url, self.name, rows, token=self.token, timeout=timeout)
+
+
+def deploy(
+    name: str,
+    storage_uri: str | Path,
+    *,
+    namespace: str = "default",
+    kubeconfig_file: str | Path | None = None,
+    timeout: float = 120.0,
+    **predictor: Any,
+) -> Service:
+    """Create or change the InferenceService, and return once this version answers.
+
+    `predictor` are further fields of spec.predictor, such as minReplicas=2. Raises ServingError where the model
+    cannot be served, with the reason of its status.
+    """
+    uri = str(storage_uri)
+    if "://" not in uri:
+        uri = Path(uri).expanduser().absolute().as_uri()
+    spec = {"predictor": {**predictor, "model": {"modelFormat": {"name": "sklearn"}, "storageUri": uri}}}
+    file = Path(kubeconfig_file or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+
+    async def work(client: Client) -> Object:
+        wanted = INFERENCE_SERVICE.new(name, namespace, spec=spec)
+        if await client.find(INFERENCE_SERVICE, name, namespace):
+            made = await client.patch(INFERENCE_SERVICE, name, namespace, {"spec": spec})
+        else:
+            made = await client.create(INFERENCE_SERVICE, wanted)
+        generation = made["metadata"]["generation"]
+
+        def settled(obj: Object | None) -> bool:
+            status = (obj or {}).get("status") or {}
+            return status.get("observedGeneration") == generation and (_answers(status) or _failure(status) is not None)
+
+        found = await client.wait(INFERENCE_SERVICE, name, namespace, settled, timeout=timeout)
+        assert found is not None
+        return dict(found["status"])
+
+    try:
+        status = _run(file, work)
+    except TimeoutError:
+        raise ServingError(f"{name} does not answer after {timeout:.0f} s; see kubectl describe isvc {name}") from None
+    if failure := _failure(status):
+        raise ServingError(f"{name} cannot be served: {failure}")
+    return Service(name, status["address"]["url"], kubeconfig.load(file).token)
+
+
+def predict(url: str, name: str, rows: Sequence[Any], *, token: str = "", timeout: float = 60.0) -> list[Any]:
+    """Ask a model over V1. `url` is the service's address, without the protocol's own path."""
+    body = json.dumps({"instances": list(rows)}).encode()
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    address = f"{url.rstrip('/')}/v1/models/{name}:predict"
+    if not address.startswith(("http://", "https://")):
+        raise ServingError(f"{url} is not an http address")
+    request = urllib.request.Request(address, body, headers)  # noqa: S310  checked above
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
+            return list(json.load(answer)["predictions"])
+    except urllib.error.HTTPError as refusal:
+        raise ServingError(f"{name} answered {refusal.code}: {_reason(refusal.read())}") from None
+    except OSError as failure:
+        raise ServingError(f"{url} does not answer: {failure}") from failure
+
+
+def _run(file: Path, work: Callable[[Client], Awaitable[T]]) -> T:
+    """The one bridge from here to the asynchronous client; in a thread, because a notebook has a loop already."""
+
+    async def session() -> T:
+        client = Client(HTTPTransport.from_kubeconfig(file))
+        try:
+            return await work(client)
+        finally:
+            await client.close()
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(lambda: asyncio.run(session())).result()
+
+
+def _answers(status: Object) -> bool:
+    """Ready with this version: an older one that still answers is not enough."""
+    return conditions.is_true({"status": status}, "Ready") and _transition(status) == "UpToDate"
+
+
+def _failure(status: Object) -> str | None:
+    if _transition(status) not in ("BlockedByFailedLoad", "InvalidSpec"):
+        return None
+    return str((status["modelStatus"].get("lastFailureInfo") or {}).get("message") or "see its conditions")
+
+
+def _transition(status: Object) -> str:
+    return str((status.get("modelStatus") or {}).get("transitionStatus") or "")
+
+
+def _reason(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace")[:200]
