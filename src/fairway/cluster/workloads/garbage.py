@@ -182,9 +182,19 @@ class Collector:
         blocking = [(item, child) for item, child in children if _blocks(child, owner)]
         for item, child in blocking:
             if not meta.being_deleted(child):
-                await self._delete(self._mirrors[item.resource].kind, child, "Foreground")
+                await self._delete_waiting(self._mirrors[item.resource].kind, child)
+            elif self._in_a_circle(child):
+                await self._unblock(self._mirrors[item.resource].kind, child)
         if not blocking:
             await finalizers.remove(self._client, kind, owner, FOREGROUND)
+
+    def _in_a_circle(self, child: Object) -> bool:
+        """Perhaps: it waits, and so does one of its own children. Neither would ever go."""
+        return _waits(child) and any(_waits(grandchild) for _, grandchild in self._children(child))
+
+    async def _unblock(self, kind: Kind, child: Object) -> None:
+        references = [{**ref, "blockOwnerDeletion": False} for ref in child["metadata"].get("ownerReferences") or ()]
+        await self._patch_references(kind, child, references)
 
     async def _judge(self, kind: Kind, child: Object) -> None:
         """Delete a child whose owners are all gone or waiting for it; drop references to those that are gone."""
@@ -196,7 +206,7 @@ class Collector:
         if solid:
             await self._drop_references(kind, child, states.keys() - set(solid))
         elif any(states[ref["uid"]] == "waiting" and ref.get("blockOwnerDeletion") for ref in references):
-            await self._delete(kind, child, "Foreground")
+            await self._delete_waiting(kind, child)
         else:
             await self._delete(kind, child, "Background")
 
@@ -218,6 +228,10 @@ class Collector:
         waiting = meta.being_deleted(owner) and FOREGROUND in (owner["metadata"].get("finalizers") or ())
         return "waiting" if waiting else "solid"
 
+    async def _delete_waiting(self, kind: Kind, child: Object) -> None:
+        """The owner waits for the child, so the child waits for its own children, if it has any."""
+        await self._delete(kind, child, "Foreground" if any(self._children(child)) else "Background")
+
     async def _delete(self, kind: Kind, child: Object, propagation: str) -> None:
         await self._client.delete(
             kind, meta.name(child), meta.namespace(child) or None, propagation=propagation, uid=meta.uid(child)
@@ -226,7 +240,11 @@ class Collector:
     async def _drop_references(self, kind: Kind, child: Object, uids: Iterable[str]) -> None:
         dropped = set(uids)
         kept = [ref for ref in child["metadata"].get("ownerReferences") or () if ref["uid"] not in dropped]
-        patch = {"metadata": {"ownerReferences": kept or None, "resourceVersion": child["metadata"]["resourceVersion"]}}
+        await self._patch_references(kind, child, kept)
+
+    async def _patch_references(self, kind: Kind, child: Object, references: list[Object]) -> None:
+        revision = child["metadata"]["resourceVersion"]
+        patch = {"metadata": {"ownerReferences": references or None, "resourceVersion": revision}}
         await self._client.patch(kind, meta.name(child), meta.namespace(child) or None, patch)
 
 

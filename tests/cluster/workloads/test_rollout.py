@@ -1,0 +1,159 @@
+"""The arithmetic of a rollout, over all sizes that matter, and a Deployment rolled on the real API."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as some
+from pretend_cluster import Here
+
+from fairway.cluster.workloads import rollout
+from fairway.cluster.workloads.rollout import Limits, Size
+from fairway.kernel.objects import conditions, meta
+from fairway.kernel.objects.kinds import DEPLOYMENT, POD, REPLICA_SET, Object
+
+
+@given(
+    replicas=some.integers(0, 12),
+    surge=some.one_of(some.integers(0, 5), some.sampled_from(["0%", "25%", "50%", "100%"])),
+    unavailable=some.one_of(some.integers(0, 5), some.sampled_from(["0%", "25%", "50%", "100%"])),
+    old=some.lists(some.integers(0, 12), max_size=3),
+    order=some.randoms(use_true_random=False),
+)
+def test_a_rollout_ends_and_never_breaks_its_limits(replicas, surge, unavailable, old, order) -> None:
+    allowed = rollout.limits(replicas, surge, unavailable)
+    assert allowed.surge or allowed.unavailable
+    sets = {f"old-{n}": [size, size] for n, size in enumerate(old)} | {"new": [0, 0]}  # name: [wanted, available]
+    most = max(replicas + allowed.surge, sum(old))
+    least = min(replicas - allowed.unavailable, sum(old))
+    for _ in range(500):
+        sizes = [Size(name, *state) for name, state in sets.items()]
+        changes = rollout.plan(sizes[-1], sizes[:-1], allowed)
+        for name, wanted in changes.items():
+            sets[name][0] = wanted
+            sets[name][1] = min(sets[name])
+        assert sum(state[0] for state in sets.values()) <= most
+        assert sum(state[1] for state in sets.values()) >= least
+        waiting = [state for state in sets.values() if state[1] < state[0]]
+        if not changes and not waiting:
+            break
+        if waiting:  # some pod that was asked for becomes available
+            order.choice(waiting)[1] += 1
+    assert {name: state[0] for name, state in sets.items() if state[0]} == ({"new": replicas} if replicas else {})
+
+
+def test_percentages_round_as_upstream_does() -> None:
+    assert rollout.limits(10, "25%", "25%") == Limits(10, 3, 2)
+    assert rollout.limits(1, "25%", "25%") == Limits(1, 1, 0)
+    assert rollout.limits(3, 0, 0) == Limits(3, 0, 1)
+
+
+def test_broken_old_pods_go_before_healthy_ones() -> None:
+    changes = rollout.plan(Size("new", 1, 0), [Size("old", 4, 2)], Limits(4, 1, 2))
+    assert changes == {"old": 2}
+
+
+def deployment(image: str, replicas: int = 3, **spec: object) -> Object:
+    template = {
+        "metadata": {"labels": {"app": "web"}},
+        "spec": {"containers": [{"name": "web", "image": image}], "terminationGracePeriodSeconds": 0},
+    }
+    selector = {"matchLabels": {"app": "web"}}
+    return DEPLOYMENT.new(
+        "web", "default", spec={"replicas": replicas, "selector": selector, "template": template, **spec}
+    )
+
+
+def rolled_out(obj: Object) -> bool:
+    """What `kubectl rollout status` waits for."""
+    status, replicas = obj.get("status") or {}, obj["spec"]["replicas"]
+    return (
+        status.get("observedGeneration") == obj["metadata"]["generation"]
+        and status.get("updatedReplicas") == status.get("replicas") == replicas
+        and status.get("availableReplicas") == replicas
+    )
+
+
+async def change_image(here: Here, image: str) -> None:
+    containers = [{"name": "web", "image": image}]
+    patch = {"spec": {"template": {"spec": {"containers": containers}}}}
+    await here.client.patch(DEPLOYMENT, "web", "default", patch)
+
+
+async def test_a_new_image_replaces_all_pods_within_the_limits(here: Here) -> None:
+    await here.client.create(DEPLOYMENT, deployment("first", 4))
+    first = await here.until(DEPLOYMENT, "web", rolled_out)
+    counts: list[int] = []
+
+    def count(seen: list[Object]) -> bool:
+        counts.append(sum(1 for pod in seen if conditions.is_true(pod, "Ready") and not meta.being_deleted(pod)))
+        images = {pod["spec"]["containers"][0]["image"] for pod in seen}
+        return images == {"second"} and len(seen) == 4
+
+    await change_image(here, "second")
+    await here.until_pods(count)
+    assert min(counts) >= 3 and max(counts) <= 5
+    last = await here.until(DEPLOYMENT, "web", rolled_out)
+    assert meta.annotations(first)["deployment.kubernetes.io/revision"] == "1"
+    assert meta.annotations(last)["deployment.kubernetes.io/revision"] == "2"
+    progressing = conditions.find(last, "Progressing")
+    assert progressing and progressing["reason"] == "NewReplicaSetAvailable"
+
+    await change_image(here, "first")  # an old template comes back: its set is used again, as the newest
+    back = await here.until(
+        DEPLOYMENT, "web", lambda d: rolled_out(d) and meta.annotations(d)["deployment.kubernetes.io/revision"] == "3"
+    )
+    assert len((await here.client.list(REPLICA_SET, "default")).items) == 2
+    assert back["status"]["unavailableReplicas"] == 0
+
+
+async def test_pods_that_do_not_become_ready_stop_the_rollout(here: Here) -> None:
+    await here.client.create(DEPLOYMENT, deployment("good"))
+    await here.until(DEPLOYMENT, "web", rolled_out)
+    ready = here.node.running
+    here.node.behave = lambda pod: {"phase": "Running"} if pod["spec"]["containers"][0]["image"] == "bad" else ready()
+    await change_image(here, "bad")
+    await here.until(DEPLOYMENT, "web", lambda d: d["status"].get("updatedReplicas") == 1)
+    stuck = await here.until(DEPLOYMENT, "web", lambda d: d["status"].get("unavailableReplicas") == 1)
+    assert stuck["status"]["availableReplicas"] == 3
+    assert conditions.is_true(stuck, "Available")
+
+
+async def test_recreate_never_runs_two_versions_at_once(here: Here) -> None:
+    await here.client.create(DEPLOYMENT, deployment("first", 2, strategy={"type": "Recreate"}))
+    await here.until(DEPLOYMENT, "web", rolled_out)
+    mixed = []
+
+    def watch(seen: list[Object]) -> bool:
+        images = {pod["spec"]["containers"][0]["image"] for pod in seen}
+        mixed.append(len(images) > 1)
+        return images == {"second"} and len(seen) == 2
+
+    await change_image(here, "second")
+    await here.until_pods(watch)
+    assert not any(mixed)
+
+
+async def test_a_deleted_pod_is_replaced_and_scaling_down_removes_the_rest(here: Here) -> None:
+    await here.client.create(DEPLOYMENT, deployment("first"))
+    await here.until(DEPLOYMENT, "web", rolled_out)
+    victim = (await here.pods())[0]
+    await here.client.delete(POD, meta.name(victim), "default")
+    await here.until_pods(lambda pods: len(pods) == 3 and meta.uid(victim) not in {meta.uid(pod) for pod in pods})
+    await here.client.patch(DEPLOYMENT, "web", "default", {"spec": {"replicas": 1}})
+    await here.until_pods(lambda pods: len(pods) == 1)
+    await here.client.delete(DEPLOYMENT, "web", "default")
+    await here.until_pods(lambda pods: not pods)
+    assert not (await here.client.list(REPLICA_SET, "default")).items
+
+
+async def test_a_paused_deployment_does_not_roll_but_scales(here: Here) -> None:
+    await here.client.create(DEPLOYMENT, deployment("first", 2))
+    await here.until(DEPLOYMENT, "web", rolled_out)
+    await here.client.patch(DEPLOYMENT, "web", "default", {"spec": {"paused": True}})
+    await change_image(here, "second")
+    await here.client.patch(DEPLOYMENT, "web", "default", {"spec": {"replicas": 3}})
+    pods = await here.until_pods(lambda pods: len(pods) == 3)
+    assert {pod["spec"]["containers"][0]["image"] for pod in pods} == {"first"}
+    await here.client.patch(DEPLOYMENT, "web", "default", {"spec": {"paused": None}})
+    done = await here.until(DEPLOYMENT, "web", rolled_out)
+    assert done["status"]["availableReplicas"] == 3
