@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,19 @@ class Server:
     records: Database
     artifacts: Artifacts
     session: aiohttp.ClientSession
+    context: Context
+
+    @asynccontextmanager
+    async def starting_again(self) -> AsyncIterator[None]:
+        """A second start of the loop that gives records their objects."""
+        ready = asyncio.Event()
+        loop = asyncio.ensure_future(Starting(replace(self.context, wake=asyncio.Event())).run(ready.set))
+        await ready.wait()
+        try:
+            yield
+        finally:
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
 
     def kfp(self) -> kfp.Client:
         return kfp.Client(host=self.url, existing_token=TOKEN)
@@ -95,7 +109,7 @@ async def server(cluster: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     await ready.wait()
     session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"})
     try:
-        yield Server(f"http://127.0.0.1:{runner.addresses[0][1]}", cluster, records, artifacts, session)
+        yield Server(f"http://127.0.0.1:{runner.addresses[0][1]}", cluster, records, artifacts, session, context)
     finally:
         await session.close()
         await runner.cleanup()

@@ -5,7 +5,7 @@ Fields that only the server sets (ids, times, states) are known and not read, as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -15,6 +15,8 @@ from fairway.kernel.objects import errors
 
 NAME_LIMIT = 128
 NAMESPACE_LIMIT = 63
+VALUES_LIMIT = 2_000_000
+DEPTH_LIMIT = 100
 
 _EXPERIMENT = {"experiment_id", "display_name", "description", "created_at", "namespace", "storage_state",
                "last_run_created_at"}  # fmt: skip
@@ -44,7 +46,32 @@ async def read(request: web.Request, message: str) -> dict[str, Any]:
         body = orjson.loads(await request.read())
     except orjson.JSONDecodeError as wrong:
         raise errors.BadRequest(f"the body is not JSON: {wrong}") from wrong
+    bounded(body, "the body")
     return part(body, message, "the body")
+
+
+def bounded(value: Any, place: str) -> None:
+    """Refuse documents that nest too deeply to be walked, or whose YAML aliases unfold to more than was written."""
+    left = VALUES_LIMIT
+    waiting: list[Iterator[Any]] = [iter((value,))]
+    while waiting:
+        for inner in waiting[-1]:
+            left -= 1
+            if left < 0:
+                raise errors.BadRequest(f"{place} unfolds to more than {VALUES_LIMIT:,} values")
+            if isinstance(inner, dict):
+                wrong = [key for key in inner if not isinstance(key, str)]
+                if wrong:
+                    raise errors.BadRequest(f"{place} has a key that is not a text: {wrong[0]!r}")
+                waiting.append(iter(inner.values()))
+                break
+            if isinstance(inner, list):
+                waiting.append(iter(inner))
+                break
+        else:
+            waiting.pop()
+        if len(waiting) > DEPTH_LIMIT:
+            raise errors.BadRequest(f"{place} is nested more than {DEPTH_LIMIT} levels deep")
 
 
 def part(body: Any, message: str, place: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import io
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +21,10 @@ import yaml
 
 from fairway.kernel.objects import errors
 from fairway.pipelines import ir
+from fairway.pipelines.api.messages import DEPTH_LIMIT, bounded
 
 LIMIT = 32 * 1024 * 1024
 _MEMBERS = 1000
-_NODES = 2_000_000
 _PREFERRED = "pipeline.yaml"
 
 
@@ -99,7 +99,7 @@ def from_yaml(content: bytes, name: str) -> Documents:
         raise errors.BadRequest(f"{place}: not valid YAML: {wrong.problem or wrong.context}") from wrong
     except (yaml.YAMLError, RecursionError, ValueError) as wrong:
         raise errors.BadRequest(f"{name} is not valid YAML: {wrong}") from wrong
-    _bounded(found, name)
+    bounded(found, name)
     return _documents(found, name)
 
 
@@ -126,28 +126,6 @@ def _kind(value: Any) -> str:
     if isinstance(value, str):
         return "a text"
     return "a list" if isinstance(value, list) else f"a {type(value).__name__}"
-
-
-def _bounded(found: list[Any], name: str) -> None:
-    """Refuse documents whose aliases unfold to more than could have been written out."""
-    left = _NODES
-    waiting: list[Iterator[Any]] = [iter(found)]
-    while waiting:
-        for value in waiting[-1]:
-            left -= 1
-            if left < 0:
-                raise errors.BadRequest(f"{name} unfolds to more than {_NODES:,} values; it cannot be a pipeline")
-            if isinstance(value, dict):
-                wrong = [key for key in value if not isinstance(key, str)]
-                if wrong:
-                    raise errors.BadRequest(f"{name} has a key that is not a text: {wrong[0]!r}")
-                waiting.append(iter(value.values()))
-                break
-            if isinstance(value, list):
-                waiting.append(iter(value))
-                break
-        else:
-            waiting.pop()
 
 
 def _from_zip(content: bytes, name: str) -> tuple[bytes, str]:
@@ -198,13 +176,28 @@ def _chosen(names: list[str], package: str) -> str:
 
 
 def _loader() -> type[Any]:
-    """YAML to what JSON can say: a text that looks like a date stays a text."""
+    """YAML to what JSON can say: a text that looks like a date stays a text.
+
+    libyaml composes nested nodes on the C stack, which fifty thousand brackets overflow: the depth is bounded here,
+    where the resolver is told of each level.
+    """
     base = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
     resolvers = {
         first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
         for first, known in base.yaml_implicit_resolvers.items()
     }
-    return type("PipelineLoader", (base,), {"yaml_implicit_resolvers": resolvers})
+    changed = {"yaml_implicit_resolvers": resolvers, "descend_resolver": _descend, "ascend_resolver": _ascend}
+    return type("PipelineLoader", (base,), {"depth": 0, **changed})
+
+
+def _descend(loader: Any, _parent: Any, _index: Any) -> None:
+    loader.depth += 1
+    if loader.depth > DEPTH_LIMIT:
+        raise yaml.YAMLError(f"it is nested more than {DEPTH_LIMIT} levels deep")
+
+
+def _ascend(loader: Any) -> None:
+    loader.depth -= 1
 
 
 _LOADER = _loader()

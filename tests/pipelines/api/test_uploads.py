@@ -1,0 +1,140 @@
+"""Packages from anywhere: every form that the SDK writes is understood, everything else is refused with its place."""
+
+import gzip
+import io
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import yaml
+
+from fairway.kernel.objects import errors
+from fairway.pipelines.api import packages
+from tests.pipelines.api.conftest import Server, hello
+
+CORPORA = Path(os.environ.get("FAIRWAY_CORPORA") or Path(__file__).parents[4] / "shared" / "corpora") / "kfp"
+PLATFORM = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {}}}}}
+
+
+def text(*documents: Any) -> bytes:
+    return yaml.safe_dump_all(documents).encode()
+
+
+def zipped(**members: bytes) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return content.getvalue()
+
+
+def tarred(**members: bytes) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name, member in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(member)
+            archive.addfile(entry, io.BytesIO(member))
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        text(hello()),
+        b"\xef\xbb\xbf" + text(hello()),
+        text(hello(), PLATFORM),
+        text(PLATFORM, hello()),
+        zipped(**{"a/pipeline.yml": text(hello())}),
+        zipped(**{"other.yaml": b"x: 1", "pipeline.yaml": text(hello())}),
+        zipped(**{"../../etc/passwd.yaml": text(hello())}),
+        tarred(**{"hello.yaml": text(hello()), "README.md": b"hi"}),
+    ],
+)
+def test_every_form_of_a_package_gives_the_same_pipeline(content: bytes) -> None:
+    documents = packages.unpack(content, "upload")
+    assert documents.spec == hello()
+    assert documents.load().name == "hello"
+    assert documents.platform in (None, PLATFORM)
+
+
+BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
+    b"%c: &%c [%s]\n" % (letter, letter, b",".join([b"*%c" % (letter - 1)] * 9)) for letter in range(98, 112)
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "upload is empty"),
+        (b"a: [1\nb: 2", "upload, line 2, column 2: not valid YAML"),
+        (b"\x89PNG\r\n\x1a\n", "neither YAML, zip nor tar.gz"),
+        (b"just a text", "holds a text"),
+        (text(hello(), hello()), "holds 2 pipelines"),
+        (text(PLATFORM), "holds 0 pipelines"),
+        (b"1: 2", "a key that is not a text: 1"),
+        (b"!!python/object/apply:os.system ['true']", "not valid YAML"),
+        (b"&a [*a]", "nested more than 100 levels"),
+        (b"[" * 50_000, "not valid YAML"),
+        (BOMB, "unfolds to more than"),
+        (text({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}), "Kubernetes manifest (Workflow)"),
+        (zipped(**{"README.md": b"hi"}), "holds no YAML file"),
+        (zipped(**{"a.yaml": b"", "b.yaml": b""}), "holds 2 YAML files"),
+        (b"PK\x03\x04 broken", "not a valid zip file"),
+        (b"\x1f\x8b broken", "not a valid tar.gz file"),
+        (gzip.compress(b"not a tar"), "not a valid tar.gz file"),
+        (zipped(**{"p.yaml": bytes(40 << 20)}), "unpacks to more than 32 MiB"),
+        (gzip.compress(bytes(40 << 20)), "unpacks to more than 32 MiB"),
+    ],
+)
+def test_what_is_no_pipeline_is_refused_with_its_place(content: bytes, sentence: str) -> None:
+    with pytest.raises(errors.ApiError) as refused:
+        packages.unpack(content, "upload")
+    assert sentence in refused.value.message
+
+
+def test_a_date_in_yaml_stays_a_text() -> None:
+    spec = hello(sdkVersion="2024-01-01")
+    content = text(hello()).replace(b"kfp-2.17.0", b"2024-01-01")
+    assert packages.unpack(content, "upload").spec == spec
+
+
+async def test_an_upload_over_http(server: Server) -> None:
+    async def upload(content: bytes, path: str = "upload", part: str = "uploadfile", **query: str) -> tuple[int, Any]:
+        form = aiohttp.FormData()
+        form.add_field("note", "something else in the form")
+        form.add_field(part, io.BytesIO(content), filename="hello.yaml")
+        url = f"{server.url}/apis/v2beta1/pipelines/{path}"
+        async with server.session.post(url, data=form, params=query) as response:
+            return response.status, await response.json()
+
+    status, made = await upload(text(hello(), PLATFORM), tags='{"team":"a"}')
+    assert (status, made["name"], made["tags"]) == (200, "hello.yaml", {"team": "a"})
+    found = await server.get(f"pipelines/{made['pipeline_id']}/versions")
+    assert found["pipeline_versions"][0]["pipeline_spec"] == {"pipeline_spec": hello(), "platform_spec": PLATFORM}
+    assert (await upload(text(hello())))[0] == 409
+    assert (await upload(text(hello()), part="file"))[0] == 400
+    assert (await upload(text(hello(pipelineInfo={})), name="x"))[0] == 400
+    assert (await upload(bytes(33 << 20), name="x"))[0] == 413
+    assert (await upload(text(hello()), "upload_version", name="v2"))[0] == 400
+    status, version = await upload(text(hello()), "upload_version", name="v2", pipelineid=made["pipeline_id"])
+    assert (status, version["display_name"]) == (200, "v2")
+    by_tag = '{"predicates":[{"operation":"EQUALS","key":"tags.team","string_value":"a"}]}'
+    assert (await server.get("pipelines", filter=by_tag))["total_size"] == 1
+    assert await server.get("pipelines", filter=by_tag.replace('"a"', '"b"')) == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["empty_file.yaml", "empty_zip.zip", "invalid-zip.zip", "invalid_yaml.yaml", "no_name.yaml", "wrong_format.png"],
+)
+def test_the_corpus_of_broken_packages_is_refused(name: str) -> None:
+    path = CORPORA / "compiled" / "invalid" / name
+    if not path.exists():
+        pytest.skip(f"no corpus at {path}")
+    with pytest.raises(errors.ApiError):
+        packages.unpack(path.read_bytes(), name).load()
