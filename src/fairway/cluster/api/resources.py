@@ -129,8 +129,8 @@ def _grouped() -> tuple[Resource, ...]:
         _resource(kinds.LEASE),
         _resource(kinds.ENDPOINT_SLICE),
         _resource(
+            # Without upstream's short name: kubectl would warn at each `get ev` that there are two.
             Kind("events.k8s.io", "v1", "Event", "events"),
-            "ev",
             storage=kinds.EVENT,
             selectable=_NEW_EVENT_FIELDS,
             renamed=_NEW_EVENT_NAMES,
