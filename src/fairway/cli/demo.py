@@ -136,7 +136,7 @@ def _predictions(server: sdk.Server, held_out: dict[str, Any], console: Console)
     if list(map(int, v1)) != list(map(int, v2)):
         console.print("V1 and V2 do not agree", style="red")
         return False
-    return score >= 0.8
+    return bool(score >= 0.8)
 
 
 def _call(server: sdk.Server, path: str, body: dict[str, Any]) -> dict[str, Any]:
