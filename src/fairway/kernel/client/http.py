@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -73,6 +74,8 @@ class HTTPTransport:
 
     async def close(self) -> None:
         await self._session.close()
+        # aiohttp does not wait for the TLS connections that it aborts; they go in the loop's next turns.
+        await asyncio.sleep(0.01)
 
     @asynccontextmanager
     async def _open(
