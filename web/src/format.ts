@@ -23,7 +23,7 @@ export function ago(time: string | undefined, now: number): string {
   return "";
 }
 
-/** "1.2 s", "3 min 5 s", "2 h 10 min". */
+/** "340 ms", "1.2 s", "3 min 5 s", "2 h 10 min". */
 export function duration(from: string | undefined, to: string | undefined, now: number): string {
   const start = moment(from);
   if (start === undefined) return "";
@@ -32,6 +32,7 @@ export function duration(from: string | undefined, to: string | undefined, now: 
 
 export function span(milliseconds: number): string {
   const seconds = Math.max(0, milliseconds) / 1000;
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   const minutes = Math.floor(seconds / 60);

@@ -109,7 +109,7 @@ function loop(world: World, part: Part): Node {
     const index = iteration(task)!;
     const inner: Part = {
       id: `${part.id}[${index}]`,
-      title: `${body ? "iteration" : part.title} ${index}`,
+      title: itemOf(task) ?? `${body ? "iteration" : part.title} ${index}`,
       kind: body ? "iteration" : "step",
       component: part.component,
       task,
@@ -152,6 +152,14 @@ function producers(spec: TaskSpec): string[] {
     if (source.taskOutputArtifact?.producerTask) found.add(source.taskOutputArtifact.producerTask);
   }
   return [...found];
+}
+
+/** What this iteration is for, where that is short enough to be its title. */
+function itemOf(task: Task): string | undefined {
+  const item = task.inputs?.parameters?.find(({ parameter_key: key }) => /loop-item(-param-\d+)?$/.test(key))?.value;
+  if (item === null || item === undefined) return undefined;
+  const text = typeof item === "object" ? JSON.stringify(item) : String(item);
+  return text.length <= 60 ? text : undefined;
 }
 
 export function iteration(task: Task): number | undefined {

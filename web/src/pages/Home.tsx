@@ -16,7 +16,7 @@ export function Home({ session }: { session: Session }) {
       <div className="cards">
         {has("runs") && <LatestRuns />}
         {has("services") && <LatestServices />}
-        <section className="card">
+        <section className="card whole">
           <h2>From your own code</h2>
           <p>
             Clients find Fairway after <code>fairway login</code>. Without it, give them the address and a token:

@@ -73,7 +73,8 @@ function useLast<T>(value: T | undefined): T | undefined {
 
 function Summary({ run, root, now }: { run: Run; root: Node; now: number }) {
   const all = steps(root.children);
-  const done = all.filter((node) => isOver(node.state)).length;
+  const skipped = all.filter((node) => node.state === "SKIPPED").length;
+  const done = all.filter((node) => isOver(node.state)).length - skipped;
   const cached = all.filter((node) => node.state === "CACHED").length;
   return (
     <p className="summary">
@@ -83,7 +84,9 @@ function Summary({ run, root, now }: { run: Run; root: Node; now: number }) {
         started <Ago time={run.created_at} now={now} />
       </span>
       <span>
-        {done} of {plural(all.length, "step")} done{cached ? `, ${cached} from the cache` : ""}
+        {done} of {plural(all.length, "step")} done
+        {cached > 0 && `, ${cached} from the cache`}
+        {skipped > 0 && `, ${skipped} skipped`}
       </span>
     </p>
   );

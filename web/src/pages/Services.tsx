@@ -180,7 +180,7 @@ function TryIt({ path, name, publicUrl, ready }: { path: string; name: string; p
     setBusy(false);
   };
   const oneLine = body.replace(/\s*\n\s*/g, " ");
-  const curl = `curl ${publicUrl}/${endpoint} \\\n  -H "Authorization: Bearer $(fairway token)" -H "Content-Type: application/json" \\\n  -d '${oneLine.replaceAll("'", "'\\''")}'`;
+  const curl = `curl ${publicUrl}/${endpoint} \\\n  -H "Authorization: Bearer $(fairway token)" \\\n  -H "Content-Type: application/json" \\\n  -d '${oneLine.replaceAll("'", "'\\''")}'`;
 
   return (
     <div className="try">

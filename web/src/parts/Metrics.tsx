@@ -103,7 +103,7 @@ export function ConfusionMatrix({ matrix }: { matrix: Matrix }) {
               <td
                 key={column}
                 style={{ "--share": `${Math.round((count / most) * 100)}%` } as React.CSSProperties}
-                className={count / most > 0.55 ? "strong" : ""}
+                className={count / most > 0.7 ? "strong" : ""}
                 title={`${count} of truth ${name(index)} predicted as ${name(column)}`}
               >
                 {count}
