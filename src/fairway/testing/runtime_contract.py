@@ -133,7 +133,7 @@ class RuntimeContract(ABC):
 
     async def test_an_image_that_cannot_be_run_is_refused_by_name(self, runtime: PodRuntime) -> None:
         spec = ContainerSpec(ContainerId("pod", "main", 0), "registry.example.com/secret/thing:1", ("true",))
-        with pytest.raises(CannotStart, match="registry.example.com/secret/thing:1") as refused:
+        with pytest.raises(CannotStart, match="secret/thing") as refused:
             await runtime.start(spec)
         assert refused.value.reason == "ImageNotInCatalogue"
         assert runtime.states("pod") == []

@@ -102,7 +102,12 @@ def pod_status(pod: Object, views: Sequence[View], place: Place, now: float, ver
 
 
 def phase_of(pod: Object, views: Sequence[View]) -> str:
-    """As the kubelet's getPhase."""
+    """As the kubelet's getPhase; a pod is over when nothing of it runs, sidecars included."""
+    phase = _phase_by_containers(pod, views)
+    return "Running" if phase in ("Succeeded", "Failed") and any(view.running for view in views) else phase
+
+
+def _phase_by_containers(pod: Object, views: Sequence[View]) -> str:
     policy = pod["spec"].get("restartPolicy") or "Always"
     inits = [view for view in views if view.init and not view.sidecar]
     if any(view.ended and not view.succeeded for view in inits) and policy == "Never":

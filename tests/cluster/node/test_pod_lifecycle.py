@@ -1,0 +1,249 @@
+"""What users see of a pod from its start to its end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from fairway.kernel.objects import conditions
+from fairway.kernel.objects.kinds import CONFIG_MAP, EVENT, POD, SECRET
+
+from .conftest import Bench, main, phase, state
+
+
+async def test_a_pod_that_ends_well(pods: Bench) -> None:
+    await pods.create("well", "sh", "-c", "echo done")
+    pod = await pods.over("well")
+    assert phase(pod) == "Succeeded"
+    ended = state(pod, "terminated")
+    assert (ended["exitCode"], ended["reason"]) == (0, "Completed")
+    assert pod["status"]["podIP"].startswith("127.")
+    assert conditions.find(pod, "Ready")["reason"] == "PodCompleted"  # type: ignore[index]
+    assert await pods.log("well") == "done\n"
+
+
+async def test_a_pod_that_fails(pods: Bench) -> None:
+    await pods.create("badly", "sh", "-c", "exit 3")
+    pod = await pods.over("badly")
+    assert (phase(pod), state(pod, "terminated")["exitCode"]) == ("Failed", 3)
+
+
+async def test_a_command_that_is_not_there_is_a_start_error(pods: Bench) -> None:
+    await pods.create("typo", "pyhton")
+    ended = state(await pods.over("typo"), "terminated")
+    assert (ended["exitCode"], ended["reason"]) == (128, "StartError")
+    assert "pyhton" in ended["message"]
+
+
+async def test_an_unknown_image_waits_with_a_sentence(pods: Bench) -> None:
+    await pods.create("nginx", "nginx", container={"image": "nginx:1.27"})
+    pod = await pods.until("nginx", lambda pod: state(pod, "waiting"))
+    waiting = state(pod, "waiting")
+    assert (phase(pod), waiting["reason"]) == ("Pending", "ImageNotInCatalogue")
+    assert '"nginx:1.27"' in waiting["message"] and "python" in waiting["message"]
+    events = await pods.client.list(EVENT, "default", fields="involvedObject.name=nginx")
+    assert any(event["reason"] == "Failed" for event in events.items)
+
+
+async def test_a_failing_container_is_restarted_with_its_past_on_show(pods: Bench) -> None:
+    script = "test -e $HOME/once && exec sleep 1000; touch $HOME/once; echo first; exit 9"
+    await pods.create("again", "sh", "-c", script, restartPolicy="OnFailure")
+    pod = await pods.until("again", lambda pod: state(pod, "running") and main(pod)["restartCount"] == 1)
+    assert main(pod)["lastState"]["terminated"]["exitCode"] == 9
+    assert phase(pod) == "Running"
+    assert await pods.log("again", previous=True) == "first\n"
+
+
+async def test_a_crash_loop_backs_off(bench: Bench) -> None:
+    async with bench.node(restart_delay=0.3) as node:
+        await bench.create("loop", "false", restartPolicy="Always")
+        pod = await bench.until("loop", lambda pod: state(pod, "waiting").get("reason") == "CrashLoopBackOff")
+        assert "back-off 0.3s restarting failed container=main" in state(pod, "waiting")["message"]
+        pod = await bench.until("loop", lambda pod: "back-off 0.6s" in state(pod, "waiting").get("message", ""))
+        assert phase(pod) == "Running"
+        await node.shutdown(stop_pods=True)
+
+
+async def test_init_containers_run_in_order_before_the_others(pods: Bench) -> None:
+    shared = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}], "image": "busybox"}
+    inits = [
+        {"name": name, "command": ["sh", "-c", f"echo {name} >> /shared/order"], **shared} for name in ("one", "two")
+    ]
+    volumes = [{"name": "shared", "emptyDir": {}}]
+    await pods.create("chain", "cat", "/shared/order", initContainers=inits, volumes=volumes, container=shared)
+    pod = await pods.over("chain")
+    assert (phase(pod), await pods.log("chain", container="main")) == ("Succeeded", "one\ntwo\n")
+    assert [status["ready"] for status in pod["status"]["initContainerStatuses"]] == [True, True]
+
+
+async def test_a_failed_init_container_fails_the_pod(pods: Bench) -> None:
+    await pods.create("stuck", "true", initContainers=[{"name": "no", "image": "busybox", "command": ["false"]}])
+    pod = await pods.over("stuck")
+    assert phase(pod) == "Failed"
+    assert state(pod, "waiting")["reason"] == "PodInitializing"
+    assert conditions.find(pod, "Initialized")["reason"] == "ContainersNotInitialized"  # type: ignore[index]
+
+
+async def test_a_sidecar_starts_first_and_does_not_keep_the_pod(pods: Bench) -> None:
+    sidecar = {"name": "side", "image": "busybox", "command": ["sleep", "1000"], "restartPolicy": "Always"}
+    await pods.create("helped", "true", initContainers=[sidecar])
+    pod = await pods.over("helped")
+    assert phase(pod) == "Succeeded"
+    assert pod["status"]["initContainerStatuses"][0]["state"]["terminated"]["exitCode"] == 143
+
+
+async def test_readiness_follows_the_probe(pods: Bench) -> None:
+    probe = {"exec": {"command": ["sh", "-c", "test -e $HOME/ready"]}, "periodSeconds": 1}
+    script = "until test -e $HOME/go; do sleep 0.05; done; touch $HOME/ready; exec sleep 1000"
+    await pods.create("slow", "sh", "-c", script, container={"readinessProbe": probe})
+    pod = await pods.until("slow", lambda pod: state(pod, "running"))
+    assert not main(pod)["ready"]
+    assert conditions.find(pod, "Ready")["message"] == "containers with unready status: [main]"  # type: ignore[index]
+    (pods.folder / "pods" / pod["metadata"]["uid"] / "home" / "go").touch()
+    pod = await pods.until("slow", lambda pod: main(pod).get("ready"))
+    assert conditions.is_true(pod, "Ready")
+
+
+async def test_a_container_that_is_not_alive_is_restarted(pods: Bench) -> None:
+    probe = {"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1}
+    await pods.create("dead", "sleep", "1000", restartPolicy="Always", container={"livenessProbe": probe})
+    pod = await pods.until("dead", lambda pod: main(pod).get("restartCount"))
+    assert main(pod)["lastState"]["terminated"]["exitCode"] == 143
+
+
+async def test_a_grpc_probe_is_refused_by_name(pods: Bench) -> None:
+    await pods.create("grpc", "true", container={"livenessProbe": {"grpc": {"port": 1}}})
+    pod = await pods.until("grpc", lambda pod: state(pod, "waiting"))
+    assert state(pod, "waiting")["reason"] == "ProbeNotSupported"
+    assert "grpc" in state(pod, "waiting")["message"]
+
+
+async def test_a_deleted_pod_may_say_goodbye(pods: Bench, tmp_path: Path) -> None:
+    script = f"trap 'echo bye > {tmp_path}/bye; exit 0' TERM; echo set; while :; do sleep 0.02; done"
+    await pods.create("polite", "sh", "-c", script)
+    await pods.until("polite", lambda pod: state(pod, "running"))
+    await pods.said("polite", "set")
+    await pods.client.delete(POD, "polite", "default")
+    await pods.gone("polite")
+    assert (tmp_path / "bye").read_text() == "bye\n"
+
+
+async def test_a_deleted_pod_that_does_not_listen_is_killed(pods: Bench) -> None:
+    await pods.create("deaf", "sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.1; done")
+    pod = await pods.until("deaf", lambda pod: state(pod, "running"))
+    await pods.said("deaf", "deaf")
+    await pods.client.delete(POD, "deaf", "default", grace_seconds=1)
+    await pods.gone("deaf")
+    await pods.swept(pod)
+
+
+async def test_an_active_deadline_ends_the_pod(pods: Bench) -> None:
+    await pods.create("late", "sleep", "1000", activeDeadlineSeconds=1)
+    pod = await pods.over("late")
+    assert (phase(pod), pod["status"]["reason"]) == ("Failed", "DeadlineExceeded")
+
+
+async def test_the_environment_is_the_specs_and_not_the_servers(pods: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVER_SECRET", "leaked")
+    await pods.client.create(SECRET, SECRET.new("s", "default", stringData={"key": "hidden"}))
+    await pods.client.create(CONFIG_MAP, CONFIG_MAP.new("c", "default", data={"A": "1", "B": "2"}))
+    env = [
+        {"name": "PLAIN", "value": "x"},
+        {"name": "EXPANDED", "value": "$(PLAIN)-$(P_A)-$$(PLAIN)-$(NOPE)"},
+        {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "s", "key": "key"}}},
+        {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+        {"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1m"}}},
+    ]
+    container = {
+        "env": env,
+        "envFrom": [{"prefix": "P_", "configMapRef": {"name": "c"}}],
+        "resources": {"limits": {"cpu": "250m"}},
+    }
+    await pods.create("env", "env", container=container)
+    pod = await pods.over("env")
+    seen = dict(line.split("=", 1) for line in (await pods.log("env")).splitlines())
+    assert "SERVER_SECRET" not in seen
+    wanted = {
+        "PLAIN": "x", "EXPANDED": "x-1-$(PLAIN)-$(NOPE)", "SECRET": "hidden", "NAME": "env", "CPU": "250",
+        "P_A": "1", "P_B": "2", "HOSTNAME": "env", "IP": pod["status"]["podIP"], "FAIRWAY_POD_IP": pod["status"]["podIP"],
+    }  # fmt: skip
+    assert {name: seen.get(name) for name in wanted} == wanted
+    with open(seen["KUBECONFIG"]) as file:
+        assert json.load(file)["contexts"][0]["context"]["namespace"] == "default"
+
+
+async def test_a_missing_secret_is_waited_for(pods: Bench) -> None:
+    env = [{"name": "S", "valueFrom": {"secretKeyRef": {"name": "later", "key": "k"}}}]
+    await pods.create("waits", "sh", "-c", "echo $S", container={"env": env})
+    pod = await pods.until("waits", lambda pod: state(pod, "waiting").get("message"))
+    assert state(pod, "waiting") == {"reason": "CreateContainerConfigError", "message": 'secret "later" not found'}
+    await pods.client.create(SECRET, SECRET.new("later", "default", stringData={"k": "here"}))
+    await pods.over("waits")
+    assert await pods.log("waits") == "here\n"
+
+
+async def test_volumes_are_where_the_container_expects_them(pods: Bench) -> None:
+    await pods.client.create(CONFIG_MAP, CONFIG_MAP.new("c", "default", data={"a.txt": "A", "b.txt": "B"}))
+    await pods.client.create(SECRET, SECRET.new("s", "default", stringData={"password": "p"}))
+    volumes = [
+        {"name": "c", "configMap": {"name": "c", "items": [{"key": "a.txt", "path": "sub/a"}]}},
+        {"name": "s", "secret": {"secretName": "s"}},
+        {"name": "e", "emptyDir": {}},
+        {"name": "d", "downwardAPI": {"items": [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]}},
+    ]
+    mounts = [
+        {"name": "c", "mountPath": "/etc/fairway-test"},
+        {"name": "s", "mountPath": "/secrets-test", "readOnly": True},
+        {"name": "e", "mountPath": "/scratch-test/deep"},
+        {"name": "d", "mountPath": "/info-test"},
+    ]
+    script = (
+        "cat /etc/fairway-test/sub/a /secrets-test/password /info-test/name; echo x > /scratch-test/deep/f; "
+        "(echo x > /secrets-test/f) 2>/dev/null || echo ' read-only'; ls /etc/passwd; echo gone > $FAIRWAY_TERMINATION_LOG"
+    )
+    await pods.create("vols", "sh", "-c", script, volumes=volumes, container={"volumeMounts": mounts})
+    pod = await pods.over("vols")
+    assert await pods.log("vols") == "Apvols read-only\n/etc/passwd\n"
+    assert state(pod, "terminated")["message"] == "gone\n"
+
+
+async def test_an_unsupported_volume_is_refused_by_name(pods: Bench) -> None:
+    await pods.create("nfs", "true", volumes=[{"name": "v", "nfs": {"server": "s", "path": "/"}}])
+    pod = await pods.until("nfs", lambda pod: state(pod, "waiting"))
+    assert state(pod, "waiting")["reason"] == "VolumeNotSupported"
+    assert "nfs" in state(pod, "waiting")["message"]
+
+
+async def test_two_pods_listen_on_the_same_port_of_all_interfaces(pods: Bench) -> None:
+    container = {
+        "image": "python:3.11",
+        "command": ["python3", "-m", "http.server", "8123"],
+        "readinessProbe": {"httpGet": {"port": 8123}, "periodSeconds": 1, "failureThreshold": 30},
+    }
+    for name in ("left", "right"):
+        await pods.create(name, container=container)
+    ready = [await pods.until(name, lambda pod: main(pod).get("ready")) for name in ("left", "right")]
+    assert len({pod["status"]["podIP"] for pod in ready}) == 2
+
+
+async def test_logs_by_tail_and_followed_to_the_end(pods: Bench) -> None:
+    await pods.create("talk", "sh", "-c", "echo 1; echo 2; echo 3; until test -e $HOME/go; do sleep 0.02; done; echo 4")
+    pod = await pods.until("talk", lambda pod: state(pod, "running"))
+    lines = []
+    async for piece in pods.client.logs("talk", "default", follow=True):
+        lines.append(piece.decode())
+        if "3\n" in "".join(lines):
+            (pods.folder / "pods" / pod["metadata"]["uid"] / "home" / "go").touch()
+    assert "".join(lines) == "1\n2\n3\n4\n"
+    assert await pods.log("talk", tail=2) == "3\n4\n"
+
+
+async def test_python_images_run_our_interpreter(pods: Bench) -> None:
+    script = "import sys; print(sys.version_info[:2])"
+    await pods.create("py", "python", "-c", script, container={"image": "docker.io/library/python:3.9-slim"})
+    assert phase(await pods.over("py")) == "Succeeded"
+    assert await pods.log("py") == f"{sys.version_info[:2]}\n"

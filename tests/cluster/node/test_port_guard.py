@@ -1,0 +1,104 @@
+"""The preloaded library: each pod on its own address, and closed to other users of the machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fairway.cluster.node import preload
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("cc") is None or sys.platform != "linux", reason="no C compiler, or no Linux"
+)
+
+BIND = """
+import socket, sys
+listener = socket.socket({family})
+listener.bind(({address!r}, 0))
+print(listener.getsockname()[0])
+"""
+
+# A server that says who came; a client of user {user} that has a second to be answered.
+MEET = """
+import os, socket
+listener = socket.socket()
+listener.bind(("0.0.0.0", 0))
+listener.listen()
+address = listener.getsockname()
+listener.settimeout(2)
+if os.fork() == 0:
+    if {user}:
+        os.setuid({user})
+    client = socket.create_connection(address)
+    client.settimeout(1)
+    client.sendall(b"x")
+    try:
+        print("answered" if client.recv(1) else "refused", flush=True)
+    except ConnectionResetError:
+        print("refused", flush=True)
+    except TimeoutError:
+        print("unanswered", flush=True)
+    os._exit(0)
+try:
+    connection, _ = listener.accept()
+    connection.recv(1)
+    connection.sendall(b"y")
+except TimeoutError:
+    pass
+os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    built = preload.library(tmp_path_factory.mktemp("guard"))
+    assert built is not None
+    return built
+
+
+def guarded(guard: Path, source: str, **env: str) -> str:
+    variables = {"PATH": os.environ["PATH"], "LD_PRELOAD": str(guard), "FAIRWAY_POD_IP": "127.77.0.5", **env}
+    done = subprocess.run([sys.executable, "-c", source], env=variables, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("family", "address", "bound"),
+    [
+        ("socket.AF_INET", "0.0.0.0", "127.77.0.5"),
+        ("socket.AF_INET6", "::", "::ffff:127.77.0.5"),
+        ("socket.AF_INET", "127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_all_interfaces_means_the_pods_own(guard: Path, family: str, address: str, bound: str) -> None:
+    assert guarded(guard, BIND.format(family=family, address=address)) == bound
+
+
+def test_a_program_that_listens_on_both_families_is_content(guard: Path) -> None:
+    source = (
+        "import asyncio\n"
+        "async def main():\n"
+        "    server = await asyncio.start_server(lambda r, w: None, None, 18080)\n"
+        "    print(sorted(each.getsockname()[0] for each in server.sockets))\n"
+        "asyncio.run(main())\n"
+    )
+    assert guarded(guard, source) == "['127.77.0.5', '::1']"
+
+
+def test_our_own_user_is_answered(guard: Path) -> None:
+    assert guarded(guard, MEET.format(user=0)) == "answered"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
+def test_another_user_is_refused(guard: Path) -> None:
+    assert guarded(guard, MEET.format(user=65534)) == "refused"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
+def test_another_user_is_answered_without_the_guard(guard: Path) -> None:
+    assert guarded(guard, MEET.format(user=65534), LD_PRELOAD="") == "answered"

@@ -1,0 +1,102 @@
+"""Bad days: the server dies, a shepherd dies. Nothing runs twice, nothing that ended is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+from fairway.kernel.objects.kinds import POD
+
+from .conftest import Bench, main, phase, state
+
+
+async def test_a_running_pod_is_found_again(bench: Bench) -> None:
+    async with bench.node():
+        await bench.create("stays", "sh", "-c", "echo begun; until test -e $HOME/go; do sleep 0.02; done; exit 4")
+        before = await bench.until("stays", lambda pod: state(pod, "running"))
+        await bench.said("stays", "begun")
+    async with bench.node():
+        (bench.folder / "pods" / before["metadata"]["uid"] / "home" / "go").touch()
+        after = await bench.over("stays")
+        assert (state(after, "terminated")["exitCode"], main(after)["restartCount"]) == (4, 0)
+        assert after["status"]["podIP"] == before["status"]["podIP"]
+        assert await bench.log("stays") == "begun\n"
+
+
+async def test_an_end_that_nobody_saw_is_told_later(bench: Bench) -> None:
+    async with bench.node():
+        await bench.create("ends", "sh", "-c", "until test -e $HOME/go; do sleep 0.02; done; exit 6")
+        pod = await bench.until("ends", lambda pod: state(pod, "running"))
+    folder = bench.folder / "pods" / pod["metadata"]["uid"]
+    (folder / "home" / "go").touch()
+    await _exists(folder / "c" / "main" / "0" / "exit.json")
+    async with bench.node():
+        assert state(await bench.over("ends"), "terminated")["exitCode"] == 6
+
+
+async def test_a_pod_that_was_deleted_meanwhile_is_stopped(bench: Bench) -> None:
+    async with bench.node():
+        await bench.create("goes", "sleep", "1000")
+        pod = await bench.until("goes", lambda pod: state(pod, "running"))
+    await bench.client.delete(POD, "goes", "default", grace_seconds=0)
+    async with bench.node():
+        await bench.gone("goes")
+        await bench.swept(pod)
+    assert not _alive(_record(bench, pod)["pid"]) if (bench.folder / "pods" / pod["metadata"]["uid"]).exists() else True
+
+
+async def test_a_shepherd_that_is_killed_takes_its_containers_with_it(pods: Bench) -> None:
+    await pods.create("orphan", "sh", "-c", "sleep 1000; echo never")
+    pod = await pods.until("orphan", lambda pod: state(pod, "running"))
+    pid = _record(pods, pod)["pid"]
+    os.kill(_parent(pid), signal.SIGKILL)
+    pod = await pods.over("orphan")
+    ended = state(pod, "terminated")
+    assert (phase(pod), ended["exitCode"], ended["reason"]) == ("Failed", 137, "ContainerStatusUnknown")
+    assert not _alive(pid)
+    await pods.create("next", "true")
+    assert phase(await pods.over("next")) == "Succeeded"
+
+
+async def test_a_stopped_node_ends_its_pods_and_takes_the_blame(bench: Bench) -> None:
+    async with bench.node() as node:
+        await bench.create("step", "sleep", "1000")
+        await bench.create("server", "sleep", "1000", restartPolicy="Always")
+        for name in ("step", "server"):
+            await bench.until(name, lambda pod: state(pod, "running"))
+        await node.shutdown(stop_pods=True)
+        step = await bench.over("step")
+        assert step["status"]["reason"] == "Terminated"
+        assert any(each["type"] == "DisruptionTarget" for each in step["status"]["conditions"])
+    async with bench.node() as node:
+        server = await bench.until("server", lambda pod: main(pod)["restartCount"] == 1 and state(pod, "running"))
+        assert main(server)["lastState"]["terminated"]["exitCode"] == 143
+        await node.shutdown(stop_pods=True)
+
+
+async def _exists(path: Path) -> None:
+    async with asyncio.timeout(5):
+        while not path.exists():
+            await asyncio.sleep(0.01)
+
+
+def _record(bench: Bench, pod: dict[str, object]) -> dict[str, int]:
+    metadata = pod["metadata"]
+    assert isinstance(metadata, dict)
+    record = bench.folder / "pods" / metadata["uid"] / "c" / "main" / "0" / "record.json"
+    content: dict[str, int] = json.loads(record.read_text())
+    return content
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
