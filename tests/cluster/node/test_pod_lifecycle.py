@@ -167,9 +167,10 @@ async def test_the_environment_is_the_specs_and_not_the_servers(pods: Bench, mon
     pod = await pods.over("env")
     seen = dict(line.split("=", 1) for line in (await pods.log("env")).splitlines())
     assert "SERVER_SECRET" not in seen
+    address = pod["status"]["podIP"]
     wanted = {
         "PLAIN": "x", "EXPANDED": "x-1-$(PLAIN)-$(NOPE)", "SECRET": "hidden", "NAME": "env", "CPU": "250",
-        "P_A": "1", "P_B": "2", "HOSTNAME": "env", "IP": pod["status"]["podIP"], "FAIRWAY_POD_IP": pod["status"]["podIP"],
+        "P_A": "1", "P_B": "2", "HOSTNAME": "env", "IP": address, "FAIRWAY_POD_IP": address,
     }  # fmt: skip
     assert {name: seen.get(name) for name in wanted} == wanted
     with open(seen["KUBECONFIG"]) as file:
@@ -203,7 +204,8 @@ async def test_volumes_are_where_the_container_expects_them(pods: Bench) -> None
     ]
     script = (
         "cat /etc/fairway-test/sub/a /secrets-test/password /info-test/name; echo x > /scratch-test/deep/f; "
-        "(echo x > /secrets-test/f) 2>/dev/null || echo ' read-only'; ls /etc/passwd; echo gone > $FAIRWAY_TERMINATION_LOG"
+        "(echo x > /secrets-test/f) 2>/dev/null || echo ' read-only'; ls /etc/passwd; "
+        "echo gone > $FAIRWAY_TERMINATION_LOG"
     )
     await pods.create("vols", "sh", "-c", script, volumes=volumes, container={"volumeMounts": mounts})
     pod = await pods.over("vols")

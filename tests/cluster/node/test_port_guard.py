@@ -12,9 +12,8 @@ import pytest
 
 from fairway.cluster.node import preload
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("cc") is None or sys.platform != "linux", reason="no C compiler, or no Linux"
-)
+here = sys.platform == "linux" and shutil.which("cc")
+pytestmark = pytest.mark.skipif(not here, reason="no C compiler, or no Linux")
 
 BIND = """
 import socket, sys
@@ -34,8 +33,9 @@ listener.settimeout(2)
 if os.fork() == 0:
     if {user}:
         os.setuid({user})
-    client = socket.create_connection(address)
+    client = socket.socket()
     client.settimeout(1)
+    client.connect(address)
     client.sendall(b"x")
     try:
         print("answered" if client.recv(1) else "refused", flush=True)

@@ -8,7 +8,7 @@ import os
 import signal
 from pathlib import Path
 
-from fairway.kernel.objects.kinds import POD
+from fairway.kernel.objects.kinds import POD, Object
 
 from .conftest import Bench, main, phase, state
 
@@ -41,11 +41,12 @@ async def test_a_pod_that_was_deleted_meanwhile_is_stopped(bench: Bench) -> None
     async with bench.node():
         await bench.create("goes", "sleep", "1000")
         pod = await bench.until("goes", lambda pod: state(pod, "running"))
+        pid = _record(bench, pod)["pid"]
     await bench.client.delete(POD, "goes", "default", grace_seconds=0)
     async with bench.node():
         await bench.gone("goes")
         await bench.swept(pod)
-    assert not _alive(_record(bench, pod)["pid"]) if (bench.folder / "pods" / pod["metadata"]["uid"]).exists() else True
+    assert not _alive(pid)
 
 
 async def test_a_shepherd_that_is_killed_takes_its_containers_with_it(pods: Bench) -> None:
@@ -83,10 +84,8 @@ async def _exists(path: Path) -> None:
             await asyncio.sleep(0.01)
 
 
-def _record(bench: Bench, pod: dict[str, object]) -> dict[str, int]:
-    metadata = pod["metadata"]
-    assert isinstance(metadata, dict)
-    record = bench.folder / "pods" / metadata["uid"] / "c" / "main" / "0" / "record.json"
+def _record(bench: Bench, pod: Object) -> dict[str, int]:
+    record = bench.folder / "pods" / pod["metadata"]["uid"] / "c" / "main" / "0" / "record.json"
     content: dict[str, int] = json.loads(record.read_text())
     return content
 
