@@ -94,7 +94,7 @@ def check(call: Call, obj: Object, *, only: str = "") -> list[Cause]:
     if only:
         part = schema.field(only) if schema else None
         if part is not None and only in obj:
-            found += [Cause(_under(only, cause.field), cause.message, cause.reason) for cause in part.check(obj[only])]
+            found += part.check(obj[only], at=(only,))
         return found
     found += objectmeta.problems(obj["metadata"], label_name=strategy.label_name)
     if schema is not None:
@@ -105,10 +105,6 @@ def check(call: Call, obj: Object, *, only: str = "") -> list[Cause]:
     if not found:
         found += strategy.check(obj)
     return found
-
-
-def _under(prefix: str, path: str) -> str:
-    return f"{prefix}.{path}" if path and not path.startswith("[") else prefix + path
 
 
 def _refuse_shape(call: Call, causes: Iterable[Cause]) -> None:

@@ -61,6 +61,7 @@ _TABLES: dict[str, dict[str, Any]] = {
         "spec{}": {**_POD_SPEC, "enableServiceLinks": True, "preemptionPolicy": "PreemptLowerPriority", "priority": 0}
     },
     "deployments.apps": {
+        "status": {},
         "spec{}": {
             "replicas": 1,
             "revisionHistoryLimit": 10,
@@ -70,8 +71,9 @@ _TABLES: dict[str, dict[str, Any]] = {
             **_TEMPLATE,
         }
     },
-    "replicasets.apps": {"spec{}": {"replicas": 1, **_TEMPLATE}},
+    "replicasets.apps": {"spec{}": {"replicas": 1, **_TEMPLATE}, "status": {"replicas": 0}},
     "jobs.batch": {
+        "status": {},
         "spec{}": {
             "backoffLimit": 6,
             "completionMode": "NonIndexed",
@@ -82,6 +84,7 @@ _TABLES: dict[str, dict[str, Any]] = {
     },
     "services": {
         "spec": {},
+        "status": {"loadBalancer": {}},
         "spec{}": {
             "type": "ClusterIP",
             "sessionAffinity": "None",

@@ -48,9 +48,9 @@ class Schema:
         """Fill in what is missing and has a default."""
         _default(self._root, value)
 
-    def check(self, value: Any) -> list[Cause]:
-        """What is wrong with the value, in upstream's words."""
-        return [finding.cause(path_text(finding.steps)) for finding in self._root.check(value) or ()]
+    def check(self, value: Any, *, at: tuple[Step, ...] = ()) -> list[Cause]:
+        """What is wrong with the value, in upstream's words. `at` is where the value lies in its object."""
+        return [finding.cause(path_text((*at, *finding.steps))) for finding in self._root.check(value) or ()]
 
     def field(self, name: str) -> Schema | None:
         """The schema of one property."""
@@ -159,7 +159,9 @@ class _Compiler:
         node.resource = schema.get("x-kubernetes-embedded-resource") is True
         node.defaults = [(name, inner["default"]) for name, inner in properties.items() if "default" in inner]
         node.nullable = frozenset(name for name, inner in properties.items() if self._may_be_null(inner))
-        node.checks = value_checks(schema, self._check_of)
+        # Upstream merges built-in lists by their keys, but does not check that the keys are there once.
+        checked = {**schema, "x-kubernetes-list-type": "atomic"} if self._lenient else schema
+        node.checks = value_checks(checked, self._check_of)
         node.checks += _children_checks(node)
 
     def _may_be_null(self, schema: Object) -> bool:

@@ -1,0 +1,146 @@
+"""Built-in kinds: the defaults that clients compare with, and the mistakes that users make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fairway.kernel.client.client import Client
+from fairway.kernel.feature import Identity
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import CONFIG_MAP, DEPLOYMENT, JOB, POD, SECRET, SERVICE, Kind, Object
+from tests.cluster.api.world import World
+
+CONTAINER = {"name": "c", "image": "nginx"}
+
+
+@pytest.fixture
+def client(world: World) -> Client:
+    """The rules are the same on both faces; one is enough here."""
+    return Client(world.server.transport(Identity("admin", ("system:masters",))))
+
+
+def template(**spec: Any) -> Object:
+    return {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [CONTAINER], **spec}}
+
+
+def deployment(**spec: Any) -> Object:
+    return {"selector": {"matchLabels": {"app": "web"}}, "template": template(), **spec}
+
+
+async def test_a_pod_gets_what_it_does_not_say(client: Client) -> None:
+    probe = {"httpGet": {"port": 80}}
+    limits = {"limits": {"cpu": 1, "memory": "1Gi"}}
+    container = {**CONTAINER, "ports": [{"containerPort": 80}], "readinessProbe": probe, "resources": limits}
+    volumes = [{"name": "a"}, {"name": "b", "configMap": {"name": "x"}}]
+    made = await client.create(POD, POD.new("p", "default", spec={"containers": [container], "volumes": volumes}))
+    spec = made["spec"]
+    assert (spec["restartPolicy"], spec["terminationGracePeriodSeconds"], spec["dnsPolicy"]) == (
+        "Always",
+        30,
+        "ClusterFirst",
+    )
+    assert spec["serviceAccountName"] == "default"
+    assert spec["volumes"] == [
+        {"name": "a", "emptyDir": {}},
+        {"name": "b", "configMap": {"name": "x", "defaultMode": 420}},
+    ]
+    (got,) = spec["containers"]
+    assert got["imagePullPolicy"] == "Always", "an image without a tag is the latest"
+    assert got["ports"] == [{"containerPort": 80, "protocol": "TCP"}]
+    assert got["resources"]["requests"] == limits["limits"]
+    assert got["readinessProbe"] == {
+        "httpGet": {"port": 80, "path": "/", "scheme": "HTTP"},
+        "timeoutSeconds": 1,
+        "periodSeconds": 10,
+        "successThreshold": 1,
+        "failureThreshold": 3,
+    }
+    assert made["status"] == {"phase": "Pending", "qosClass": "Guaranteed"}
+
+
+async def test_a_deployment_and_a_job_get_theirs(client: Client) -> None:
+    made = (await client.create(DEPLOYMENT, DEPLOYMENT.new("web", "default", spec=deployment())))["spec"]
+    assert (made["replicas"], made["revisionHistoryLimit"], made["progressDeadlineSeconds"]) == (1, 10, 600)
+    rolling = {"maxUnavailable": "25%", "maxSurge": "25%"}
+    assert made["strategy"] == {"type": "RollingUpdate", "rollingUpdate": rolling}
+    job = await client.create(JOB, JOB.new("j", "default", spec={"template": template(restartPolicy="Never")}))
+    assert (job["spec"]["backoffLimit"], job["spec"]["completions"], job["spec"]["parallelism"]) == (6, 1, 1)
+    uid = job["metadata"]["uid"]
+    assert job["spec"]["selector"] == {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    assert job["spec"]["template"]["metadata"]["labels"]["job-name"] == "j"
+
+
+async def test_a_secrets_plain_text_becomes_data(client: Client) -> None:
+    made = await client.create(SECRET, SECRET.new("s", "default", stringData={"user": "me"}))
+    assert (made["data"], made["type"], "stringData" in made) == ({"user": "bWU="}, "Opaque", False)
+
+
+async def test_what_go_clients_leave_empty_is_absent(client: Client) -> None:
+    body = DEPLOYMENT.new("web", "default", spec=deployment(strategy={}), status={})
+    body["metadata"]["creationTimestamp"] = None
+    body["spec"]["template"]["metadata"]["creationTimestamp"] = None
+    made = await client.create(DEPLOYMENT, body)
+    assert made["metadata"]["creationTimestamp"]
+    assert "creationTimestamp" not in made["spec"]["template"]["metadata"]
+
+
+MISTAKES: list[tuple[Kind, Object, str]] = [
+    (POD, {"spec": {"containers": []}}, r"spec\.containers: Required value"),
+    (POD, {"spec": {"containers": [{"name": "c"}]}}, r"spec\.containers\[0\]\.image: Required value"),
+    (POD, {"spec": {"containers": [CONTAINER, CONTAINER]}}, r'spec\.containers\[1\]\.name: Duplicate value: "c"'),
+    (POD, {"spec": {"containers": [CONTAINER], "restartPolicy": "No"}}, r'Unsupported value: "No": supported values'),
+    (
+        POD,
+        {"spec": {"containers": [{**CONTAINER, "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]}},
+        r'volumeMounts\[0\]\.name: Not found: "v"',
+    ),
+    (POD, {"spec": {"containers": [{**CONTAINER, "resources": {"limits": {"cpu": "much"}}}]}}, "quantities must match"),
+    (
+        POD,
+        {"spec": {"containers": [{**CONTAINER, "resources": {"limits": {"cpu": 1}, "requests": {"cpu": "1500m"}}}]}},
+        "must be less than or equal to cpu limit of 1",
+    ),
+    (
+        DEPLOYMENT,
+        {"spec": deployment(selector={"matchLabels": {"app": "x"}})},
+        "`selector` does not match template `labels`",
+    ),
+    (DEPLOYMENT, {"spec": deployment(replicas=-1)}, "must be greater than or equal to 0"),
+    (DEPLOYMENT, {"spec": {"template": template()}}, r"spec\.selector: Required value"),
+    (JOB, {"spec": {"template": template()}}, r'restartPolicy: Unsupported value: "Always"'),
+    (SERVICE, {"spec": {"ports": [{"port": 0}]}}, "must be between 1 and 65535, inclusive"),
+    (SERVICE, {"spec": {}}, r"spec\.ports: Required value"),
+    (CONFIG_MAP, {"data": {"a b": "x"}}, "a valid config key must consist of"),
+    (SECRET, {"data": {"a": "not base64"}}, "put plain text under stringData"),
+    (POD, {"metadata": {"labels": {"a": "b c"}}, "spec": {"containers": [CONTAINER]}}, "a valid label must be"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "text"), MISTAKES, ids=lambda value: value if isinstance(value, str) else ""
+)
+async def test_mistakes_are_named(client: Client, kind: Kind, fields: Object, text: str) -> None:
+    with pytest.raises(errors.Invalid, match=text):
+        await client.create(kind, kind.new("x", "default", **fields))
+
+
+async def test_a_field_of_the_wrong_type_is_a_bad_request(client: Client) -> None:
+    with pytest.raises(
+        errors.BadRequest, match=r'Deployment in version "v1" cannot be handled as a Deployment.*spec\.replicas'
+    ):
+        await client.create(DEPLOYMENT, DEPLOYMENT.new("web", "default", spec=deployment(replicas="three")))
+
+
+async def test_what_may_not_change_does_not(client: Client) -> None:
+    await client.create(POD, POD.new("p", "default", spec={"containers": [CONTAINER]}))
+    with pytest.raises(errors.Invalid, match="pod updates may not change fields other than"):
+        await client.patch(POD, "p", "default", {"spec": {"hostname": "x"}})
+    await client.patch(POD, "p", "default", {"spec": {"activeDeadlineSeconds": 5}})
+    await client.create(DEPLOYMENT, DEPLOYMENT.new("web", "default", spec=deployment()))
+    with pytest.raises(errors.Invalid, match=r"spec\.selector: Invalid value: .*field is immutable"):
+        await client.patch(DEPLOYMENT, "web", "default", {"spec": {"selector": {"matchLabels": {"app": None}}}})
+    await client.create(CONFIG_MAP, CONFIG_MAP.new("c", "default", data={"a": "1"}, immutable=True))
+    with pytest.raises(errors.Invalid, match="field is immutable when `immutable` is set"):
+        await client.patch(CONFIG_MAP, "c", "default", {"data": {"a": "2"}})

@@ -1,0 +1,173 @@
+"""What only HTTP has: representations, bodies, codes, headers; every error is a Status."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncGenerator
+
+import orjson
+import pytest
+
+from fairway.cluster.api.podlogs import LogOptions
+from fairway.kernel.client.client import Client
+from fairway.kernel.client.http import HTTPTransport
+from fairway.kernel.feature import Identity
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import CONFIG_MAP, POD, Object
+from tests.cluster.api.world import WIDGET, World, define, pod
+
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+PARTIAL = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+
+
+@pytest.fixture
+def admin(world: World) -> Client:
+    return Client(world.server.transport(Identity("admin", ("system:masters",))))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "data", "headers", "code", "reason"),
+    [
+        ("GET", "/api/v1/pods", None, {"Authorization": "Bearer x.y.z"}, 401, "Unauthorized"),
+        ("GET", "/nothing", None, {}, 404, "NotFound"),
+        ("GET", "/apis/nope.dev/v1/things", None, {}, 404, "NotFound"),
+        ("POST", "/api/v1/namespaces/default/configmaps", b"{", {}, 400, "BadRequest"),
+        ("POST", "/api/v1/namespaces/default/configmaps", b"[]", {}, 400, "BadRequest"),
+        (
+            "POST",
+            "/api/v1/namespaces/default/configmaps",
+            b"x",
+            {"Content-Type": "text/csv"},
+            415,
+            "UnsupportedMediaType",
+        ),
+        ("POST", "/api/v1/namespaces/default/configmaps", b" " * (3 * 2**20 + 1), {}, 413, "RequestEntityTooLarge"),
+        ("GET", "/api/v1/pods", None, {"Accept": "application/xml"}, 406, "NotAcceptable"),
+        ("POST", "/api/v1/namespaces/default/pods/p/log", b"", {}, 405, "MethodNotAllowed"),
+        ("GET", "/api/v1/pods?limit=many", None, {}, 400, "BadRequest"),
+        ("GET", "/api/v1/pods", None, {"Impersonate-User": "root"}, 403, "Forbidden"),
+    ],
+)
+async def test_every_error_is_a_status(
+    world: World, method: str, path: str, data: bytes | None, headers: dict[str, str], code: int, reason: str
+) -> None:
+    sent = {"Content-Type": "application/json", **headers}
+    got, _, body = await world.raw(method, path, data=data, headers=sent)
+    status = orjson.loads(body)
+    assert (got, status["kind"], status["code"], status["reason"]) == (code, "Status", code, reason)
+    assert status["message"]
+
+
+async def test_without_a_token_only_health_is_told(world: World) -> None:
+    for path in ("/livez", "/readyz", "/healthz"):
+        assert (await world.raw("GET", path, token=""))[::2] == (200, b"ok")
+    for path in ("/", "/api", "/apis", "/version", "/openapi/v3", "/api/v1/pods", "/openid/v1/jwks", "/livez/x"):
+        assert (await world.raw("GET", path, token=""))[0] == 401
+
+
+async def test_tables_have_the_columns_of_the_kind(world: World, admin: Client) -> None:
+    await define(admin)
+    await admin.create(WIDGET.kind, WIDGET.kind.new("w", "default", spec={"size": 7}))
+    await admin.create(POD, pod("p"))
+    _, _, body = await world.raw("GET", "/apis/example.dev/v1/namespaces/default/widgets", headers={"Accept": TABLE})
+    table = orjson.loads(body)
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Size"]
+    assert table["rows"][0]["cells"] == ["w", 7]
+    assert table["metadata"]["resourceVersion"]
+    _, _, body = await world.raw("GET", "/api/v1/namespaces/default/pods/p", headers={"Accept": TABLE})
+    row = orjson.loads(body)["rows"][0]
+    assert row["cells"][:3] == ["p", "0/1", "Pending"]
+    assert row["object"]["kind"] == "PartialObjectMetadata"
+
+
+async def test_metadata_alone_can_be_asked_for(world: World, admin: Client) -> None:
+    await admin.create(CONFIG_MAP, CONFIG_MAP.new("c", "default", data={"a": "b"}))
+    _, _, body = await world.raw("GET", CONFIG_MAP.path("default"), headers={"Accept": PARTIAL})
+    listed = orjson.loads(body)
+    assert listed["kind"] == "PartialObjectMetadataList"
+    assert set(listed["items"][0]) == {"kind", "apiVersion", "metadata"}
+
+
+async def test_yaml_has_the_types_of_json(world: World, admin: Client) -> None:
+    text = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: yes, b: 'true', c: 2026-01-01}\n"
+    code, _, body = await world.raw(
+        "POST", CONFIG_MAP.path("default"), data=text, headers={"Content-Type": "application/yaml"}
+    )
+    assert (code, orjson.loads(body)["data"]) == (201, {"a": "yes", "b": "true", "c": "2026-01-01"})
+
+
+async def test_large_answers_are_compressed_for_who_can_read_them(world: World, admin: Client) -> None:
+    await admin.create(CONFIG_MAP, CONFIG_MAP.new("c", "default", data={"a": "x" * 200_000}))
+    path = CONFIG_MAP.path("default", "c")
+    _, headers, small = await world.raw("GET", path, headers={"Accept-Encoding": "gzip"})
+    _, plain_headers, plain = await world.raw("GET", path, headers={"Accept-Encoding": "identity"})
+    assert headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain_headers
+    assert zlib.decompress(small, 31) == plain
+
+
+async def test_discovery_has_an_old_and_a_new_form(world: World) -> None:
+    _, headers, body = await world.raw("GET", "/apis", headers={"Accept": AGGREGATED})
+    assert headers["Content-Type"] == "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    groups = {item["metadata"]["name"]: item for item in orjson.loads(body)["items"]}
+    deployments = next(r for r in groups["apps"]["versions"][0]["resources"] if r["resource"] == "deployments")
+    assert {sub["subresource"] for sub in deployments["subresources"]} == {"scale", "status"}
+    _, _, body = await world.raw("GET", "/api", headers={"Accept": AGGREGATED})
+    assert [item["versions"][0]["version"] for item in orjson.loads(body)["items"]] == ["v1"]
+    _, _, body = await world.raw("GET", "/apis")
+    assert "apps" in [group["name"] for group in orjson.loads(body)["groups"]]
+    _, _, body = await world.raw("GET", "/version")
+    assert orjson.loads(body)["minor"] == "36"
+
+
+async def test_openapi_documents_keep_while_their_address_stands(world: World) -> None:
+    _, _, body = await world.raw("GET", "/openapi/v3")
+    address = orjson.loads(body)["paths"]["apis/apps/v1"]["serverRelativeURL"]
+    code, headers, document = await world.raw("GET", address)
+    assert (code, orjson.loads(document)["openapi"]) == (200, "3.0.0")
+    code, _, _ = await world.raw("GET", address, headers={"If-None-Match": headers["ETag"]})
+    assert code == 304
+
+
+class Shelf:
+    """Keeps the log of one pod, as a node agent would."""
+
+    def __init__(self) -> None:
+        self.asked: list[LogOptions] = []
+
+    async def read(self, pod: Object, options: LogOptions) -> AsyncGenerator[bytes, None]:
+        self.asked.append(options)
+        if options.previous:
+            raise errors.NotFound("the log is gone")
+        yield b"one\n"
+        yield b"two\n"
+
+
+async def test_logs_come_from_whoever_keeps_them(world: World, admin: Client) -> None:
+    shelf = Shelf()
+    world.server.keep_logs(shelf)
+    remote = Client(HTTPTransport(world.url, token=world.token(), tls=world.tls))
+    two = pod("two")
+    two["spec"]["containers"].append({"name": "side", "image": "busybox:1"})
+    await admin.create(POD, two)
+    with pytest.raises(
+        errors.BadRequest, match=r"a container name must be specified for pod two, choose one of: \[main side\]"
+    ):
+        [chunk async for chunk in remote.logs("two", "default")]
+    with pytest.raises(errors.BadRequest, match="container other is not valid for pod two"):
+        [chunk async for chunk in remote.logs("two", "default", container="other")]
+    await admin.transport.request("POST", POD.path("default", "two", "binding"), body={"target": {"name": "n"}})
+    with pytest.raises(errors.BadRequest, match='container "main" in pod "two" is waiting to start: ContainerCreating'):
+        [chunk async for chunk in remote.logs("two", "default", container="main")]
+    statuses = [
+        {"name": "main", "state": {"running": {}}, "ready": True, "restartCount": 0, "image": "", "imageID": ""}
+    ]
+    await admin.patch_status(POD, "two", "default", {"containerStatuses": statuses})
+    for client in (admin, remote):
+        text = b"".join([chunk async for chunk in client.logs("two", "default", container="main", tail=5)])
+        assert text == b"one\ntwo\n"
+    assert shelf.asked[0] == LogOptions("main", tail_lines=5)
+    with pytest.raises(errors.BadRequest, match="previous terminated container"):
+        [chunk async for chunk in remote.logs("two", "default", container="main", previous=True)]
+    await remote.close()

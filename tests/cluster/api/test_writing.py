@@ -1,0 +1,205 @@
+"""What happens to an object between the client's words and the store."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from fairway.kernel.client.client import Client
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import CONFIG_MAP, CRD, DEPLOYMENT, LEASE, NAMESPACE, POD, SERVICE, Kind
+from tests.cluster.api.world import WIDGET, define, pod
+
+
+async def test_creation_gives_the_server_its_part_of_metadata(client: Client) -> None:
+    given = pod("web", uid="mine", generation=7, managedFields=[{}], labels={"app": "web"})
+    given["status"] = {"phase": "Running"}
+    made = await client.create(POD, given)
+    metadata = made["metadata"]
+    assert metadata["uid"] not in ("", "mine")
+    assert metadata["generation"] == 1
+    assert metadata["creationTimestamp"].endswith("Z")
+    assert "managedFields" not in metadata
+    assert made["status"]["phase"] == "Pending"
+    assert given["metadata"]["uid"] == "mine", "what a caller passes in is not changed"
+
+
+async def test_names_are_generated_unique_or_refused(client: Client) -> None:
+    nameless = CONFIG_MAP.new("", "default", metadata={"generateName": "c-", "name": ""})
+    first, second = await client.create(CONFIG_MAP, nameless), await client.create(CONFIG_MAP, nameless)
+    assert first["metadata"]["name"] != second["metadata"]["name"]
+    with pytest.raises(errors.AlreadyExists, match='configmaps "c" already exists'):
+        for _ in range(2):
+            await client.create(CONFIG_MAP, CONFIG_MAP.new("c", "default"))
+    with pytest.raises(errors.Invalid, match=r"metadata.name: Required value"):
+        await client.create(CONFIG_MAP, CONFIG_MAP.new("", "default"))
+    with pytest.raises(errors.Invalid, match=r'metadata.name: Invalid value: "Big"'):
+        await client.create(CONFIG_MAP, CONFIG_MAP.new("Big", "default"))
+
+
+async def test_objects_need_an_open_namespace(client: Client) -> None:
+    with pytest.raises(errors.NotFound, match='namespaces "nowhere" not found'):
+        await client.create(CONFIG_MAP, CONFIG_MAP.new("c", "nowhere"))
+    await client.create(NAMESPACE, NAMESPACE.new("closing"))
+    assert await client.delete(NAMESPACE, "closing")
+    assert (await client.get(NAMESPACE, "closing"))["status"]["phase"] == "Terminating"
+    with pytest.raises(errors.Forbidden, match="because it is being terminated"):
+        await client.create(CONFIG_MAP, CONFIG_MAP.new("c", "closing"))
+    closing = await client.get(NAMESPACE, "closing")
+    await client.update(NAMESPACE, {**closing, "spec": {"finalizers": []}}, subresource="finalize")
+    assert await client.find(NAMESPACE, "closing") is None
+
+
+async def test_updates_need_the_newest_revision(client: Client) -> None:
+    made = await client.create(CONFIG_MAP, CONFIG_MAP.new("c", "default", data={"a": "1"}))
+    newer = await client.update(CONFIG_MAP, {**made, "data": {"a": "2"}})
+    with pytest.raises(errors.Conflict, match="please apply your changes to the latest version and try again"):
+        await client.update(CONFIG_MAP, {**made, "data": {"a": "3"}})
+    with pytest.raises(errors.Conflict):
+        await client.patch(CONFIG_MAP, "c", "default", {"metadata": made["metadata"], "data": {"a": "4"}})
+    assert (await client.get(CONFIG_MAP, "c", "default"))["data"] == newer["data"]
+
+
+async def test_patches_of_many_writers_all_hold(client: Client) -> None:
+    await client.create(CONFIG_MAP, CONFIG_MAP.new("c", "default", data={}))
+    await asyncio.gather(*(client.patch(CONFIG_MAP, "c", "default", {"data": {f"k{n}": "v"}}) for n in range(20)))
+    assert len((await client.get(CONFIG_MAP, "c", "default"))["data"]) == 20
+
+
+async def test_a_write_that_changes_nothing_is_none(client: Client) -> None:
+    made = await client.create(DEPLOYMENT, _deployment())
+    revision = made["metadata"]["resourceVersion"]
+    # The client's own words, without the server's defaults, are the same object.
+    again = _deployment()
+    again["metadata"]["resourceVersion"] = revision
+    assert (await client.update(DEPLOYMENT, again))["metadata"]["resourceVersion"] == revision
+    patched = await client.patch(DEPLOYMENT, "web", "default", {"metadata": {"labels": {"app": "web"}}})
+    assert patched["metadata"]["resourceVersion"] == revision
+    status = await client.patch_status(DEPLOYMENT, "web", "default", {})
+    assert (await client.patch_status(DEPLOYMENT, "web", "default", {}))["metadata"] == status["metadata"]
+
+
+async def test_generation_counts_what_is_wanted(client: Client) -> None:
+    await client.create(DEPLOYMENT, _deployment())
+    labelled = await client.patch(DEPLOYMENT, "web", "default", {"metadata": {"labels": {"x": "y"}}})
+    observed = await client.patch_status(DEPLOYMENT, "web", "default", {"observedGeneration": 1})
+    scaled = await client.patch(DEPLOYMENT, "web", "default", {"spec": {"replicas": 3}})
+    assert [each["metadata"]["generation"] for each in (labelled, observed, scaled)] == [1, 1, 2]
+    assert scaled["status"] == {"observedGeneration": 1}
+
+
+async def test_status_and_the_rest_are_written_apart(client: Client) -> None:
+    await client.create(DEPLOYMENT, _deployment())
+    patch = {"spec": {"replicas": 9}, "status": {"replicas": 4}}
+    assert (await client.patch(DEPLOYMENT, "web", "default", patch))["status"] == {}
+    await client.patch(DEPLOYMENT, "web", "default", {"spec": {"replicas": 1}})
+    after = await client.patch(DEPLOYMENT, "web", "default", patch, subresource="status")
+    assert (after["spec"]["replicas"], after["status"]) == (1, {"replicas": 4})
+
+
+async def test_json_patches_say_where_they_fail(client: Client) -> None:
+    made = await client.create(CONFIG_MAP, CONFIG_MAP.new("c", "default", data={"a": "1"}))
+    moved = [{"op": "test", "path": "/data/a", "value": "1"}, {"op": "move", "from": "/data/a", "path": "/data/b"}]
+    assert (await client.json_patch(CONFIG_MAP, "c", "default", moved))["data"] == {"b": "1"}
+    stale = [{"op": "test", "path": "/metadata/resourceVersion", "value": made["metadata"]["resourceVersion"]}]
+    with pytest.raises(errors.Invalid):
+        await client.json_patch(CONFIG_MAP, "c", "default", stale)
+
+
+async def test_patches_not_served_are_refused_by_name(client: Client) -> None:
+    await client.create(DEPLOYMENT, _deployment())
+    path = DEPLOYMENT.path("default", "web")
+    for kind, word in (("strategic-merge-patch+json", "strategic merge"), ("apply-patch+yaml", "server-side apply")):
+        with pytest.raises(errors.UnsupportedMediaType, match=rf"{word}.*kubectl replace"):
+            await client.transport.request("PATCH", path, body={}, content_type=f"application/{kind}")
+
+
+async def test_dry_runs_pass_every_check_and_store_nothing(client: Client) -> None:
+    path, query = CONFIG_MAP.path("default"), {"dryRun": "All"}
+    shown = await client.transport.request("POST", path, query=query, body=CONFIG_MAP.new("c", "default"))
+    assert shown["metadata"]["uid"]
+    assert await client.find(CONFIG_MAP, "c", "default") is None
+    with pytest.raises(errors.Invalid):
+        await client.transport.request("POST", path, query=query, body=CONFIG_MAP.new("Big", "default"))
+
+
+async def test_a_lease_may_be_created_by_put(client: Client) -> None:
+    lease = LEASE.new("leader", "default", spec={"holderIdentity": "me"})
+    assert (await client.update(LEASE, lease))["metadata"]["uid"]
+    with pytest.raises(errors.Invalid, match="must be specified for an update"):
+        await client.update(LEASE, lease)
+
+
+async def test_scale_reads_and_writes_replicas(client: Client) -> None:
+    await client.create(DEPLOYMENT, _deployment())
+    scale = await client.patch(DEPLOYMENT, "web", "default", {"spec": {"replicas": 5}}, subresource="scale")
+    assert (scale["kind"], scale["spec"], scale["status"]["selector"]) == ("Scale", {"replicas": 5}, "app=web")
+    assert (await client.get(DEPLOYMENT, "web", "default"))["spec"]["replicas"] == 5
+    with pytest.raises(errors.Invalid, match=r"spec.replicas"):
+        await client.patch(DEPLOYMENT, "web", "default", {"spec": {"replicas": -1}}, subresource="scale")
+
+
+async def test_binding_is_final(client: Client) -> None:
+    await client.create(POD, pod("p"))
+    binding = {"target": {"kind": "Node", "name": "here"}}
+    path = POD.path("default", "p", "binding")
+    await client.transport.request("POST", path, body=binding)
+    bound = await client.get(POD, "p", "default")
+    assert bound["spec"]["nodeName"] == "here"
+    assert [(c["type"], c["status"]) for c in bound["status"]["conditions"]] == [("PodScheduled", "True")]
+    with pytest.raises(errors.Conflict, match="already assigned"):
+        await client.transport.request("POST", path, body=binding)
+
+
+async def test_services_get_addresses_of_their_own(client: Client) -> None:
+    def service(name: str, **spec: object) -> dict[str, object]:
+        return SERVICE.new(name, "default", spec={"ports": [{"port": 80}], **spec})
+
+    first = (await client.create(SERVICE, service("a")))["spec"]["clusterIP"]
+    second = (await client.create(SERVICE, service("b")))["spec"]["clusterIP"]
+    assert first != second
+    assert first.startswith("127.32.")
+    assert (await client.create(SERVICE, service("c", clusterIP="None")))["spec"]["clusterIP"] == "None"
+    with pytest.raises(errors.Invalid, match="provided IP is already allocated"):
+        await client.create(SERVICE, service("d", clusterIP=first))
+    with pytest.raises(errors.Invalid, match="not in the valid range"):
+        await client.create(SERVICE, service("d", clusterIP="10.0.0.1"))
+    kept = await client.patch(SERVICE, "a", "default", {"spec": {"clusterIP": None, "selector": {"x": "y"}}})
+    assert kept["spec"]["clusterIP"] == first
+    await client.delete(SERVICE, "a", "default")
+    assert (await client.create(SERVICE, service("d", clusterIP=first)))["spec"]["clusterIP"] == first
+
+
+async def test_kinds_not_served_say_what_to_do(client: Client) -> None:
+    sets = Kind("apps", "v1", "StatefulSet", "statefulsets")
+    with pytest.raises(errors.NotFound, match="StatefulSets are not served by this server yet: use a Deployment"):
+        await client.create(sets, sets.new("s", "default"))
+    await client.create(POD, pod("p"))
+    with pytest.raises(errors.MethodNotAllowed, match="exec into a container is not supported"):
+        await client.transport.request("POST", POD.path("default", "p", "exec"))
+    with pytest.raises(errors.MethodNotAllowed, match="delete the pod"):
+        await client.transport.request("POST", POD.path("default", "p", "eviction"), body={})
+
+
+async def test_ours_cannot_be_redefined(client: Client) -> None:
+    definition = WIDGET.definition()
+    definition["spec"]["group"] = "events.k8s.io"
+    definition["metadata"]["name"] = "widgets.events.k8s.io"
+    with pytest.raises(errors.Invalid, match="this server serves the group itself"):
+        await client.create(CRD, definition)
+
+
+async def test_a_body_of_another_kind_is_refused(client: Client) -> None:
+    await define(client)
+    wrong = WIDGET.kind.new("w", "default", spec={"size": 1}) | {"kind": "Gadget"}
+    with pytest.raises(errors.BadRequest, match="does not match the expected kind"):
+        await client.create(WIDGET.kind, wrong)
+    with pytest.raises(errors.BadRequest, match="namespace of the provided object does not match"):
+        await client.create(WIDGET.kind, WIDGET.kind.new("w", "other", spec={"size": 1}), "default")
+
+
+def _deployment() -> dict[str, object]:
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}}
+    spec = {"selector": {"matchLabels": {"app": "web"}}, "template": template}
+    return DEPLOYMENT.new("web", "default", spec=spec, metadata={"labels": {"app": "web"}})
