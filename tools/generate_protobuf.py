@@ -2,10 +2,10 @@
 
     python tools/generate_protobuf.py GOPATH/src/k8s.io
 
-reads the sources of k8s.io/api and k8s.io/apimachinery (Debian has them as golang-k8s-api-dev and
-golang-k8s-apimachinery-dev): numbers and types from generated.proto, and from the Go structs what JSON calls a
-field, whether it is inlined, and whether its zero value is said. The table is facts only; it is committed,
-because the sources are not on PyPI. `cluster/api/protobuf.py` reads it.
+reads the sources of k8s.io/api, k8s.io/apimachinery and k8s.io/apiextensions-apiserver (release v0.36.3 made the
+table that is committed): numbers and types from generated.proto, and from the Go structs what JSON calls a field,
+whether it is inlined, and whether its zero value is said. The table is facts only; it is committed, because the
+sources are not on PyPI. `cluster/api/protobuf.py` reads it.
 
 A field is [number, name in JSON, type, shape, zero]: shape is "", "list" or "map" (of text to type), zero is
 "keep" where an explicit zero is content (pointers, fields without omitempty) and "drop" elsewhere. An empty name is
@@ -27,6 +27,7 @@ TARGET = ROOT / "src/fairway/cluster/api/data/protobuf.json"
 
 _PREFIX = "k8s.io."
 _META = "apimachinery.pkg.apis.meta.v1."
+_EXTENSIONS = "apiextensions_apiserver.pkg.apis.apiextensions.v1."
 # What `protobuf.py` decodes by hand, because JSON has another shape for it than the fields say.
 SPECIAL = {
     "apimachinery.pkg.api.resource.Quantity",
@@ -34,6 +35,7 @@ SPECIAL = {
     _META + "Time",
     _META + "MicroTime",
     _META + "FieldsV1",
+    _EXTENSIONS + "JSON",
 }
 _SCALARS = {"string", "bytes", "bool", "int32", "int64", "uint32", "uint64", "double", "float"}
 
@@ -107,7 +109,7 @@ def _rows(source: Source, message: str) -> Iterator[list[object]]:
         tag = source.tags[message].get(number)
         if tag is None and source.tags[message]:
             raise SystemExit(f"field {number} of {message} is in the .proto file and not in the Go struct")
-        # Messages without a struct are named slices: their single field is the value itself.
+        # Messages without tags are named slices and unions, which `protobuf.py` gives the shape they have in JSON.
         name, keep = (tag.name, tag.pointer or not tag.omitempty) if tag else (source.names[message][number], True)
         yield [number, name, type_, shape, "keep" if keep else "drop"]
 
@@ -136,6 +138,8 @@ def _served_kinds() -> Iterator[tuple[str, str, str]]:
 
 
 def _message_of(group: str, version: str, kind: str) -> str:
+    if group == "apiextensions.k8s.io":
+        return _EXTENSIONS + kind
     return f"api.{group.split('.')[0] or 'core'}.{version}.{kind}"
 
 

@@ -101,6 +101,31 @@ def test_json_within_the_envelope() -> None:
     assert protobuf.decode(body) == {"kind": "Thing", "spec": {}}
 
 
+def test_schemas_of_custom_resources_have_the_shape_they_have_in_json() -> None:
+    text, number = field(5, b"string"), field(5, b"integer")
+    default = field(8, field(1, b'{"a": [1]}'))
+    items = field(24, field(1, text))
+    properties = [
+        field(1, b"list") + field(2, field(5, b"array") + items + field(16, 0)),
+        field(1, b"open") + field(2, field(5, b"object") + field(30, field(1, 1)) + default),
+        field(1, b"closed") + field(2, field(30, field(1, 0))),
+        field(1, b"map") + field(2, field(30, field(1, 1) + field(2, number)) + field(38, 1)),
+    ]
+    schema = field(1, b"".join(field(29, each) for each in properties))
+    version = field(1, b"v1") + field(2, 1) + field(3, 1) + field(4, schema)
+    definition = protobuf.decode(
+        envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", field(2, field(1, b"g") + field(7, version)))
+    )
+    assert definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"] == {
+        "properties": {
+            "list": {"type": "array", "items": {"type": "string"}, "minItems": 0},
+            "open": {"type": "object", "additionalProperties": True, "default": {"a": [1]}},
+            "closed": {"additionalProperties": False},
+            "map": {"additionalProperties": {"type": "integer"}, "x-kubernetes-preserve-unknown-fields": True},
+        }
+    }
+
+
 def test_fields_of_newer_clients_are_skipped() -> None:
     assert spec_of("Pod", field(9_999, b"new") + field(9_998, 1) + field(10, b"node-1")) == {"nodeName": "node-1"}
 

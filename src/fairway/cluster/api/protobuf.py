@@ -23,8 +23,9 @@ from fairway.kernel.objects.kinds import Object
 
 MAGIC = b"k8s\x00"
 
-_DEEPEST = 48  # structs within structs; a pod's deepest field is at 10
+_DEEPEST = 100  # structs within structs; a pod's deepest field is at 10, schemas of custom resources go deeper
 _META = "apimachinery.pkg.apis.meta.v1."
+_EXTENSIONS = "apiextensions_apiserver.pkg.apis.apiextensions.v1."
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -138,8 +139,8 @@ def _value(value: int | bytes, wire: int, type_: str, depth: int) -> Any:
     if special:
         return special(data)
     found = _message(data, type_, depth + 1)
-    # A named slice is a message with the one field `items`, and the value itself in JSON.
-    return found.get("items", []) if type_ in _NAMED_SLICES else found
+    reshape = _RESHAPED.get(type_)
+    return reshape(found) if reshape else found
 
 
 # The wire
@@ -256,9 +257,9 @@ def _stamp(data: bytes, text: Callable[[float], str]) -> str | None:
         raise _Malformed("it has a time outside the years 1 to 9999") from error
 
 
-def _fields_v1(data: bytes) -> Object | None:
+def _json(data: bytes) -> Any:
     raw = _bytes(_by_number(data).get(1, b""))
-    return _json_object(raw) if raw else None
+    return _read_json(raw) if raw else None
 
 
 def _by_number(data: bytes) -> dict[int, int | bytes]:
@@ -266,13 +267,17 @@ def _by_number(data: bytes) -> dict[int, int | bytes]:
 
 
 def _json_object(raw: bytes) -> Object:
-    try:
-        found = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise _Malformed(f"the JSON within it cannot be read: {error}") from error
+    found = _read_json(raw)
     if not isinstance(found, dict):
         raise _Malformed("the JSON within it is not an object")
     return found
+
+
+def _read_json(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise _Malformed(f"the JSON within it cannot be read: {error}") from error
 
 
 _SPECIAL: Mapping[str, Callable[[bytes], Any]] = {
@@ -280,9 +285,27 @@ _SPECIAL: Mapping[str, Callable[[bytes], Any]] = {
     "apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
     _META + "Time": _time,
     _META + "MicroTime": _micro_time,
-    _META + "FieldsV1": _fields_v1,
+    _META + "FieldsV1": _json,
+    _EXTENSIONS + "JSON": _json,
 }
-_NAMED_SLICES = {"api.authentication.v1.ExtraValue", "api.authorization.v1.ExtraValue", _META + "Verbs"}
+
+
+def _named_slice(found: Object) -> Any:
+    return found.get("items", [])
+
+
+def _schema_or(other: str, default: Any) -> Callable[[Object], Any]:
+    """A union: a schema where there is one, or else the other member."""
+    return lambda found: found["schema"] if "schema" in found else found.get(other, default)
+
+
+# Types that proto wraps in a message and JSON does not.
+_RESHAPED: Mapping[str, Callable[[Object], Any]] = {
+    "api.authentication.v1.ExtraValue": _named_slice,
+    _EXTENSIONS + "JSONSchemaPropsOrArray": _schema_or("jSONSchemas", []),
+    _EXTENSIONS + "JSONSchemaPropsOrBool": _schema_or("allows", False),
+    _EXTENSIONS + "JSONSchemaPropsOrStringArray": _schema_or("property", []),
+}
 
 
 @lru_cache(maxsize=1)
