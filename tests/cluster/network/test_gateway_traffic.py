@@ -1,0 +1,244 @@
+"""Requests through the real Envoy: who may pass, where they go, and that none is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections import Counter
+from pathlib import Path
+
+import aiohttp
+import pytest
+from running_gateway import Backend, Gateway, free_port, gateway, to
+from yarl import URL
+
+from fairway.cluster.api.tokens import Issuer
+from fairway.cluster.network.envoy import require_free_port
+from fairway.cluster.network.errors import NetworkError
+from fairway.kernel.objects.kinds import ENDPOINT_SLICE, GATEWAY, HTTP_ROUTE, SERVICE, Object
+
+pytestmark = pytest.mark.slow
+
+
+async def test_routes_lead_to_services_and_everything_else_to_the_front_door(here: Gateway) -> None:
+    await here.service("model", await here.backend("a"))
+    await here.route("by-path", to("model", "/serving/default/model", rewrite="/"))
+    await here.route("by-host", to("model", "/"), hostnames=("model.example.com",))
+    status, answer = await here.get("/serving/default/model/v1/models?full=1")
+    assert (status, answer["who"], answer["path"]) == (200, "a", "/v1/models?full=1")
+    assert (await here.get("/serving/default/model"))[1]["path"] == "/"
+    assert (await here.get("/v2/health", Host="model.example.com:8080"))[1]["who"] == "a"
+    for path in ("/", "/apis/v2beta1/runs", "/serving/default/model-two", "/serving"):
+        assert (await here.get(path, token=False))[1]["who"] == "front"
+
+
+async def test_a_route_needs_a_token_and_the_model_never_sees_it(here: Gateway) -> None:
+    await here.service("model", await here.backend("a"))
+    await here.route("closed", to("model", "/closed"))
+    await here.route("open", to("model", "/open"), **{"fairway.dev/auth": "none"})
+    stranger = Issuer.load(here.folder / "elsewhere").mint("mallory", ("system:masters",), seconds=60)
+    for header in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": f"Bearer {stranger}"}):
+        status, answer = await here.get("/closed", token=False, **header)
+        assert status == 401
+        assert "fairway token" in answer["error"]
+    assert (await here.get("/closed?access_token=" + here.token["Authorization"][7:], token=False))[0] == 401
+    async with here.http.get(URL(here.url("/open/../closed"), encoded=True)) as answer:  # not tidied by the client
+        assert answer.status == 401
+    status, answer = await here.get("/closed")
+    assert status == 200 and "authorization" not in answer["headers"]
+    assert (await here.get("/open", token=False))[0] == 200
+    status, answer = await here.get("/front")  # the front door checks for itself
+    assert answer["headers"]["authorization"].startswith("Bearer ")
+
+
+async def test_weights_share_the_traffic(here: Gateway) -> None:
+    await here.service("old", await here.backend("old"))
+    await here.service("new", await here.backend("new"))
+    rule = to("old", "/", weight=80)
+    rule["backendRefs"] += to("new", "/", weight=20)["backendRefs"]
+    await here.route("canary", rule, hostnames=("canary.example.com",))
+    who = Counter([(await here.get("/", Host="canary.example.com"))[1]["who"] for _ in range(300)])
+    assert 25 <= who["new"] <= 110 and who["old"] + who["new"] == 300
+
+
+async def test_sockets_and_streams_pass_through_without_being_held_back(here: Gateway) -> None:
+    model = await here.backend("a")
+    await here.service("model", model)
+    await here.route("model", to("model", "/m", rewrite="/"))
+    for path, who in (("/m/socket", "a"), ("/socket", "front")):
+        async with here.http.ws_connect(here.url(path), headers=here.token) as web_socket:
+            await web_socket.send_str("hello")
+            assert await web_socket.receive_str(timeout=5) == f"{who}: hello"
+    async with here.http.get(here.url("/m/stream"), headers=here.token) as answer:
+        assert await answer.content.readany() == b"first "
+        model.more.set()
+        assert await answer.content.read() == b"second"
+
+
+async def test_http2_without_tls_is_spoken_on_the_same_port(here: Gateway) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+    settings = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings)
+    frame = await asyncio.wait_for(reader.readexactly(9), 5)
+    assert frame[3] == 4  # a SETTINGS frame: it speaks HTTP/2
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_service_has_an_address_of_its_own(here: Gateway) -> None:
+    service = await here.service("model", await here.backend("a"))
+    address = service["spec"]["clusterIP"]
+    await _listens(address, 80)
+    async with here.http.get(f"http://{address}/direct") as answer:
+        assert (await answer.json())["who"] == "a"
+    await here.client.delete(SERVICE, "model", "default")
+    await _listens(address, 80, no_more=True)
+
+
+async def test_an_endpoint_leaves_under_load_without_a_failed_request(here: Gateway) -> None:
+    going, staying = await here.backend("going"), await here.backend("staying")
+    await here.service("model", going, staying)
+    await here.route("model", to("model", "/m"))
+    outcomes: Counter[object] = Counter()
+    stop = asyncio.Event()
+
+    async def load() -> None:
+        headers = here.token
+        while not stop.is_set():
+            try:
+                async with here.http.get(here.url("/m"), headers=headers) as answer:
+                    outcomes[answer.status] += 1
+                    await answer.read()
+            except aiohttp.ClientError as failure:
+                outcomes[type(failure)] += 1
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(8):
+            tasks.create_task(load())
+        await _served(going, 100)
+        endpoints = [{"addresses": [going.address], "conditions": {"ready": False, "terminating": True}}]
+        await here.client.patch(ENDPOINT_SLICE, "model-going", "default", {"endpoints": endpoints})
+        await _quiet(going)
+        await going.stop()
+        await _served(staying, 2 * staying.served)
+        stop.set()
+    assert set(outcomes) == {200}
+    assert going.served and staying.served
+
+
+async def test_a_backend_that_does_not_listen_yet_costs_no_request_while_another_does(here: Gateway) -> None:
+    dead, alive = await here.backend("dead"), await here.backend("alive")
+    await dead.stop()
+    await here.service("model", dead, alive)
+    await here.route("model", to("model", "/m"))
+    answers = [await here.get("/m") for _ in range(40)]
+    assert {(status, answer["who"]) for status, answer in answers} == {(200, "alive")}
+
+
+async def test_no_endpoints_is_said_in_a_sentence(here: Gateway) -> None:
+    await here.service("empty")
+    await here.route("empty", to("empty", "/empty"))
+    status, answer = await here.get("/empty")
+    assert status == 503 and "no ready pod answered" in answer["error"]
+
+
+async def test_routes_say_what_is_wrong_with_them(here: Gateway) -> None:
+    missing = await here.route("missing", to("nobody", "/nobody"))
+    assert _told(missing) == {"Accepted": "Accepted", "ResolvedRefs": "BackendNotFound"}
+    assert (await here.get("/nobody"))[0] == 503
+    mirrored = to("nobody", "/mirror") | {"filters": [{"type": "RequestMirror"}]}
+    refused = await here.route("mirror", mirrored)
+    assert _told(refused)["Accepted"] == "UnsupportedValue"
+    message = refused["status"]["parents"][0]["conditions"][0]["message"]
+    assert "spec.rules[0].filters[0] of type RequestMirror is not supported" in message
+    assert (await here.get("/mirror", token=False))[1]["who"] == "front"
+    await here.service("nobody", await here.backend("a"))
+    await here.client.wait(
+        HTTP_ROUTE, "missing", "default", lambda r: r is not None and _told(r)["ResolvedRefs"] == "ResolvedRefs"
+    )
+    assert (await here.get("/nobody"))[1]["who"] == "a"
+    gateway = await here.client.wait(GATEWAY, "fairway", "fairway-system", lambda g: bool(g and g.get("status")))
+    assert gateway and {c["type"] for c in gateway["status"]["conditions"]} == {"Accepted", "Programmed"}
+
+
+async def test_an_envoy_that_dies_is_started_again_with_all_it_knew(here: Gateway) -> None:
+    await here.service("model", await here.backend("a"))
+    await here.route("model", to("model", "/m"))
+    (envoy,) = _children_named("envoy")
+    os.kill(envoy, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                if (await here.get("/m"))[1].get("who") == "a":
+                    break
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.02)
+    assert _children_named("envoy") != [envoy]
+
+
+async def test_a_taken_port_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(NetworkError, match=rf"port {port} on 127.0.0.1 is taken .* `--port`"):
+            require_free_port("127.0.0.1", port)
+    with pytest.raises(NetworkError, match="no address of this machine"):
+        require_free_port("192.0.2.1", free_port())
+
+
+async def test_the_admin_interface_is_a_private_socket(here: Gateway) -> None:
+    assert here.folder.stat().st_mode & 0o777 == 0o700
+    assert (here.folder / "admin.sock").stat().st_mode & 0o777 == 0o600
+
+
+async def test_envoy_runs_with_the_guard(tmp_path: Path) -> None:
+    preload = pytest.importorskip("fairway.cluster.node.preload")
+    library = preload.library(tmp_path / "node")
+    if library is None:
+        pytest.skip("no C compiler here, so there is no guard to run with")
+    async with gateway(tmp_path, preload=library) as guarded:
+        service = await guarded.service("model", await guarded.backend("a"))
+        await guarded.route("model", to("model", "/m"))
+        assert (await guarded.get("/m"))[1]["who"] == "a"
+        await _listens(service["spec"]["clusterIP"], 80)
+
+
+def _told(route: Object) -> dict[str, str]:
+    return {c["type"]: c["reason"] for c in route["status"]["parents"][0]["conditions"]}
+
+
+async def _served(backend: Backend, count: int) -> None:
+    async with asyncio.timeout(10):
+        while backend.served < count:
+            await asyncio.sleep(0.005)
+
+
+async def _quiet(backend: Backend) -> None:
+    """Wait until a backend has had no request for a moment."""
+    async with asyncio.timeout(10):
+        seen = -1
+        while seen != backend.served:
+            seen = backend.served
+            await asyncio.sleep(0.05)
+
+
+async def _listens(address: str, port: int, *, no_more: bool = False) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(address, port)
+                writer.close()
+                if not no_more:
+                    return
+            except OSError:
+                if no_more:
+                    return
+            await asyncio.sleep(0.01)
+
+
+def _children_named(name: str) -> list[int]:
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text().strip() == name]

@@ -1,0 +1,221 @@
+"""HTTPRoutes, Services and slices to Envoy's resources, on paper: golden pairs for what a field becomes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fairway.cluster.network import durations, route_status
+from fairway.cluster.network.bootstrap import bootstrap
+from fairway.cluster.network.config import NetworkConfig
+from fairway.cluster.network.render import Resources, render
+from fairway.kernel.objects.kinds import Object
+
+GOLDEN = Path(__file__).parent / "golden"
+CONFIG = NetworkConfig("127.0.0.1", 8080, ("127.0.0.1", 9000), Path("/run"), {"keys": []}, "https://issuer")
+PARENT = {"name": "fairway", "namespace": "fairway-system"}
+
+
+def route(*rules: Object, name: str = "r", hostnames: tuple[str, ...] = (), created: str = "") -> Object:
+    return {
+        "metadata": {"name": name, "namespace": "default", "creationTimestamp": created},
+        "spec": {"parentRefs": [PARENT], "hostnames": list(hostnames), "rules": list(rules)},
+    }
+
+
+def service(**port: Any) -> Object:
+    ports = [{"name": "http", "port": 80, **port}]
+    return {"metadata": {"name": "web", "namespace": "default"}, "spec": {"clusterIP": "127.32.0.5", "ports": ports}}
+
+
+def rule(path: str = "/", kind: str = "PathPrefix", backend: str = "web", **more: Any) -> Object:
+    match = {"path": {"type": kind, "value": path}, **more.pop("match", {})}
+    return {"matches": [match], "backendRefs": [{"name": backend, "port": 80}], **more}
+
+
+def rendered(*routes: Object) -> Resources:
+    return render(routes, [service()], [], CONFIG)
+
+
+def only(found: Resources) -> dict[str, Any]:
+    """The one route that is not the front door's."""
+    (host,) = found.routes["virtual_hosts"]
+    first, front = host["routes"]
+    assert front["route"]["cluster"] == "front"
+    return dict(first)
+
+
+@pytest.mark.parametrize("case", sorted(GOLDEN.glob("*.yaml")), ids=lambda path: path.stem)
+def test_golden_pairs(case: Path) -> None:
+    pair = yaml.safe_load(case.read_text())
+    seen = pair["seen"]
+    found = render(seen["routes"], seen["services"], seen["slices"], CONFIG)
+    made = {"endpoints": found.endpoints, "routes": found.routes, "listeners": found.listeners}
+    assert made == pair["made"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "expected"),
+    [
+        ("Exact", "/a", {"path": "/a"}),
+        ("PathPrefix", "/a/", {"path_separated_prefix": "/a"}),
+        ("PathPrefix", "/", {"prefix": "/"}),
+        ("RegularExpression", "/v[12]/.*", {"safe_regex": {"regex": "/v[12]/.*"}}),
+    ],
+)
+def test_matches_of_paths(kind: str, path: str, expected: object) -> None:
+    assert only(rendered(route(rule(path, kind))))["match"] == expected
+
+
+def test_matches_of_headers_queries_and_methods_must_all_hold() -> None:
+    match = {
+        "headers": [{"name": "x-team", "value": "blue"}],
+        "queryParams": [{"name": "v", "type": "RegularExpression", "value": "1|2"}],
+        "method": "POST",
+    }
+    assert only(rendered(route(rule("/a", match=match))))["match"] == {
+        "path_separated_prefix": "/a",
+        "headers": [
+            {"name": "x-team", "string_match": {"exact": "blue"}},
+            {"name": ":method", "string_match": {"exact": "POST"}},
+        ],
+        "query_parameters": [{"name": "v", "string_match": {"safe_regex": {"regex": "1|2"}}}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("prefix", "replacement", "expected"),
+    [
+        ("/a.b", "/", {"regex_rewrite": {"pattern": {"regex": r"^/a\.b/*"}, "substitution": "/"}}),
+        ("/a", "/b/", {"prefix_rewrite": "/b"}),
+        ("/", "/b", {"prefix_rewrite": "/b/"}),
+    ],
+)
+def test_a_replaced_prefix_leaves_no_double_slash(prefix: str, replacement: str, expected: dict[str, Any]) -> None:
+    change = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": replacement}}
+    made = only(rendered(route(rule(prefix, filters=[{"type": "URLRewrite", "urlRewrite": change}]))))
+    assert expected.items() <= made["route"].items()
+
+
+def test_headers_are_taken_literally() -> None:
+    change = {"set": [{"name": "x-share", "value": "50%"}], "remove": ["x-old"]}
+    filters = [{"type": "RequestHeaderModifier", "requestHeaderModifier": change}]
+    made = only(rendered(route(rule(filters=filters))))
+    (added,) = made["request_headers_to_add"]
+    assert added == {"header": {"key": "x-share", "value": "50%%"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    assert made["request_headers_to_remove"] == ["x-old"]
+
+
+def test_a_redirect_needs_no_backend() -> None:
+    redirect = {"statusCode": 308, "hostname": "new.example.com", "path": {"replaceFullPath": "/home"}}
+    filters = [{"type": "RequestRedirect", "requestRedirect": redirect}]
+    made = only(rendered(route({"matches": [{}], "filters": filters})))
+    assert made["redirect"] == {
+        "response_code": "PERMANENT_REDIRECT",
+        "host_redirect": "new.example.com",
+        "path_redirect": "/home",
+    }
+
+
+def test_the_more_particular_match_wins_whatever_the_order() -> None:
+    rules = [
+        rule("/"),
+        rule("/a"),
+        rule("/a", match={"method": "GET"}),
+        rule("/a/b"),
+        rule("/a/b", "Exact"),
+    ]
+    expected = [{"path": "/a/b"}, {"path_separated_prefix": "/a/b"}]
+    for ordered in (rules, rules[::-1]):
+        (host,) = rendered(route(*ordered)).routes["virtual_hosts"]
+        matches = [one["match"] for one in host["routes"]]
+        assert matches[:2] == expected
+        assert matches[2]["headers"] and matches[3] == {"path_separated_prefix": "/a"}
+        assert matches[4] == {"prefix": "/"}
+
+
+def test_a_host_has_its_own_routes_first_then_those_of_all_hosts() -> None:
+    mine = route(rule("/"), name="mine", hostnames=("a.example.com",))
+    everyones = route(rule("/serving"), name="everyones")
+    every, own = rendered(everyones, mine).routes["virtual_hosts"]
+    assert (every["domains"], own["domains"]) == (["*"], ["a.example.com"])
+    assert [one["match"] for one in own["routes"]] == [
+        {"prefix": "/"},
+        {"path_separated_prefix": "/serving"},
+        {"prefix": "/"},
+    ]
+    assert len(every["routes"]) == 2
+
+
+def test_without_a_timeout_there_is_none_and_a_given_one_is_kept() -> None:
+    assert only(rendered(route(rule())))["route"]["timeout"] == "0s"
+    made = only(rendered(route(rule(timeouts={"request": "1m30s", "backendRequest": "500ms"}))))["route"]
+    assert (made["timeout"], made["retry_policy"]["per_try_timeout"]) == ("90s", "0.5s")
+    for wrong in ("10", "-1s", "1.5s", "ten"):
+        with pytest.raises(ValueError, match="is not a duration"):
+            durations.seconds(wrong)
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        (rule(filters=[{"type": "CORS"}]), "spec.rules[0].filters[0] of type CORS is not supported"),
+        (rule(retry={"attempts": 3}), "spec.rules[0].retry is not supported"),
+        (rule(timeouts={"request": "soon"}), "'soon' is not a duration"),
+        ({"backendRefs": [{"name": "web", "port": 80, "filters": [{"type": "x"}]}]}, "backendRefs[0].filters is not"),
+    ],
+)
+def test_what_is_not_supported_is_named_and_nothing_of_the_route_is_programmed(broken: Object, sentence: str) -> None:
+    whole = route(rule("/fine"), broken) if "spec.rules[0]" not in sentence else route(broken, rule("/fine"))
+    found = rendered(whole)
+    assert len(found.routes["virtual_hosts"][0]["routes"]) == 1
+    (parent,) = route_status.parents(whole, found.rendered["default", "r"], "now")
+    accepted = parent["conditions"][0]
+    assert (accepted["type"], accepted["status"]) == ("Accepted", "False")
+    assert sentence in accepted["message"]
+
+
+def test_references_across_namespaces_and_to_other_kinds_are_not_resolved() -> None:
+    refs = [
+        {"name": "web", "namespace": "other", "port": 80},
+        {"kind": "Bucket", "name": "b"},
+        {"name": "x", "port": 1},
+    ]
+    found = rendered(route({"backendRefs": refs}))
+    reasons = [reason for reason, _ in found.rendered["default", "r"].unresolved]
+    assert reasons == ["RefNotPermitted", "InvalidKind", "BackendNotFound"]
+    assert only(found)["route"]["cluster"] == "missing"
+
+
+def test_routes_of_other_gateways_are_left_alone() -> None:
+    other = route(rule())
+    other["spec"]["parentRefs"] = [{"name": "istio", "namespace": "istio-system"}]
+    other["status"] = {"parents": [{"controllerName": "istio.io/gateway", "conditions": []}]}
+    found = rendered(other)
+    assert not found.rendered
+    assert route_status.parents(other, None, "now") == other["status"]["parents"]
+
+
+@pytest.mark.parametrize(
+    ("port", "http2"),
+    [({"name": "h2c"}, True), ({"name": "grpc-x"}, True), ({"appProtocol": "http"}, False), ({}, False)],
+)
+def test_a_port_says_whether_it_speaks_http2(port: Object, http2: bool) -> None:
+    found = render([], [service(**port)], [], CONFIG)
+    cluster = next(one for one in found.clusters if one["name"] == "default.web.80")
+    assert ("typed_extension_protocol_options" in cluster) is http2
+
+
+def test_every_request_needs_a_token_unless_its_route_says_otherwise() -> None:
+    (listener,) = bootstrap(CONFIG)["static_resources"]["listeners"]
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    jwt = manager["http_filters"][0]["typed_config"]
+    assert jwt["rules"] == [{"match": {"prefix": "/"}, "requires": {"provider_name": "api"}}]
+    assert jwt["providers"]["api"]["forward"] is False
+    assert json.loads(jwt["providers"]["api"]["local_jwks"]["inline_string"]) == {"keys": []}
+    closed = only(rendered(route(rule())))
+    assert "typed_per_filter_config" not in closed
