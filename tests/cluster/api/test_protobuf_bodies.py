@@ -106,7 +106,7 @@ def test_schemas_of_custom_resources_have_the_shape_they_have_in_json() -> None:
     default = field(8, field(1, b'{"a": [1]}'))
     items = field(24, field(1, text))
     properties = [
-        field(1, b"list") + field(2, field(5, b"array") + items + field(16, 0)),
+        field(1, b"list") + field(2, field(5, b"array") + items + field(17, 0)),
         field(1, b"open") + field(2, field(5, b"object") + field(30, field(1, 1)) + default),
         field(1, b"closed") + field(2, field(30, field(1, 0))),
         field(1, b"map") + field(2, field(30, field(1, 1) + field(2, number)) + field(38, 1)),
