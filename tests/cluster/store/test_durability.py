@@ -110,6 +110,15 @@ async def test_closing_commits_what_was_on_its_way(file: Path) -> None:
     await store.close()
 
 
+async def test_nobody_else_can_read_the_files(file: Path) -> None:
+    store = await SQLiteStore.open(file)
+    await store.create(key("secret"), obj("secret"))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
+    assert set(modes) == {"objects.db", "objects.db-wal", "objects.db-shm", "objects.db.lock"}
+    assert set(modes.values()) == {0o600}
+    await store.close()
+
+
 async def test_a_second_server_is_refused_and_told_by_whom(file: Path) -> None:
     store = await SQLiteStore.open(file)
     with pytest.raises(StoreLocked, match="in use by another server") as refused:

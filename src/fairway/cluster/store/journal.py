@@ -75,12 +75,14 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            # Secrets lie in it: nobody else may read it, nor the files that SQLite makes beside it in its likeness.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives a power cut
             self._db.execute("PRAGMA wal_autocheckpoint = 4000")
             self._prepare()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreFailed(f"cannot open the database {path}: {error}") from error
         self._files = {name: _identity(name) for name in (path, path.with_name(path.name + "-wal"))}
 
