@@ -43,7 +43,7 @@ interface Cell {
 
 export function layered(boxes: readonly Box[], edges: readonly Edge[], widest = 1100): Layout {
   const known = new Set(boxes.map((box) => box.id));
-  const real = edges.filter(([from, to]) => known.has(from) && known.has(to) && from !== to);
+  const real = acyclic(edges.filter(([from, to]) => known.has(from) && known.has(to) && from !== to));
   if (real.length === 0) return grid(boxes, widest);
   const cells = new Map<string, Cell>(
     boxes.map((box) => [box.id, { ...box, layer: 0, x: 0, up: [], down: [] }]),
@@ -77,21 +77,37 @@ function grid(boxes: readonly Box[], widest: number): Layout {
   return { width, height: y + rowHeight, places, routes: [] };
 }
 
+/** Without the edges that close a circle: such a graph cannot run, and is drawn all the same. */
+function acyclic(edges: readonly Edge[]): Edge[] {
+  const after = grouped(edges, ([from]) => from);
+  const kept: Edge[] = [];
+  const left = new Set<string>();
+  const entered = new Set<string>();
+  const visit = (id: string) => {
+    entered.add(id);
+    for (const edge of after.get(id) ?? []) {
+      const closes = entered.has(edge[1]) && !left.has(edge[1]);
+      if (closes) continue;
+      kept.push(edge);
+      if (!entered.has(edge[1])) visit(edge[1]);
+    }
+    left.add(id);
+  };
+  for (const id of after.keys()) if (!entered.has(id)) visit(id);
+  return kept;
+}
+
 function assignLayers(cells: Map<string, Cell>, edges: readonly Edge[]): void {
-  const before = new Map<string, string[]>();
-  for (const [from, to] of edges) before.set(to, [...(before.get(to) ?? []), from]);
+  const before = grouped(edges, ([, to]) => to);
   const done = new Map<string, number>();
-  const layerOf = (id: string, path: Set<string>): number => {
+  const layerOf = (id: string): number => {
     const already = done.get(id);
     if (already !== undefined) return already;
-    if (path.has(id)) return 0; // a circle cannot run; draw it all the same
-    path.add(id);
-    const layer = Math.max(-1, ...(before.get(id) ?? []).map((from) => layerOf(from, path))) + 1;
-    path.delete(id);
+    const layer = Math.max(-1, ...(before.get(id) ?? []).map(([from]) => layerOf(from))) + 1;
     done.set(id, layer);
     return layer;
   };
-  for (const cell of cells.values()) cell.layer = layerOf(cell.id, new Set());
+  for (const cell of cells.values()) cell.layer = layerOf(cell.id);
 }
 
 /** Links two cells through bends, one on each layer between them; gives the whole chain. */
@@ -183,6 +199,12 @@ function finish(boxes: readonly Box[], cells: Map<string, Cell>, layers: Cell[][
   });
   const height = tops.at(-1)! + heights.at(-1)!;
   return { width: right - left, height, places, routes };
+}
+
+function grouped(edges: readonly Edge[], key: (edge: Edge) => string): Map<string, Edge[]> {
+  const groups = new Map<string, Edge[]>();
+  for (const edge of edges) groups.set(key(edge), [...(groups.get(key(edge)) ?? []), edge]);
+  return groups;
 }
 
 function average(numbers: number[]): number | undefined {
