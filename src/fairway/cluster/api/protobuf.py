@@ -73,7 +73,8 @@ def _decode(body: bytes) -> Object:
     message = _META + "DeleteOptions" if kind == "DeleteOptions" else table.kinds.get(f"{api_version}/{kind}")
     if message is None:
         raise BadRequest(
-            f"protobuf bodies of {api_version} {kind or 'objects without a kind'} are not understood; send JSON"
+            f"{api_version} {kind or 'without a kind'} is not a built-in kind that is served here; "
+            "custom resources are sent as JSON"
         )
     return {"apiVersion": api_version, "kind": kind, **_message(raw, message, 0)}
 
