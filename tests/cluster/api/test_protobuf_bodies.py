@@ -150,6 +150,15 @@ def test_what_cannot_be_read_is_refused_with_a_sentence(body: bytes, message: st
         protobuf.decode(body)
 
 
+def test_a_body_nested_without_end_is_refused() -> None:
+    schema = b""
+    for _ in range(5_000):
+        schema = field(28, schema)
+    spec = field(7, field(4, field(1, schema)))
+    with pytest.raises(BadRequest, match="nested too deeply"):
+        protobuf.decode(envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", field(2, spec)))
+
+
 @given(st.sampled_from(BODIES), st.data())
 def test_a_damaged_body_gives_an_object_or_a_refusal(body: bytes, data: st.DataObject) -> None:
     damaged = bytearray(body)
