@@ -199,6 +199,7 @@ def _pipelines(path: Path) -> dict[str, Callable[..., Any]]:
 
 
 def _step(task: Mapping[str, Any]) -> Step:
+    iteration = (task.get("type_attributes") or {}).get("iteration_index")
     return Step(
         id=task["task_id"],
         parent=task.get("parent_task_id", ""),
@@ -207,7 +208,7 @@ def _step(task: Mapping[str, Any]) -> Step:
         state=task["state"],
         started=task.get("start_time", ""),
         finished=task.get("end_time", ""),
-        iteration=(task.get("type_attributes") or {}).get("iteration_index"),
+        iteration=int(iteration) if iteration is not None else None,
         message=str((task.get("error") or {}).get("message", "")),
     )
 

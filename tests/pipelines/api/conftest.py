@@ -33,6 +33,7 @@ TOKEN = "a-token-of-this-test"
 @dataclass
 class Server:
     url: str
+    api: ApiServer
     client: Client
     records: Database
     artifacts: Artifacts
@@ -75,7 +76,7 @@ async def identify(request: web.Request, handler: Any) -> web.StreamResponse:
 
 
 @pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[Client]:
+async def cluster(tmp_path: Path) -> AsyncIterator[tuple[ApiServer, Client]]:
     """The cluster's API, with the namespace default and our kind."""
     store = MemoryStore()
     api = ApiServer(store, clock=SystemClock(), issuer=Issuer.load(tmp_path))
@@ -85,7 +86,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Client]:
         await client.create(CRD, RUN_KIND.definition())
         await client.wait(CRD, RUN.resource, None, lambda crd: crd is not None and is_true(crd, "Established"))
         await client.wait(NAMESPACE, "default", None, lambda found: found is not None)
-        yield client
+        yield api, client
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
@@ -93,11 +94,14 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def server(cluster: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+async def server(
+    cluster: tuple[ApiServer, Client], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Server]:
     monkeypatch.setenv("HOME", str(tmp_path))  # kfp.Client reads and writes ~/.config/kfp
     records = await asyncio.to_thread(Database.open, f"sqlite:///{tmp_path}/records.db")
     artifacts = open_store((tmp_path / "artifacts").as_uri())
-    context = Context(cluster, SystemClock(), records, artifacts)
+    api, client = cluster
+    context = Context(client, SystemClock(), records, artifacts)
     ready = asyncio.Event()
     starting = asyncio.ensure_future(Starting(context).run(ready.set))
     app = web.Application(middlewares=[identify])
@@ -109,7 +113,7 @@ async def server(cluster: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     await ready.wait()
     session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"})
     try:
-        yield Server(f"http://127.0.0.1:{runner.addresses[0][1]}", cluster, records, artifacts, session, context)
+        yield Server(f"http://127.0.0.1:{runner.addresses[0][1]}", api, client, records, artifacts, session, context)
     finally:
         await session.close()
         await runner.cleanup()

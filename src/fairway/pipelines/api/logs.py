@@ -1,21 +1,42 @@
-"""The log of a step: from its pod as long as there is one, from the artifact `executor-logs` afterwards."""
+"""The log of a step, from its pod: before the pod begins, while it runs, and as long as it is kept.
+
+A step that was taken from the cache has the log of the step that it was taken from.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Connection, RowMapping, or_, select
+from sqlalchemy import Connection, or_, select
 
 from fairway.kernel.feature import Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import messages
-from fairway.pipelines.api.context import Context, existing
-from fairway.pipelines.tables import artifacts, runs, task_artifacts, tasks
+from fairway.pipelines.api.context import Context, existing, row
+from fairway.pipelines.tables import runs, tasks
 
-ARCHIVED = "executor-logs"
-_WAITING = ("PENDING", "RUNNING")
+_LOOK_AGAIN = 0.3
+_HEADERS = {
+    "Content-Type": "text/plain; charset=utf-8",
+    "X-Content-Type-Options": "nosniff",
+    "X-Accel-Buffering": "no",
+}
+
+
+@dataclass(frozen=True)
+class _Step:
+    state: str
+    pod: str
+    namespace: str
+
+    @property
+    def may_begin(self) -> bool:
+        return self.state in ("PENDING", "RUNNING")
 
 
 class Logs:
@@ -31,59 +52,54 @@ class Logs:
     async def _log(self, request: web.Request) -> web.StreamResponse:
         """`node` is a task's id, or the name of its pod. With follow=true the answer ends when the step does."""
         run, node = request.match_info["run"], request.match_info["node"]
-        follow = messages.flag(request, "follow")
-        task, namespace = await self._context.records.read(lambda connection: _step(connection, run, node))
-        pod = node if node != task["id"] else task["pod_name"]
-        while not pod and follow and task["state"] in _WAITING:
-            await self._context.clock.sleep(0.5)
-            task, namespace = await self._context.records.read(lambda connection: _step(connection, run, node))
-            pod = task["pod_name"]
-        response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8", "X-Accel-Buffering": "no"})
-        async with aclosing(self._lines(task, pod, namespace, follow)) as lines:
-            async for chunk in lines:
-                if not response.prepared:
-                    await response.prepare(request)
-                await response.write(chunk)
-        if not response.prepared:
-            await response.prepare(request)
-        await response.write_eof()
+        response = web.StreamResponse(headers=_HEADERS)
+        reader = asyncio.create_task(self._end_when_gone(request, asyncio.current_task()))
+        try:
+            async with aclosing(self._chunks(run, node, messages.flag(request, "follow"))) as chunks:
+                async for chunk in chunks:
+                    if not response.prepared:
+                        await response.prepare(request)
+                    await response.write(chunk)
+            if not response.prepared:
+                await response.prepare(request)
+            await response.write_eof()
+        finally:
+            reader.cancel()
         return response
 
-    async def _lines(self, task: RowMapping, pod: str, namespace: str, follow: bool) -> AsyncGenerator[bytes, None]:
-        started = False
-        while pod:
-            try:
-                async with aclosing(self._context.client.logs(pod, namespace, follow=follow)) as log:
-                    async for chunk in log:
-                        started = True
-                        yield chunk
-                return
-            except errors.NotFound:
-                break
-            except errors.BadRequest:  # the container has not started
-                if started or not follow:
+    async def _end_when_gone(self, request: web.Request, handler: asyncio.Task[Any] | None) -> None:
+        """A quiet step may be followed for hours; without this, by those who went away long ago."""
+        while request.transport is not None and not request.transport.is_closing():
+            await self._context.clock.sleep(_LOOK_AGAIN)
+        if handler is not None:
+            handler.cancel()
+
+    async def _chunks(self, run: str, node: str, follow: bool) -> AsyncGenerator[bytes, None]:
+        while True:
+            step = await self._context.records.read(lambda connection: _step(connection, run, node))
+            if step.pod:
+                try:
+                    async with aclosing(self._context.client.logs(step.pod, step.namespace, follow=follow)) as log:
+                        async for chunk in log:
+                            yield chunk
                     return
-                await self._context.clock.sleep(0.3)
-        async for chunk in self._archived(task["id"]):
-            yield chunk
+                except errors.NotFound as gone:
+                    if not step.may_begin:
+                        raise errors.NotFound(f"the pod {step.pod} is gone, and its log with it") from gone
+                except errors.BadRequest:
+                    pass  # the container has not started
+            if not follow or not step.may_begin:
+                return
+            await self._context.clock.sleep(_LOOK_AGAIN)
 
-    async def _archived(self, task: str) -> AsyncGenerator[bytes, None]:
-        uri = await self._context.records.read(lambda connection: _archive(connection, task))
-        if uri and await self._context.artifacts.find(uri):
-            async for chunk in self._context.artifacts.stream(uri):
-                yield chunk
 
-
-def _step(connection: Connection, run: str, node: str) -> tuple[RowMapping, str]:
+def _step(connection: Connection, run: str, node: str) -> _Step:
     found = existing(connection, runs, run, "run")
     where = or_(tasks.c.id == node, tasks.c.pod_name == node)
     task = connection.execute(select(tasks).where(tasks.c.run_id == run, where)).mappings().first()
     if task is None:
         raise errors.NotFound(f'the run "{run}" has no step or pod "{node}"')
-    return task, found["object_namespace"]
-
-
-def _archive(connection: Connection, task: str) -> str:
-    joined = task_artifacts.join(artifacts, artifacts.c.id == task_artifacts.c.artifact_id)
-    where = (task_artifacts.c.task_id == task) & (task_artifacts.c.key == ARCHIVED)
-    return str(connection.execute(select(artifacts.c.uri).select_from(joined).where(where)).scalar() or "")
+    if task["cached_from"]:
+        task = row(connection, tasks, task["cached_from"]) or task
+        found = row(connection, runs, task["run_id"]) or found
+    return _Step(task["state"], task["pod_name"], found["object_namespace"])

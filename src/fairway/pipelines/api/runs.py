@@ -14,10 +14,11 @@ from sqlalchemy import Connection, RowMapping, select
 
 from fairway.kernel.feature import Route
 from fairway.kernel.objects import errors
-from fairway.pipelines.api import creating, messages, tasks
+from fairway.pipelines.api import creating, messages
 from fairway.pipelines.api.answers import Failed, answer, compact, moment
 from fairway.pipelines.api.context import Context, changed, existing, row
 from fairway.pipelines.api.listing import Listed, order_of, page
+from fairway.pipelines.api.tasks import details_of_run, tasks_of_run
 from fairway.pipelines.api.versions import kept
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.tables import experiments, run_states, runs
@@ -79,7 +80,7 @@ class Runs:
             shown = _messages(connection, rows)
             if full:
                 for message in shown:
-                    message["tasks"] = tasks.of_run(connection, message["run_id"])
+                    message["tasks"] = tasks_of_run(connection, message["run_id"])
             return {"runs": shown, "next_page_token": found.next_token, "total_size": found.total}
 
         return answer(compact(await self._context.records.read(read)))
@@ -97,9 +98,9 @@ class Runs:
 
         def read(connection: Connection) -> dict[str, Any]:
             message = _one(connection, id_)
-            message["run_details"] = {"task_details": tasks.details_of_run(connection, id_)}
+            message["run_details"] = {"task_details": details_of_run(connection, id_)}
             if full:
-                message["tasks"] = tasks.of_run(connection, id_)
+                message["tasks"] = tasks_of_run(connection, id_)
             return message
 
         return answer(await self._context.records.read(read))

@@ -12,12 +12,11 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, select
 
 from fairway.kernel.feature import Route
 from fairway.kernel.objects import errors
-from fairway.pipelines import tables
-from fairway.pipelines.api import artifacts
 from fairway.pipelines.api.answers import answer, compact, moment
+from fairway.pipelines.api.artifacts import linked
 from fairway.pipelines.api.context import Context, existing
 from fairway.pipelines.api.listing import Listed, order_of, page
-from fairway.pipelines.tables import runs, task_artifacts, tasks
+from fairway.pipelines.tables import artifacts, runs, task_artifacts, tasks
 
 LISTED = Listed(
     tasks,
@@ -87,7 +86,7 @@ class Tasks:
         return answer(await self._context.records.read(read))
 
 
-def of_run(connection: Connection, run: str) -> list[dict[str, Any]]:
+def tasks_of_run(connection: Connection, run: str) -> list[dict[str, Any]]:
     """All tasks of a run as 3.0 gives them, oldest first."""
     return _messages(connection, _rows(connection, run))
 
@@ -109,16 +108,16 @@ def _links(connection: Connection, where: ColumnElement[bool]) -> Mapping[str, L
     found: dict[str, Links] = defaultdict(Links)
     columns = (
         *task_artifacts.c,
-        tables.artifacts.c.name,
-        tables.artifacts.c.uri,
-        tables.artifacts.c.metadata,
-        tables.artifacts.c.number_value,
-        tables.artifacts.c.namespace,
-        tables.artifacts.c.description,
-        tables.artifacts.c.created_at,
-        tables.artifacts.c.type.label("artifact_type"),
+        artifacts.c.name,
+        artifacts.c.uri,
+        artifacts.c.metadata,
+        artifacts.c.number_value,
+        artifacts.c.namespace,
+        artifacts.c.description,
+        artifacts.c.created_at,
+        artifacts.c.type.label("artifact_type"),
     )
-    joined = task_artifacts.join(tables.artifacts, tables.artifacts.c.id == task_artifacts.c.artifact_id)
+    joined = task_artifacts.join(artifacts, artifacts.c.id == task_artifacts.c.artifact_id)
     query = select(*columns).select_from(joined).where(where).order_by(task_artifacts.c.key, task_artifacts.c.position)
     for row in connection.execute(query).mappings():
         side = found[row["task_id"]].outputs if row["output"] else found[row["task_id"]].inputs
@@ -198,7 +197,8 @@ def _message(row: RowMapping, links: Links, children: Iterable[RowMapping]) -> d
             "scope_path": row["scope_path"],
         }
     )
-    attributes = {name: row[name] for name in ("iteration_index", "iteration_count") if row[name] is not None}
+    # int64 is text in proto JSON.
+    attributes = {name: str(row[name]) for name in ("iteration_index", "iteration_count") if row[name] is not None}
     if attributes:
         message["type_attributes"] = attributes
     return message
@@ -216,7 +216,7 @@ def _values(parameters: Mapping[str, Any], links: Mapping[str, list[RowMapping]]
                     "artifact_key": key,
                     "type": found[0]["type"],
                     "producer": _producer(found[0]),
-                    "artifacts": [artifacts.linked(link) for link in found],
+                    "artifacts": [linked(link) for link in found],
                 }
             )
             for key, found in links.items()
@@ -227,7 +227,7 @@ def _values(parameters: Mapping[str, Any], links: Mapping[str, list[RowMapping]]
 def _producer(link: RowMapping) -> dict[str, Any]:
     producer = compact({"task_name": link["producer_task_name"]})
     if link["producer_iteration"] is not None:
-        producer["iteration"] = link["producer_iteration"]
+        producer["iteration"] = str(link["producer_iteration"])
     return producer
 
 
