@@ -18,6 +18,7 @@ from fairway.cluster.node.probes import Prober
 from fairway.cluster.node.process import ProcessRuntime
 from fairway.cluster.node.registration import Registration
 from fairway.cluster.node.runtime import PodRuntime
+from fairway.cluster.node.shepherd import memory
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
 from fairway.kernel.control.mirror import Mirror
@@ -28,6 +29,10 @@ from fairway.kernel.objects.kinds import POD, SERVICE
 log = logging.getLogger(__name__)
 
 HOST_IP = "127.0.0.1"
+_NOT_ENFORCED = (
+    "Pods are processes of the user who runs Fairway: cpu and storage limits, securityContext, hostAliases, dnsConfig "
+    "and what is in an image have no effect. On a real cluster they have."
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ class Node:
         """Called while the parts still run. With `stop_pods` false, what runs goes on and is found again."""
         if stop_pods:
             await self._agent.stop_pods()
+            if isinstance(self._runtime, ProcessRuntime):
+                await self._runtime.retire()
         try:
             await self._registration.leave(HOST_IP)
         except (errors.ApiError, OSError) as failure:
@@ -100,8 +107,11 @@ class Node:
             await self._runtime.close()
 
     def _notes(self) -> dict[str, str]:
-        guard = "on" if self._guard else f"off: {preload.WHY_NOT}"
-        return {"fairway.dev/port-guard": guard}
+        return {
+            "fairway.dev/port-guard": "on" if self._guard else f"off: {preload.WHY_NOT}",
+            "fairway.dev/memory-limits": "on" if memory.available() else "off: no control group can be made here",
+            "fairway.dev/not-enforced": _NOT_ENFORCED,
+        }
 
     async def _warm_up(self) -> None:
         if isinstance(self._runtime, ProcessRuntime):

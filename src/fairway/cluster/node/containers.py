@@ -126,6 +126,8 @@ class Container:
             try:
                 spec = await self._tools.launcher.spec(self._pod(), view.spec, view.attempt)
                 state = await self._tools.runtime.start(spec)
+                if state.running and state.message:
+                    self._tell.event("VolumePathsReplaced", state.message, "Warning")
                 if view.state is None:  # it may have ended already, and have said so
                     self._take(state)
                 return

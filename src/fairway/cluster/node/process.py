@@ -22,7 +22,7 @@ from typing import Any
 
 from fairway.cluster.node import images, warm
 from fairway.cluster.node.environments import INSTALL_VARIABLES, OWN, Environment, Environments
-from fairway.cluster.node.rewriting import rewritten
+from fairway.cluster.node.rewriting import NOTE, rewritten
 from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec, ContainerState, Ended, ExecResult
 from fairway.cluster.node.shepherd import records
 from fairway.cluster.node.shepherds import Flock, Link, Message, Refused, ShepherdGone, source_root
@@ -71,7 +71,7 @@ class ProcessRuntime:
             started = await _to_its_end(self._ask(request, environment, spec.warm))
         else:
             started = await _to_its_end(self._ask(request, OWN, ""))
-        return ContainerState(spec.id, started_at=started["started"])
+        return ContainerState(spec.id, started_at=started["started"], message=started.get("note", ""))
 
     async def prepare(self, warm_set: str) -> None:
         """Have a warm interpreter ready before the first pod asks for it."""
@@ -132,6 +132,10 @@ class ProcessRuntime:
         if folder.exists():
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
+    async def retire(self) -> None:
+        """Let the shepherds end now and not when they have been idle for a while."""
+        await self._flock.retire()
+
     async def close(self) -> None:
         await self._environments.close()
         await self._flock.close()
@@ -179,7 +183,9 @@ class ProcessRuntime:
             try:
                 link = await self._link(environment, warm_set)
                 link.running.add(request["id"])
-                return await link.ask(request if link.mounts else rewritten(request))
+                if link.mounts or not request["mounts"]:
+                    return await link.ask(request)
+                return {**await link.ask(rewritten(request)), "note": NOTE}
             except ShepherdGone:
                 continue
             except Refused as refusal:

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+NOTE = (
+    "this machine allows no private mounts, so paths below a mountPath were replaced in the command, its arguments and "
+    "variables; paths that the program makes up by itself are not reached. Run as root or allow user namespaces."
+)
+
 
 def rewritten(request: dict[str, Any]) -> dict[str, Any]:
     """The start request with its mounts gone and its paths replaced."""

@@ -53,7 +53,8 @@ class ContainerSpec:
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """`exit_code` is None while it runs. `reason` is Kubernetes' word for the end: Completed, Error, OOMKilled..."""
+    """`exit_code` is None while it runs. `reason` is Kubernetes' word for the end: Completed, Error, OOMKilled...
+    `message` is about the end, or, from `start`, what its owner should know of the way it runs."""
 
     id: ContainerId
     started_at: float

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,11 @@ class Flock:
             except OSError:
                 await self._start(name, python, imports, env)
             return await self._connect(name)
+
+    async def retire(self) -> None:
+        for link in self._links.values():
+            with suppress(ShepherdGone):
+                await link.ask({"op": "retire"})
 
     async def close(self) -> None:
         for task in self._tasks:

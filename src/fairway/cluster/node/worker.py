@@ -38,17 +38,11 @@ class Worker:
         self._gone = False
         self._shutdown = False
         self._verdict: Verdict | None = None
+        self._place = Place("", "", "", "")
         self._written: Object = {}
         self._dirty = False
         self._writer: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()
-        status = pod.get("status") or {}
-        self._place = Place(
-            host_ip=tools.launcher.host_ip,
-            pod_ip=tools.launcher.address(pod),
-            start_time=status.get("startTime") or timestamp(tools.clock.now()),
-            handler=tools.runtime.handler,
-        )
         tell = Tell(self.publish, self.tell)
         views = [View(spec, init=True) for spec in pod["spec"].get("initContainers") or ()]
         waiting = INITIALIZING if views else CREATING
@@ -82,6 +76,7 @@ class Worker:
 
     async def run(self) -> None:
         """Until the pod is over: finished, or stopped and its object asked to go."""
+        self._place = self._find_place()
         self._recover()
         late = asyncio.get_running_loop().call_later(_SLOW_START, self._say_so_if_slow)
         life = asyncio.create_task(self._live(), name=f"life-{meta.name(self.pod)}")
@@ -124,6 +119,15 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*(task for _, task in sidecars), return_exceptions=True)
         await self._stop_sidecars()
+
+    def _find_place(self) -> Place:
+        tools, status = self._tools, self.pod.get("status") or {}
+        return Place(
+            host_ip=tools.launcher.host_ip,
+            pod_ip=tools.launcher.address(self.pod),
+            start_time=status.get("startTime") or timestamp(tools.clock.now()),
+            handler=tools.runtime.handler,
+        )
 
     def _recover(self) -> None:
         states = self._tools.runtime.states(meta.uid(self.pod))

@@ -11,6 +11,7 @@ import atexit
 import ctypes
 import os
 import random
+import resource
 import runpy
 import shutil
 import signal
@@ -32,11 +33,14 @@ CANNOT_START = 128
 """The exit code that Kubernetes gives a container whose command could not be run (reason StartError)."""
 
 
-def become(request: dict[str, Any], shepherd: int, gate: int, fault: int, streams: tuple[int, int]) -> NoReturn:
+def become(
+    request: dict[str, Any], shepherd: int, files: tuple[int, int], gate: int, fault: int, streams: tuple[int, int]
+) -> NoReturn:
     """Wait until the shepherd has written us down, then be the container.
 
     A byte on `gate` lets us go on; its end without one means that the shepherd died, and so do we: a container
-    without a record never runs. Text on `fault` is the reason why the command could not be run.
+    without a record never runs. `files` is the limit of open files that the container gets. Text on `fault` is the
+    reason why the command could not be run.
     """
     try:
         os.setsid()
@@ -50,6 +54,7 @@ def become(request: dict[str, Any], shepherd: int, gate: int, fault: int, stream
                 mounts.enter([tuple(mount) for mount in request["mounts"]])
             os.chdir(request["cwd"])
             _close_all_but(fault)
+            resource.setrlimit(resource.RLIMIT_NOFILE, files)
             if request.get("module"):
                 _run_module(request, fault)
             _execute(request["argv"], request["env"])

@@ -4,6 +4,7 @@ Requests and answers are JSON lines over a unix socket in a folder that only its
 
     {"seq", "op": "start", "id", "folder", "argv", "env", "cwd", "mounts"?, "module"?, "args"?, "memory"?}
     {"seq", "op": "signal", "id", "signal"}     {"seq", "op": "exec", "id", "argv", "timeout"}     {"seq", "op": "list"}
+    {"seq", "op": "retire"}: end as soon as nothing runs
 
 An answer carries "seq" and "ok" or "error"; `{"ended": id, ...exit record}` comes unasked. Nothing blocks here but
 the fork itself. The loop has one thread, so a fork copies a process that is at rest.
@@ -34,13 +35,14 @@ _MOST_EXEC_OUTPUT = 64 * 1024
 
 
 class Container:
-    def __init__(self, request: dict[str, Any], pid: int, started: float, fault: int) -> None:
+    def __init__(self, request: dict[str, Any], pid: int, fault: int, limit: memory.Limit | None) -> None:
         self.id: str = request["id"]
         self.folder: str = request["folder"]
-        self.request, self.pid, self.started, self.fault = request, pid, started, fault
+        self.request, self.pid, self.fault, self.limit = request, pid, fault, limit
         self.log = LogFile(f"{self.folder}/{records.LOG}")
         self.pipes: dict[int, str] = {}
-        self.limit: memory.Limit | None = None
+        if limit:
+            limit.add(pid)
 
 
 class Execution:
@@ -68,14 +70,15 @@ class Link:
 
 
 class Shepherd:
-    def __init__(self, listener: socket.socket, *, name: str, mounts: bool) -> None:
-        self._listener, self._name, self._mounts = listener, name, mounts
+    def __init__(self, listener: socket.socket, *, name: str, mounts: bool, files: tuple[int, int]) -> None:
+        self._listener, self._name, self._mounts, self._files = listener, name, mounts, files
         self._selector = selectors.DefaultSelector()
         self._links: set[Link] = set()
         self._containers: dict[str, Container] = {}
         self._by_pid: dict[int, Container] = {}
         self._executions: dict[int, Execution] = {}
         self._quiet_since = time.monotonic()
+        self._retired = False
         self._signals = _child_signals()
 
     def run(self) -> None:
@@ -149,6 +152,8 @@ class Shepherd:
                     answer = self._start(request)
                 case "signal":
                     answer = self._signal(request["id"], request["signal"])
+                case "retire":
+                    self._retired, answer = True, {}
                 case "list":
                     answer = {"running": list(self._containers)}
                 case "exec":
@@ -177,15 +182,17 @@ class Shepherd:
         pid = os.fork()
         if pid == 0:
             os.close(opener)
-            child.become(request, parent, gate, fault_in, (out_in, err_in))
+            child.become(request, parent, self._files, gate, fault_in, (out_in, err_in))
         for descriptor in (gate, fault_in, out_in, err_in):
             os.close(descriptor)
-        container = Container(request, pid, started, fault)
-        container.limit = limit
-        if limit:
-            limit.add(pid)
-        record = {"id": container.id, "pid": pid, "started": started, "shepherd": self._name}
-        records.write(folder, records.RECORD, {**record, "ticks": records.start_ticks(pid)})
+        record = {"id": request["id"], "pid": pid, "started": started, "shepherd": self._name}
+        try:
+            container = Container(request, pid, fault, limit)
+            records.write(folder, records.RECORD, {**record, "ticks": records.start_ticks(pid)})
+        except OSError:
+            for descriptor in (opener, fault, out, err):  # without the opener's byte the child ends
+                os.close(descriptor)
+            raise
         self._containers[container.id] = self._by_pid[pid] = container
         for descriptor, stream in ((out, "stdout"), (err, "stderr")):
             os.set_blocking(descriptor, False)
@@ -211,7 +218,7 @@ class Shepherd:
         pid = os.fork()
         if pid == 0:
             os.close(opener)
-            child.become(wanted, parent, gate, out_in, (out_in, out_in))
+            child.become(wanted, parent, self._files, gate, out_in, (out_in, out_in))
         os.close(gate)
         os.close(out_in)
         os.set_blocking(out, False)
@@ -328,7 +335,7 @@ class Shepherd:
     def _superfluous(self) -> bool:
         if self._containers or self._executions:
             return False
-        return time.monotonic() - self._quiet_since >= (IDLE if self._links else PATIENCE)
+        return self._retired or time.monotonic() - self._quiet_since >= (IDLE if self._links else PATIENCE)
 
 
 def _child_signals() -> int:
