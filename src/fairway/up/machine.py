@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 ADMIN = Identity("fairway:admin", ("system:masters", "system:authenticated"))
 _TOKEN_SECONDS = 30 * 24 * 3600
+_STOP_SECONDS = 45
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,16 @@ async def running(settings: UpSettings, *, clock: Clock | None = None) -> AsyncG
 
 
 async def serve(settings: UpSettings, ready: Callable[[Running], None]) -> None:
-    """Run until the process is asked to end (SIGTERM, SIGINT)."""
+    """Run until the process is asked to end (SIGTERM, SIGINT); asked twice, it ends at once, as by kill -9."""
     ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        if ended.is_set():
+            os._exit(1)
+        ended.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+        asyncio.get_running_loop().add_signal_handler(number, end)
     async with running(settings) as platform:
         ready(platform)
         await ended.wait()
@@ -95,7 +101,18 @@ async def _on_this_machine(settings: UpSettings, clock: Clock) -> AsyncGenerator
         workloads = build_workloads(client, clock, ca_pem=cluster.ca_pem)
         await start((workloads, node.parts, build_network(client, clock, gateway)), client, clock, tasks)
         yield Running(public_url(settings), front.one_time_url(), folder / "kubeconfig", folder, cluster.api_url)
-        await node.shutdown(stop_pods=True)
+        await _stop_pods(node)
+
+
+async def _stop_pods(node: Node) -> None:
+    """Pods get their grace; whoever needs longer than all of us is found again at the next start."""
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await node.shutdown(stop_pods=True)
+    except TimeoutError:
+        log.warning(
+            "some pods have not ended in %d s: they go on, and are found again at the next start", _STOP_SECONDS
+        )
 
 
 @dataclass(frozen=True)
