@@ -21,6 +21,11 @@ class Backend:
     issuer: Issuer
     addresses: Addresses
     logs: PodLogs | None = None
+    _second: tuple[int, str] = (-1, "")
 
     def now(self) -> str:
-        return time.timestamp(self.clock.now())
+        """The present second as text, written once for all who ask in it."""
+        second = int(self.clock.now())
+        if second != self._second[0]:
+            self._second = second, time.timestamp(second)
+        return self._second[1]

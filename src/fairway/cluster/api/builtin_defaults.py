@@ -69,7 +69,7 @@ _TABLES: dict[str, dict[str, Any]] = {
             "strategy": {"type": "RollingUpdate"},
             "strategy{}": {"type": "RollingUpdate"},
             **_TEMPLATE,
-        }
+        },
     },
     "replicasets.apps": {"spec{}": {"replicas": 1, **_TEMPLATE}, "status": {"replicas": 0}},
     "jobs.batch": {
@@ -80,7 +80,7 @@ _TABLES: dict[str, dict[str, Any]] = {
             "suspend": False,
             "podReplacementPolicy": "TerminatingOrFailed",
             **_TEMPLATE,
-        }
+        },
     },
     "services": {
         "spec": {},

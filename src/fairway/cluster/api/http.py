@@ -59,8 +59,14 @@ class HTTPFace:
     async def close(self) -> None:
         if self._writes:
             await asyncio.wait(self._writes)
-        if self._runner is not None:
+        if self._runner is not None and self._runner.server is not None:
+            transports = [connection.transport for connection in self._runner.server.connections]
             await self._runner.cleanup()
+            # TLS would wait for each client's good-bye, and some have gone without one.
+            for transport in transports:
+                if transport is not None:
+                    transport.abort()
+            await asyncio.sleep(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:

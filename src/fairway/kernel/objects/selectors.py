@@ -32,6 +32,8 @@ class Term:
 def labels(text: str) -> Test:
     """The test that a label selector's text describes. Raises BadRequest where it cannot be read."""
     tests = [_requirement(part) for part in _split(text)]
+    if len(tests) == 1:  # the usual selector; lists and watches ask it for every object
+        return tests[0]
     return lambda found: all(test(found) for test in tests)
 
 

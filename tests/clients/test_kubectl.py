@@ -1,0 +1,196 @@
+"""The unmodified kubectl against the API server: found on PATH, or named by KUBECTL; skipped where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fairway.cluster.api import certificates
+from fairway.cluster.api.server import ApiServer
+from fairway.cluster.api.tokens import MASTERS, Issuer
+from fairway.cluster.store.memory import MemoryStore
+from fairway.kernel.client import kubeconfig
+from fairway.kernel.client.client import Client
+from fairway.kernel.clock import SystemClock
+from fairway.kernel.feature import Identity
+from fairway.kernel.objects.kinds import DEPLOYMENT, POD, SERVICE_ACCOUNT, Object
+
+KUBECTL = os.environ.get("KUBECTL") or shutil.which("kubectl")
+
+pytestmark = [
+    pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH, and KUBECTL does not name one"),
+    pytest.mark.slow,
+]
+
+WIDGETS = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.dev}
+spec:
+  group: example.dev
+  scope: Namespaced
+  names: {plural: widgets, kind: Widget, shortNames: [wd], categories: [all]}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    additionalPrinterColumns: [{name: Size, type: integer, jsonPath: .spec.size}]
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            description: What a widget is to be
+            properties: {size: {type: integer, description: How large it is}}
+"""
+WIDGET = "apiVersion: example.dev/v1\nkind: Widget\nmetadata: {name: w}\nspec: {size: %d}"
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: c, image: 'nginx:1'%s}]}
+"""
+
+
+class Shelf:
+    async def read(self, pod: Object, options: object) -> AsyncGenerator[bytes, None]:
+        yield b"hello from the pod\n"
+
+
+@dataclass
+class Kubectl:
+    """`run` gives what kubectl prints, both streams together; it fails the test unless the exit code is right."""
+
+    config: Path
+    home: Path
+    admin: Client
+
+    async def run(self, *arguments: str, stdin: str = "", fails: bool = False) -> str:
+        process = await self.start(*arguments)
+        output, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 30)
+        text = output.decode()
+        assert (process.returncode != 0) is fails, text
+        return text
+
+    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+        assert KUBECTL is not None
+        return await asyncio.create_subprocess_exec(
+            KUBECTL,
+            f"--kubeconfig={self.config}",
+            *arguments,
+            env={"HOME": str(self.home), "PATH": os.environ["PATH"]},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+
+
+@pytest.fixture
+async def kubectl(tmp_path: Path) -> AsyncIterator[Kubectl]:
+    issuer, files = Issuer.load(tmp_path), certificates.ensure(tmp_path)
+    server = ApiServer(MemoryStore(), clock=SystemClock(), issuer=issuer, logs=Shelf())
+    port = await server.serve("127.0.0.1", 0, certificates.server_context(files))
+    config = tmp_path / "kubeconfig"
+    token = issuer.mint("admin", [MASTERS], seconds=600)
+    kubeconfig.write(config, server=f"https://127.0.0.1:{port}", ca_pem=files.ca_pem, token=token)
+    yield Kubectl(config, tmp_path, Client(server.transport(Identity("admin", (MASTERS,)))))
+    await server.close()
+
+
+async def test_custom_resources_from_definition_to_apply(kubectl: Kubectl) -> None:
+    assert "created" in await kubectl.run("create", "-f", "-", stdin=WIDGETS)
+    assert "w created" in await kubectl.run("apply", "-f", "-", stdin=WIDGET % 3)
+    assert "w configured" in await kubectl.run("apply", "-f", "-", stdin=WIDGET % 5)
+    assert "w unchanged" in await kubectl.run("apply", "-f", "-", stdin=WIDGET % 5)
+    assert (await kubectl.run("get", "wd")).split() == ["NAME", "SIZE", "w", "5"]
+    assert "widget.example.dev/w" in await kubectl.run("get", "all")
+    assert "How large it is" in await kubectl.run("explain", "widgets.spec.size")
+    assert "condition met" in await kubectl.run("wait", "--for=jsonpath={.spec.size}=5", "wd/w", "--timeout=5s")
+    assert "Size:  5" in await kubectl.run("describe", "wd", "w")
+    assert "deleted" in await kubectl.run("delete", "crd", "widgets.example.dev")
+    # kubectl remembers for a while which kinds there were; the server does not.
+    assert "could not find the requested resource" in await kubectl.run("get", "widgets.v1.example.dev", fails=True)
+
+
+async def test_what_kubectl_sends_as_protobuf(kubectl: Kubectl) -> None:
+    await kubectl.run("create", "namespace", "team")
+    await kubectl.run("create", "configmap", "c", "--from-literal=a=b", "-n", "team")
+    await kubectl.run("create", "secret", "generic", "s", "--from-literal=p=q", "-n", "team")
+    await kubectl.run("create", "deployment", "d", "--image=nginx:1", "--replicas=0", "-n", "team")
+    await kubectl.run("create", "job", "j", "--image=busybox", "-n", "team", "--", "true")
+    assert await kubectl.run("get", "cm", "c", "-n", "team", "-o", "jsonpath={.data.a}") == "b"
+    assert await kubectl.run("get", "secret", "s", "-n", "team", "-o", "jsonpath={.data.p}") == "cQ=="
+    assert await kubectl.run("get", "deploy", "d", "-n", "team", "-o", "jsonpath={.spec.replicas}") == "0"
+    assert "Username    admin" in await kubectl.run("auth", "whoami")
+    assert (await kubectl.run("auth", "can-i", "create", "pods")).strip() == "yes"
+    await kubectl.admin.create(SERVICE_ACCOUNT, SERVICE_ACCOUNT.new("bot", "team"))
+    assert (await kubectl.run("create", "token", "bot", "-n", "team")).count(".") == 2
+
+
+async def test_changing_what_is_there(kubectl: Kubectl) -> None:
+    await kubectl.run("apply", "-f", "-", stdin=WEB % "")
+    assert "unchanged" in await kubectl.run("apply", "-f", "-", stdin=WEB % "")
+    await kubectl.run("label", "deploy", "web", "tier=front")
+    await kubectl.run("annotate", "deploy", "web", "note=hello")
+    await kubectl.run("patch", "deploy", "web", "--type=merge", "-p", '{"spec":{"replicas":2}}')
+    operation = '[{"op":"replace","path":"/spec/replicas","value":3}]'
+    await kubectl.run("patch", "deploy", "web", "--type=json", "-p", operation)
+    await kubectl.run("scale", "deploy", "web", "--replicas=4")
+    await kubectl.run("replace", "-f", "-", stdin=WEB % ", command: [x]")
+    found = await kubectl.admin.get(DEPLOYMENT, "web", "default")
+    assert found["spec"]["template"]["spec"]["containers"][0]["command"] == ["x"]
+    assert found["metadata"]["generation"] == 5
+    assert "Pod Template:" in await kubectl.run("describe", "deploy", "web")
+    assert "deleted" in await kubectl.run("delete", "deploy", "web")
+
+
+async def test_mistakes_and_refusals_are_read_by_people(kubectl: Kubectl) -> None:
+    wrong = await kubectl.run("apply", "-f", "-", stdin=WEB % ", imagee: x", fails=True)
+    assert 'strict decoding error: unknown field "spec.template.spec.containers[0].imagee"' in wrong
+    await kubectl.run("apply", "-f", "-", stdin=WEB % "")
+    refused = await kubectl.run("apply", "-f", "-", stdin=WEB % ", command: [x]", fails=True)
+    assert "kubectl replace -f FILE" in refused
+    assert "kubectl replace -f FILE" in await kubectl.run(
+        "apply", "--server-side", "-f", "-", stdin=WEB % "", fails=True
+    )
+    missing = await kubectl.run("get", "pod", "nobody", fails=True)
+    assert missing.strip() == 'Error from server (NotFound): pods "nobody" not found'
+
+
+async def test_pods_in_lists_logs_and_watches(kubectl: Kubectl) -> None:
+    spec = {"containers": [{"name": "main", "image": "busybox"}], "terminationGracePeriodSeconds": 0}
+    await kubectl.admin.create(POD, POD.new("p", "default", spec=spec))
+    watching = await kubectl.start("get", "pods", "--watch", "--no-headers")
+    assert watching.stdout is not None
+    assert (await asyncio.wait_for(watching.stdout.readline(), 20)).split()[:3] == [b"p", b"0/1", b"Pending"]
+    await kubectl.admin.transport.request("POST", POD.path("default", "p", "binding"), body={"target": {"name": "n"}})
+    container = {"name": "main", "image": "busybox", "imageID": "", "ready": True, "restartCount": 0}
+    status = {"phase": "Running", "containerStatuses": [{**container, "state": {"running": {}}}]}
+    await kubectl.admin.patch_status(POD, "p", "default", status)
+    async with asyncio.timeout(20):
+        while (line := await watching.stdout.readline()).split()[:3] != [b"p", b"1/1", b"Running"]:
+            assert line
+    watching.terminate()
+    await watching.communicate()
+    assert await kubectl.run("logs", "p") == "hello from the pod\n"
+    assert "Node:" in await kubectl.run("describe", "pod", "p")
+    assert "deleted" in await kubectl.run("delete", "pod", "p", "--wait=false")
+
+
+async def test_what_is_served_is_listed(kubectl: Kubectl) -> None:
+    listed = await kubectl.run("api-resources")
+    assert "deployments                 deploy       apps/v1" in listed
+    assert "apps/v1" in (await kubectl.run("api-versions")).split()
+    assert "Server Version: v1.36" in await kubectl.run("version")
+    assert "restartPolicy" in await kubectl.run("explain", "pod.spec")
