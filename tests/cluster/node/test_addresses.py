@@ -1,0 +1,41 @@
+"""Pod addresses: one pod each, kept while in use."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from fairway.cluster.node.addresses import Addresses
+
+
+def test_each_pod_has_its_own_and_keeps_it() -> None:
+    addresses = Addresses()
+    given = [addresses.give(f"pod-{number}") for number in range(600)]
+    assert len(set(given)) == 600
+    assert given[0] == addresses.give("pod-0") == "127.64.0.1"
+    assert not any(address.endswith((".0", ".255")) for address in given)
+
+
+def test_what_was_in_use_before_is_not_given_again() -> None:
+    addresses = Addresses()
+    addresses.keep("old", "127.64.0.1")
+    assert addresses.give("new") == "127.64.0.2"
+    assert addresses.give("old") == "127.64.0.1"
+
+
+def test_a_freed_address_rests() -> None:
+    addresses = Addresses()
+    first = addresses.give("a")
+    addresses.free("a")
+    assert addresses.give("b") != first
+
+
+def test_all_are_used_before_it_gives_up() -> None:
+    addresses = Addresses(ipaddress.IPv4Network("127.64.0.0/29"))
+    given = {addresses.give(str(number)) for number in range(7)}
+    assert len(given) == 7
+    with pytest.raises(RuntimeError):
+        addresses.give("one too many")
+    addresses.free("3")
+    assert addresses.give("again") in given
