@@ -131,7 +131,7 @@ class _Cluster:
 @asynccontextmanager
 async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluster, None]:
     folder = settings.data_dir
-    store = await SQLiteStore.open(folder / "store")
+    store = await SQLiteStore.open(folder / "objects.db")
     try:
         issuer = Issuer.load(folder / "pki")
         tls = ensure(folder / "pki", hosts=("localhost", "127.0.0.1", "::1", machine.node()))
