@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Iterator
 from typing import Any
 
 from fairway.pipelines import collecting
@@ -137,7 +138,7 @@ def _run_command(task: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _passed_on(child: subprocess.Popen[bytes]) -> Any:
+def _passed_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
     """While the child runs, who asks us to stop asks it."""
     previous = signal.signal(signal.SIGTERM, lambda number, frame: child.send_signal(number))
     try:

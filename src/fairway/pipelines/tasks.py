@@ -199,9 +199,9 @@ class Changes:
         for key, items in instance.outputs.artifacts.items():
             self._link(instance, key, items, "OUTPUT", "", output=True)
             for item in items:
-                scalars = [_scalar(item, name, value) for name, value in outputs.metrics(item).items()]
-                for number, (scalar, value) in enumerate(scalars):
-                    self._link(instance, f"{key}/{scalar.name}", (scalar,), "OUTPUT", "", output=True, at=number)
+                for name, value in outputs.metrics(item).items():
+                    scalar = Artifact(str(uuid.uuid5(uuid.UUID(item.id), name)), name, outputs.METRIC, item.version, "")
+                    self._link(instance, f"{key}/{name}", (scalar,), "OUTPUT", "", output=True)
                     if not instance.cached_from:
                         self._artifacts[scalar.id] = self._artifact(scalar, value)
                 if not instance.cached_from:
@@ -226,9 +226,8 @@ class Changes:
         producer: str,
         *,
         output: bool,
-        at: int = 0,
     ) -> None:
-        for position, item in enumerate(items, at):
+        for position, item in enumerate(items):
             self._links.append(
                 {
                     "task_id": instance.id,
@@ -263,11 +262,6 @@ def _own_inputs(instance: Instance) -> dict[str, Any]:
     if loop is not None and not instance.whole and instance.type is Type.DAG:
         return {key: value for key, value in instance.inputs.parameters.items() if key == loop.item}
     return dict(instance.inputs.parameters)
-
-
-def _scalar(item: Artifact, name: str, value: float) -> tuple[Artifact, float]:
-    id_ = str(uuid.uuid5(uuid.UUID(item.id), name))
-    return Artifact(id_, name, outputs.METRIC, item.version, "", {}), value
 
 
 def _known(connection: Connection, run_id: str) -> dict[str, Known]:

@@ -7,9 +7,9 @@ unusual in it (index options, a virtual environment, other scripts) is left alon
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 _RUN = re.compile(r"python3 -m kfp\.(dsl|components)\.executor_main")
@@ -30,7 +30,9 @@ class PythonStep:
     requirements: tuple[str, ...]
 
 
-def recognised(command: Sequence[str]) -> PythonStep | None:
+@functools.lru_cache(maxsize=256)
+def recognised(command: tuple[str, ...]) -> PythonStep | None:
+    """What the command is as a Python step, or None. Remembered, since every item of a loop asks for the same one."""
     install, run = list(command[:-4]), list(command[-4:])
     if len(run) != 4 or run[:2] != ["sh", "-ec"] or not _RUN.search(run[2]):
         return None
