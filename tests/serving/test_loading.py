@@ -92,3 +92,13 @@ def test_as_a_process_it_exits_1_and_leaves_a_termination_message(tmp_path: Path
     assert log.read_text().endswith(
         "nowhere does not exist; set storageUri to a model file or to the folder that holds it."
     )
+
+
+@pytest.mark.slow
+def test_the_server_loads_nothing_of_the_rest_of_the_house() -> None:
+    code = "import sys, fairway.serving.inpod.program; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    names = set(loaded.stdout.split())
+    ours = {name for name in names if name.startswith("fairway.") and not name.startswith("fairway.serving")}
+    assert not ours
+    assert not names & {"aiohttp", "yaml", "sqlalchemy", "cryptography", "fairway.serving.kinds", "pandas"}

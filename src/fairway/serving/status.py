@@ -83,7 +83,12 @@ def of_refused(isvc: Object, refusal: NotSupported, seen: Seen, now: str) -> Obj
     available, _ = _progress({}, seen.deployment)
     text = f"{refusal} Until then the last version goes on serving." if available else str(refusal)
     judged: Condition = ("PredictorReady", False, refusal.reason, text)
-    status = {**old, **_frame(isvc, now, judged, ("Ready", False, refusal.reason, text))}
+    kept = [one for one in old.get("conditions") or () if one["type"] != "Stopped"]
+    status = {
+        **old,
+        "observedGeneration": isvc["metadata"].get("generation", 0),
+        "conditions": conditions.merged(kept, now, judged, ("Ready", False, refusal.reason, text)),
+    }
     states = {"activeModelState": "Loaded" if available else "", "targetModelState": "FailedToLoad"}
     info = Failure(refusal.reason, str(refusal)).wire()
     status["modelStatus"] = {"transitionStatus": "InvalidSpec", "states": states, "lastFailureInfo": info}
