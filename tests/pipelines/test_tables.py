@@ -13,7 +13,7 @@ from fairway.records.database import Database
 
 def test_migrations_make_the_declared_tables(tmp_path: Path) -> None:
     def differences(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, METADATA))
 
     async def compare() -> list[object]:

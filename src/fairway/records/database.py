@@ -1,8 +1,8 @@
 """The database as the rooms use it: functions run on a connection, in threads, awaited.
 
 Reads run side by side, each in a transaction of its own. Writes are queued to one thread, which runs as many as
-are waiting inside one transaction, each behind a savepoint, and acknowledges them all after the commit: under load
-one disk flush pays for hundreds of writes, and a write that raises undoes only itself.
+are waiting inside one transaction, and acknowledges them all after the commit: under load one disk flush pays for
+hundreds of writes. A write that raises undoes only itself.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ class Database:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """What `work` gives, after its changes are durable. What it raises undoes it, and only it.
 
-        A cancelled wait does not take the write back.
+        `work` runs again where a neighbour in its group raised, so it must change nothing but the database. A cancelled
+        wait does not take the write back.
         """
         loop = asyncio.get_running_loop()
         write = _Write(work, loop.create_future(), loop)
@@ -137,17 +138,28 @@ class Database:
         return group
 
     def _commit(self, group: list[_Write]) -> None:
-        with self._writer.begin() as connection:
-            for write in group:
-                savepoint = connection.begin_nested()
-                try:
+        """All of them together; where one raises, all again with a savepoint before each, which costs more."""
+        try:
+            with self._writer.begin() as connection:
+                for write in group:
                     write.result = write.work(connection)
-                    savepoint.commit()
-                except Exception as failure:
-                    if not savepoint.is_active:
-                        raise
-                    savepoint.rollback()
-                    write.failure = _translated(failure) if isinstance(failure, DBAPIError) else failure
+        except Exception:
+            with self._writer.begin() as connection:
+                for write in group:
+                    _apart(connection, write)
+
+
+def _apart(connection: Connection, write: _Write) -> None:
+    """Run one write so that what it raises undoes nothing but itself."""
+    savepoint = connection.begin_nested()
+    try:
+        write.result = write.work(connection)
+        savepoint.commit()
+    except Exception as failure:
+        if not savepoint.is_active:
+            raise  # the database took back the whole transaction, as SQLite does on a full disk
+        savepoint.rollback()
+        write.failure = _translated(failure) if isinstance(failure, DBAPIError) else failure
 
 
 def _translated(failure: DBAPIError) -> Exception:
