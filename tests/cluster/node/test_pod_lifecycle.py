@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fairway.cluster.node.shepherd import memory
 from fairway.kernel.objects import conditions
 from fairway.kernel.objects.kinds import CONFIG_MAP, EVENT, POD, SECRET
 
@@ -211,6 +212,15 @@ async def test_volumes_are_where_the_container_expects_them(pods: Bench) -> None
     pod = await pods.over("vols")
     assert await pods.log("vols") == "Apvols read-only\n/etc/passwd\n"
     assert state(pod, "terminated")["message"] == "gone\n"
+
+
+@pytest.mark.skipif(not memory.available(), reason="this machine lets us make no control group")
+async def test_a_container_that_takes_too_much_memory_is_killed(pods: Bench) -> None:
+    container = {"image": "python:3.11", "resources": {"limits": {"memory": "64Mi"}}}
+    await pods.create("big", "python3", "-c", "x = b'x' * (300 << 20); print('had it')", container=container)
+    ended = state(await pods.over("big"), "terminated")
+    assert (ended["exitCode"], ended["reason"]) == (137, "OOMKilled")
+    assert await pods.log("big") == ""
 
 
 async def test_an_unsupported_volume_is_refused_by_name(pods: Bench) -> None:

@@ -37,8 +37,8 @@ class Agent:
             tasks.create_task(self._pods.run(), name="node-pods")
             await self._pods.synced()
             for pod in self._pods.all():
-                if address := (pod.get("status") or {}).get("podIP"):
-                    self._tools.launcher.addresses.keep(meta.uid(pod), address)
+                if not _is_over(pod):
+                    self._tools.launcher.keep(pod)
             self._pods.subscribe(self._changed)
             await self._sweep()
             ready()
@@ -89,6 +89,7 @@ class Agent:
                 await self._tools.clock.sleep(_TRY_AGAIN)
                 worker = self._workers[uid] = Worker(self._tools, worker.pod)
         del self._workers[uid]
+        self._tools.launcher.free(uid)
         current = self._pods.get(*meta.key(worker.pod))
         if current is None or meta.uid(current) != uid:
             await self._clean(uid)
@@ -97,7 +98,6 @@ class Agent:
 
     async def _clean(self, uid: str) -> None:
         await self._tools.runtime.remove(uid)
-        self._tools.launcher.addresses.free(uid)
 
     async def _sweep(self) -> None:
         """What is on disk of pods that were deleted while nobody looked."""

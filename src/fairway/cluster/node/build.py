@@ -12,11 +12,12 @@ from fairway.cluster.node.addresses import Addresses
 from fairway.cluster.node.agent import Agent
 from fairway.cluster.node.containers import Tools
 from fairway.cluster.node.credentials import Credentials
+from fairway.cluster.node.gpus import Devices
 from fairway.cluster.node.launching import Launcher
 from fairway.cluster.node.logs import Logs
 from fairway.cluster.node.probes import Prober
 from fairway.cluster.node.process import ProcessRuntime
-from fairway.cluster.node.registration import Registration
+from fairway.cluster.node.registration import Registration, gpus
 from fairway.cluster.node.runtime import PodRuntime
 from fairway.cluster.node.shepherd import memory
 from fairway.kernel.client.client import Client
@@ -67,6 +68,7 @@ class Node:
             self._runtime,
             self._credentials,
             Addresses(),
+            Devices(gpus()),
             self._services,
             data / "claims",
             config.name,

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from fairway.cluster.node import environments, probes, variables, volumes, warm
 from fairway.cluster.node.addresses import Addresses
 from fairway.cluster.node.credentials import Credentials, Files
+from fairway.cluster.node.gpus import Devices
 from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec, Mount, PodRuntime
 from fairway.cluster.node.variables import Facts
 from fairway.kernel.client.client import Client
@@ -26,6 +27,7 @@ class Launcher:
     runtime: PodRuntime
     credentials: Credentials
     addresses: Addresses
+    devices: Devices
     services: Mirror
     claims: Path
     node_name: str
@@ -45,6 +47,16 @@ class Launcher:
         address = self.addresses.give(uid)
         note.write_text(address)
         return address
+
+    def keep(self, pod: Object) -> None:
+        """What a pod that was here before has, so that no other is given it."""
+        if address := (pod.get("status") or {}).get("podIP"):
+            self.addresses.keep(meta.uid(pod), address)
+        self.devices.keep(meta.uid(pod), self.runtime.folder(meta.uid(pod)))
+
+    def free(self, uid: str) -> None:
+        self.addresses.free(uid)
+        self.devices.free(uid)
 
     async def spec(self, pod: Object, container: Object, attempt: int) -> ContainerSpec:
         """Raises CannotStart, or an ApiError where the API has to be asked again."""
@@ -80,6 +92,7 @@ class Launcher:
         """What every container finds, whatever its spec says."""
         api = urlsplit(self.api_url)
         result = {
+            **self.devices.variables(meta.uid(pod), self.runtime.folder(meta.uid(pod)), container),
             "HOSTNAME": pod["spec"].get("hostname") or meta.name(pod),
             "FAIRWAY_POD_IP": facts.pod_ip,
             "KUBERNETES_SERVICE_HOST": api.hostname or "",
