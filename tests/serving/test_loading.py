@@ -101,4 +101,4 @@ def test_the_server_loads_nothing_of_the_rest_of_the_house() -> None:
     names = set(loaded.stdout.split())
     ours = {name for name in names if name.startswith("fairway.") and not name.startswith("fairway.serving")}
     assert not ours
-    assert not names & {"aiohttp", "yaml", "sqlalchemy", "cryptography", "fairway.serving.kinds", "pandas"}
+    assert not names & {"aiohttp", "yaml", "sqlalchemy", "cryptography", "fairway.serving.kinds"}
