@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -94,7 +95,7 @@ class Gateway:
             return answer.status, await answer.json(content_type=None)
 
     async def backend(self, name: str) -> Backend:
-        made = Backend(name, f"127.64.77.{next(self.numbers)}", free_port())
+        made = Backend(name, f"127.{65 + os.getpid() % 20}.77.{next(self.numbers)}", free_port())
         await made.start()
         self.backends.append(made)
         return made
@@ -151,7 +152,10 @@ def free_port() -> int:
 @asynccontextmanager
 async def gateway(folder: Path, *, preload: Path | None = None) -> AsyncGenerator[Gateway, None]:
     clock, issuer = SystemClock(), Issuer.load(folder)
-    client = Client(ApiServer(MemoryStore(), clock=clock, issuer=issuer).transport(Identity("a", ("system:masters",))))
+    # Service addresses of our own: another cluster on this machine may use those of the default network.
+    network = f"127.{40 + os.getpid() % 20}.{os.getpid() // 20 % 256}.0/24"
+    api = ApiServer(MemoryStore(), clock=clock, issuer=issuer, service_network=network)
+    client = Client(api.transport(Identity("admin", ("system:masters",))))
     with suppress(errors.AlreadyExists):
         await client.create(NAMESPACE, NAMESPACE.new("default"))
     for kind in KINDS:

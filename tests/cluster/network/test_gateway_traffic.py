@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -90,11 +91,9 @@ async def test_http2_without_tls_is_spoken_on_the_same_port(here: Gateway) -> No
 async def test_a_service_has_an_address_of_its_own(here: Gateway) -> None:
     service = await here.service("model", await here.backend("a"))
     address = service["spec"]["clusterIP"]
-    await _listens(address, 80)
-    async with here.http.get(f"http://{address}/direct") as answer:
-        assert (await answer.json())["who"] == "a"
+    assert await _who_answers(here, f"http://{address}/direct") == "a"
     await here.client.delete(SERVICE, "model", "default")
-    await _listens(address, 80, no_more=True)
+    await _no_longer_listens(address, 80)
 
 
 async def test_an_endpoint_leaves_under_load_without_a_failed_request(here: Gateway) -> None:
@@ -159,7 +158,9 @@ async def test_routes_say_what_is_wrong_with_them(here: Gateway) -> None:
         HTTP_ROUTE, "missing", "default", lambda r: r is not None and _told(r)["ResolvedRefs"] == "ResolvedRefs"
     )
     assert (await here.get("/nobody"))[1]["who"] == "a"
-    gateway = await here.client.wait(GATEWAY, "fairway", "fairway-system", lambda g: bool(g and g.get("status")))
+    gateway = await here.client.wait(
+        GATEWAY, "fairway", "fairway-system", lambda g: g is not None and _attached(g) == 1
+    )
     assert gateway and {c["type"] for c in gateway["status"]["conditions"]} == {"Accepted", "Programmed"}
 
 
@@ -203,7 +204,11 @@ async def test_envoy_runs_with_the_guard(tmp_path: Path) -> None:
         service = await guarded.service("model", await guarded.backend("a"))
         await guarded.route("model", to("model", "/m"))
         assert (await guarded.get("/m"))[1]["who"] == "a"
-        await _listens(service["spec"]["clusterIP"], 80)
+        assert await _who_answers(guarded, f"http://{service['spec']['clusterIP']}/") == "a"
+
+
+def _attached(found: Object) -> int:
+    return int(((found.get("status") or {}).get("listeners") or [{"attachedRoutes": -1}])[0]["attachedRoutes"])
 
 
 def _told(route: Object) -> dict[str, str]:
@@ -225,17 +230,27 @@ async def _quiet(backend: Backend) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _listens(address: str, port: int, *, no_more: bool = False) -> None:
+async def _who_answers(here: Gateway, url: str) -> str:
+    """Ask until somebody answers: a Service's address is there a moment after the Service."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                async with here.http.get(url) as answer:
+                    return str((await answer.json())["who"])
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.01)
+
+
+async def _no_longer_listens(address: str, port: int) -> None:
     async with asyncio.timeout(10):
         while True:
             try:
                 _, writer = await asyncio.open_connection(address, port)
-                writer.close()
-                if not no_more:
-                    return
             except OSError:
-                if no_more:
-                    return
+                return
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
             await asyncio.sleep(0.01)
 
 

@@ -101,6 +101,16 @@ async def test_deleting_a_job_takes_its_pods_away(here: Here) -> None:
     await here.until_pods(lambda pods: not pods)
 
 
+async def test_pods_of_a_job_that_was_deleted_alone_stay_and_can_be_deleted(here: Here) -> None:
+    await here.client.create(JOB, job())
+    await here.until(JOB, "work", lambda j: (j.get("status") or {}).get("active") == 1)
+    await here.client.delete(JOB, "work", "default", propagation="Orphan")
+    await here.until_gone(JOB, "work")
+    (left,) = await here.until_pods(lambda pods: not any(TRACKING in p["metadata"].get("finalizers", ()) for p in pods))
+    await here.client.delete(POD, meta.name(left), "default")
+    await here.until_pods(lambda pods: not pods)
+
+
 async def test_a_finished_job_goes_when_its_time_to_live_is_over(here: Here) -> None:
     here.node.behave = lambda pod: {"phase": "Succeeded"}
     await here.client.create(JOB, job(ttlSecondsAfterFinished=0))

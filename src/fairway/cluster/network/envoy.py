@@ -16,6 +16,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -37,10 +38,16 @@ class Envoy:
         self._folder = config.run_dir
         self._process: asyncio.subprocess.Process | None = None
 
+    def check(self) -> None:
+        """Raises NetworkError where it is plain beforehand that Envoy cannot run."""
+        executable()
+        require_free_port(self._config.host, self._config.port)
+
     async def run(self, ready: Callable[[], None]) -> None:
         """Keep it running for ever; raises NetworkError when it cannot start the first time."""
         program = executable()
-        (self._folder / "bootstrap.json").write_text(json.dumps(bootstrap(self._config)))
+        config = replace(self._config, host=numeric(self._config.host))
+        (self._folder / "bootstrap.json").write_text(json.dumps(bootstrap(config)))
         delay = 0.05
         started_once = False
         try:
@@ -156,7 +163,16 @@ def executable() -> Path:
     return program
 
 
+def numeric(host: str) -> str:
+    """The address of a host name such as localhost: Envoy listens on addresses only."""
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as failure:
+        raise NetworkError(f"{host} is no address of this machine: choose another with `--host`") from failure
+
+
 def require_free_port(host: str, port: int) -> None:
+    host = numeric(host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -13,7 +13,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 
-from fairway.cluster.network import envoy, route_status
+from fairway.cluster.network import route_status
 from fairway.cluster.network.config import GATEWAY_NAMESPACE, NetworkConfig
 from fairway.cluster.network.envoy import Envoy
 from fairway.cluster.network.files import Files
@@ -44,10 +44,10 @@ class Gateway:
         self._slices = Mirror(client, ENDPOINT_SLICE, clock)
         self._changed, self._rest = asyncio.Event(), asyncio.Event()
         self._latest = self._render()
+        self._gateway: Object | None = None
 
     async def run(self, ready: Ready) -> None:
-        envoy.executable()
-        envoy.require_free_port(self._config.host, self._config.port)
+        self._envoy.check()
         async with asyncio.TaskGroup() as tasks:
             for mirror in (self._routes, self._services, self._slices):
                 tasks.create_task(mirror.run(), name=f"gateway-{mirror.kind.resource}")
@@ -148,6 +148,19 @@ class Gateway:
                         HTTP_ROUTE, meta.name(route), meta.namespace(route), {"parents": wanted}
                     )
 
+        await self._report_gateway(resources, now)
+
+    async def _report_gateway(self, resources: Resources, now: str) -> None:
+        if self._gateway is None:
+            return
+        attached = sum(1 for route in resources.rendered.values() if not route.refused)
+        wanted = route_status.gateway_status(self._gateway, self._config, attached, now)
+        if wanted != self._gateway.get("status"):
+            with contextlib.suppress(errors.NotFound, errors.Conflict):
+                self._gateway = await self._client.patch_status(
+                    GATEWAY, meta.name(self._gateway), GATEWAY_NAMESPACE, wanted
+                )
+
     async def _present(self) -> None:
         """Make the Gateway and its class, once their kinds are defined."""
         while True:
@@ -164,9 +177,8 @@ class Gateway:
         found = await self._ensure(GATEWAY_CLASS, route_status.gateway_class())
         status = route_status.gateway_class_status(found, now)
         await self._client.patch_status(GATEWAY_CLASS, meta.name(found), None, status)
-        found = await self._ensure(GATEWAY, route_status.gateway(self._config))
-        status = route_status.gateway_status(found, self._config, now)
-        await self._client.patch_status(GATEWAY, meta.name(found), GATEWAY_NAMESPACE, status)
+        self._gateway = await self._ensure(GATEWAY, route_status.gateway(self._config))
+        self._rest.set()  # its status is written with those of the routes
 
     async def _ensure(self, kind: Kind, wanted: Object) -> Object:
         name, namespace = meta.name(wanted), meta.namespace(wanted) or None

@@ -65,7 +65,8 @@ def gateway_class_status(found: Object, now: str) -> Object:
     return {"conditions": conditions.merged(said, now, ("Accepted", True, "Accepted", "Served by Fairway's gateway."))}
 
 
-def gateway_status(found: Object, config: NetworkConfig, now: str) -> Object:
+def gateway_status(found: Object, config: NetworkConfig, attached: int, now: str) -> Object:
+    """`attached` is the number of routes that the gateway carries."""
     status = found.get("status") or {}
     accepted = ("Accepted", True, "Accepted", "The gateway is Fairway's own.")
     programmed = ("Programmed", True, "Programmed", f"Envoy listens on {config.host}:{config.port}.")
@@ -76,7 +77,7 @@ def gateway_status(found: Object, config: NetworkConfig, now: str) -> Object:
         "listeners": [
             {
                 "name": LISTENER,
-                "attachedRoutes": 0,
+                "attachedRoutes": attached,
                 "supportedKinds": [{"group": GATEWAY.group, "kind": "HTTPRoute"}],
                 "conditions": conditions.merged(before, now, accepted, programmed),
             }

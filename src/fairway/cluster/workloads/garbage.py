@@ -116,7 +116,7 @@ class Collector:
             if old is not None and meta.uid(old) != meta.uid(new):
                 self._gone(item, old)
             self._uids[meta.uid(new)] = item
-            if new["metadata"].get("ownerReferences") or _waits(new):
+            if _waits(new) or _owners_changed(old, new):
                 self._add(item)
 
         return changed
@@ -249,6 +249,13 @@ class Collector:
 
 
 _UNWATCHED = frozenset((EVENT.resource, LEASE.resource))
+
+
+def _owners_changed(old: Object | None, new: Object) -> bool:
+    """Most changes of an object are of its status, and say nothing about its owners."""
+    references = new["metadata"].get("ownerReferences")
+    before = old["metadata"].get("ownerReferences") if old is not None else None
+    return bool(references) and references != before
 
 
 def _waits(obj: Object) -> bool:

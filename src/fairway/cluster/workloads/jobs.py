@@ -73,11 +73,19 @@ async def _delete(world: World, job: Object, pod: Object) -> None:
 async def _let_go(world: World, namespace: str, name: str, job: Object | None) -> None:
     """The Job is gone or going: nobody will count its pods, so nothing may hold them."""
     for pod in world.mirror(POD).all(namespace):
-        owner = meta.controller_of(pod)
-        if not job_counting.tracked(pod) or not owner or (owner["kind"], owner["name"]) != ("Job", name):
-            continue
-        if job is None or (owner["uid"] == meta.uid(job) and meta.being_deleted(pod)):
+        if job_counting.tracked(pod) and (_orphaned(pod, name) or _going_with(pod, name, job)):
             await finalizers.remove(world.client, POD, pod, job_counting.TRACKING)
+
+
+def _orphaned(pod: Object, name: str) -> bool:
+    return meta.controller_of(pod) is None and meta.labels(pod).get("batch.kubernetes.io/job-name") == name
+
+
+def _going_with(pod: Object, name: str, job: Object | None) -> bool:
+    owner = meta.controller_of(pod)
+    if owner is None or (owner["kind"], owner["name"]) != ("Job", name):
+        return False
+    return job is None or (owner["uid"] == meta.uid(job) and meta.being_deleted(pod))
 
 
 async def _tell(world: World, job: Object, decision: Decision) -> None:

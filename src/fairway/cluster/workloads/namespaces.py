@@ -19,7 +19,7 @@ from fairway.kernel.objects.meta import Key
 
 ROOT_CA = "kube-root-ca.crt"
 FINALIZER = "kubernetes"
-_LOOK_AGAIN = 0.1  # seconds between looks at a namespace whose objects are still ending
+_SOONEST, _LATEST = 0.1, 5.0  # seconds between looks at a namespace whose objects are still ending
 
 
 def controller(ca_pem: str) -> Controller:
@@ -75,7 +75,8 @@ async def _empty(world: World, namespace: Object) -> float | None:
         await world.client.update(NAMESPACE, body, subresource="finalize")
         return None
     await _say_what_remains(world, namespace, left)
-    return _LOOK_AGAIN
+    waited = world.clock.now() - clock.parse(namespace["metadata"]["deletionTimestamp"])
+    return min(max(_SOONEST, waited / 5), _LATEST)
 
 
 async def _delete_pods_then_rest(world: World, namespace: str, kinds: list[Kind]) -> dict[str, int]:
