@@ -18,7 +18,7 @@ from yarl import URL
 from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.network.envoy import require_free_port
 from fairway.cluster.network.errors import NetworkError
-from fairway.kernel.objects.kinds import ENDPOINT_SLICE, GATEWAY, HTTP_ROUTE, SERVICE, Object
+from fairway.kernel.objects.kinds import ENDPOINT_SLICE, EVENT, GATEWAY, HTTP_ROUTE, SERVICE, Object
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +94,23 @@ async def test_a_service_has_an_address_of_its_own(here: Gateway) -> None:
     assert await _who_answers(here, f"http://{address}/direct") == "a"
     await here.client.delete(SERVICE, "model", "default")
     await _no_longer_listens(address, 80)
+
+
+async def test_an_address_that_somebody_else_has_is_said_at_the_service(here: Gateway) -> None:
+    first = await here.service("first")
+    network, _, last = first["spec"]["clusterIP"].rpartition(".")
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((f"{network}.{int(last) + 1}", 80))
+        other.listen()
+        spec = {"clusterIP": f"{network}.{int(last) + 1}", "ports": [{"port": 80}]}
+        await here.client.create(SERVICE, SERVICE.new("second", "default", spec=spec))
+        async with asyncio.timeout(10):
+            told = here.client.watch(EVENT, "default", fields="involvedObject.name=second")
+            event = (await anext(told)).object
+            await told.aclose()
+    assert event["reason"] == "AddressTaken"
+    assert "is taken by another program" in event["message"]
 
 
 async def test_an_endpoint_leaves_under_load_without_a_failed_request(here: Gateway) -> None:

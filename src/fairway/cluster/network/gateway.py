@@ -22,6 +22,7 @@ from fairway.cluster.network.render import Resources, render
 from fairway.kernel import clock as time
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
+from fairway.kernel.control import events
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.feature import Ready
 from fairway.kernel.objects import errors, meta
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _TOGETHER = 0.005  # seconds in which changes are gathered into one update
 _LOOK_AGAIN = 0.005
+_BIND_LIMIT = 0.5  # seconds in which a listener that can have its address has it
 _ENVOY_LIMIT = 2.0  # seconds to wait for Envoy to know new clusters before routes are written all the same
 
 
@@ -45,6 +47,7 @@ class Gateway:
         self._changed, self._rest = asyncio.Event(), asyncio.Event()
         self._latest = self._render()
         self._gateway: Object | None = None
+        self._unchecked = False
 
     async def run(self, ready: Ready) -> None:
         self._envoy.check()
@@ -83,6 +86,7 @@ class Gateway:
             resources = self._latest
             await self._update(resources)
             await self._report(resources)
+            await self._check_listeners(resources)
 
     def _render(self) -> Resources:
         return render(self._routes.all(), self._services.all(), self._slices.all(), self._config)
@@ -100,7 +104,8 @@ class Gateway:
             # New clusters beside the old ones: routes of the old table still need those.
             self._files.clusters(self._files.with_old_clusters(resources.clusters))
             await self._until("new clusters", lambda: self._knows(added))
-        self._files.listeners(resources.listeners)
+        if self._files.listeners(resources.listeners):
+            self._unchecked = True
         read = await self._routes_read()
         if self._files.routes(resources.routes):
             await self._until("new routes", lambda: self._routes_read(after=read))
@@ -135,6 +140,36 @@ class Gateway:
             return 0
         count = sum(int(line.rpartition(":")[2]) for line in lines if ":" in line)
         return count if count > after else 0
+
+    async def _check_listeners(self, resources: Resources) -> None:
+        """An address that Envoy could not have is somebody else's, who gets the traffic: say so at the Service."""
+        if not self._unchecked:
+            return
+        self._unchecked = False
+        names = {listener["name"] for listener in resources.listeners}
+        missing = await self._not_listening(names)
+        limit = asyncio.get_running_loop().time() + _BIND_LIMIT
+        while missing and asyncio.get_running_loop().time() < limit:
+            await asyncio.sleep(_LOOK_AGAIN)
+            missing = await self._not_listening(names)
+        for name in missing:
+            namespace, service_name, port = name.split(".")
+            service = self._services.get(namespace, service_name)
+            if service is None:
+                continue
+            address = f"{service['spec'].get('clusterIP')}:{port}"
+            message = f"{address} is taken by another program, perhaps another Fairway on this machine: stop that one"
+            log.warning("Service %s/%s: %s", namespace, service_name, message)
+            await events.record(
+                self._client, self._clock, service, "AddressTaken", message, type="Warning", component="gateway"
+            )
+
+    async def _not_listening(self, names: set[str]) -> set[str]:
+        try:
+            answer = json.loads(await self._envoy.ask("/listeners?format=json"))
+        except (OSError, ValueError):
+            return set()  # it is starting; what it says then is not about these
+        return names - {str(listener["name"]) for listener in answer.get("listener_statuses") or ()}
 
     # What routes and the Gateway say of themselves
 
