@@ -94,11 +94,16 @@ async def cluster(tmp_path: Path) -> AsyncIterator[tuple[ApiServer, Client]]:
 
 
 @pytest.fixture
+def records_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/records.db"
+
+
+@pytest.fixture
 async def server(
-    cluster: tuple[ApiServer, Client], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: tuple[ApiServer, Client], tmp_path: Path, records_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Server]:
     monkeypatch.setenv("HOME", str(tmp_path))  # kfp.Client reads and writes ~/.config/kfp
-    records = await asyncio.to_thread(Database.open, f"sqlite:///{tmp_path}/records.db")
+    records = await asyncio.to_thread(Database.open, records_url)
     artifacts = open_store((tmp_path / "artifacts").as_uri())
     api, client = cluster
     context = Context(client, SystemClock(), records, artifacts)

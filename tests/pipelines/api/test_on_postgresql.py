@@ -1,0 +1,33 @@
+"""What is close to SQL, once more with the records on PostgreSQL, where a server is installed."""
+
+import pytest
+
+from tests.pipelines.api.test_conventions import (
+    test_a_page_token_carries_its_order_and_filter,
+    test_filters_of_all_operations,
+)
+from tests.pipelines.api.test_tasks_and_artifacts import (
+    run,
+    test_artifacts_are_listed_and_linked,
+    test_tasks_in_the_words_of_2,
+    test_tasks_in_the_words_of_3,
+)
+from tests.pipelines.api.test_uploads import test_an_upload_over_http
+from tests.records.conftest import postgresql_server, postgresql_url
+
+__all__ = [
+    "postgresql_server",
+    "postgresql_url",
+    "run",
+    "test_a_page_token_carries_its_order_and_filter",
+    "test_an_upload_over_http",
+    "test_artifacts_are_listed_and_linked",
+    "test_filters_of_all_operations",
+    "test_tasks_in_the_words_of_2",
+    "test_tasks_in_the_words_of_3",
+]
+
+
+@pytest.fixture
+def records_url(postgresql_url: str) -> str:
+    return postgresql_url
