@@ -67,6 +67,13 @@ export function metric(of: number): string {
   return Number.isInteger(of) ? String(of) : String(Number(of.toPrecision(4)));
 }
 
+/** "12 kB", by thousands. */
+export function size(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const step = Math.min(units.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  return `${step ? Number((bytes / 1000 ** step).toPrecision(3)) : bytes} ${units[step]}`;
+}
+
 export function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? "" : "s"}`;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { podStatus, type Pod } from "../src/api/kubernetes";
-import { ago, duration, metric, span } from "../src/format";
+import { ago, duration, metric, size, span } from "../src/format";
 import { areaUnder, matrixOf, rocOf } from "../src/parts/Metrics";
 import { match } from "../src/router";
 
@@ -22,6 +22,10 @@ test("a run that has not ended lasts until now: Kubeflow writes the epoch for no
 
 test("metrics keep four digits", () => {
   expect([0.973684, 114, 1e-7].map(metric)).toEqual(["0.9737", "114", "1e-7"]);
+});
+
+test("sizes are told by thousands", () => {
+  expect([0, 999, 1000, 12_345, 4_000_000_000].map(size)).toEqual(["0 B", "999 B", "1 kB", "12.3 kB", "4 GB"]);
 });
 
 test("classification metrics are read as Kubeflow writes them, wrapped or not", () => {

@@ -40,7 +40,7 @@ const begun: Task[] = [
   task("2", "for-loop-1", "root", { type: "LOOP", state: "RUNNING" }),
   task("2b", "for-loop-1", "2", {
     type_attributes: { iteration_index: 1 },
-    inputs: { parameters: [{ parameter_key: "pipelinechannel--kinds-loop-item", value: "forest" }] },
+    inputs: { parameters: [{ parameter_key: "pipelinechannel--kinds-loop-item", value: { kind: "forest", settings: { trees: 9 } } }] },
   }),
   task("2a", "for-loop-1", "2", { type_attributes: { iteration_index: 0 }, state: "FAILED" }),
   task("3", "train", "2a", { state: "FAILED" }),
@@ -66,7 +66,7 @@ test("a loop shows its iterations in order, called by their items", () => {
   const loop = rootNode(spec, begun).children[1]!;
   expect(loop.children.map((node) => [node.id, node.title, node.state])).toEqual([
     ["for-loop-1[0]", "iteration 0", "FAILED"],
-    ["for-loop-1[1]", "forest", "SUCCEEDED"],
+    ["for-loop-1[1]", "forest, trees=9", "SUCCEEDED"],
   ]);
   expect(steps([loop]).map((node) => [node.id, node.state])).toContainEqual(["for-loop-1[0]/train", "FAILED"]);
 });

@@ -204,6 +204,18 @@ export const getPipeline = (id: string) => json<Pipeline>(`${API}/pipelines/${id
 export const listVersions = (id: string, query: Query) =>
   json<{ pipeline_versions?: PipelineVersion[] } & Paging>(`${API}/pipelines/${id}/versions${text(query)}`);
 
+export interface File {
+  path: string;
+  size: number;
+}
+
+export const listFiles = (artifact: string) =>
+  json<{ files?: File[]; total_size?: number }>(`${API}/artifacts/${artifact}:files`);
+
+/** Where the browser downloads a file of an artifact; the path is empty where the artifact is the file. */
+export const filePath = (artifact: string, path: string) =>
+  `${API}/artifacts/${artifact}:content${text({ path })}`;
+
 /** The log of a step, before its pod begins, while it lives and after. */
 export const logPath = (run: string, task: string, live: boolean) =>
   `/apis/v1alpha1/runs/${run}/nodes/${task}/log${live ? "?follow=true" : ""}`;
@@ -214,7 +226,7 @@ export const bareSpec = (document: SpecDocument | undefined): PipelineSpec | und
 export const isOver = (state: State | undefined): boolean =>
   state !== undefined && ["SUCCEEDED", "CACHED", "SKIPPED", "FAILED", "CANCELED"].includes(state);
 
-function text(query: Query): string {
+function text(query: Query | { path: string }): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value) search.set(name, String(value));
   const out = search.toString();

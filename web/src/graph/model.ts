@@ -154,12 +154,16 @@ function producers(spec: TaskSpec): string[] {
   return [...found];
 }
 
-/** What this iteration is for, where that is short enough to be its title. */
+/** What this iteration is for, in a few words: of an object, its values. */
 function itemOf(task: Task): string | undefined {
   const item = task.inputs?.parameters?.find(({ parameter_key: key }) => /loop-item(-param-\d+)?$/.test(key))?.value;
   if (item === null || item === undefined) return undefined;
-  const text = typeof item === "object" ? JSON.stringify(item) : String(item);
-  return text.length <= 60 ? text : undefined;
+  return (typeof item === "object" ? Object.values(item).flatMap(inWords) : [item]).join(", ") || undefined;
+}
+
+function inWords(part: unknown): string[] {
+  if (typeof part !== "object" || part === null) return [String(part)];
+  return Object.entries(part).map(([name, value]) => `${name}=${typeof value === "object" ? "…" : String(value)}`);
 }
 
 export function iteration(task: Task): number | undefined {

@@ -1,11 +1,14 @@
 // What one step got, gave and wrote; for a group, how its parts are.
 
-import { isOver, logPath, type Artifact, type Task, type TaskArtifact, type TaskParameter } from "../api/pipelines";
-import { duration, exact, value as shownValue } from "../format";
+import { useState } from "react";
+
+import { filePath, isOver, listFiles, logPath, type Artifact, type Task, type TaskArtifact, type TaskParameter } from "../api/pipelines";
+import { duration, exact, size, value as shownValue } from "../format";
 import { isGroup, type Node } from "../graph/model";
+import { usePolled } from "../live";
 import { Log } from "../parts/Log";
 import { ConfusionMatrix, matrixOf, RocCurve, rocOf, Scalars, scalars } from "../parts/Metrics";
-import { Copy, Facts, Tabs, type Tab } from "../parts/pieces";
+import { Complaint, Copy, Facts, Loading, Tabs, type Tab } from "../parts/pieces";
 import { State } from "../parts/State";
 
 interface Props {
@@ -97,9 +100,12 @@ function Side({ title, parameters = [], artifacts = [] }: { title: string; param
           ))}
         </dl>
       )}
-      {artifacts.flatMap((entry) =>
-        (entry.artifacts ?? []).map((artifact) => <ArtifactView key={`${entry.artifact_key} ${artifact.artifact_id}`} name={entry.artifact_key} artifact={artifact} />),
-      )}
+      {artifacts
+        .flatMap((entry) => (entry.artifacts ?? []).map((artifact) => ({ name: entry.artifact_key, artifact })))
+        .sort((a, b) => Number(scalars(b.artifact).length > 0) - Number(scalars(a.artifact).length > 0))
+        .map(({ name, artifact }) => (
+          <ArtifactView key={`${name} ${artifact.artifact_id}`} name={name} artifact={artifact} />
+        ))}
     </section>
   );
 }
@@ -107,6 +113,7 @@ function Side({ title, parameters = [], artifacts = [] }: { title: string; param
 const CURVES = new Set(["confusionMatrix", "confidenceMetrics", "display_name", "store_session_info"]);
 
 function ArtifactView({ name, artifact }: { name: string; artifact: Artifact }) {
+  const [files, setFiles] = useState(false);
   const matrix = matrixOf(artifact);
   const roc = rocOf(artifact);
   const isMetrics = artifact.type?.endsWith("Metrics") || artifact.type?.endsWith("Metric");
@@ -125,9 +132,32 @@ function ArtifactView({ name, artifact }: { name: string; artifact: Artifact }) 
       {artifact.uri && (
         <p className="uri">
           <code title={artifact.uri}>{artifact.uri}</code> <Copy text={artifact.uri} />
+          <button type="button" className="copy" aria-expanded={files} onClick={() => setFiles(!files)}>
+            Files
+          </button>
         </p>
       )}
+      {files && <Files artifact={artifact.artifact_id} />}
     </article>
+  );
+}
+
+function Files({ artifact }: { artifact: string }) {
+  const { value, failure, refresh } = usePolled(`files ${artifact}`, () => listFiles(artifact), () => 0);
+  if (!value) return failure ? <Complaint failure={failure} retry={refresh} /> : <Loading />;
+  const files = value.files ?? [];
+  return (
+    <ul className="plain">
+      {files.map((file) => (
+        <li key={file.path}>
+          <a href={filePath(artifact, file.path)} download>
+            {file.path || "Download"}
+          </a>
+          <span className="quiet">{size(file.size)}</span>
+        </li>
+      ))}
+      {(value.total_size ?? 0) > files.length && <li className="quiet">… and {value.total_size! - files.length} more</li>}
+    </ul>
   );
 }
 
