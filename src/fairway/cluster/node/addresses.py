@@ -26,6 +26,11 @@ class Addresses:
             self._take(pod, number)
             self._next = max(self._next, number + 1)
 
+    def of(self, pod: str) -> str | None:
+        """The pod's address, if it has one."""
+        number = self._by_pod.get(pod)
+        return None if number is None else str(ipaddress.IPv4Address(self._first + number))
+
     def give(self, pod: str) -> str:
         """The pod's address; a free one the first time."""
         number = self._by_pod.get(pod)

@@ -34,6 +34,7 @@ class Credentials:
         self._client, self._clock, self._folder = client, clock, folder
         self._api_url, self._ca_pem = api_url, ca_pem
         self._renewals: dict[tuple[str, str], float] = {}
+        self._known: dict[tuple[str, str], Files] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def files(self, namespace: str, account: str) -> Files:
@@ -43,7 +44,7 @@ class Credentials:
             async with self._locks.setdefault(key, asyncio.Lock()):
                 if self._renewals.get(key, 0.0) <= self._clock.now():
                     await self._renew(namespace, account)
-        return self._files(namespace, account)
+        return self._known[key]
 
     async def keep_fresh(self) -> None:
         """For ever: renew what is due. Accounts that are gone are forgotten."""
@@ -69,19 +70,20 @@ class Credentials:
         status = answer["status"]
         return status["token"], parse(status["expirationTimestamp"])
 
-    def _files(self, namespace: str, account: str) -> Files:
+    def _place(self, namespace: str, account: str) -> Files:
         folder = self._folder / namespace / account
         return Files(folder, folder / "kubeconfig")
 
     async def _renew(self, namespace: str, account: str) -> None:
         token, end = await self.token(namespace, account, _LIFETIME, [])
-        files = self._files(namespace, account)
+        files = self._place(namespace, account)
         files.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         kubeconfig = self._kubeconfig(namespace, account, token)
         contents = {"token": token, "ca.crt": self._ca_pem, "namespace": namespace, "kubeconfig": kubeconfig}
         for name, text in contents.items():
             _replace(files.folder / name, text)
         now = self._clock.now()
+        self._known[(namespace, account)] = files
         self._renewals[(namespace, account)] = now + (end - now) * _RENEW_AFTER
 
     def _kubeconfig(self, namespace: str, account: str, token: str) -> str:

@@ -38,6 +38,8 @@ class Launcher:
     def address(self, pod: Object) -> str:
         """The pod's address: the one in its status, the one in its folder, or a new one that is noted there."""
         uid = meta.uid(pod)
+        if given := self.addresses.of(uid):
+            return given
         if known := (pod.get("status") or {}).get("podIP"):
             self.addresses.keep(uid, known)
             return str(known)

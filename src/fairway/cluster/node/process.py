@@ -48,6 +48,7 @@ class ProcessRuntime:
         self._flock = Flock(folder / "shepherds", self._note_end, self._note_loss)
         self._preload = preload
         self._ended: Ended = lambda state: None
+        self._made: set[str] = set()
         self._awaited: dict[ContainerId, asyncio.Future[None]] = {}
         self._own = {name: os.environ[name] for name in _PASSED if name in os.environ}
 
@@ -90,7 +91,10 @@ class ProcessRuntime:
 
     def folder(self, pod: str) -> Path:
         folder = self._pods / pod
-        folder.mkdir(exist_ok=True, mode=0o700)
+        if pod not in self._made:
+            for path in (folder, folder / "home", folder / "tmp"):
+                path.mkdir(exist_ok=True, mode=0o700)
+            self._made.add(pod)
         return folder
 
     async def signal(self, container: ContainerId, number: int) -> None:
@@ -128,6 +132,7 @@ class ProcessRuntime:
             await self.signal(container, signal.SIGKILL)
         if ends:
             await asyncio.wait(ends, timeout=_KILLED_WITHIN)
+        self._made.discard(pod)
         folder = self._pods / pod
         if folder.exists():
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -143,13 +148,11 @@ class ProcessRuntime:
     # What a container is given
 
     def _variables(self, spec: ContainerSpec, image: images.Image, environment: Environment) -> dict[str, str]:
-        home = self.folder(spec.id.pod)
-        for name in ("home", "tmp"):
-            (home / name).mkdir(exist_ok=True)
+        folder = self.folder(spec.id.pod)
         base = {
             "PATH": f"{environment.bin}:{_SYSTEM_PATH}" if image.python else _SYSTEM_PATH,
-            "HOME": str(home / "home"),
-            "TMPDIR": str(home / "tmp"),
+            "HOME": str(folder / "home"),
+            "TMPDIR": str(folder / "tmp"),
             "LANG": "C.UTF-8",
             **self._own,
         }
