@@ -20,7 +20,7 @@ from bench.platform import Platform
 _CHAIN, _FAN_OUT, _REFERENCE = 20, 1000, 100
 
 
-@dsl.component
+@dsl.component(base_image="python:3.11")
 def noop(number: int) -> int:
     return number
 
@@ -33,7 +33,7 @@ def chain() -> None:
 
 
 @dsl.pipeline(name="fan-out")
-def fan_out(numbers: list) -> None:  # type: ignore[type-arg]
+def fan_out(numbers: list[int]) -> None:
     with dsl.ParallelFor(numbers) as number:
         noop(number=number)
 

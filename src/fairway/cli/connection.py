@@ -10,6 +10,7 @@ import json
 import os
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,8 @@ def describe(server: Server) -> None:
 
 
 def forget(folder: Path) -> None:
-    (folder / _FILE).unlink(missing_ok=True)
+    with suppress(OSError):  # where it could never be written, it is not there
+        (folder / _FILE).unlink(missing_ok=True)
 
 
 def find(folder: Path) -> Server | None:
