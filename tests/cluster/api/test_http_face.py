@@ -97,6 +97,38 @@ async def test_yaml_has_the_types_of_json(world: World, admin: Client) -> None:
     assert (code, orjson.loads(body)["data"]) == (201, {"a": "yes", "b": "true", "c": "2026-01-01"})
 
 
+@pytest.mark.parametrize(
+    ("media", "data", "code"),
+    [
+        ("application/yaml", b"a: &x [1]\nb: [*x, *x]", 400),
+        ("application/yaml", b"{1: 2, metadata: {name: c}}", 201),
+        ("application/yaml", b"[" * 5000, 400),
+        ("application/json", b'{"metadata":{"name":"c"},"data":' + b'{"a":' * 600 + b"1" + b"}" * 601, 400),
+        ("application/json", b'{"metadata":{"name":"c","labels":{"a":"\\ud800"}}}', 400),
+        ("application/json", b'{"metadata":[]}', 400),
+        ("application/json", b'{"metadata":{"name":7}}', 422),
+        ("application/json", b'{"metadata":{"name":"c","labels":[1],"annotations":3,"finalizers":{}}}', 422),
+        ("application/json", b'{"metadata":{"name":"c"},"data":[1]}', 400),
+        ("application/vnd.kubernetes.protobuf", b"k8s\x00\xff\xff\xff", 400),
+    ],
+)
+@pytest.mark.parametrize("validation", ["Strict", "Ignore"])
+async def test_odd_bodies_never_break_the_server(
+    world: World, media: str, data: bytes, code: int, validation: str
+) -> None:
+    path = f"{CONFIG_MAP.path('default')}?fieldValidation={validation}"
+    got, _, body = await world.raw("POST", path, data=data, headers={"Content-Type": media})
+    strict_yaml = code == 201 and validation == "Strict"
+    assert got == (400 if strict_yaml else code), body
+
+
+async def test_what_may_surprise_is_warned_of(world: World) -> None:
+    service = {"metadata": {"name": "s"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
+    code, headers, _ = await world.raw("POST", "/api/v1/namespaces/default/services", data=orjson.dumps(service))
+    assert code == 201
+    assert "publish the Service with an HTTPRoute" in headers["Warning"]
+
+
 async def test_large_answers_are_compressed_for_who_can_read_them(world: World, admin: Client) -> None:
     await admin.create(CONFIG_MAP, CONFIG_MAP.new("c", "default", data={"a": "x" * 200_000}))
     path = CONFIG_MAP.path("default", "c")

@@ -2,7 +2,7 @@
 
 A request is parsed (`paths`), its sender known (`tokens`) and allowed (`authorization`), its resource found
 (`registry`); then `reading`, `writing`, `deleting`, `watching` or a subresource answers it, through admission
-(`objectmeta`, `strategies`) to the store. `core` strings these together; `http` and `inprocess` are its faces,
+(`objectmeta`, `strategies`) to the store. `pipeline` strings these together; `http` and `inprocess` are its faces,
 and `server.ApiServer` is what the outside makes. What a kind is lies in tables: `resources`, `builtin_defaults`,
 `builtin_checks`, `data/`; custom resources come from their definitions (`crds`).
 """

@@ -104,6 +104,8 @@ def check(call: Call, obj: Object, *, only: str = "") -> list[Cause]:
         found += shape
     if not found:
         found += strategy.check(obj)
+    if not found:
+        call.warnings += strategy.warn(obj)
     return found
 
 

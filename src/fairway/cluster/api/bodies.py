@@ -34,7 +34,7 @@ def decode(body: bytes, media: str, *, strict: bool) -> tuple[Any, tuple[str, ..
     if not body:
         return None, ()
     if media == JSON:
-        return _strict_json(body) if strict else (_json(body), ())
+        return _json(body), _duplicates(body) if strict else ()
     if media in _PATCHES:
         return _json(body), ()
     if media == PROTOBUF:
@@ -56,7 +56,8 @@ def _json(body: bytes) -> Any:
         raise BadRequest(f"the object provided is unrecognized (must be of type JSON): {problem}") from None
 
 
-def _strict_json(body: bytes) -> tuple[Any, tuple[str, ...]]:
+def _duplicates(body: bytes) -> tuple[str, ...]:
+    """The fields that some object of a JSON document names twice, which its decoded form no longer shows."""
     duplicates: list[str] = []
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -70,13 +71,22 @@ def _strict_json(body: bytes) -> tuple[Any, tuple[str, ...]]:
         return found
 
     try:
-        return json.loads(body, object_pairs_hook=members), tuple(duplicates)
+        json.loads(body, object_pairs_hook=members)
     except (ValueError, RecursionError) as problem:
         raise BadRequest(f"the object provided is unrecognized (must be of type JSON): {problem}") from None
+    return tuple(duplicates)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as JSON has it: true and false are the only booleans, and no text becomes a date."""
+    """YAML as JSON has it: true and false are the only booleans, and no text becomes a date.
+
+    Aliases are refused: a few of them can stand for more than the memory holds.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not accepted here: write the value out")
+        return super().compose_node(parent, index)
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -92,6 +102,7 @@ _Loader.add_implicit_resolver(
 
 def _yaml(body: bytes) -> Any:
     try:
-        return yaml.load(body, Loader=_Loader)  # noqa: S506 - a SafeLoader with fewer types
-    except (yaml.YAMLError, RecursionError) as problem:
+        value = yaml.load(body, Loader=_Loader)  # noqa: S506 - a SafeLoader with fewer types
+        return orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
+    except (yaml.YAMLError, orjson.JSONEncodeError, RecursionError) as problem:
         raise BadRequest(f"the object provided is unrecognized (must be of type YAML): {problem}") from None

@@ -1,7 +1,8 @@
 """What is wrong with an object of a built-in kind beyond its schema: the mistakes that users make.
 
-One function for each resource that has rules of its own, in two tables: `CHECKS` for an object by itself and
-`CHANGE_CHECKS` for what may not change. Shapes and types are the schema's part (`schema_of`).
+One function for each resource that has rules of its own, in three tables: `CHECKS` for an object by itself,
+`CHANGE_CHECKS` for what may not change, `WARNINGS` for what is accepted and may surprise. Shapes and types are
+the schema's part (`schema_of`).
 """
 
 from __future__ import annotations
@@ -333,6 +334,15 @@ def _claim(obj: Object) -> Iterator[Cause]:
 Check = Callable[[Object], Iterable[Cause]]
 ChangeCheck = Callable[[Object, Object], Iterable[Cause]]
 
+Warnings = Callable[[Object], Iterable[str]]
+
+
+def _service_warnings(obj: Object) -> Iterator[str]:
+    kind = (obj.get("spec") or {}).get("type")
+    if kind in ("NodePort", "LoadBalancer"):
+        yield f"spec.type: {kind} opens no port of its own on this server: publish the Service with an HTTPRoute"
+
+
 CHECKS: dict[str, Check] = {
     "pods": _pod,
     "deployments.apps": _workload,
@@ -343,6 +353,10 @@ CHECKS: dict[str, Check] = {
     "secrets": _secret,
     "persistentvolumeclaims": _claim,
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.problems,
+}
+WARNINGS: dict[str, Warnings] = {
+    "services": _service_warnings,
+    "customresourcedefinitions.apiextensions.k8s.io": crd_checks.warnings,
 }
 CHANGE_CHECKS: dict[str, ChangeCheck] = {
     "pods": _pod_change,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fairway.kernel.objects import names, structural
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.schemas import uses_rules
 
 
 def problems(definition: Object) -> Iterator[Cause]:
@@ -47,6 +48,12 @@ def _versions(versions: list[Object]) -> Iterator[Cause]:
             yield Cause(f"{at}.schema.openAPIV3Schema", "Required value: schemas are required", "FieldValueRequired")
         else:
             yield from structural.problems(schema, f"{at}.schema.openAPIV3Schema")
+
+
+def warnings(definition: Object) -> Iterator[str]:
+    if uses_rules(definition["spec"]):
+        name = definition["metadata"]["name"]
+        yield f"{name}: rules in CEL (x-kubernetes-validations) are not evaluated by this server yet"
 
 
 def change_problems(new: Object, old: Object) -> Iterator[Cause]:

@@ -13,7 +13,7 @@ from fairway.cluster.store.protocol import Key
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import conditions
 from fairway.kernel.objects.kinds import CRD, Kind, Object
-from fairway.kernel.objects.schemas import Schema, uses_rules
+from fairway.kernel.objects.schemas import Schema
 
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 """The finalizer that keeps a definition until its objects are gone."""
@@ -118,14 +118,6 @@ def _with_resource_fields(document: Object) -> Object:
     properties = {**(document.get("properties") or {}), "metadata": {}}
     properties |= {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
     return {**document, "properties": properties}
-
-
-def warnings(definition: Object) -> list[str]:
-    """What whoever writes the definition should know."""
-    if not uses_rules(definition["spec"]):
-        return []
-    name = definition["metadata"]["name"]
-    return [f"{name}: rules in CEL (x-kubernetes-validations) are not evaluated by this server yet"]
 
 
 def is_definition(served: Served) -> bool:

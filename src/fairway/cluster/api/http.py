@@ -1,4 +1,4 @@
-"""The API over HTTP: one catch-all route before the core.
+"""The API over HTTP: one catch-all route before the pipeline.
 
 Reads the token, the body and what the client accepts; writes answers, errors as Status, watches as lines and
 logs as they come. It knows nothing of kinds.
@@ -23,7 +23,7 @@ from multidict import CIMultiDict
 
 from fairway.cluster.api import authentication, bodies, representation
 from fairway.cluster.api.calls import Event, Reply
-from fairway.cluster.api.core import Core
+from fairway.cluster.api.pipeline import Pipeline
 from fairway.cluster.api.representation import Form
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
@@ -41,8 +41,8 @@ _SLOWEST_READER = 30.0
 
 
 class HTTPFace:
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
         self._runner: web.ServerRunner | None = None
         self._writes: set[asyncio.Task[Reply]] = set()
 
@@ -88,9 +88,9 @@ class HTTPFace:
             return web.Response(text="ok")
         identity = self._identity(request)
         query = dict(request.query)
-        if self._core.is_watch(request.method, path, query):
+        if self._pipeline.is_watch(request.method, path, query):
             return await self._watch(request, identity, path, query)
-        if self._core.is_stream(request.method, path):
+        if self._pipeline.is_stream(request.method, path):
             return await self._stream(request, identity, path, query)
         return await self._reply(request, identity, path, query)
 
@@ -100,7 +100,7 @@ class HTTPFace:
             raise errors.Unauthorized("Unauthorized")
         if any(name.startswith("Impersonate-") for name in request.headers):
             raise errors.Forbidden("impersonation is not supported by this server yet: use a token of that user")
-        return authentication.identify(self._core.backend, token.strip())
+        return authentication.identify(self._pipeline.backend, token.strip())
 
     async def _reply(
         self, request: web.BaseRequest, identity: Identity, path: str, query: dict[str, str]
@@ -112,9 +112,13 @@ class HTTPFace:
         duplicates: tuple[str, ...] = ()
         if request.can_read_body:
             strict = query.get("fieldValidation") == "Strict"
-            body, duplicates = bodies.decode(await request.read(), media, strict=strict)
+            data = await request.read()
+            if media in bodies.YAML:  # slow to read, and others wait for this loop
+                body, duplicates = await asyncio.to_thread(bodies.decode, data, media, strict=strict)
+            else:
+                body, duplicates = bodies.decode(data, media, strict=strict)
         warnings: list[str] = []
-        answer = self._core.answer(
+        answer = self._pipeline.answer(
             identity,
             request.method,
             path,
@@ -145,7 +149,7 @@ class HTTPFace:
             headers["ETag"] = reply.etag
             if request.headers.get("If-None-Match") == reply.etag:
                 return web.Response(status=304, headers=headers)
-        data = representation.encode(reply, form, query, self._core.backend.clock.now())
+        data = representation.encode(reply, form, query, self._pipeline.backend.clock.now())
         headers["Content-Type"] = reply.content_type or _JSON
         if len(data) > COMPRESSED_ABOVE and "gzip" in request.headers.get("Accept-Encoding", ""):
             data = await asyncio.to_thread(_gzip, data)
@@ -156,7 +160,7 @@ class HTTPFace:
         self, request: web.BaseRequest, identity: Identity, path: str, query: dict[str, str]
     ) -> web.StreamResponse:
         form = representation.accepted(request.headers.get("Accept", ""))
-        events = await self._core.watch(identity, path, query)
+        events = await self._pipeline.watch(identity, path, query)
         response = web.StreamResponse(headers={"Content-Type": _JSON})
         response.enable_chunked_encoding()
         try:
@@ -177,8 +181,8 @@ class HTTPFace:
         path: str,
         query: dict[str, str],
     ) -> None:
-        served = self._core.served(path)
-        clock, first = self._core.backend.clock, True
+        served = self._pipeline.served(path)
+        clock, first = self._pipeline.backend.clock, True
         try:
             async for event in events:
                 line = representation.frame(event, form, served, query, clock.now(), first=first)
@@ -199,7 +203,7 @@ class HTTPFace:
     async def _stream(
         self, request: web.BaseRequest, identity: Identity, path: str, query: dict[str, str]
     ) -> web.StreamResponse:
-        chunks = await self._core.stream(identity, path, query)
+        chunks = await self._pipeline.stream(identity, path, query)
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         response.enable_chunked_encoding()
         # Errors come as Status as long as nothing was sent; a silent container must not hold back the headers.

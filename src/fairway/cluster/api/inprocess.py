@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from fairway.cluster.api.core import Core
+from fairway.cluster.api.pipeline import Pipeline
 from fairway.cluster.api.writing import copied
 from fairway.kernel.client.transport import JSON, WatchEvent
 from fairway.kernel.feature import Identity
@@ -17,8 +17,8 @@ from fairway.kernel.objects.kinds import Object
 
 
 class InProcessTransport:
-    def __init__(self, core: Core, identity: Identity) -> None:
-        self._core, self._identity = core, identity
+    def __init__(self, pipeline: Pipeline, identity: Identity) -> None:
+        self._pipeline, self._identity = pipeline, identity
 
     async def request(
         self,
@@ -29,14 +29,14 @@ class InProcessTransport:
         body: Any = None,
         content_type: str = JSON,
     ) -> Object:
-        reply = await self._core.answer(
+        reply = await self._pipeline.answer(
             self._identity, method, path, query or {}, copied(body) if body is not None else None, content_type
         )
         return reply.whole()
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[WatchEvent, None]:
         # Without a timeout a watch here never breaks, so nobody needs bookmarks to resume from.
-        events = await self._core.watch(self._identity, path, query, timed="timeoutSeconds" in query)
+        events = await self._pipeline.watch(self._identity, path, query, timed="timeoutSeconds" in query)
         try:
             async for event in events:
                 yield WatchEvent(event.type, event.object)
@@ -44,7 +44,7 @@ class InProcessTransport:
             await events.aclose()
 
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
-        chunks = await self._core.stream(self._identity, path, query)
+        chunks = await self._pipeline.stream(self._identity, path, query)
         try:
             async for chunk in chunks:
                 yield chunk

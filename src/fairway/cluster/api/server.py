@@ -1,4 +1,4 @@
-"""The API server: the core with its faces, and what goes on in the background."""
+"""The API server: the pipeline with its faces, and what goes on in the background."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from fairway.cluster.api import crds, upkeep
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.backend import Backend
-from fairway.cluster.api.core import Core
 from fairway.cluster.api.http import HTTPFace
 from fairway.cluster.api.inprocess import InProcessTransport
+from fairway.cluster.api.pipeline import Pipeline
 from fairway.cluster.api.podlogs import PodLogs
 from fairway.cluster.api.registry import Registry
 from fairway.cluster.api.tokens import Issuer
@@ -37,21 +37,21 @@ class ApiServer:
         services = [record.object for record in store.list(SERVICE.resource).records]
         addresses = Addresses(service_network, services)
         self._backend = Backend(store, clock, registry, issuer, addresses, logs)
-        self.core = Core(self._backend)
-        self._face = HTTPFace(self.core)
+        self.pipeline = Pipeline(self._backend)
+        self._face = HTTPFace(self.pipeline)
 
     def transport(self, identity: Identity) -> Transport:
         """The API without a wire, in the name of `identity`."""
-        return InProcessTransport(self.core, identity)
+        return InProcessTransport(self.pipeline, identity)
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """Listen for HTTP; gives the port, which the system chooses where `port` is 0."""
-        await self.core.prepare()
+        await self.pipeline.prepare()
         return await self._face.serve(host, port, tls)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Keep the store small and old events out of it, for ever."""
-        await self.core.prepare()
+        await self.pipeline.prepare()
         ready()
         await upkeep.run(self._backend)
 

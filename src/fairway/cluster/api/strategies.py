@@ -31,6 +31,10 @@ def _free(new: Object, old: Object) -> Iterable[Cause]:
     return ()
 
 
+def _quiet(obj: Object) -> Iterable[str]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Strategy:
     """How one resource is written. `default` changes the given object, which the pipeline owns."""
@@ -42,6 +46,7 @@ class Strategy:
     default: Callable[[Object], None] = _nothing
     check: Check = _fine
     check_change: ChangeCheck = _free
+    warn: Callable[[Object], Iterable[str]] = _quiet
     revision_required: bool = False
     """A PUT without resourceVersion is refused."""
     created_by_put: bool = False
@@ -79,6 +84,7 @@ def builtin_strategy(row: Resource) -> Strategy:
         default=builtin_defaults.DEFAULTS.get(row.storage.resource, _nothing),
         check=builtin_checks.CHECKS.get(row.storage.resource, _fine),
         check_change=builtin_checks.CHANGE_CHECKS.get(row.storage.resource, _free),
+        warn=builtin_checks.WARNINGS.get(row.storage.resource, _quiet),
         revision_required=name in _PUT_NEEDS_REVISION,
         created_by_put=name in _PUT_CREATES,
         propagation="Orphan" if name in _ORPHANING else "Background",

@@ -65,7 +65,6 @@ async def _create(backend: Backend, call: Call, obj: Object) -> Reply:
         raise errors.already_exists(call.served.label, call.name)
     if crds.is_definition(call.served):
         _not_our_own(backend, call, obj)
-        call.warnings += crds.warnings(obj)
         obj = crds.established(obj, backend.now())
     if call.dry_run:
         return _dry(call, obj, 201)
@@ -205,7 +204,7 @@ def _main(call: Call, wanted: Object, record: Record) -> Object | None:
     if strategy.status:
         new.pop("status", None)
         if "status" in old:
-            new["status"] = old["status"]
+            new["status"] = dict(old["status"] or {})  # defaults may be added to it
     if _rest(new) != _rest(old):
         _keep_assigned(new, old)
         admission.complete(call, new)

@@ -239,7 +239,7 @@ def _prune(node: _Node, value: Any, steps: tuple[Step, ...], removed: list[tuple
 def _default(node: _Node, value: Any) -> None:
     if isinstance(value, dict):
         for name, default in node.defaults:
-            if value.get(name) is None:
+            if value.get(name) is None and not (name in value and name in node.nullable):
                 value[name] = copy.deepcopy(default) if isinstance(default, (dict, list)) else default
         for name, inner in value.items():
             child = node.properties.get(name) or node.extra

@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
+import orjson
+
 from fairway.cluster.api import (
     authorization,
     discovery,
@@ -37,7 +39,7 @@ from fairway.kernel.objects.kinds import NAMESPACE, Object
 FIRST_NAMESPACES = ("default", "kube-system", "kube-public")
 
 
-class Core:
+class Pipeline:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self._prepared = asyncio.Event()
@@ -87,6 +89,8 @@ class Core:
             call.warnings = warnings
         try:
             return await self._dispatch(call)
+        except (orjson.JSONEncodeError, RecursionError) as problem:
+            raise errors.BadRequest(f"the object cannot be stored as JSON: {problem}") from None
         except StoreFailed as failure:
             raise errors.InternalError(
                 f"the store cannot write: {failure}. Nothing of this request was kept."
