@@ -7,7 +7,9 @@ know. Needs the extra `fairway[pipelines]` for submitting only.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import json
 import sys
 import time
@@ -74,18 +76,27 @@ class Server:
         experiment: str = "",
         caching: bool | None = None,
     ) -> str:
-        """Start a run of a pipeline function or of a compiled file, and give its id."""
+        """Start a run of a pipeline function or of a compiled file, and give its id. Raises Failure."""
         client = self.kfp()
+        import kfp_server_api  # noqa: PLC0415 - comes with kfp
+
         options: dict[str, Any] = {
             "arguments": dict(arguments or {}),
             "run_name": run_name or None,
             "experiment_name": experiment or None,
             "enable_caching": caching,
         }
-        if isinstance(pipeline, str | Path):
-            result = client.create_run_from_pipeline_package(str(pipeline), **options)
-        else:
-            result = client.create_run_from_pipeline_func(pipeline, **options)
+        # The client prints links; whoever calls us says what is to be said.
+        with contextlib.redirect_stdout(io.StringIO()):
+            try:
+                if isinstance(pipeline, str | Path):
+                    result = client.create_run_from_pipeline_package(str(pipeline), **options)
+                else:
+                    result = client.create_run_from_pipeline_func(pipeline, **options)
+            except kfp_server_api.ApiException as refused:
+                raise Failure(_told(refused.body, str(refused))) from refused
+            except (ValueError, FileNotFoundError) as wrong:
+                raise Failure(f"the pipeline cannot be submitted: {wrong}") from wrong
         return str(result.run_id)
 
     def kfp(self) -> Any:
@@ -214,7 +225,12 @@ def _step(task: Mapping[str, Any]) -> Step:
 
 
 def _sentence(refused: urllib.error.HTTPError) -> str:
+    return _told(refused.read(), f"{refused.url} was answered with {refused.code}")
+
+
+def _told(body: str | bytes | None, otherwise: str) -> str:
+    """The server's own sentence."""
     try:
-        return str(json.loads(refused.read())["message"])
+        return str(json.loads(body or b"")["message"])
     except (ValueError, KeyError, TypeError):
-        return f"{refused.url} was answered with {refused.code}"
+        return otherwise
