@@ -10,7 +10,7 @@ import pytest
 
 from fairway.cluster.node.shepherd import memory
 from fairway.kernel.objects import conditions
-from fairway.kernel.objects.kinds import CONFIG_MAP, EVENT, POD, SECRET
+from fairway.kernel.objects.kinds import CONFIG_MAP, EVENT, PERSISTENT_VOLUME_CLAIM, POD, SECRET
 
 from .conftest import Bench, main, phase, state
 
@@ -212,6 +212,19 @@ async def test_volumes_are_where_the_container_expects_them(pods: Bench) -> None
     pod = await pods.over("vols")
     assert await pods.log("vols") == "Apvols read-only\n/etc/passwd\n"
     assert state(pod, "terminated")["message"] == "gone\n"
+
+
+async def test_a_claim_outlives_its_pods(pods: Bench) -> None:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    await pods.client.create(PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME_CLAIM.new("data", "default", spec=spec))
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    mount = {"volumeMounts": [{"name": "v", "mountPath": "/claim-test"}]}
+    for name, script in (("writes", "echo kept > /claim-test/f"), ("reads", "cat /claim-test/f")):
+        await pods.create(name, "sh", "-c", script, volumes=volumes, container=mount)
+        assert phase(await pods.over(name)) == "Succeeded"
+    assert await pods.log("reads") == "kept\n"
+    claim = await pods.client.get(PERSISTENT_VOLUME_CLAIM, "data", "default")
+    assert claim["status"]["phase"] == "Bound"
 
 
 @pytest.mark.skipif(not memory.available(), reason="this machine lets us make no control group")

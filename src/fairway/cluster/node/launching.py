@@ -15,7 +15,7 @@ from fairway.cluster.node.variables import Facts
 from fairway.kernel.client.client import Client
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.objects import meta, quantities
-from fairway.kernel.objects.kinds import Kind, Object
+from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, Kind, Object
 
 _TERMINATION_LOG = "/dev/termination-log"
 _ADDRESS_FILE = "address"
@@ -65,7 +65,9 @@ class Launcher:
         _refuse(pod, container)
         facts = Facts(self.node_name, self.host_ip, self.address(pod), self.allocatable)
         folder = self.runtime.folder(meta.uid(pod))
-        places = await volumes.Volumes(self.claims, self._fetch).prepare(pod, folder, facts, self._token_for(pod))
+        places = await volumes.Volumes(self.claims, self._fetch, self._bind).prepare(
+            pod, folder, facts, self._token_for(pod)
+        )
         mounts = volumes.mounts(container, places)
         files = await self._files(pod)
         env = await variables.variables(pod, container, facts, self._first(pod, container, facts, files), self._fetch)
@@ -120,6 +122,15 @@ class Launcher:
             return (await self.credentials.token(meta.namespace(pod), account, seconds, audiences))[0]
 
         return token
+
+    async def _bind(self, claim: Object) -> None:
+        spec = claim["spec"]
+        status = {
+            "phase": "Bound",
+            "accessModes": spec.get("accessModes") or [],
+            "capacity": (spec.get("resources") or {}).get("requests") or {},
+        }
+        await self.client.patch_status(PERSISTENT_VOLUME_CLAIM, meta.name(claim), meta.namespace(claim), status)
 
     async def _fetch(self, kind: Kind, name: str, namespace: str) -> Object | None:
         return await self.client.find(kind, name, namespace)

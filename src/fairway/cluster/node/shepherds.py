@@ -7,6 +7,7 @@ have nothing to do): the next request starts another.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import os
@@ -23,6 +24,9 @@ Message = dict[str, Any]
 _LONGEST_SOCKET_PATH = 100
 """Of a unix socket, by the kernel's own limit of 108 bytes."""
 _LARGEST_MESSAGE = 16 * 1024 * 1024
+
+
+_ANSWERS_WITHIN = 10.0
 
 
 class ShepherdGone(Exception):
@@ -86,18 +90,23 @@ class Flock:
 
     def __init__(self, folder: Path, ended: Callable[[Message], None], lost: Callable[[set[str]], None]) -> None:
         self._folder, self._ended, self._lost = folder, ended, lost
+        self._stamp = _code_stamp()
         self._links: dict[str, Link] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def find(self) -> None:
-        """Link up with every shepherd that is still there."""
+        """Link up with every shepherd that is still there; those of older code end with their last container."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for socket in self._folder.glob("*.sock"):
             try:
-                await self._connect(socket.stem)
-            except OSError:
+                link = await self._connect(socket.stem)
+                if not link.name.endswith(self._stamp):
+                    await link.ask({"op": "retire"})
+            except ConnectionRefusedError:
                 socket.unlink(missing_ok=True)
+            except (OSError, ShepherdGone) as problem:
+                log.warning("shepherd %s does not answer: %s", socket.stem, problem)
 
     def linked(self, name: str) -> Link | None:
         link = self._links.get(name)
@@ -107,7 +116,11 @@ class Flock:
         return set().union(*(link.running for link in self._links.values() if not link.gone))
 
     async def link(self, name: str, python: str, imports: Sequence[str], env: Mapping[str, str]) -> Link:
-        """The shepherd of that name, started where it is not there. Raises Refused where it cannot be."""
+        """The shepherd of that name, started where it is not there. Raises Refused where it cannot be.
+
+        One that was started from other code than ours is not used again: it would fork yesterday's modules.
+        """
+        name = f"{name}-{self._stamp}"
         if found := self.linked(name):
             return found
         async with self._opening.setdefault(name, asyncio.Lock()):
@@ -146,7 +159,8 @@ class Flock:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            link.running |= set((await link.ask({"op": "list"}))["running"])
+            async with asyncio.timeout(_ANSWERS_WITHIN):
+                link.running |= set((await link.ask({"op": "list"}))["running"])
         except ShepherdGone as gone:
             raise ConnectionError(str(gone)) from gone
         self._links[name] = link
@@ -173,6 +187,13 @@ class Flock:
         if process.returncode:
             last = said.decode(errors="replace").strip().rpartition("\n")[2]
             raise Refused(f"the interpreter {python} cannot start containers: {last}")
+
+
+def _code_stamp() -> str:
+    """Changes whenever a file of Fairway does."""
+    package = Path(fairway.__file__).parent
+    files = sorted((str(path), path.stat().st_mtime_ns) for path in package.rglob("*.py"))
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:8]
 
 
 def source_root() -> str:

@@ -21,12 +21,15 @@ ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 Token = Callable[[Object], Awaitable[str]]
 """From a projected serviceAccountToken source to a token."""
 
+Bind = Callable[[Object], Awaitable[None]]
+"""Says of a claim that it has its volume, which is at its first use."""
+
 _FILE_MODE = 0o644
 
 
 class Volumes:
-    def __init__(self, claims: Path, fetch: Fetch) -> None:
-        self._claims, self._fetch = claims, fetch
+    def __init__(self, claims: Path, fetch: Fetch, bind: Bind) -> None:
+        self._claims, self._fetch, self._bind = claims, fetch, bind
 
     async def prepare(self, pod: Object, folder: Path, facts: Facts, token: Token) -> dict[str, Path]:
         """Volume name to folder or file. May run twice; what a container wrote stays. Raises CannotStart."""
@@ -80,8 +83,11 @@ class Volumes:
             _write(place, wanted["path"], (await token(wanted)).encode(), 0o600)
 
     async def _claim(self, name: str, namespace: str) -> Path:
-        if await self._fetch(PERSISTENT_VOLUME_CLAIM, name, namespace) is None:
+        claim = await self._fetch(PERSISTENT_VOLUME_CLAIM, name, namespace)
+        if claim is None:
             raise CannotStart("VolumeNotReady", f'persistentvolumeclaim "{name}" not found')
+        if (claim.get("status") or {}).get("phase") != "Bound":
+            await self._bind(claim)
         place = self._claims / namespace / name
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         return place
