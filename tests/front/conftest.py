@@ -2,7 +2,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from doorway import House, serving
+
+from tests.front.doorway import House, serving
 
 
 @pytest.fixture

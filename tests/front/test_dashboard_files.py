@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from doorway import bearer, serving
+from tests.front.doorway import bearer, serving
 
 
 async def test_a_checkout_without_a_build_says_how_to_build(tmp_path: Path) -> None:

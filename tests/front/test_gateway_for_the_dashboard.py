@@ -4,7 +4,8 @@ from pathlib import Path
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from doorway import bearer, serving
+
+from tests.front.doorway import bearer, serving
 
 
 async def test_a_prediction_is_forwarded_with_the_servers_token(tmp_path: Path) -> None:

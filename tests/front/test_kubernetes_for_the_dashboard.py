@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from doorway import House, bearer, lines, serving
 
 from fairway.front.kubernetes import parse
 from fairway.kernel.objects import errors
+from tests.front.doorway import House, bearer, lines, serving
 
 PODS = "/k8s/api/v1/namespaces/default/pods"
 

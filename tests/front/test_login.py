@@ -4,11 +4,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from doorway import House, bearer
 
 from fairway.front.sessions import OneTimeLinks, Sessions
 from fairway.kernel.clock import FakeClock
 from fairway.kernel.feature import Identity
+from tests.front.doorway import House, bearer
 
 ADA = Identity("ada", ("system:masters",))
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from doorway import House, bearer, serving
+
+from tests.front.doorway import House, bearer, serving
 
 PUBLIC = {"/login", "/login.css", "/favicon.svg", "/healthz", "/apis/v2beta1/healthz"}
 

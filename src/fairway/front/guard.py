@@ -123,6 +123,7 @@ class Guard:
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "Fairway"
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if "Cache-Control" not in response.headers:

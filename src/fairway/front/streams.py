@@ -14,7 +14,7 @@ from fairway.kernel.objects import errors
 log = logging.getLogger(__name__)
 
 _BEGIN_SECONDS = 0.2
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS = 1.0
 
 
 async def send(request: web.Request, chunks: AsyncGenerator[bytes, None], *, content_type: str) -> web.StreamResponse:

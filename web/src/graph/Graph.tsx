@@ -1,6 +1,6 @@
 // The graph of a run: boxes within boxes, edges between them, states that change as the run goes.
 
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type CSSProperties } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type CSSProperties, type RefObject } from "react";
 
 import { StateIcon } from "../parts/State";
 import { duration, plural } from "../format";
@@ -33,9 +33,16 @@ interface Props {
 
 export function Graph({ nodes, edges, chosen, choose, now, wanted }: Props) {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
-  const drawn = useMemo(() => nodes.map((node) => measure(node, closed, wanted)), [nodes, closed, wanted]);
-  const layout = useMemo(() => layered(drawn.map(sized), edges, 1600), [drawn, edges]);
-  const { frame, scale, zoom, fit } = useScale(layout.width + 2 * PAD);
+  const [frame, room] = useRoom();
+  // Rows break where the frame ends, down to the width of two steps; narrower frames are zoomed out.
+  const widest = Math.min(1600, Math.max(2 * STEP.width + 6 * PAD, room - 2 * PAD));
+  const drawn = useMemo(() => nodes.map((node) => measure(node, { closed, wanted, widest })), [nodes, closed, wanted, widest]);
+  const layout = useMemo(() => layered(drawn.map(sized), edges, widest), [drawn, edges, widest]);
+  const { scale, zoom, fit } = useScale(room, layout.width + 2 * PAD);
+  useEffect(() => {
+    // The panel that opens beside the graph may have moved what was clicked.
+    if (chosen) frame.current?.querySelector(`[data-node="${CSS.escape(chosen)}"]`)?.scrollIntoView({ block: "nearest" });
+  }, [chosen, widest, frame]);
   const toggle = (id: string) =>
     setClosed((old) => {
       const next = new Set(old);
@@ -145,12 +152,19 @@ function GroupBox({ item, style, ...rest }: Omit<PlaneProps, "drawn" | "layout">
   );
 }
 
+interface View {
+  closed: ReadonlySet<string>;
+  wanted: string | undefined;
+  widest: number;
+}
+
 /** The box of a node with all that is open in it. */
-function measure(node: Node, closed: ReadonlySet<string>, wanted: string | undefined): Drawn {
+function measure(node: Node, view: View): Drawn {
   if (!isGroup(node)) return { node, ...STEP, inner: undefined, children: [] };
-  if (closed.has(node.id) || node.children.length === 0) return { node, width: 230, height: HEAD, inner: undefined, children: [] };
-  const children = shown(node, wanted).map((child) => measure(child, closed, wanted));
-  const inner = layered(children.map(sized), node.edges, 1000);
+  if (view.closed.has(node.id) || node.children.length === 0) return { node, width: 230, height: HEAD, inner: undefined, children: [] };
+  const within = { ...view, widest: view.widest - 2 * PAD };
+  const children = shown(node, view.wanted).map((child) => measure(child, within));
+  const inner = layered(children.map(sized), node.edges, within.widest);
   return { node, inner, children, width: Math.max(inner.width + 2 * PAD, 210), height: inner.height + HEAD + PAD * 1.5 };
 }
 
@@ -203,11 +217,10 @@ function curve(points: Placed[]): string {
   return text;
 }
 
-/** Fits the width of the frame until somebody zooms. */
-function useScale(width: number) {
+/** An element, and the width inside it. */
+function useRoom(): [RefObject<HTMLDivElement | null>, number] {
   const frame = useRef<HTMLDivElement>(null);
   const [room, setRoom] = useState(0);
-  const [chosen, setChosen] = useState<number>();
   useLayoutEffect(() => setRoom(frame.current?.clientWidth ?? 0), []);
   useEffect(() => {
     if (!frame.current) return;
@@ -215,10 +228,14 @@ function useScale(width: number) {
     watcher.observe(frame.current);
     return () => watcher.disconnect();
   }, []);
-  const fitting = room ? Math.min(1, Math.max(0.45, room / width)) : 1;
-  const scale = chosen ?? fitting;
+  return [frame, room];
+}
+
+/** Fits `width` into the room until somebody zooms. */
+function useScale(room: number, width: number) {
+  const [chosen, setChosen] = useState<number>();
+  const scale = chosen ?? (room ? Math.min(1, Math.max(0.45, room / width)) : 1);
   return {
-    frame,
     scale,
     zoom: (factor: number) => setChosen(Math.min(2, Math.max(0.2, scale * factor))),
     fit: () => setChosen(undefined),

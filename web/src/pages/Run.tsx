@@ -2,13 +2,13 @@
 
 import { useMemo } from "react";
 
-import { bareSpec, deleteRun, getRun, isOver, listTasks, terminateRun, type Run } from "../api/pipelines";
+import { bareSpec, deleteRun, getRun, isOver, listTasks, terminateRun, type Run, type State } from "../api/pipelines";
 import { exact, duration, plural, value as shownValue } from "../format";
 import { Graph } from "../graph/Graph";
 import { rootNode, steps, walk, type Node } from "../graph/model";
 import { useNow, usePolled } from "../live";
 import { Ago, Complaint, Copy, Danger, Facts, Header, Loading, Tabs } from "../parts/pieces";
-import { State } from "../parts/State";
+import { State as StateOf } from "../parts/State";
 import { replaceQuery, useAddress } from "../router";
 import { TaskPanel } from "./TaskPanel";
 
@@ -73,12 +73,12 @@ function useLast<T>(value: T | undefined): T | undefined {
 
 function Summary({ run, root, now }: { run: Run; root: Node; now: number }) {
   const all = steps(root.children);
-  const skipped = all.filter((node) => node.state === "SKIPPED").length;
-  const done = all.filter((node) => isOver(node.state)).length - skipped;
-  const cached = all.filter((node) => node.state === "CACHED").length;
+  const count = (state: State) => all.filter((node) => node.state === state).length;
+  const [cached, skipped, stopped] = [count("CACHED"), count("SKIPPED"), count("CANCELED")];
+  const done = all.filter((node) => isOver(node.state)).length - skipped - stopped;
   return (
     <p className="summary">
-      <State state={run.state} />
+      <StateOf state={run.state} />
       <span>{duration(run.created_at, run.finished_at, now)}</span>
       <span>
         started <Ago time={run.created_at} now={now} />
@@ -87,6 +87,7 @@ function Summary({ run, root, now }: { run: Run; root: Node; now: number }) {
         {done} of {plural(all.length, "step")} done
         {cached > 0 && `, ${cached} from the cache`}
         {skipped > 0 && `, ${skipped} skipped`}
+        {stopped > 0 && `, ${stopped} stopped`}
       </span>
     </p>
   );
@@ -161,7 +162,7 @@ function Details({ run }: { run: Run }) {
           <ul className="plain">
             {(run.state_history ?? []).map((entry, index) => (
               <li key={index}>
-                <State state={entry.state} /> <span className="quiet">{exact(entry.update_time)}</span>
+                <StateOf state={entry.state} /> <span className="quiet">{exact(entry.update_time)}</span>
               </li>
             ))}
           </ul>,

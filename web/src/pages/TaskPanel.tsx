@@ -34,7 +34,9 @@ export function TaskPanel({ node, run, now, choose, close }: Props) {
           ×
         </button>
       </header>
-      {node.task?.status_metadata?.message && <p className="complaint">{node.task.status_metadata.message}</p>}
+      {node.task?.status_metadata?.message && (
+        <p className={node.state === "CANCELED" ? "quiet" : "complaint"}>{node.task.status_metadata.message}</p>
+      )}
       <Tabs key={node.id} label="About this step" tabs={tabs} />
     </aside>
   );

@@ -55,6 +55,7 @@ export function Log({ path, name }: { path: string; name: string }) {
     URL.revokeObjectURL(link.href);
   };
 
+  if (failure?.status === 404) return <p className="quiet">{failure.message}.</p>;
   if (failure) return <Complaint failure={failure} retry={() => setRound(round + 1)} />;
   return (
     <div className="log">
