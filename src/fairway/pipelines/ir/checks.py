@@ -10,12 +10,21 @@ from fairway.pipelines.ir.model import Component, Dag, FromInput, FromTask, Inva
 def check(components: Mapping[str, Component], root: str) -> frozenset[tuple[str, str]]:
     """Raise InvalidPipeline where parts do not fit; give `Pipeline.collected`."""
     for component in components.values():
+        _check_names(component)
         if isinstance(component.body, Dag):
             for task in component.body.tasks.values():
                 _check_task(components, component, component.body, task)
             _no_cycle(component.body.tasks, _needs(component.body), component.name)
     _no_cycle(components, lambda name: _inside(components[name]), root)
     return frozenset(_collected(components))
+
+
+def _check_names(component: Component) -> None:
+    """Tasks and artifacts become folders and files: their names must stay inside the folder they are put in."""
+    tasks = component.body.tasks if isinstance(component.body, Dag) else ()
+    for name in (*tasks, *component.output_parameters, *component.output_artifacts):
+        if not name or name in (".", "..") or "/" in name or "\0" in name or len(name) > 200:
+            raise InvalidPipeline(f"{name!r} cannot be the name of a task or of an output", component.name)
 
 
 def _check_task(components: Mapping[str, Component], scope: Component, dag: Dag, task: Task) -> None:

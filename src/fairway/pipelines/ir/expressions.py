@@ -80,7 +80,7 @@ def _tokens(source: str) -> list[_Token]:
     while at < end:
         match = _TOKEN.match(source, at)
         if match is None:
-            raise ExpressionError(f"{source!r} has {source[at:].strip()[:10]!r}, which is not supported in conditions")
+            raise ExpressionError(f"{source!r} has {source[at:].strip()[:1]!r}, which is not supported in conditions")
         found.append(_Token(str(match.lastgroup), match[str(match.lastgroup)]))
         at = match.end()
     return found

@@ -1,0 +1,78 @@
+"""Placeholders in commands: all that the SDK can emit."""
+
+import json
+
+import pytest
+
+from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
+
+INPUT = {
+    "inputs": {
+        "parameterValues": {"n": 3, "half": 0.5, "yes": True, "words": ["a", "b"], "text": "{{$.inputs}} 'q'"},
+        "artifacts": {"data": {"artifacts": [{"name": "7", "uri": "/data/x", "metadata": {"rows": 3}}]}},
+    },
+    "outputs": {
+        "outputFile": "/out/executor_output.json",
+        "parameters": {"p": {"outputFile": "/out/p"}},
+        "artifacts": {"model": {"artifacts": [{"uri": "/out/model", "metadata": {}}]}},
+    },
+}
+SCENE = Scene(INPUT, defaults={"left_out": "default", "null": None}, job={".pipeline_job_uuid": "run-1"})
+
+
+@pytest.mark.parametrize(
+    ("written", "filled"),
+    [
+        ("{{$.inputs.parameters['n']}}", "3"),
+        ('a {{$.inputs.parameters["half"]}} b', "a 0.5 b"),
+        ("{{$.inputs.parameters['yes']}}", "true"),
+        ("{{$.inputs.parameters['words']}}", '["a","b"]'),
+        ("{{$.inputs.parameters['text']}}", "{{$.inputs}} 'q'"),  # what is put in is not looked at again
+        ("{{$.inputs.parameters['left_out']}}", "default"),
+        ("[{{$.inputs.parameters['null']}}]", "[]"),
+        ("{{$.inputs.artifacts['data'].uri}}", "/data/x"),
+        ("{{$.inputs.artifacts['data'].path}}/f", "/data/x/f"),
+        ("{{$.inputs.artifacts['data'].metadata['rows']}}", "3"),
+        ("{{$.inputs.artifacts['data'].metadata}}", '{"rows":3}'),
+        ("{{$.outputs.artifacts['model'].path}}", "/out/model"),
+        ("{{$.outputs.parameters['p'].output_file}}", "/out/p"),
+        ("{{$.outputs.output_file}}", "/out/executor_output.json"),
+        ("{{$.pipeline_job_uuid}}", "run-1"),
+        ("no placeholder {{ here }}", "no placeholder {{ here }}"),
+    ],
+)
+def test_values_are_put_in(written: str, filled: str) -> None:
+    assert SCENE.elements([written]) == [filled]
+
+
+def test_the_whole_executor_input() -> None:
+    assert json.loads(SCENE.filled("{{$}}")) == INPUT
+
+
+def test_if_present_gives_none_or_many_elements() -> None:
+    def chosen(name: str) -> list[str]:
+        branch = {"InputName": name, "Then": ["--n", "{{$.inputs.parameters['n']}}"], "Else": ["--none"]}
+        return SCENE.elements(["x", json.dumps({"IfPresent": branch})])
+
+    assert chosen("n") == ["x", "--n", "3"]
+    assert chosen("data") == ["x", "--n", "3"]
+    assert chosen("null") == ["x", "--none"]
+    assert SCENE.elements([json.dumps({"IfPresent": {"InputName": "gone", "Then": "a"}})]) == []
+
+
+def test_concat_joins_and_nests() -> None:
+    inner = {"IfPresent": {"InputName": "n", "Then": ["={{$.inputs.parameters['n']}}"]}}
+    assert SCENE.elements([json.dumps({"Concat": ["--n", inner, "!"]})]) == ["--n=3!"]
+
+
+@pytest.mark.parametrize("written", ["{{$.inputs.parameters['zzz']}}", "{{$.outputs.artifacts['zzz'].uri}}", "{{$.x}}"])
+def test_unknown_names_are_told(written: str) -> None:
+    with pytest.raises(UnknownPlaceholder):
+        SCENE.filled(written)
+
+
+def test_a_whole_placeholder_keeps_its_type() -> None:
+    assert SCENE.value({"k": "{{$.inputs.parameters['words']}}", "t": "{{$.inputs.parameters['n']}}!"}) == {
+        "k": ["a", "b"],
+        "t": "3!",
+    }
