@@ -55,7 +55,9 @@ class Server:
             with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 - our own http address
                 text = answer.read()
         except urllib.error.HTTPError as refused:
-            raise Failure(f"{method} {path} was answered with {refused.code}: {refused.read()[:300]!r}") from refused
+            with refused:
+                said = refused.read()[:300].decode(errors="replace")
+            raise Failure(f"{method} {path} was answered with {refused.code}: {said}") from refused
         except OSError as problem:
             raise Failure(f"{self.url} does not answer ({problem}): see `fairway status`") from problem
         return json.loads(text) if text else None
@@ -93,12 +95,13 @@ def need(given: Path | None) -> Server:
 
 
 def start_time(pid: int) -> str:
-    """When a process started, in the kernel's ticks; empty where there is no such process."""
+    """When a process started, in the kernel's ticks; empty where there is none, or only what is left of a killed one."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in ("Z", "X") else fields[19]
 
 
 def token_of(kubeconfig: Path) -> str:

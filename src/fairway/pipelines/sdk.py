@@ -30,6 +30,10 @@ class Failure(Exception):
     """Something that the caller can put right. The text says how."""
 
 
+class NoAnswer(Failure):
+    """The server cannot be reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A task of a run. `kind` is KFP's: ROOT, RUNTIME, LOOP, CONDITION, ...; times are RFC 3339, or empty."""
@@ -109,11 +113,22 @@ class Server:
             warnings.simplefilter("ignore", FutureWarning)  # it warns of servers older than any of ours
             return kfp.Client(host=self.url, existing_token=self.token)
 
-    def follow(self, run_id: str, *, every: float = 0.25) -> Iterator[Snapshot]:
-        """The run now and after each change, until it is over. The last one given is the end."""
+    def follow(self, run_id: str, *, every: float = 0.25, patience: float = 30.0) -> Iterator[Snapshot]:
+        """The run now and after each change, until it is over. The last one given is the end.
+
+        A server that goes away is waited for, `patience` seconds long: runs survive its restart.
+        """
         seen: Snapshot | None = None
+        answered = time.monotonic()
         while True:
-            current = self.snapshot(run_id)
+            try:
+                current = self.snapshot(run_id)
+            except NoAnswer:
+                if time.monotonic() - answered > patience:
+                    raise
+                time.sleep(every)
+                continue
+            answered = time.monotonic()
             if current != seen:
                 yield current
             if current.over:
@@ -169,7 +184,7 @@ class Server:
         except urllib.error.HTTPError as refused:
             raise Failure(_sentence(refused)) from refused
         except OSError as problem:
-            raise Failure(f"{self.url} does not answer ({problem}); see `fairway status`") from problem
+            raise NoAnswer(f"{self.url} does not answer ({problem}); see `fairway status`") from problem
         return content
 
 
