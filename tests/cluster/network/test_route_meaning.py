@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fairway.cluster.network import durations, route_status
+from fairway.cluster.network import durations, route_status, service_limits
 from fairway.cluster.network.bootstrap import bootstrap
 from fairway.cluster.network.config import NetworkConfig
 from fairway.cluster.network.render import Resources, render
@@ -173,7 +173,7 @@ def test_what_is_not_supported_is_named_and_nothing_of_the_route_is_programmed(b
     whole = route(rule("/fine"), broken) if "spec.rules[0]" not in sentence else route(broken, rule("/fine"))
     found = rendered(whole)
     assert len(found.routes["virtual_hosts"][0]["routes"]) == 1
-    (parent,) = route_status.parents(whole, found.rendered["default", "r"], "now")
+    (parent,) = route_status.parents(whole, found.rendered["default", "r"], CONFIG, "now")
     accepted = parent["conditions"][0]
     assert (accepted["type"], accepted["status"]) == ("Accepted", "False")
     assert sentence in accepted["message"]
@@ -197,7 +197,28 @@ def test_routes_of_other_gateways_are_left_alone() -> None:
     other["status"] = {"parents": [{"controllerName": "istio.io/gateway", "conditions": []}]}
     found = rendered(other)
     assert not found.rendered
-    assert route_status.parents(other, None, "now") == other["status"]["parents"]
+    assert route_status.parents(other, None, CONFIG, "now") == other["status"]["parents"]
+
+
+def test_a_listener_that_the_gateway_does_not_have_is_said() -> None:
+    lost = route(rule())
+    lost["spec"]["parentRefs"] = [{**PARENT, "sectionName": "https"}]
+    found = rendered(lost)
+    assert len(found.routes["virtual_hosts"][0]["routes"]) == 1
+    (parent,) = route_status.parents(lost, found.rendered["default", "r"], CONFIG, "now")
+    (accepted,) = parent["conditions"]
+    assert (accepted["status"], accepted["reason"]) == ("False", "NoMatchingParent")
+
+
+def test_what_a_service_address_cannot_do_is_named() -> None:
+    spec = {"type": "NodePort", "sessionAffinity": "ClientIP", "ports": [{"port": 53, "protocol": "UDP"}]}
+    sentences = list(service_limits.refusals({"spec": spec}))
+    assert [sentence.split(" is ")[0] for sentence in sentences] == [
+        "port 53 with protocol UDP",
+        "type NodePort",
+        "sessionAffinity ClientIP",
+    ]
+    assert not list(service_limits.refusals(service()))
 
 
 @pytest.mark.parametrize(

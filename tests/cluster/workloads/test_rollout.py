@@ -157,3 +157,16 @@ async def test_a_paused_deployment_does_not_roll_but_scales(here: Here) -> None:
     await here.client.patch(DEPLOYMENT, "web", "default", {"spec": {"paused": None}})
     done = await here.until(DEPLOYMENT, "web", rolled_out)
     assert done["status"]["availableReplicas"] == 3
+
+
+async def test_a_deployment_that_comes_back_takes_up_what_it_left(here: Here) -> None:
+    await here.client.create(DEPLOYMENT, deployment("first"))
+    await here.until(DEPLOYMENT, "web", rolled_out)
+    before = {meta.uid(pod) for pod in await here.pods()}
+    await here.client.delete(DEPLOYMENT, "web", "default", propagation="Orphan")
+    await here.until_gone(DEPLOYMENT, "web")
+    again = await here.client.create(DEPLOYMENT, deployment("first"))
+    await here.until(DEPLOYMENT, "web", rolled_out)
+    (kept,) = (await here.client.list(REPLICA_SET, "default")).items
+    assert meta.owned_by(kept, again)
+    assert {meta.uid(pod) for pod in await here.pods()} == before

@@ -13,7 +13,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 
-from fairway.cluster.network import route_status
+from fairway.cluster.network import route_status, service_limits
 from fairway.cluster.network.config import GATEWAY_NAMESPACE, NetworkConfig
 from fairway.cluster.network.envoy import Envoy
 from fairway.cluster.network.files import Files
@@ -48,6 +48,7 @@ class Gateway:
         self._latest = self._render()
         self._gateway: Object | None = None
         self._unchecked = False
+        self._warned: set[str] = set()
 
     async def run(self, ready: Ready) -> None:
         self._envoy.check()
@@ -87,6 +88,7 @@ class Gateway:
             await self._update(resources)
             await self._report(resources)
             await self._check_listeners(resources)
+            await self._warn_of_limits()
 
     def _render(self) -> Resources:
         return render(self._routes.all(), self._services.all(), self._slices.all(), self._config)
@@ -160,9 +162,18 @@ class Gateway:
             address = f"{service['spec'].get('clusterIP')}:{port}"
             message = f"{address} is taken by another program, perhaps another Fairway on this machine: stop that one"
             log.warning("Service %s/%s: %s", namespace, service_name, message)
-            await events.record(
-                self._client, self._clock, service, "AddressTaken", message, type="Warning", component="gateway"
-            )
+            await self._warn(service, "AddressTaken", message)
+
+    async def _warn_of_limits(self) -> None:
+        """Say once at each Service what of it is not done."""
+        services = {meta.uid(service): service for service in self._services.all()}
+        for uid in services.keys() - self._warned:
+            for sentence in service_limits.refusals(services[uid]):
+                await self._warn(services[uid], "Unsupported", sentence)
+        self._warned = set(services)
+
+    async def _warn(self, service: Object, reason: str, message: str) -> None:
+        await events.record(self._client, self._clock, service, reason, message, type="Warning", component="gateway")
 
     async def _not_listening(self, names: set[str]) -> set[str]:
         try:
@@ -175,14 +186,18 @@ class Gateway:
 
     async def _report(self, resources: Resources) -> None:
         now = time.timestamp(self._clock.now())
-        for route in self._routes.all():
-            wanted = route_status.parents(route, resources.rendered.get(meta.key(route)), now)
-            if wanted != ((route.get("status") or {}).get("parents") or []):
+        for seen in resources.seen:
+            current = self._routes.get(*meta.key(seen))
+            if current is None:
+                continue
+            # What was rendered is judged, and not what the route has become meanwhile.
+            judged = {**seen, "status": current.get("status") or {}}
+            wanted = route_status.parents(judged, resources.rendered.get(meta.key(seen)), self._config, now)
+            if wanted != (judged["status"].get("parents") or []):
                 with contextlib.suppress(errors.NotFound, errors.Conflict):
                     await self._client.patch_status(
-                        HTTP_ROUTE, meta.name(route), meta.namespace(route), {"parents": wanted}
+                        HTTP_ROUTE, meta.name(seen), meta.namespace(seen), {"parents": wanted}
                     )
-
         await self._report_gateway(resources, now)
 
     async def _report_gateway(self, resources: Resources, now: str) -> None:

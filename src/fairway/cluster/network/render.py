@@ -8,7 +8,7 @@ port: routes of HTTPRoutes first, the front door last, in every virtual host.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fairway.cluster.network import routes
 from fairway.cluster.network.config import GATEWAY_NAME, GATEWAY_NAMESPACE, LISTENER, NetworkConfig
@@ -19,18 +19,22 @@ from fairway.kernel.objects.meta import Key
 
 FRONT = "front"
 SERVICE_NAME = "kubernetes.io/service-name"
+NO_SUCH_LISTENER = f"The gateway has one listener, {LISTENER!r}: leave out sectionName and port in the parentRef."
 _MANY = 100_000  # circuit breakers are for the operator of a cluster; here they would only lose requests
 
 
 @dataclass
 class Resources:
-    """Everything Envoy is told, by the file it is in. `refusals` and the like go to the routes' status."""
+    """Everything Envoy is told, by the file it is in, and what the routes' status is made of."""
 
     clusters: list[Resource]
     endpoints: dict[str, Resource]
     listeners: list[Resource]
     routes: Resource
-    rendered: dict[Key, Rendered] = field(default_factory=dict)
+    seen: list[Object]
+    """The routes as they were when this was made."""
+    rendered: dict[Key, Rendered]
+    """What became of those that name our Gateway."""
 
 
 def render(
@@ -50,22 +54,30 @@ def render(
             if address := _address(service):
                 listeners.append(_listener(name, address, int(port["port"])))
     rendered: dict[Key, Rendered] = {}
+    http_routes = list(http_routes)
     for route in http_routes:
-        if any(ours(parent, route) for parent in _parents(route)):
+        mine = [parent for parent in _parents(route) if ours(parent, route)]
+        if any(attaches(parent, config) for parent in mine):
             found = routes.render(route, lambda ns, name, port: known.get((ns, name, port)), auth=config.auth)
             rendered[meta.key(route)] = found
-    return Resources(clusters, endpoints, listeners, _route_table(rendered.values()), rendered)
+        elif mine:
+            rendered[meta.key(route)] = Rendered(refused=NO_SUCH_LISTENER, refused_reason="NoMatchingParent")
+    return Resources(clusters, endpoints, listeners, _route_table(rendered.values()), http_routes, rendered)
 
 
 def ours(parent: Object, route: Object) -> bool:
-    """Whether a parent reference of the route is our Gateway."""
+    """Whether a parent reference of the route names our Gateway."""
     return (
         (parent.get("group") or "gateway.networking.k8s.io") == "gateway.networking.k8s.io"
         and (parent.get("kind") or "Gateway") == "Gateway"
         and parent.get("name") == GATEWAY_NAME
         and (parent.get("namespace") or meta.namespace(route)) == GATEWAY_NAMESPACE
-        and parent.get("sectionName") in (None, "", LISTENER)
     )
+
+
+def attaches(parent: Object, config: NetworkConfig) -> bool:
+    """Whether the reference, which names our Gateway, also names its one listener, or none in particular."""
+    return parent.get("sectionName") in (None, "", LISTENER) and parent.get("port") in (None, config.port)
 
 
 def cluster_name(service: Object, port: Object) -> str:

@@ -4,44 +4,44 @@ from __future__ import annotations
 
 from fairway.cluster.network.config import CONTROLLER, GATEWAY_NAME, GATEWAY_NAMESPACE, LISTENER, NetworkConfig
 from fairway.cluster.network.kinds import GATEWAY_CLASS
-from fairway.cluster.network.render import ours
+from fairway.cluster.network.render import NO_SUCH_LISTENER, attaches, ours
 from fairway.cluster.network.routes import Rendered
 from fairway.kernel.objects import conditions
 from fairway.kernel.objects.kinds import GATEWAY, Object
 
 
-def parents(route: Object, rendered: Rendered | None, now: str) -> list[Object]:
-    """status.parents: ours anew, and what other controllers said as it is."""
+def parents(route: Object, rendered: Rendered | None, config: NetworkConfig, now: str) -> list[Object]:
+    """status.parents: ours anew, and what other controllers said as it is. `rendered` is None for strangers' routes."""
     said = (route.get("status") or {}).get("parents") or []
     result = [parent for parent in said if parent.get("controllerName") != CONTROLLER]
-    if rendered is None:
-        return result
+    before = {str(parent["parentRef"]): parent["conditions"] for parent in said if parent not in result}
     for reference in (route.get("spec") or {}).get("parentRefs") or ():
-        if ours(reference, route):
-            before = next((p["conditions"] for p in said if p.get("parentRef") == reference and p not in result), None)
-            result.append(
-                {
-                    "parentRef": reference,
-                    "controllerName": CONTROLLER,
-                    "conditions": _conditions(route, rendered, before, now),
-                }
-            )
+        if rendered is None or not ours(reference, route):
+            continue
+        wanted = _judged(rendered) if attaches(reference, config) else _no_such_listener()
+        found = conditions.merged(before.get(str(reference)), now, *wanted)
+        generation = route["metadata"].get("generation", 1)
+        told = [{**condition, "observedGeneration": generation} for condition in found]
+        result.append({"parentRef": reference, "controllerName": CONTROLLER, "conditions": told})
     return result
 
 
-def _conditions(route: Object, rendered: Rendered, before: list[Object] | None, now: str) -> list[Object]:
+Wanted = tuple[str, "bool | None", str, str]
+
+
+def _judged(rendered: Rendered) -> list[Wanted]:
+    accepted: Wanted = ("Accepted", True, "Accepted", "The gateway carries this route.")
     if rendered.refused:
         accepted = ("Accepted", False, rendered.refused_reason, rendered.refused)
-    else:
-        accepted = ("Accepted", True, "Accepted", "The gateway carries this route.")
+    resolved: Wanted = ("ResolvedRefs", True, "ResolvedRefs", "All backends are known.")
     if rendered.unresolved:
         sentences = "; ".join(sentence for _, sentence in rendered.unresolved)
         resolved = ("ResolvedRefs", False, rendered.unresolved[0][0], sentences)
-    else:
-        resolved = ("ResolvedRefs", True, "ResolvedRefs", "All backends are known.")
-    found = conditions.merged(before, now, accepted, resolved)
-    generation = route["metadata"].get("generation", 1)
-    return [{**condition, "observedGeneration": generation} for condition in found]
+    return [accepted, resolved]
+
+
+def _no_such_listener() -> list[Wanted]:
+    return [("Accepted", False, "NoMatchingParent", NO_SUCH_LISTENER)]
 
 
 def gateway_class() -> Object:

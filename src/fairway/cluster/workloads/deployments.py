@@ -2,7 +2,7 @@
 
 A ReplicaSet is named by the hash of its template, so the set of a template is always the same set. How far
 a step of the rollout may go is `rollout.plan`; what the Deployment says of itself is `deployment_status`.
-Adoption of strangers' ReplicaSets is left out.
+Only sets of the current template that nobody owns are adopted.
 """
 
 from __future__ import annotations
@@ -147,11 +147,24 @@ async def _create(world: World, deployment: Object, wanted: Object) -> None:
     try:
         await world.client.create(REPLICA_SET, wanted)
     except errors.AlreadyExists:
-        found = await world.client.find(REPLICA_SET, meta.name(wanted), meta.namespace(wanted))
-        if found is not None and not meta.owned_by(found, deployment):
-            raise
+        await _adopt(world, deployment, wanted)
         return
     await _say_scaled(world, deployment, meta.name(wanted), 0, _replicas(wanted))
+
+
+async def _adopt(world: World, deployment: Object, wanted: Object) -> None:
+    """The set is there already: ours and not seen yet, left behind by a Deployment deleted alone, or a stranger's."""
+    name, namespace = meta.name(wanted), meta.namespace(wanted)
+    found = await world.client.find(REPLICA_SET, name, namespace)
+    if found is None or meta.owned_by(found, deployment):
+        return
+    if owner := meta.controller_of(found):
+        message = f"ReplicaSet {name} belongs to {owner['kind']} {owner['name']}: delete it, or rename this Deployment"
+        await events.record(world.client, world.clock, deployment, "NameTaken", message, type="Warning")
+        raise errors.Conflict(message)
+    references = [*(found["metadata"].get("ownerReferences") or ()), meta.owner_reference(deployment)]
+    patch = {"metadata": {"ownerReferences": references, "resourceVersion": found["metadata"]["resourceVersion"]}}
+    await world.client.patch(REPLICA_SET, name, namespace, patch)
 
 
 async def _renew_annotations(world: World, deployment: Object, new: Object, wanted: Object) -> None:
