@@ -49,6 +49,14 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     ),
     "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
 }
+_CLASSES: dict[str, type] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": float,
+}
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _FORMATS: dict[str, Callable[[Any], bool]] = {
     "int32": lambda value: -(2**31) <= value < 2**31,
@@ -98,8 +106,10 @@ def _type(kind: str, nullable: bool) -> Check:
     if fits is None:
         return lambda _: None
 
+    usual = _CLASSES[kind]
+
     def check(value: Any) -> list[Finding] | None:
-        if fits(value) or (nullable and value is None):
+        if value.__class__ is usual or fits(value) or (nullable and value is None):
             return None
         name = _name_of(value)
         return [

@@ -83,7 +83,18 @@ def uses_rules(schema: Any) -> bool:
 class _Node:
     """One place of the schema. Filled after it is made, because schemas may name themselves."""
 
-    __slots__ = ("checks", "defaults", "extra", "fills", "items", "keeps", "nullable", "properties", "resource")
+    __slots__ = (
+        "check",
+        "checks",
+        "defaults",
+        "extra",
+        "fills",
+        "items",
+        "keeps",
+        "nullable",
+        "properties",
+        "resource",
+    )
 
     def __init__(self) -> None:
         self.properties: dict[str, _Node] = {}
@@ -95,9 +106,15 @@ class _Node:
         self.fills = False  # something below has a default
         self.nullable: frozenset[str] = frozenset()  # properties in which null is a value, not an absence
         self.checks: list[Check] = []
-
-    def check(self, value: Any) -> list[Finding] | None:
+        self.check: Check = self._all
         """None where all is well, which costs no allocation."""
+
+    def settle(self) -> None:
+        """Most places have one check: then that is the whole of it."""
+        if len(self.checks) == 1:
+            self.check = self.checks[0]
+
+    def _all(self, value: Any) -> list[Finding] | None:
         found: list[Finding] | None = None
         for check in self.checks:
             if more := check(value):
@@ -168,10 +185,13 @@ class _Compiler:
         return bool(schema.get("nullable")) or not (schema.keys() & {"type", "$ref", "allOf", _INT_OR_STRING})
 
     def _check_of(self, schema: Object) -> Check:
-        return self.node(schema).check
+        node = self.node(schema)
+        return lambda value: node.check(value)
 
     def finish(self) -> None:
         """Mark the places below which something has a default: only those are walked."""
+        for node in self._nodes:
+            node.settle()
         changed = True
         while changed:
             changed = False
@@ -201,14 +221,13 @@ def _children_checks(node: _Node) -> list[Check]:
         checks.append(members)
 
     if items:
-        item_check = items.check
 
         def elements(value: Any) -> list[Finding] | None:
             if not isinstance(value, list):
                 return None
             found: list[Finding] | None = None
             for index, inner in enumerate(value):
-                if more := item_check(inner):
+                if more := items.check(inner):
                     found = (found or []) + [finding.under(index) for finding in more]
             return found
 
