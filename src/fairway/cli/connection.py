@@ -95,7 +95,7 @@ def need(given: Path | None) -> Server:
 
 
 def start_time(pid: int) -> str:
-    """When a process started, in the kernel's ticks; empty where there is none, or only what is left of a killed one."""
+    """When a process started, in the kernel's ticks; empty where there is none, or only a killed one's rest."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
