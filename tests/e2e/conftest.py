@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -48,6 +49,12 @@ class Installation:
 
     def stop(self) -> None:
         self.fairway("stop")
+
+    def kill(self) -> None:
+        """As a machine without power would: nothing of the server's own runs after this."""
+        server = self.server
+        os.kill(server.pid, signal.SIGKILL)
+        eventually(lambda: not server.alive())
 
     @property
     def server(self) -> connection.Server:

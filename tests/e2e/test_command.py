@@ -31,23 +31,33 @@ def test_status_token_and_kubeconfig_speak_of_the_running_platform(platform: Ins
         assert json.load(answer)["multi_user"] is False
 
 
-@pytest.mark.parametrize("path", ["/", "/apis/v2beta1/runs", "/k8s/api/v1/pods", "/serving/default/x/v2", "/nowhere"])
-def test_a_stranger_gets_nothing(platform: Installation, path: str) -> None:
+def ask(url: str, **headers: str) -> tuple[int, str]:
+    """The status of a GET and the address where it ended."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{platform.port}{path}") as answer:
-            assert "/login" in answer.url, "only the login page is for strangers"
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+            return answer.status, answer.url
     except urllib.error.HTTPError as refused:
-        assert refused.code in (401, 403, 404)
-        assert path in ("/nowhere", "/serving/default/x/v2") or refused.code != 404
+        with refused:
+            return refused.code, url
+
+
+@pytest.mark.parametrize("path", ["/apis/v2beta1/runs", "/k8s/api/v1/pods", "/assets/index.js", "/nowhere"])
+def test_a_stranger_gets_nothing(platform: Installation, path: str) -> None:
+    status, _ = ask(f"http://127.0.0.1:{platform.port}{path}")
+    assert status in (401, 403)
+
+
+def test_a_stranger_with_a_browser_is_asked_to_log_in(platform: Installation) -> None:
+    _, url = ask(f"http://127.0.0.1:{platform.port}/", Accept="text/html")
+    assert url.endswith("/login")
 
 
 def test_a_page_of_another_name_gets_nothing(platform: Installation) -> None:
     token = platform.fairway("token").stdout.strip()
-    headers = {"Authorization": f"Bearer {token}", "Host": "evil.example"}
-    request = urllib.request.Request(f"http://127.0.0.1:{platform.port}/apis/v2beta1/runs", headers=headers)
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request)
-    assert refused.value.code in (400, 403, 421)
+    status, _ = ask(
+        f"http://127.0.0.1:{platform.port}/apis/v2beta1/runs", Authorization=f"Bearer {token}", Host="evil.example"
+    )
+    assert status in (400, 403, 421)
 
 
 def test_a_second_server_on_the_same_folder_is_refused(platform: Installation) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -56,7 +54,7 @@ def test_kill_at_random_points_loses_nothing_and_repeats_nothing(installation: I
     run_id = started.stdout.split()[-1]
     for _ in range(4):
         time.sleep(random.uniform(0.05, 0.6))
-        os.kill(installation.server.pid, signal.SIGKILL)
+        installation.kill()
         installation.up()
 
     def state() -> str:
@@ -79,5 +77,5 @@ def test_what_was_acknowledged_is_there_after_a_kill(installation: Installation)
         return {one["metadata"]["uid"] for one in of.call("GET", "/k8s/api/v1/namespaces")["items"]}
 
     before = uids(server)
-    os.kill(server.pid, signal.SIGKILL)
+    installation.kill()
     assert uids(installation.up()) == before
