@@ -26,6 +26,9 @@ _SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}}
 
 _NO_GAP = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
+_POD_IP = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+"""The server listens on its pod's own address and nowhere else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -134,7 +137,7 @@ def _rule(isvc: Object, predictor: Predictor, prefix: str, filters: list[Object]
 def _container(isvc: Object, predictor: Predictor) -> Object:
     name = meta.name(isvc)
     own = dict(predictor.container)
-    arguments = [f"--model_name={name}", f"--model_dir={predictor.location}", f"--http_port={PORT}"]
+    arguments = [f"--model_name={name}", f"--model_dir={predictor.location}", "--host=$(POD_IP)", f"--http_port={PORT}"]
     if predictor.concurrency:
         arguments.append(f"--container_concurrency={predictor.concurrency}")
     return {
@@ -150,6 +153,7 @@ def _container(isvc: Object, predictor: Predictor) -> Object:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **own,
         "args": [*arguments, *own.get("args", ())],
+        "env": [_POD_IP, *own.get("env", ())],
     }
 
 

@@ -96,7 +96,7 @@ class Routes:
             "/": partial(okay, {"status": "alive"}),
             "/metrics": self._metrics_page,
             "/v1/models": models,
-            f"/v1/models/{self._name}": self._v1_model,
+            f"/v1/models/{self._name}": self._model_ready,
             "/v2": partial(okay, server),
             "/v2/": partial(okay, server),
             "/v2/health/live": live,
@@ -104,8 +104,8 @@ class Routes:
             "/v2/models": models,
         }
         for path in self._v2_paths():
-            table[path] = self._v2_model
-            table[f"{path}/ready"] = self._v2_ready
+            table[path] = self._about_model
+            table[f"{path}/ready"] = self._model_ready
         return table
 
     def _predictions(self) -> dict[str, tuple[str, Predict]]:
@@ -135,16 +135,13 @@ class Routes:
 
     # Answers.
 
-    def _v1_model(self) -> Answer:
+    def _model_ready(self) -> Answer:
         return Answer(200 if self.ready else 503, encode({"name": self._name, "ready": self.ready}))
 
     def _server_ready(self) -> Answer:
         return Answer(200 if self.ready else 503, encode({"ready": self.ready}))
 
-    def _v2_ready(self) -> Answer:
-        return Answer(200 if self.ready else 503, encode({"name": self._name, "ready": self.ready}))
-
-    def _v2_model(self) -> Answer:
+    def _about_model(self) -> Answer:
         return okay(v2.metadata(self._loaded()))
 
     def _metrics_page(self) -> Answer:
