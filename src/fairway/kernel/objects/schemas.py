@@ -24,6 +24,7 @@ from fairway.kernel.objects.kinds import Object
 from fairway.kernel.objects.schema_checks import Check, Finding, Step, value_checks
 
 _INT_OR_STRING = "x-kubernetes-int-or-string"
+_LIST_TYPE = "x-kubernetes-list-type"
 _RESOURCE_FIELDS = ("apiVersion", "kind", "metadata")
 
 
@@ -177,7 +178,7 @@ class _Compiler:
         node.defaults = [(name, inner["default"]) for name, inner in properties.items() if "default" in inner]
         node.nullable = frozenset(name for name, inner in properties.items() if self._may_be_null(inner))
         # Upstream merges built-in lists by their keys, but does not check that the keys are there once.
-        checked = {**schema, "x-kubernetes-list-type": "atomic"} if self._lenient else schema
+        checked = {key: value for key, value in schema.items() if key != _LIST_TYPE} if self._lenient else schema
         node.checks = value_checks(checked, self._check_of)
         node.checks += _children_checks(node)
 
