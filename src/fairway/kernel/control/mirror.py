@@ -19,6 +19,9 @@ from fairway.kernel.objects.meta import Key
 
 log = logging.getLogger(__name__)
 
+_LOOK_AGAIN = 5.0
+"""Seconds until a kind that the cluster did not know is asked for again."""
+
 Changed = Callable[["Object | None", "Object | None"], None]
 """Called with (old, new); one of them is None at birth and at death."""
 
@@ -69,6 +72,12 @@ class Mirror:
                 failures = 0
             except errors.Expired:
                 self._revision = ""
+            except errors.NotFound:
+                # The cluster does not know the kind (yet): there are none, and who needs one will be told so.
+                log.debug("%s is not served by this cluster", self.kind.resource)
+                self._revision = ""
+                self._synced.set()
+                await self._clock.sleep(_LOOK_AGAIN)
             except (errors.ApiError, OSError) as failure:
                 failures += 1
                 level = logging.DEBUG if failures < 3 else logging.WARNING
