@@ -66,8 +66,10 @@ class Engine:
         key = (namespace, name)
         run = world.mirror(RUN).get(namespace, name)
         if run is None or meta.being_deleted(run):
-            self._plays.pop(key, None)
             self._moved.pop(key, None)
+            if (play := self._plays.pop(key, None)) is not None:
+                now = world.clock.now()
+                await self._records.write(lambda connection: tasks.abandon(connection, play.graph.run.id, now))
             return None
         status, spec = run.get("status") or {}, run.get("spec") or {}
         if status.get("phase") in tasks.OVER and (status.get("retries") or 0) == (spec.get("retries") or 0):
@@ -116,7 +118,8 @@ class Engine:
         now = world.clock.now()
         if retries != int((run.get("status") or {}).get("retries") or 0):
             await self._records.write(lambda connection: tasks.reset(connection, run_id, now))
-            await world.client.patch_status(RUN, meta.name(run), meta.namespace(run), {"retries": retries})
+            again = {"retries": retries, "phase": "RUNNING", "message": "", "finishedAt": None}
+            await world.client.patch_status(RUN, meta.name(run), meta.namespace(run), again)
         found = await self._records.read(lambda connection: tasks.find(connection, run_id))
         if found is None:
             log.warning("run %s has no record, and is left alone", run_id)

@@ -1,0 +1,262 @@
+"""The engine on the real API, with real pods as processes: runs to their end, crashes of the engine included."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import uuid
+from collections import Counter
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from specs import In, Out, Spec, task
+from sqlalchemy import select
+
+from fairway.artifacts.store import Artifacts, open_store
+from fairway.kernel.control import controller
+from fairway.kernel.control.controller import World
+from fairway.kernel.control.mirror import Mirrors
+from fairway.kernel.objects.kinds import POD, Object
+from fairway.pipelines import tasks
+from fairway.pipelines.controller import Engine
+from fairway.pipelines.kinds import KINDS, RUN
+from fairway.pipelines.tables import artifacts, run_states, runs, specs, task_artifacts
+from fairway.pipelines.tables import tasks as task_rows
+from fairway.records.database import Database
+from fairway.testing.cluster import Cluster, cluster
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Here:
+    """A cluster with records and artifacts, and engines that the test starts and ends."""
+
+    cluster: Cluster
+    records: Database
+    artifacts: Artifacts
+
+    @contextlib.asynccontextmanager
+    async def engine(self) -> AsyncGenerator[None, None]:
+        """One life of the engine: at the end of the block it is gone with all that it remembers."""
+        async with contextlib.AsyncExitStack() as stack:
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            clock, client = self.cluster.platform.clock, self.cluster.client
+            stop = asyncio.Event()
+
+            async def live() -> None:
+                with contextlib.suppress(_Ended):
+                    async with asyncio.TaskGroup() as inner:
+                        world = World(client, clock, Mirrors(client, clock, inner))
+                        engine = Engine(self.records, self.artifacts)
+                        inner.create_task(controller.run(engine.controller(), world))
+                        await stop.wait()
+                        raise _Ended
+
+            async def guarded() -> None:
+                try:
+                    await live()
+                except* _Ended:
+                    pass
+
+            group.create_task(guarded())
+            yield
+            stop.set()
+
+    async def submit(self, spec: dict[str, Any], **parameters: Any) -> str:
+        run_id = str(uuid.uuid4())
+        body = orjson.dumps({"pipeline_spec": spec, "platform_spec": None}).decode()
+        now = self.cluster.platform.clock.now()
+        row = {
+            "id": run_id,
+            "display_name": "a run",
+            "namespace": "default",
+            "object_namespace": "default",
+            "storage_state": "AVAILABLE",
+            "state": "PENDING",
+            "pipeline_name": spec["pipelineInfo"]["name"],
+            "spec_digest": run_id,
+            "parameters": parameters,
+            "created_at": now,
+            "scheduled_at": now,
+            "outputs": {},
+        }
+
+        def write(connection: Any) -> None:
+            connection.execute(specs.insert().values(digest=run_id, body=body))
+            connection.execute(runs.insert().values(**row))
+
+        await self.records.write(write)
+        await self.cluster.client.create(RUN, RUN.new(run_id, "default", spec={"runId": run_id}))
+        return run_id
+
+    async def ended(self, run_id: str, *, retries: int = 0) -> Object:
+        def over(run: Object | None) -> bool:
+            status = (run or {}).get("status") or {}
+            return status.get("phase") in tasks.OVER and (status.get("retries") or 0) == retries
+
+        run = await self.cluster.client.wait(RUN, run_id, "default", over, timeout=40)
+        assert run is not None
+        return run
+
+    async def states(self, run_id: str) -> dict[str, str]:
+        query = select(task_rows.c.scope_path, task_rows.c.state).where(task_rows.c.run_id == run_id)
+        return {path: state for path, state in await self.records.read(lambda c: c.execute(query).all()) if path}
+
+
+class _Ended(Exception):
+    pass
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncGenerator[Here, None]:
+    async with cluster(tmp_path, node=True, kinds=KINDS) as running:
+        records = Database.open(running.platform.records_url)
+        try:
+            yield Here(running, records, open_store(running.platform.artifacts_url))
+        finally:
+            await records.close()
+
+
+def _fan(marks: Path, items: int) -> dict[str, Any]:
+    """Each step leaves a line; the last adds up what they gave."""
+    spec = Spec().python("total", "def run(all: list) -> int:\n    return sum(all)\n", {"all": list}, {"Output": int})
+    source = (
+        "def run(n: int, marks: str) -> int:\n"
+        "    import time\n"
+        "    with open(marks, 'a') as file:\n"
+        "        file.write(f'{n}\\n')\n"
+        "    time.sleep(0.05)\n"
+        "    return n * 2\n"
+    )
+    spec.python("double", source, {"n": int, "marks": str}, {"Output": int})
+    body = {"double": task("double", {"n": In("item"), "marks": str(marks)})}
+    spec.dag("body", body, {"item": int}, {"Output": list}, Output=Out("double"))
+    loop = task("body", each=list(range(items)), parallel=6)
+    return spec.compiled(
+        {"loop": loop, "total": task("total", {"all": Out("loop")})}, {}, {"sum": int}, sum=Out("total")
+    )
+
+
+async def test_a_run_goes_to_its_end_and_the_records_tell_it(here: Here, tmp_path: Path) -> None:
+    async with here.engine():
+        run_id = await here.submit(_fan(tmp_path / "marks", 5))
+        run = await here.ended(run_id)
+    assert run["status"]["phase"] == "SUCCEEDED"
+    row = await here.records.read(lambda c: c.execute(select(runs).where(runs.c.id == run_id)).mappings().one())
+    assert (row["state"], row["outputs"]) == ("SUCCEEDED", {"sum": 20})
+    history = await here.records.read(lambda c: c.execute(select(run_states.c.state)).scalars().all())
+    assert history == ["RUNNING", "SUCCEEDED"]
+    assert set((await here.states(run_id)).values()) == {"SUCCEEDED"}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.timeout(120)
+async def test_whenever_the_engine_dies_no_step_runs_twice_and_the_run_ends(
+    here: Here, tmp_path: Path, seed: int
+) -> None:
+    """Engines live for a random moment each, so that they die before, between and after writing and starting."""
+    chance, marks, count = random.Random(seed), tmp_path / "marks", 30
+    run_id = await here.submit(_fan(marks, count))
+    lives = 0
+    while True:
+        async with here.engine():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(chance.uniform(0.02, 0.4)):
+                    await here.ended(run_id)
+                    break
+        lives += 1
+    assert lives >= 3, "the engine did not die often enough for this test to mean anything"
+    assert Counter(marks.read_text().split()) == Counter(str(number) for number in range(count))
+    row = await here.records.read(lambda c: c.execute(select(runs.c.outputs).where(runs.c.id == run_id)).scalar_one())
+    assert row == {"sum": count * (count - 1)}
+
+
+async def test_a_second_run_takes_what_is_cached_with_the_same_artifacts(here: Here, tmp_path: Path) -> None:
+    source = (
+        "def run(m: Output[Metrics], d: Output[Dataset]):\n"
+        "    m.log_metric('acc', 0.5)\n"
+        "    open(d.path, 'w').write('x')\n"
+    )
+    spec = Spec().python("make", source, outputs={"m": "Metrics", "d": "Dataset"})
+    document = spec.compiled({"make": task("make", cached=True)})
+
+    async def made(run_id: str) -> dict[str, str]:
+        query = select(task_artifacts.c.key, task_artifacts.c.artifact_id).where(task_artifacts.c.run_id == run_id)
+        return dict(await here.records.read(lambda c: c.execute(query).all()))
+
+    async with here.engine():
+        first = await here.submit(document)
+        await here.ended(first)
+        second = await here.submit(document)
+        await here.ended(second)
+        assert await here.states(second) == {"make": "CACHED"}
+        assert await made(first) == await made(second)
+        query = select(artifacts.c.number_value, artifacts.c.name).where(artifacts.c.number_value.is_not(None))
+        assert await here.records.read(lambda c: c.execute(query).all()) == [(0.5, "acc")]
+        for path in tmp_path.glob("artifacts/**/outputs/d"):
+            path.unlink()
+        third = await here.submit(document)
+        await here.ended(third)
+        assert await here.states(third) == {"make": "SUCCEEDED"}
+
+
+async def test_termination_ends_pods_and_a_retry_runs_what_had_not_succeeded(here: Here, tmp_path: Path) -> None:
+    gate, marks = tmp_path / "gate", tmp_path / "marks"
+    spec = Spec().step("first", command=["sh", "-c", f"echo first >> {marks}"])
+    spec.step("second", command=["sh", "-c", f"echo second >> {marks}; test -e {gate} || sleep 60"])
+    document = spec.compiled({"first": task("first"), "second": task("second", after=("first",))})
+    async with here.engine():
+        run_id = await here.submit(document)
+        async with asyncio.timeout(10):
+            while not (marks.exists() and "second" in marks.read_text()):
+                await asyncio.sleep(0.02)
+        await here.cluster.client.patch(RUN, run_id, "default", {"spec": {"terminate": True}})
+        assert (await here.ended(run_id))["status"]["phase"] == "CANCELED"
+        assert await here.states(run_id) == {"first": "SUCCEEDED", "second": "CANCELED"}
+        gate.touch()
+        await here.records.write(lambda c: c.execute(runs.update().values(state="RUNNING", retries=1)))
+        await here.cluster.client.patch(RUN, run_id, "default", {"spec": {"terminate": None, "retries": 1}})
+        assert (await here.ended(run_id, retries=1))["status"]["phase"] == "SUCCEEDED"
+    assert marks.read_text().split() == ["first", "second", "second"]
+
+
+async def test_a_pod_that_is_deleted_fails_its_step_and_a_run_that_is_deleted_takes_its_pods(here: Here) -> None:
+    client = here.cluster.client
+    document = Spec().step("s", command=["sleep", "60"]).compiled({"s": task("s")})
+
+    async def pod_of(run_id: str) -> Object:
+        while True:
+            for pod in (await client.list(POD, "default", labels=f"pipelines.fairway.dev/run={run_id}")).items:
+                if (pod.get("status") or {}).get("phase") == "Running":
+                    return pod
+            await asyncio.sleep(0.02)
+
+    async with here.engine():
+        run_id = await here.submit(document)
+        pod = await pod_of(run_id)
+        await client.delete(POD, pod["metadata"]["name"], "default", grace_seconds=0)
+        assert (await here.ended(run_id))["status"]["phase"] == "FAILED"
+        run_id = await here.submit(document)
+        pod = await pod_of(run_id)
+        await client.delete(RUN, run_id, "default")
+        await client.wait(POD, pod["metadata"]["name"], "default", lambda found: found is None, timeout=45)
+
+
+async def test_a_pod_that_cannot_run_here_says_so_in_the_task(here: Here) -> None:
+    document = Spec().step("s", image="example.org/no/such:image").compiled({"s": task("s")})
+    query = select(task_rows.c.error_message)
+    async with here.engine():
+        run_id = await here.submit(document)
+        async with asyncio.timeout(10):
+            while not any(
+                "no/such" in text for text in await here.records.read(lambda c: c.execute(query).scalars().all())
+            ):
+                await asyncio.sleep(0.02)
+        await here.cluster.client.patch(RUN, run_id, "default", {"spec": {"terminate": True}})
+        assert (await here.ended(run_id))["status"]["phase"] == "CANCELED"
