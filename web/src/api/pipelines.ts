@@ -223,7 +223,7 @@ export const logPath = (run: string, task: string, live: boolean) =>
 export const bareSpec = (document: SpecDocument | undefined): PipelineSpec | undefined =>
   document && "pipeline_spec" in document ? document.pipeline_spec : document;
 
-export const isOver = (state: State | undefined): boolean =>
+export const isOver = (state: string | undefined): boolean =>
   state !== undefined && ["SUCCEEDED", "CACHED", "SKIPPED", "FAILED", "CANCELED"].includes(state);
 
 function text(query: Query | { path: string }): string {

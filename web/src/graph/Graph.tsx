@@ -25,7 +25,8 @@ interface Props {
   nodes: Node[];
   edges: Node["edges"];
   chosen: string | undefined;
-  choose: (id: string) => void;
+  /** Without it, nodes are only looked at. */
+  choose?: (id: string) => void;
   now: number;
   /** The iteration that was asked for, of a loop with more than are drawn. */
   wanted: string | undefined;
@@ -78,7 +79,7 @@ interface PlaneProps {
   drawn: Drawn[];
   layout: Layout;
   chosen: string | undefined;
-  choose: (id: string) => void;
+  choose: ((id: string) => void) | undefined;
   toggle: (id: string) => void;
   closed: ReadonlySet<string>;
   now: number;
@@ -112,11 +113,12 @@ function StepBox({ node, style, chosen, choose, now }: Pick<PlaneProps, "chosen"
       type="button"
       className={`step ${look(node)} ${chosen === node.id ? "chosen" : ""}`}
       style={style}
-      onClick={() => choose(node.id)}
+      onClick={() => choose?.(node.id)}
+      disabled={!choose}
       aria-pressed={chosen === node.id}
       data-node={node.id}
     >
-      <StateIcon state={node.state} />
+      {node.state !== "PLANNED" && <StateIcon state={node.state} />}
       <span className="step-text">
         <span className="step-title" title={node.title}>
           {node.title}
@@ -137,8 +139,8 @@ function GroupBox({ item, style, ...rest }: Omit<PlaneProps, "drawn" | "layout">
         <button type="button" className="fold" onClick={() => toggle(node.id)} aria-expanded={open} aria-label={`${closed.has(node.id) ? "Open" : "Close"} ${node.title}`}>
           {open ? "▾" : "▸"}
         </button>
-        <button type="button" className="group-title" onClick={() => choose(node.id)} aria-pressed={chosen === node.id} title={node.condition ?? node.title} data-node={node.id}>
-          <StateIcon state={node.state} />
+        <button type="button" className="group-title" onClick={() => choose?.(node.id)} disabled={!choose} aria-pressed={chosen === node.id} title={node.condition ?? node.title} data-node={node.id}>
+          {node.state !== "PLANNED" && <StateIcon state={node.state} />}
           <span>{node.title}</span>
           <small>{groupNote(node)}</small>
         </button>
@@ -183,6 +185,7 @@ const look = (node: Node) => `is-${node.state.toLowerCase()}`;
 
 function note(node: Node, now: number): string {
   const { task } = node;
+  if (node.state === "PLANNED") return node.image ?? node.kind;
   if (node.state === "CACHED") return "taken from the cache";
   if (node.state === "RUNNING") return duration(task?.start_time ?? task?.create_time, undefined, now);
   if (node.state === "SUCCEEDED" || node.state === "FAILED") return duration(task?.start_time ?? task?.create_time, task?.end_time, now);

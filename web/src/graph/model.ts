@@ -8,12 +8,15 @@ import type { Edge } from "./layout";
 
 export type NodeKind = "step" | "importer" | "group" | "condition" | "loop" | "iteration" | "exit";
 
+/** PLANNED is a node of a pipeline that is only looked at. */
+export type NodeState = State | "PLANNED";
+
 export interface Node {
   /** Unique and the same from one poll to the next. */
   id: string;
   title: string;
   kind: NodeKind;
-  state: State;
+  state: NodeState;
   task: Task | undefined;
   image: string | undefined;
   /** In words, for conditions. */
@@ -24,19 +27,17 @@ export interface Node {
 
 export const isGroup = (node: Node): boolean => !["step", "importer"].includes(node.kind);
 
-export function tree(spec: PipelineSpec | undefined, tasks: readonly Task[]): Node[] {
-  return rootNode(spec, tasks).children;
-}
-
-/** The whole run as one group. */
-export function rootNode(spec: PipelineSpec | undefined, tasks: readonly Task[]): Node {
+/** The whole run as one group; without tasks, the pipeline by itself. */
+export function rootNode(spec: PipelineSpec | undefined, given: readonly Task[] | undefined): Node {
+  const tasks = given ?? [];
   const children = new Map<string, Task[]>();
   for (const task of tasks) {
     const parent = task.parent_task_id ?? "";
     children.set(parent, [...(children.get(parent) ?? []), task]);
   }
   const root = tasks.find((task) => task.type === "ROOT");
-  const world: World = { spec, children, over: isOver(root?.state) };
+  const unborn = !given ? "PLANNED" : isOver(root?.state) ? "SKIPPED" : "PENDING";
+  const world: World = { spec, children, unborn };
   return group(world, { id: "", title: "", kind: "group", component: spec?.root, task: root, condition: undefined });
 }
 
@@ -55,8 +56,8 @@ export function steps(nodes: readonly Node[]): Node[] {
 interface World {
   spec: PipelineSpec | undefined;
   children: Map<string, Task[]>;
-  /** The run has ended: what never began will not. */
-  over: boolean;
+  /** The state of what has not begun: when the run has ended, it never will. */
+  unborn: NodeState;
 }
 
 interface Part {
@@ -132,7 +133,7 @@ function unplanned(world: World, parent: string, task: Task): Node {
 
 function node(world: World, part: Part): Node {
   const { id, title, kind, task, condition } = part;
-  const state = task?.state ?? (world.over ? "SKIPPED" : "PENDING");
+  const state = task?.state ?? world.unborn;
   return { id, title, kind, task, condition, state, image: undefined, children: [], edges: [] };
 }
 

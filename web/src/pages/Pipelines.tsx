@@ -63,7 +63,7 @@ export function PipelinePage({ id, version }: { id: string; version: string | un
   const now = useNow(false);
   const all = versions.value?.pipeline_versions ?? [];
   const shown = all.find((candidate) => candidate.pipeline_version_id === version) ?? all[0];
-  const root = useMemo(() => rootNode(bareSpec(shown?.pipeline_spec), []), [shown]);
+  const root = useMemo(() => rootNode(bareSpec(shown?.pipeline_spec), undefined), [shown]);
   const failure = pipeline.failure ?? versions.failure;
   if (!pipeline.value || !versions.value) return failure ? <Complaint failure={failure} retry={pipeline.refresh} /> : <Loading />;
   return (
@@ -90,7 +90,7 @@ export function PipelinePage({ id, version }: { id: string; version: string | un
           tabs={[
             {
               name: "Graph",
-              content: () => <Graph nodes={root.children} edges={root.edges} chosen={undefined} choose={() => undefined} now={now} wanted={undefined} />,
+              content: () => <Graph nodes={root.children} edges={root.edges} chosen={undefined} now={now} wanted={undefined} />,
             },
             {
               name: "Details",
