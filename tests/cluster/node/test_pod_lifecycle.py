@@ -132,6 +132,7 @@ async def test_a_deleted_pod_may_say_goodbye(pods: Bench, tmp_path: Path) -> Non
     assert (tmp_path / "bye").read_text() == "bye\n"
 
 
+@pytest.mark.slow  # upstream's two seconds between SIGTERM and SIGKILL
 async def test_a_deleted_pod_that_does_not_listen_is_killed(pods: Bench) -> None:
     await pods.create("deaf", "sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.1; done")
     pod = await pods.until("deaf", lambda pod: state(pod, "running"))

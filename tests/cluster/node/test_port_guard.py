@@ -22,19 +22,19 @@ listener.bind(({address!r}, 0))
 print(listener.getsockname()[0])
 """
 
-# A server that says who came; a client of user {user} that has a second to be answered.
+# A server that says who came; a client of user {user} that waits to be answered.
 MEET = """
 import os, socket
 listener = socket.socket()
 listener.bind(("0.0.0.0", 0))
 listener.listen()
 address = listener.getsockname()
-listener.settimeout(2)
+listener.settimeout(0.7)
 if os.fork() == 0:
     if {user}:
         os.setuid({user})
     client = socket.socket()
-    client.settimeout(1)
+    client.settimeout(2)
     client.connect(address)
     client.sendall(b"x")
     try:

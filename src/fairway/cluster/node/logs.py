@@ -76,10 +76,11 @@ class Logs:
         since = self._clock.now() - options.since_seconds if options.since_seconds else 0.0
         form = _form(options.timestamps, since)
         follower = _Follower(lambda: self._runtime.logs(chosen))
-        first: Iterator[bytes] | deque[bytes] = follower.new_lines()
+        first = follower.new_lines()
         if options.tail_lines is not None:
-            first = deque(first, maxlen=options.tail_lines)
-        for batch in _batches(first, form):
+            first = _last(first, options.tail_lines)
+        # Up to twenty megabytes: read beside the event loop.
+        for batch in await asyncio.to_thread(list, _batches(first, form)):
             yield batch
         if options.follow:
             async for batch in self._follow(chosen, follower, form):
@@ -150,7 +151,11 @@ def _form(timestamps: bool, since: float) -> Callable[[bytes], bytes]:
     return form
 
 
-def _batches(lines: Iterator[bytes] | deque[bytes], form: Callable[[bytes], bytes]) -> Iterator[bytes]:
+def _last(lines: Iterator[bytes], most: int) -> Iterator[bytes]:
+    yield from deque(lines, maxlen=most)
+
+
+def _batches(lines: Iterator[bytes], form: Callable[[bytes], bytes]) -> Iterator[bytes]:
     """Formed lines, joined to pieces worth sending."""
     batch = bytearray()
     for line in lines:

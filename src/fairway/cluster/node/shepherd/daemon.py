@@ -13,7 +13,6 @@ the fork itself. The loop has one thread, so a fork copies a process that is at 
 from __future__ import annotations
 
 import functools
-import json
 import os
 import selectors
 import signal
@@ -24,7 +23,8 @@ from contextlib import suppress
 from typing import Any
 
 from fairway.cluster.node.shepherd import child, memory, records
-from fairway.cluster.node.shepherd.logfile import LogFile
+from fairway.cluster.node.shepherd.links import Link
+from fairway.cluster.node.shepherd.running import Container, Execution, decode, verdict
 
 PATIENCE = 30.0
 """Seconds without a server and without children after which a shepherd ends."""
@@ -32,41 +32,6 @@ IDLE = 600.0
 """Seconds without children after which it ends though a server is there: what it keeps warm costs memory."""
 _CHUNK = 64 * 1024
 _MOST_EXEC_OUTPUT = 64 * 1024
-
-
-class Container:
-    def __init__(self, request: dict[str, Any], pid: int, fault: int, limit: memory.Limit | None) -> None:
-        self.id: str = request["id"]
-        self.folder: str = request["folder"]
-        self.request, self.pid, self.fault, self.limit = request, pid, fault, limit
-        self.log = LogFile(f"{self.folder}/{records.LOG}")
-        self.pipes: dict[int, str] = {}
-        if limit:
-            limit.add(pid)
-
-
-class Execution:
-    """A command beside a container's processes, for a probe or `kubectl exec`."""
-
-    def __init__(self, link: Link, seq: int, pid: int, pipe: int, deadline: float) -> None:
-        self.link, self.seq, self.pid, self.pipe, self.deadline = link, seq, pid, pipe, deadline
-        self.output = bytearray()
-        self.late = False
-
-
-class Link:
-    """One connection of an agent."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self.received = bytearray()
-        self.unsent = bytearray()
-
-    def send(self, message: dict[str, Any]) -> None:
-        self.unsent += json.dumps(message).encode() + b"\n"
-        with suppress(BlockingIOError):
-            sent = self.connection.send(self.unsent)
-            del self.unsent[:sent]
 
 
 class Shepherd:
@@ -111,14 +76,8 @@ class Shepherd:
             if events & selectors.EVENT_WRITE:
                 self._send(link, None)
             if events & selectors.EVENT_READ:
-                data = link.connection.recv(1 << 20)
-                if not data:
-                    raise ConnectionResetError
-                link.received += data
-                *lines, rest = link.received.split(b"\n")
-                link.received = bytearray(rest)
-                for line in lines:
-                    self._serve(link, json.loads(line))
+                for request in link.receive():
+                    self._serve(link, request)
         except BlockingIOError:
             return
         except OSError:
@@ -126,7 +85,7 @@ class Shepherd:
 
     def _send(self, link: Link, message: dict[str, Any] | None) -> None:
         try:
-            link.send(message) if message else _flush(link)
+            link.send(message)
         except OSError:
             self._drop(link)
             return
@@ -291,7 +250,7 @@ class Shepherd:
         for descriptor in list(container.pipes):
             self._close_pipe(container, descriptor)
         container.log.close()
-        record = {"finished": time.time(), **_verdict(container, status)}
+        record = {"finished": time.time(), **verdict(container, status)}
         os.close(container.fault)
         with suppress(OSError):  # a full disk; the agent still hears of it
             records.write(container.folder, records.EXIT, record)
@@ -309,7 +268,7 @@ class Shepherd:
         if execution.late:
             answer: dict[str, Any] = {"seq": execution.seq, "error": "timeout"}
         else:
-            code, _ = _decode(status)
+            code, _ = decode(status)
             text = bytes(execution.output).decode(errors="replace")
             answer = {"seq": execution.seq, "ok": {"code": code, "output": text}}
         if execution.link in self._links:
@@ -352,28 +311,3 @@ def _drain(descriptor: int) -> None:
     with suppress(BlockingIOError):
         while os.read(descriptor, _CHUNK):
             pass
-
-
-def _verdict(container: Container, status: int) -> dict[str, Any]:
-    """What Kubernetes says of such an end."""
-    code, number = _decode(status)
-    os.set_blocking(container.fault, False)
-    with suppress(BlockingIOError):
-        if why := os.read(container.fault, _CHUNK):
-            return {"code": child.CANNOT_START, "reason": "StartError", "message": why.decode(errors="replace")}
-    if container.limit and container.limit.close():
-        return {"code": 137, "signal": number, "reason": "OOMKilled"}
-    return {"code": code, "signal": number, "reason": "Error" if code else "Completed"}
-
-
-def _decode(status: int) -> tuple[int, int]:
-    """(exit code, signal): the code of a container that a signal ended is 128 + signal."""
-    if os.WIFSIGNALED(status):
-        return 128 + os.WTERMSIG(status), os.WTERMSIG(status)
-    return os.WEXITSTATUS(status), 0
-
-
-def _flush(link: Link) -> None:
-    if link.unsent:
-        with suppress(BlockingIOError):
-            del link.unsent[: link.connection.send(link.unsent)]
