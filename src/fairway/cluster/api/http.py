@@ -36,7 +36,7 @@ COMPRESSED_ABOVE = 128 * 1024
 _PUBLIC = ("/livez", "/readyz", "/healthz")
 _JSON = "application/json"
 _FIRST_BYTES_WITHIN = 1.0
-_GRACE_AT_CLOSE = 1.0
+_GRACE_AT_CLOSE = 0.25
 _SLOWEST_READER = 30.0
 
 
@@ -57,8 +57,6 @@ class HTTPFace:
         return int(self._runner.addresses[0][1])
 
     async def close(self) -> None:
-        if self._writes:
-            await asyncio.wait(self._writes)
         if self._runner is not None and self._runner.server is not None:
             transports = [connection.transport for connection in self._runner.server.connections]
             await self._runner.cleanup()
@@ -67,6 +65,8 @@ class HTTPFace:
                 if transport is not None:
                     transport.abort()
             await asyncio.sleep(0)
+        if self._writes:
+            await asyncio.wait(self._writes)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:

@@ -152,6 +152,7 @@ class Pipeline:
             ),
         )
         served = self._served(target)
+        _method_fits(target, verb, namespaced=served.resource.kind.namespaced)
         namespace = target.namespace
         if served.resource.kind.namespaced:
             if not namespace and (target.name or verb == "create"):
@@ -162,7 +163,7 @@ class Pipeline:
         if subresource:
             _subresource_is_served(served, subresource, verb)
         elif verb not in served.resource.verbs:
-            raise errors.MethodNotAllowed("the server does not allow this method on the requested resource")
+            raise _not_allowed()
         return Call(verb, served, namespace, target.name, subresource, query, identity)
 
     def _served(self, target: Target) -> Served:
@@ -192,7 +193,7 @@ class Pipeline:
                 return await removal.delete(backend, call)
             case "deletecollection":
                 return await removal.delete_collection(backend, call)
-        raise errors.MethodNotAllowed("the server does not allow this method on the requested resource")
+        raise _not_allowed()
 
 
 def _verb(method: str, target: Target, query: Mapping[str, str]) -> str:
@@ -209,7 +210,19 @@ def _verb(method: str, target: Target, query: Mapping[str, str]) -> str:
             return "patch"
         case "DELETE":
             return "delete" if target.name else "deletecollection"
-    raise errors.MethodNotAllowed("the server does not allow this method on the requested resource")
+    raise _not_allowed()
+
+
+def _method_fits(target: Target, verb: str, *, namespaced: bool) -> None:
+    """Collections are created in and listed, objects are changed; nothing is deleted in all namespaces at once."""
+    whole = not target.name
+    wrong = (verb in ("update", "patch") and whole) or (verb == "create" and not whole and not target.subresource)
+    if wrong or (verb == "deletecollection" and namespaced and not target.namespace):
+        raise _not_allowed()
+
+
+def _not_allowed() -> errors.MethodNotAllowed:
+    return errors.MethodNotAllowed("the server does not allow this method on the requested resource")
 
 
 def _subresource_is_served(served: Served, name: str, verb: str) -> None:
@@ -217,4 +230,4 @@ def _subresource_is_served(served: Served, name: str, verb: str) -> None:
     if subresource is None:
         raise refusals.unknown_subresource(served.label, name)
     if verb not in subresource.verbs:
-        raise errors.MethodNotAllowed("the server does not allow this method on the requested resource")
+        raise _not_allowed()

@@ -146,9 +146,10 @@ async def timed(
             if left > 0:
                 await asyncio.wait((pending,), timeout=min(left, BOOKMARK_SECONDS) if bookmarks else left)
             complete = revision()
-            # What was committed up to `complete` is on its way to `pending`; let it arrive before saying so.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            if not pending.done():
+                # What was committed up to `complete` is on its way to `pending`; let it arrive before saying so.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
             if pending.done():
                 event, pending = pending.result(), None
                 yield event
