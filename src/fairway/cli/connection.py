@@ -113,12 +113,12 @@ def token_of(kubeconfig: Path) -> str:
     raise Failure(f"{kubeconfig} holds no token: run `fairway up` once more")
 
 
-def welcome(url: str, folder: Path, stop: str) -> str:
+def welcome(url: str, folder: Path, kubeconfig: Path, stop: str) -> str:
     return (
         f"Fairway is ready.\n"
         f"  dashboard   {url}\n"
         f"              (works once; `fairway open` prints another)\n"
         f"  data        {folder}\n"
-        f"  kubectl     export KUBECONFIG={folder / 'kubeconfig'}\n"
+        f"  kubectl     export KUBECONFIG={kubeconfig}\n"
         f"  stop        {stop}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import sys
@@ -30,17 +31,24 @@ def run(values: UpSettings, *, quiet: bool) -> int:
     def ready(platform: Running) -> None:
         _describe(platform)
         if not quiet:
-            print(connection.welcome(platform.one_time_url, platform.data_dir, "Ctrl-C, or `fairway stop`"), flush=True)
+            print(_welcome(platform), flush=True)
 
     try:
         uvloop.run(serve(values, ready))
     except BaseExceptionGroup as group:
         raise _failure(group) from group
+    except asyncio.CancelledError:
+        raise Failure("ended before it was ready, as it was asked to", code=130) from None
     except _SENTENCES as problem:
         raise Failure(_sentence(problem)) from problem
     finally:
         connection.forget(values.data_dir)
     return 0
+
+
+def _welcome(platform: Running) -> str:
+    stop = "Ctrl-C, or `fairway stop`"
+    return connection.welcome(platform.one_time_url, platform.data_dir, platform.kubeconfig, stop)
 
 
 def _describe(platform: Running) -> None:
@@ -70,6 +78,8 @@ def _failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _sentence(problem: BaseException) -> str:
+    if isinstance(problem, OSError) and problem.errno == errno.EADDRINUSE:
+        return f"{problem.strerror}: choose another port with --port, or stop the program that listens there"
     if isinstance(problem, OSError) and problem.filename:
         return f"{problem.filename}: {problem.strerror}"
     return str(problem) or type(problem).__name__

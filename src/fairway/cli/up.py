@@ -77,7 +77,8 @@ def _detach(values: UpSettings, *, quiet: bool) -> int:
     server = _wait(child, values.data_dir, start)
     if not quiet:
         url = server.call("POST", "/login/one-time")["url"]
-        print(connection.welcome(url, values.data_dir, f"fairway stop --data-dir {values.data_dir}"))
+        stop = f"fairway stop --data-dir {values.data_dir}"
+        print(connection.welcome(url, values.data_dir, Path(server.kubeconfig), stop))
     return 0
 
 

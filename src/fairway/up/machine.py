@@ -67,16 +67,20 @@ async def running(settings: UpSettings, *, clock: Clock | None = None) -> AsyncG
 
 async def serve(settings: UpSettings, ready: Callable[[Running], None]) -> None:
     """Run until the process is asked to end (SIGTERM, SIGINT); asked twice, it ends at once, as by kill -9."""
-    ended = asyncio.Event()
+    ended, started = asyncio.Event(), False
+    task = asyncio.current_task()
 
     def end() -> None:
         if ended.is_set():
             os._exit(1)
         ended.set()
+        if not started and task is not None:
+            task.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end)
     async with running(settings) as platform:
+        started = True
         ready(platform)
         await ended.wait()
 
