@@ -92,6 +92,13 @@ def finish(
         connection.execute(run_states.insert().values(**told))
 
 
+def abandon(connection: Connection, run_id: str, now: float) -> None:
+    """The run's object was deleted, and its pods with it: what was open is canceled, what was over stays."""
+    open_ = (tasks.c.run_id == run_id) & tasks.c.state.in_(("PENDING", "RUNNING"))
+    connection.execute(tasks.update().where(open_).values(state="CANCELED", finished_at=now))
+    finish(connection, run_id, "CANCELED", now, message="the Run object was deleted", results={})
+
+
 def reset(connection: Connection, run_id: str, now: float) -> None:
     """Forget what did not succeed, so that it is done again. Steps that were tried keep their count of attempts."""
     of_run = tasks.c.run_id == run_id
