@@ -32,6 +32,8 @@ class Platform:
     """Root of the artifacts: file:///... or s3://..."""
     state_dir: Path
     """A folder of this process for caches; losing it loses nothing."""
+    domain: str = "example.com"
+    """What the host names of services end in; KServe's own default."""
 
 
 Ready = Callable[[], None]

@@ -41,6 +41,7 @@ async def front_of_the_seam(
         records_url=f"sqlite:///{settings.data_dir / 'records.db'}",
         artifacts_url=(settings.data_dir / "artifacts").as_uri(),
         state_dir=settings.data_dir,
+        domain=settings.domain,
     )
     built = [(feature, feature.build(platform)) for feature in FEATURES]
     config = FrontConfig(
