@@ -32,6 +32,7 @@ class ApiServer:
         self.reviews = 0
         self.deleted: list[str] = []
         self.watch_ended = asyncio.Event()
+        self.log_ended = asyncio.Event()
         self.away = False
 
     async def request(
@@ -65,6 +66,11 @@ class ApiServer:
             self.watch_ended.set()
 
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        if path.endswith("/silent/log"):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.log_ended.set()
         if not path.endswith("/p/log"):
             raise errors.NotFound('pods "q" not found')
         yield b"first\n"

@@ -38,6 +38,19 @@ async def test_logs_are_streamed_and_a_missing_pod_is_said_as_such(house: House)
         assert (await answer.json())["message"] == 'pods "q" not found'
 
 
+async def test_a_reader_who_leaves_before_the_answer_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tmp_path) as house:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), house.http.get(house.url + PODS + "/silent/log", headers=bearer()):
+                pass
+        async with asyncio.timeout(5):
+            await house.api.log_ended.wait()
+        await house.stop()
+    assert not caplog.records
+
+
 async def test_only_pods_and_services_are_deleted(house: House) -> None:
     async with house.http.delete(house.url + PODS + "/p", headers=bearer()) as answer:
         assert answer.status == 200

@@ -66,8 +66,9 @@ class Guard:
             return refusal(answer.status, _MISSING if answer.status == 404 else _INVALID, _explain(request, answer))
         except errors.ApiError as failure:
             return refusal(failure.code, _AWAY if failure.code >= 500 else _INVALID, failure.message)
-        except (ConnectionResetError, TimeoutError):
-            raise
+        except ConnectionResetError:
+            # The reader has left in the middle, which is nobody's fault; this answer reaches no one.
+            return web.Response(status=499)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             return refusal(500, _INTERNAL, "Fairway failed on this request. Its log says more; please report it.")
