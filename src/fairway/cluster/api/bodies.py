@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -17,10 +18,12 @@ from fairway.cluster.api import protobuf
 from fairway.cluster.api.writing import APPLY_PATCH, STRATEGIC_PATCH
 from fairway.kernel.client.transport import JSON, JSON_PATCH, MERGE_PATCH
 from fairway.kernel.objects.errors import BadRequest, UnsupportedMediaType
+from fairway.kernel.objects.schemas import path_text
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 YAML = ("application/yaml", "text/yaml", "application/x-yaml")
 
+_MOST_DUPLICATES = 20
 _PATCHES = (MERGE_PATCH, JSON_PATCH, STRATEGIC_PATCH)
 
 
@@ -57,24 +60,32 @@ def _json(body: bytes) -> Any:
 
 
 def _duplicates(body: bytes) -> tuple[str, ...]:
-    """The fields that some object of a JSON document names twice, which its decoded form no longer shows."""
-    duplicates: list[str] = []
+    """The paths of fields that a JSON document names twice, which its decoded form no longer shows."""
+    twice: list[tuple[dict[str, Any], str]] = []
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            seen: set[str] = set()
-            for name, _ in pairs:
-                if name in seen:
-                    duplicates.append(name)
-                seen.add(name)
+            counts = Counter(name for name, _ in pairs)
+            twice.extend((found, name) for name, count in counts.items() if count > 1)
         return found
 
     try:
-        json.loads(body, object_pairs_hook=members)
+        document = json.loads(body, object_pairs_hook=members)
+        return tuple(path_text((*_place_of(document, where), name)) for where, name in twice[:_MOST_DUPLICATES])
     except (ValueError, RecursionError) as problem:
         raise BadRequest(f"the object provided is unrecognized (must be of type JSON): {problem}") from None
-    return tuple(duplicates)
+
+
+def _place_of(value: Any, wanted: dict[str, Any]) -> tuple[str | int, ...]:
+    """The way to one object in a document; empty for the document itself and for what a duplicate hides."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, child in inner:
+        if child is wanted:
+            return (step,)
+        if rest := _place_of(child, wanted):
+            return (step, *rest)
+    return ()
 
 
 class _Loader(yaml.SafeLoader):

@@ -36,7 +36,7 @@ from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import NAMESPACE, Object
 
-FIRST_NAMESPACES = ("default", "kube-system", "kube-public")
+FIRST_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
 class Pipeline:
