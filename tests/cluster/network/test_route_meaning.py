@@ -166,6 +166,11 @@ def test_without_a_timeout_there_is_none_and_a_given_one_is_kept() -> None:
         (rule(filters=[{"type": "CORS"}]), "spec.rules[0].filters[0] of type CORS is not supported"),
         (rule(retry={"attempts": 3}), "spec.rules[0].retry is not supported"),
         (rule(timeouts={"request": "soon"}), "'soon' is not a duration"),
+        (rule("/a(?=b)", "RegularExpression"), "uses look-around"),
+        (rule("/a(", "RegularExpression"), "is not a regular expression"),
+        (rule("no/slash"), "is not a path"),
+        (rule("/a?b=c"), "is not a path"),
+        (rule(match={"headers": [{"name": "x y", "value": "z"}]}), "is not a header"),
         ({"backendRefs": [{"name": "web", "port": 80, "filters": [{"type": "x"}]}]}, "backendRefs[0].filters is not"),
     ],
 )
@@ -177,6 +182,12 @@ def test_what_is_not_supported_is_named_and_nothing_of_the_route_is_programmed(b
     accepted = parent["conditions"][0]
     assert (accepted["type"], accepted["status"]) == ("Accepted", "False")
     assert sentence in accepted["message"]
+
+
+def test_a_host_name_that_is_none_is_said() -> None:
+    found = rendered(route(rule(), hostnames=("a.*.com",)), route(rule(), name="good", hostnames=("*.example.com",)))
+    assert "is not a host name" in found.rendered["default", "r"].refused
+    assert [host["domains"] for host in found.routes["virtual_hosts"]] == [["*"], ["*.example.com"]]
 
 
 def test_references_across_namespaces_and_to_other_kinds_are_not_resolved() -> None:

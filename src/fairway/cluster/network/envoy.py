@@ -12,15 +12,13 @@ import errno
 import importlib.util
 import json
 import logging
-import os
 import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import aiohttp
-
+from fairway.cluster.network.admin import Admin
 from fairway.cluster.network.bootstrap import ADMIN_SOCKET, bootstrap
 from fairway.cluster.network.config import NetworkConfig
 from fairway.cluster.network.errors import NetworkError
@@ -36,6 +34,7 @@ class Envoy:
     def __init__(self, config: NetworkConfig) -> None:
         self._config = config
         self._folder = config.run_dir
+        self._admin = Admin(config.run_dir)
         self._process: asyncio.subprocess.Process | None = None
 
     def check(self) -> None:
@@ -70,23 +69,6 @@ class Envoy:
                 delay = min(delay * 2, 5.0)
         finally:
             await self._end()
-
-    async def ask(self, path: str) -> str:
-        """What the admin interface says. Raises OSError where nobody answers."""
-        # A unix socket's path is short by law of the kernel; the folder's descriptor makes any folder do.
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            connector = aiohttp.UnixConnector(f"/proc/self/fd/{folder}/{ADMIN_SOCKET}")
-            timeout = aiohttp.ClientTimeout(total=2)
-            async with (
-                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-                session.get(f"http://envoy{path}") as answer,
-            ):
-                return await answer.text()
-        except (aiohttp.ClientError, TimeoutError) as failure:
-            raise ConnectionError(str(failure)) from failure
-        finally:
-            os.close(folder)
 
     @property
     def _log(self) -> Path:
@@ -124,7 +106,7 @@ class Envoy:
         deadline = asyncio.get_running_loop().time() + _START_LIMIT
         while process.returncode is None and asyncio.get_running_loop().time() < deadline:
             try:
-                if (await self.ask("/ready")).strip() == "LIVE":
+                if await self._admin.live():
                     return
             except OSError:
                 pass

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import Awaitable, Callable
 
 from fairway.cluster.network import route_status, service_limits
+from fairway.cluster.network.admin import Admin
 from fairway.cluster.network.config import GATEWAY_NAMESPACE, NetworkConfig
 from fairway.cluster.network.envoy import Envoy
 from fairway.cluster.network.files import Files
 from fairway.cluster.network.kinds import GATEWAY_CLASS
 from fairway.cluster.network.render import Resources, render
+from fairway.cluster.network.routes import Resource
 from fairway.kernel import clock as time
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
@@ -40,7 +41,7 @@ class Gateway:
     def __init__(self, client: Client, clock: Clock, config: NetworkConfig) -> None:
         self._client, self._clock, self._config = client, clock, config
         self._files = Files(config.run_dir)
-        self._envoy = Envoy(config)
+        self._envoy, self._admin = Envoy(config), Admin(config.run_dir)
         self._routes = Mirror(client, HTTP_ROUTE, clock)
         self._services = Mirror(client, SERVICE, clock)
         self._slices = Mirror(client, ENDPOINT_SLICE, clock)
@@ -105,56 +106,62 @@ class Gateway:
         if added:
             # New clusters beside the old ones: routes of the old table still need those.
             self._files.clusters(self._files.with_old_clusters(resources.clusters))
-            await self._until("new clusters", lambda: self._knows(added))
+
+            async def known() -> bool:
+                return added <= await self._admin.clusters()
+
+            await self._until("the new clusters", known)
         if self._files.listeners(resources.listeners):
             self._unchecked = True
-        read = await self._routes_read()
-        if self._files.routes(resources.routes):
-            await self._until("new routes", lambda: self._routes_read(after=read))
+        await self._write_routes(resources.routes)
         if self._files.clusters(resources.clusters):
             self._files.forget_endpoints(self._latest.endpoints)
 
-    async def _until(self, what: str, holds: Callable[[], Awaitable[int]]) -> None:
-        """Wait until Envoy has taken in what was written; it has no way to tell us."""
+    async def _write_routes(self, table: Resource) -> None:
+        try:
+            taken, refused = await self._admin.route_updates()
+        except OSError:  # it is starting, and will read the newest table
+            self._files.routes(table)
+            return
+        if not self._files.routes(table):
+            return
+
+        async def read() -> bool:
+            now_taken, now_refused = await self._admin.route_updates()
+            if now_refused > refused:
+                log.error("Envoy refused the new routes and keeps the old ones; its log says why")
+            return (now_taken, now_refused) != (taken, refused)
+
+        await self._until("the new routes", read)
+
+    async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until Envoy has taken in what was written."""
+        if not await self._soon(holds, _ENVOY_LIMIT):
+            log.warning("Envoy has not taken in %s for %s seconds; see its log", what, _ENVOY_LIMIT)
+
+    async def _soon(self, holds: Callable[[], Awaitable[bool]], limit: float) -> bool:
         loop = asyncio.get_running_loop()
-        limit = loop.time() + _ENVOY_LIMIT
-        while loop.time() < limit:
-            if await holds():
-                return
+        end = loop.time() + limit
+        while loop.time() < end:
+            with contextlib.suppress(OSError):
+                if await holds():
+                    return True
             await asyncio.sleep(_LOOK_AGAIN)
-        log.warning("Envoy has not taken in %s for %s seconds; see its log", what, _ENVOY_LIMIT)
-
-    async def _knows(self, clusters: set[str]) -> bool:
-        """Whether Envoy has these clusters with their endpoints."""
-        try:
-            answer = json.loads(await self._envoy.ask("/clusters?format=json"))
-        except (OSError, ValueError):
-            return False
-        return clusters <= {str(cluster["name"]) for cluster in answer.get("cluster_statuses") or ()}
-
-    async def _routes_read(self, *, after: int = -1) -> int:
-        """How often Envoy has taken in or refused a table of routes; 0 where that is not more than `after`."""
-        try:
-            lines = (await self._envoy.ask("/stats?filter=^http.public.rds.public.update_(success|rejected)$")).split(
-                "\n"
-            )
-        except OSError:
-            return 0
-        count = sum(int(line.rpartition(":")[2]) for line in lines if ":" in line)
-        return count if count > after else 0
+        return False
 
     async def _check_listeners(self, resources: Resources) -> None:
         """An address that Envoy could not have is somebody else's, who gets the traffic: say so at the Service."""
         if not self._unchecked:
             return
         self._unchecked = False
-        names = {listener["name"] for listener in resources.listeners}
-        missing = await self._not_listening(names)
-        limit = asyncio.get_running_loop().time() + _BIND_LIMIT
-        while missing and asyncio.get_running_loop().time() < limit:
-            await asyncio.sleep(_LOOK_AGAIN)
-            missing = await self._not_listening(names)
-        for name in missing:
+        missing = {str(listener["name"]) for listener in resources.listeners}
+
+        async def listening() -> bool:
+            missing.difference_update(await self._admin.listeners())
+            return not missing
+
+        await self._soon(listening, _BIND_LIMIT)
+        for name in sorted(missing):
             namespace, service_name, port = name.split(".")
             service = self._services.get(namespace, service_name)
             if service is None:
@@ -174,13 +181,6 @@ class Gateway:
 
     async def _warn(self, service: Object, reason: str, message: str) -> None:
         await events.record(self._client, self._clock, service, reason, message, type="Warning", component="gateway")
-
-    async def _not_listening(self, names: set[str]) -> set[str]:
-        try:
-            answer = json.loads(await self._envoy.ask("/listeners?format=json"))
-        except (OSError, ValueError):
-            return set()  # it is starting; what it says then is not about these
-        return names - {str(listener["name"]) for listener in answer.get("listener_statuses") or ()}
 
     # What routes and the Gateway say of themselves
 

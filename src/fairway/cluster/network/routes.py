@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fairway.cluster.network import durations
+from fairway.cluster.network import durations, wellformed
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
 
@@ -54,9 +54,11 @@ class Rendered:
 
 def render(route: Object, backend: Backend, *, auth: bool) -> Rendered:
     spec = route.get("spec") or {}
-    result = Rendered(hostnames=tuple(spec.get("hostnames") or ()))
+    result = Rendered(hostnames=tuple(dict.fromkeys(spec.get("hostnames") or ())))
     open_to_all = not auth or meta.annotations(route).get(AUTH_ANNOTATION) == "none"
     try:
+        for host in result.hostnames:
+            wellformed.hostname(host)
         for number, rule in enumerate(spec.get("rules") or ({},)):
             _refuse_others(rule, _RULE_FIELDS, f"spec.rules[{number}]")
             action = _action(route, rule, number, backend, result.unresolved)
@@ -65,6 +67,7 @@ def render(route: Object, backend: Backend, *, auth: bool) -> Rendered:
                 result.rules.append(_rule(route, rule, match, action, place, open_to_all))
     except (Unsupported, ValueError) as refused:
         result.rules.clear()
+        result.hostnames = ()
         result.refused = str(refused)
         result.refused_reason = refused.reason if isinstance(refused, Unsupported) else "UnsupportedValue"
     return result
@@ -123,10 +126,11 @@ def _match(match: Object, kind: str, value: str) -> Resource:
 
 
 def _path_match(kind: str, value: str) -> Resource:
+    if kind == "RegularExpression":
+        return {"safe_regex": {"regex": wellformed.regex(value)}}
+    wellformed.path(value)
     if kind == "Exact":
         return {"path": value}
-    if kind == "RegularExpression":
-        return {"safe_regex": {"regex": value}}
     if kind != "PathPrefix":
         raise Unsupported(f"path match of type {kind} is not supported: use Exact, PathPrefix or RegularExpression")
     prefix = value.rstrip("/")
@@ -134,11 +138,13 @@ def _path_match(kind: str, value: str) -> Resource:
 
 
 def _value_match(match: Object, what: str) -> Resource:
-    kind = match.get("type") or "Exact"
+    kind, name, value = match.get("type") or "Exact", str(match.get("name", "")), str(match.get("value", ""))
+    if what == "header":
+        wellformed.header(name, value)
     if kind == "Exact":
-        return {"name": match["name"], "string_match": {"exact": match["value"]}}
+        return {"name": name, "string_match": {"exact": value}}
     if kind == "RegularExpression":
-        return {"name": match["name"], "string_match": {"safe_regex": {"regex": match["value"]}}}
+        return {"name": name, "string_match": {"safe_regex": {"regex": wellformed.regex(value)}}}
     raise Unsupported(f"{what} match of type {kind} is not supported: use Exact or RegularExpression")
 
 
@@ -227,6 +233,9 @@ def _with_path(action: Resource, rule: Object, kind: str, value: str, place: str
     redirect = _filter(rule, "RequestRedirect")
     change = ((rewrite if redirect is None else redirect) or {}).get("path") or {}
     changed: Resource = {}
+    for replacement in ("replaceFullPath", "replacePrefixMatch"):
+        if change.get(replacement):
+            wellformed.path(change[replacement])
     if "replaceFullPath" in change:
         if redirect is not None:
             changed["path_redirect"] = change["replaceFullPath"]
@@ -237,7 +246,7 @@ def _with_path(action: Resource, rule: Object, kind: str, value: str, place: str
             raise Unsupported(f"{place}: replacePrefixMatch needs a path match of type PathPrefix")
         changed = _replaced_prefix(value.rstrip("/"), change["replacePrefixMatch"].rstrip("/"))
     if rewrite and redirect is None and rewrite.get("hostname"):
-        changed["host_rewrite_literal"] = rewrite["hostname"]
+        changed["host_rewrite_literal"] = wellformed.hostname(rewrite["hostname"])
     for word in ("route", "redirect"):
         if word in action:
             return {word: {**action[word], **changed}}
@@ -288,13 +297,15 @@ def _header_changes(rule: Object) -> Resource:
         if added:
             changes[f"{side}_headers_to_add"] = added
         if asked.get("remove"):
-            changes[f"{side}_headers_to_remove"] = list(asked["remove"])
+            changes[f"{side}_headers_to_remove"] = [wellformed.header(name) for name in asked["remove"]]
     return changes
 
 
 def _headers(wanted: Iterable[Object] | None, how: str) -> list[Resource]:
     """Values are taken literally: a percent sign is no Envoy variable."""
-    return [
-        {"header": {"key": h["name"], "value": str(h["value"]).replace("%", "%%")}, "append_action": how}
-        for h in wanted or ()
-    ]
+    changes = []
+    for header in wanted or ():
+        name, value = str(header.get("name", "")), str(header.get("value", ""))
+        wellformed.header(name, value)
+        changes.append({"header": {"key": name, "value": value.replace("%", "%%")}, "append_action": how})
+    return changes
