@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zipfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -109,3 +110,17 @@ async def pods(bench: Bench) -> AsyncIterator[Bench]:
     async with bench.node() as node:
         yield bench
         await node.shutdown(stop_pods=True)
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """The smallest wheel there is."""
+    path = tmp_path / "greeting-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("greeting.py", "TEXT = 'hello'\n")
+        archive.writestr("greeting-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
+        archive.writestr(
+            "greeting-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr("greeting-1.0.dist-info/RECORD", "")
+    return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -40,8 +39,8 @@ async def test_nothing_is_built_where_nothing_is_missing(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-async def test_a_missing_package_is_installed_once_on_top_of_our_own(tmp_path: Path) -> None:
-    wanted = (f"greeting @ {_wheel(tmp_path).as_uri()}",)
+async def test_a_missing_package_is_installed_once_on_top_of_our_own(tmp_path: Path, wheel: Path) -> None:
+    wanted = (f"greeting @ {wheel.as_uri()}",)
     builder = Environments(tmp_path / "e")
     built = await asyncio.gather(*(builder.provide(wanted) for _ in range(3)))
     assert len({environment.python for environment in built}) == 1
@@ -62,14 +61,3 @@ async def test_a_package_that_cannot_be_had_is_reported(tmp_path: Path) -> None:
 def test_an_annotation_that_is_no_list_is_refused() -> None:
     with pytest.raises(CannotStart, match="JSON list"):
         environments.parse("pandas")
-
-
-def _wheel(folder: Path) -> Path:
-    """The smallest wheel there is."""
-    path = folder / "greeting-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as wheel:
-        wheel.writestr("greeting.py", "TEXT = 'hello'\n")
-        wheel.writestr("greeting-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
-        wheel.writestr("greeting-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr("greeting-1.0.dist-info/RECORD", "")
-    return path

@@ -268,6 +268,16 @@ async def test_logs_by_tail_and_followed_to_the_end(pods: Bench) -> None:
     assert await pods.log("talk", tail=2) == "3\n4\n"
 
 
+@pytest.mark.slow
+async def test_what_a_pod_installs_is_its_own(pods: Bench, wheel: Path) -> None:
+    script = f"pip install --quiet --no-index {wheel} && python3 -c 'import greeting, aiohttp; print(greeting.TEXT)'"
+    await pods.create("installs", "sh", "-c", script, container={"image": "python:3.11"})
+    await pods.create("later", "python3", "-c", "import greeting", container={"image": "python:3.11"})
+    assert phase(await pods.over("installs")) == "Succeeded", await pods.log("installs")
+    assert (await pods.log("installs")).endswith("hello\n")
+    assert phase(await pods.over("later")) == "Failed"
+
+
 async def test_python_images_run_our_interpreter(pods: Bench) -> None:
     script = "import sys; print(sys.version_info[:2])"
     await pods.create("py", "python", "-c", script, container={"image": "docker.io/library/python:3.9-slim"})

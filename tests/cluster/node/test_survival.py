@@ -37,6 +37,19 @@ async def test_an_end_that_nobody_saw_is_told_later(bench: Bench) -> None:
         assert state(await bench.over("ends"), "terminated")["exitCode"] == 6
 
 
+async def test_whenever_the_agent_dies_each_pod_runs_exactly_once(bench: Bench, tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    names = [f"step-{number}" for number in range(30)]
+    for name in names:
+        await bench.create(name, "sh", "-c", f"echo $HOSTNAME >> {diary}")
+    for life in (0.0, 0.01, 0.03, 0.05, 0.08):
+        async with bench.node():
+            await asyncio.sleep(life)
+    async with bench.node():
+        assert {phase(await bench.over(name)) for name in names} == {"Succeeded"}
+    assert sorted(diary.read_text().split()) == sorted(names)
+
+
 async def test_a_pod_that_was_deleted_meanwhile_is_stopped(bench: Bench) -> None:
     async with bench.node():
         await bench.create("goes", "sleep", "1000")

@@ -83,6 +83,24 @@ class Environments:
         return await asyncio.shield(task)
 
 
+def installs(command: Sequence[str]) -> bool:
+    """Whether a command installs packages by itself, as far as one can read."""
+    return any("pip install" in text or text == "pip" or "uv pip" in text for text in command)
+
+
+async def scratch(folder: Path) -> Environment:
+    """An environment of one pod's own, for a command that installs packages: Fairway's stays as it is."""
+    environment = Environment(folder.name, str(folder / "bin" / "python3"))
+    if not (folder / "complete").exists():
+        await _create(folder, environment.python)
+        for name in ("pip", "pip3"):
+            script = folder / "bin" / name
+            script.write_text(f'#!/bin/sh\nexec "{environment.python}" -m pip "$@"\n')
+            script.chmod(0o700)
+        (folder / "complete").touch()
+    return environment
+
+
 def parse(annotation: str) -> tuple[str, ...]:
     """The value of the annotation: a JSON list of requirements. Raises CannotStart."""
     try:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from fairway.cluster.node import images, warm
-from fairway.cluster.node.environments import INSTALL_VARIABLES, OWN, Environment, Environments
+from fairway.cluster.node.environments import INSTALL_VARIABLES, OWN, Environment, Environments, installs, scratch
 from fairway.cluster.node.rewriting import NOTE, rewritten
 from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec, ContainerState, Ended, ExecResult
 from fairway.cluster.node.shepherd import records
@@ -64,6 +64,8 @@ class ProcessRuntime:
         image = images.find(spec.image)
         environment = await self._environments.provide(spec.requirements) if image.python else OWN
         command = (*spec.command, *spec.args) if spec.command else (*image.command, *spec.args)
+        if image.python and environment == OWN and installs(command):
+            environment = await scratch(self.folder(spec.id.pod) / f"packages-{spec.id.name}")
         env = self._variables(spec, image, environment)
         request = self._request(spec, folder, command, env)
         form = warm.module_of(command) if image.python and spec.warm in warm.SETS else None
