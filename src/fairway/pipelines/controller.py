@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 16
 """Most pods of one run that are asked for side by side."""
+
+_KEPT_LOG = 1 << 20
+"""Most bytes of the log of a step that is ended before its time."""
 
 
 @dataclass
@@ -232,9 +236,24 @@ class Engine:
             await self._write_records(world, graph, changed)
             await self._begin_pods(world, play, starts)
             for instance in stops:
+                await self._keep_log(world, graph, instance)
                 gone = not await world.client.delete(POD, instance.pod, graph.run.pod_namespace)
                 if gone and instance.pod in play.pods:
                     self._ended(world, play, instance.pod, Outcome(False, message="the run was terminated"))
+
+    async def _keep_log(self, world: World, graph: Graph, instance: Instance) -> None:
+        """The log goes with the pod, so what a step wrote is put into its folder before the pod is ended."""
+        kept = bytearray()
+        try:
+            async with aclosing(world.client.logs(instance.pod, graph.run.pod_namespace)) as log_:
+                async for chunk in log_:
+                    kept += chunk
+                    if len(kept) > _KEPT_LOG:
+                        break
+            folder = folders.address(graph.pipeline, graph.run, instance)
+            await self._artifacts.put(f"{folder}/{folders.LOG}", bytes(kept[:_KEPT_LOG]))
+        except (errors.ApiError, OSError) as failure:
+            log.debug("the log of pod %s is not kept: %s", instance.pod, failure)
 
     async def _answers(self, graph: Graph, asks: list[Instance]) -> dict[str, Hit | None]:
         """What the cache knows. A hit counts only while the artifacts it stands for are there."""

@@ -1,4 +1,5 @@
-"""The log of a step, from its pod: before the pod begins, while it runs, and as long as it is kept.
+"""The log of a step: from its pod, before the pod begins, while it runs and as long as it is kept; of a step that was
+ended before its time, from the task folder, where the engine put it.
 
 A step that was taken from the cache has the log of the step that it was taken from.
 """
@@ -18,6 +19,7 @@ from fairway.kernel.feature import Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import messages
 from fairway.pipelines.api.context import Context, existing, row
+from fairway.pipelines.render import folders
 from fairway.pipelines.tables import runs, tasks
 
 _LOOK_AGAIN = 0.3
@@ -33,6 +35,7 @@ class _Step:
     state: str
     pod: str
     namespace: str
+    folder: str
 
     @property
     def may_begin(self) -> bool:
@@ -84,6 +87,10 @@ class Logs:
                             yield chunk
                     return
                 except errors.NotFound as gone:
+                    kept = f"{step.folder}/{folders.LOG}"
+                    if step.folder and await self._context.artifacts.find(kept):
+                        yield await self._context.artifacts.get(kept)
+                        return
                     if not step.may_begin:
                         raise errors.NotFound(f"the pod {step.pod} is gone, and its log with it") from gone
                 except errors.BadRequest:
@@ -102,4 +109,4 @@ def _step(connection: Connection, run: str, node: str) -> _Step:
     if task["cached_from"]:
         task = row(connection, tasks, task["cached_from"]) or task
         found = row(connection, runs, task["run_id"]) or found
-    return _Step(task["state"], task["pod_name"], found["object_namespace"])
+    return _Step(task["state"], task["pod_name"], found["object_namespace"], task["folder"])

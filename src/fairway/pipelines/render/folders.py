@@ -20,6 +20,7 @@ from fairway.pipelines.render import inputs, python_steps
 from fairway.pipelines.render.model import Artifact, Instance, RunFacts
 
 TASK, OUTCOME, STARTED = "task.json", "outcome.json", "started"
+LOG = "executor-logs"
 
 
 def address(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> str:
