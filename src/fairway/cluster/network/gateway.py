@@ -47,6 +47,7 @@ class Gateway:
         self._slices = Mirror(client, ENDPOINT_SLICE, clock)
         self._changed, self._rest = asyncio.Event(), asyncio.Event()
         self._latest = self._render()
+        self._table: Resource = {}
         self._gateway: Object | None = None
         self._unchecked = False
         self._warned: set[str] = set()
@@ -100,6 +101,7 @@ class Gateway:
         self._files.clusters(resources.clusters)
         self._files.listeners(resources.listeners)
         self._files.routes(resources.routes)
+        self._table = resources.routes
 
     async def _update(self, resources: Resources) -> None:
         added = resources.endpoints.keys() - self._files.cluster_names
@@ -118,13 +120,15 @@ class Gateway:
             self._files.forget_endpoints(self._latest.endpoints)
 
     async def _write_routes(self, table: Resource) -> None:
+        if table == self._table:
+            return
+        self._table = table
         try:
             taken, refused = await self._admin.route_updates()
         except OSError:  # it is starting, and will read the newest table
             self._files.routes(table)
             return
-        if not self._files.routes(table):
-            return
+        self._files.routes(table)
 
         async def read() -> bool:
             now_taken, now_refused = await self._admin.route_updates()
