@@ -1,6 +1,6 @@
 // Kubernetes objects through the front door, and a hook that keeps a list of them up to date.
 
-import { useEffect, useState } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
 
 import { Failure, followLines, json } from "./http";
 
@@ -119,16 +119,29 @@ export interface Live<T> {
   failure: Failure | undefined;
 }
 
-/** The objects of a collection, listed and then watched; `fields` is a field selector. */
+const NOTHING_YET = { items: undefined, failure: undefined };
+const TELL_AFTER = 100; // milliseconds: many changes are shown at once
+
+/** The objects of a collection, listed and then watched; `fields` is a field selector.
+ *
+ * A page that is not seen stops watching: browsers hold six connections to one server, for all tabs together.
+ */
 export function useObjects<T extends KubernetesObject>(collection: string, fields = ""): Live<T> {
-  const [live, setLive] = useState<Live<T>>({ items: undefined, failure: undefined });
+  const key = `${collection}?${fields}`;
+  const [live, setLive] = useState<Live<T> & { key: string }>({ key, ...NOTHING_YET });
+  const seen = useSyncExternalStore(subscribeToSight, () => !document.hidden);
   useEffect(() => {
+    if (!seen) return;
     const stop = new AbortController();
-    setLive({ items: undefined, failure: undefined });
-    void keep<T>(collection, fields, stop.signal, setLive);
+    void keep<T>(collection, fields, stop.signal, (found) => setLive({ key, ...found }));
     return () => stop.abort();
-  }, [collection, fields]);
-  return live;
+  }, [key, collection, fields, seen]);
+  return live.key === key ? live : NOTHING_YET;
+}
+
+function subscribeToSight(changed: () => void): () => void {
+  document.addEventListener("visibilitychange", changed);
+  return () => document.removeEventListener("visibilitychange", changed);
 }
 
 async function keep<T extends KubernetesObject>(
@@ -138,14 +151,20 @@ async function keep<T extends KubernetesObject>(
   show: (live: Live<T>) => void,
 ): Promise<void> {
   const known = new Map<string, T>();
-  const tell = () => show({ items: [...known.values()], failure: undefined });
+  let telling = 0;
+  const tell = () => {
+    telling ||= window.setTimeout(() => {
+      telling = 0;
+      if (!signal.aborted) show({ items: [...known.values()], failure: undefined });
+    }, TELL_AFTER);
+  };
   const query = fields ? `fieldSelector=${encodeURIComponent(fields)}&` : "";
   while (!signal.aborted) {
     try {
       const list = await json<List<T>>(`${API}/${collection}?${query}`, { signal });
       known.clear();
       for (const item of list.items ?? []) known.set(item.metadata.uid, item);
-      tell();
+      show({ items: [...known.values()], failure: undefined });
       const from = `watch=true&allowWatchBookmarks=true&resourceVersion=${list.metadata.resourceVersion}`;
       await followLines<WatchEvent<T>>(`${API}/${collection}?${query}${from}`, signal, ({ type, object }) => {
         if (type === "BOOKMARK") return;

@@ -13,13 +13,15 @@ import { replaceQuery, useAddress } from "../router";
 import { TaskPanel } from "./TaskPanel";
 
 const EVERY = 800;
+/** A large run is asked for less often: its tasks are many. */
+const EVERY_TASK = 3;
 
 export function RunPage({ id }: { id: string }) {
   const { path, query } = useAddress();
   const run = usePolled(`run ${id}`, () => getRun(id), (found) => (isOver(found.state) ? 0 : EVERY));
   const over = isOver(run.value?.state);
   // Asked again when the run ends: the last steps may have ended since.
-  const tasks = usePolled(`tasks ${id} ${over}`, () => listTasks(id), () => (over ? 0 : EVERY));
+  const tasks = usePolled(`tasks ${id} ${over}`, () => listTasks(id), (found) => (over ? 0 : Math.max(EVERY, found.length * EVERY_TASK)));
   const known = useLast(tasks.value);
   const now = useNow(!over);
   const spec = bareSpec(run.value?.pipeline_spec);
