@@ -9,8 +9,11 @@ import orjson
 import pytest
 
 from fairway.cluster.api.podlogs import LogOptions
+from fairway.cluster.api.server import ApiServer
+from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client.client import Client
 from fairway.kernel.client.http import HTTPTransport
+from fairway.kernel.clock import SystemClock
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import CONFIG_MAP, POD, Object
@@ -52,7 +55,7 @@ def admin(world: World) -> Client:
         ("GET", "/api/v1/namespaces/default/configmaps/c/status", None, {}, 404, "NotFound"),
         ("GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles", None, {}, 404, "NotFound"),
         ("GET", "/api/v1/pods?limit=many", None, {}, 400, "BadRequest"),
-        ("GET", "/api/v1/pods", None, {"Impersonate-User": "root"}, 403, "Forbidden"),
+        ("GET", "/api/v1/pods", None, {"impersonate-user": "root"}, 403, "Forbidden"),
     ],
 )
 async def test_every_error_is_a_status(
@@ -209,3 +212,12 @@ async def test_logs_come_from_whoever_keeps_them(world: World, admin: Client) ->
     with pytest.raises(errors.BadRequest, match="previous terminated container"):
         [chunk async for chunk in remote.logs("two", "default", container="main", previous=True)]
     await remote.close()
+
+
+async def test_a_taken_port_is_told_and_another_serves(world: World) -> None:
+    server = ApiServer(MemoryStore(), clock=SystemClock(), issuer=world.issuer)
+    taken = int(world.url.rpartition(":")[2])
+    with pytest.raises(OSError, match="in use"):
+        await server.serve("127.0.0.1", taken, None)
+    assert await server.serve("127.0.0.1", 0, None) != taken
+    await server.close()

@@ -50,11 +50,15 @@ class HTTPFace:
         """Listen; gives the port, which the system chose where `port` is 0."""
         # A watch must end when its client goes away, so handlers are cancelled then; writes are shielded below.
         server = web.Server(self._handle, request_factory=_request, handler_cancellation=True, access_log=None)
-        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE_AT_CLOSE)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, ssl_context=tls, backlog=1024)
-        await site.start()
-        return int(self._runner.addresses[0][1])
+        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE_AT_CLOSE)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port, ssl_context=tls, backlog=1024).start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        return int(runner.addresses[0][1])
 
     async def close(self) -> None:
         if self._runner is not None and self._runner.server is not None:
@@ -98,7 +102,7 @@ class HTTPFace:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise errors.Unauthorized("Unauthorized")
-        if any(name.startswith("Impersonate-") for name in request.headers):
+        if any(name.lower().startswith("impersonate-") for name in request.headers):
             raise errors.Forbidden("impersonation is not supported by this server yet: use a token of that user")
         return authentication.identify(self._pipeline.backend, token.strip())
 
