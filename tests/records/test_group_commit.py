@@ -128,6 +128,14 @@ def test_records_of_a_newer_fairway_are_refused(tmp_path: Path) -> None:
         Database.open(f"sqlite:///{path}")
 
 
+def test_a_file_that_is_no_database_is_left_alone_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    path.write_text("something else, longer than the header of a database" * 4)
+    with pytest.raises(RecordsFailed, match="not a database; put a copy back"):
+        Database.open(f"sqlite:///{path}")
+    assert path.read_text().startswith("something else")
+
+
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [

@@ -38,7 +38,9 @@ def migrate(url: str) -> None:
             f"the records at {engine.url!r} were written by a newer Fairway; install that one, or use another database"
         ) from unknown
     except DBAPIError as failure:
-        raise RecordsFailed(f"the records at {engine.url!r} cannot be opened: {failure.orig}") from failure
+        raise RecordsFailed(
+            f"the records at {engine.url!r} cannot be opened: {failure.orig}; put a copy back, or use another database"
+        ) from failure
     finally:
         engine.dispose()
 

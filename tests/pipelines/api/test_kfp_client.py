@@ -8,11 +8,13 @@ import kfp
 import pytest
 import yaml
 from kfp import dsl
+from kfp.kubeflow_client.api.pipelines_client import PipelinesClient
+from kfp.kubeflow_client.backends.kubernetes import KubernetesBackendConfig
 from kfp_server_api import ApiException
 
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.tables import run_states, runs
-from tests.pipelines.api.conftest import Server, hello
+from tests.pipelines.api.conftest import TOKEN, Server, hello
 
 pytestmark = pytest.mark.filterwarnings("ignore:This client only works:FutureWarning")
 
@@ -153,6 +155,26 @@ async def test_runs_are_archived_terminated_retried_and_deleted(server: Server) 
     await asyncio.to_thread(client.delete_run, run_id)
     assert await server.client.find(RUN, run_id, "default") is None
     assert (await asyncio.to_thread(client.list_runs)).runs is None
+
+
+async def test_the_name_based_client_of_the_same_package(server: Server, tmp_path: Path) -> None:
+    package = tmp_path / "hello.yaml"
+    package.write_text(yaml.safe_dump(hello()))
+
+    def use() -> None:
+        client = PipelinesClient(KubernetesBackendConfig(base_url=server.url, user_token=TOKEN))
+        first = client.upload_pipeline(str(package), name="greeting", version="one")
+        second = client.upload_pipeline(str(package), name="greeting", version="two")
+        assert first.pipeline_id == second.pipeline_id
+        names = [version.display_name for version in client.list_pipeline_versions("greeting").pipeline_versions]
+        assert sorted(names) == ["one", "two"]
+        run = client.run("greeting", params={"text": "hi"}, name="by name")
+        assert client.get_run(run.run_id).state == "PENDING"
+        assert [found.display_name for found in client.list_runs(status="pending").runs] == ["by name"]
+        client.delete_pipeline("greeting", force=True)
+        assert not client.list_pipelines().pipelines
+
+    await asyncio.to_thread(use)
 
 
 async def test_paging_sorting_and_filtering_runs(server: Server) -> None:
