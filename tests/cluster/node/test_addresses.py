@@ -39,3 +39,8 @@ def test_all_are_used_before_it_gives_up() -> None:
         addresses.give("one too many")
     addresses.free("3")
     assert addresses.give("again") in given
+
+
+def test_two_servers_on_one_machine_do_not_meet() -> None:
+    one, other = (Addresses(owner=folder) for folder in ("/home/ann/fairway", "/home/bob/fairway"))
+    assert not {one.give(str(number)) for number in range(300)} & {other.give(str(number)) for number in range(300)}

@@ -6,16 +6,18 @@ the pod's status, and in its folder. Freed addresses rest until all others have 
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 
 NETWORK = ipaddress.IPv4Network("127.64.0.0/10")
 
 
 class Addresses:
-    def __init__(self, network: ipaddress.IPv4Network = NETWORK) -> None:
+    def __init__(self, network: ipaddress.IPv4Network = NETWORK, owner: str = "") -> None:
+        """Two servers on one machine that name different owners begin far apart, and hardly ever meet."""
         self._first = int(network.network_address)
         self._size = network.num_addresses
-        self._next = 1
+        self._next = int(hashlib.sha256(owner.encode()).hexdigest(), 16) % self._size if owner else 1
         self._by_pod: dict[str, int] = {}
         self._taken: set[int] = set()
 

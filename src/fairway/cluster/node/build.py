@@ -67,7 +67,7 @@ class Node:
             client,
             self._runtime,
             self._credentials,
-            Addresses(),
+            Addresses(owner=str(data.absolute())),
             Devices(gpus()),
             self._services,
             data / "claims",

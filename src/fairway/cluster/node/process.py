@@ -198,12 +198,21 @@ class ProcessRuntime:
         raise CannotStart("StartError", "the processes that start containers keep dying; see shepherds/*.log")
 
     async def _link(self, environment: Environment, warm_set: str) -> Link:
+        place = environment.digest or "own"
+        warm_set = self._nearest_warm(place, warm_set)
         chosen = warm.SETS[warm_set] if warm_set else None
-        name = f"{environment.digest or 'own'}-{warm_set or 'plain'}"
+        name = f"{place}-{warm_set or 'plain'}"
         env = {"PATH": f"{environment.bin}:{_SYSTEM_PATH}", "LANG": "C.UTF-8", **(chosen.env if chosen else {})}
         if self._preload:
             env["LD_PRELOAD"] = str(self._preload)
         return await self._flock.link(name, environment.python, chosen.imports if chosen else (), env)
+
+    def _nearest_warm(self, place: str, warm_set: str) -> str:
+        """The set itself, or the larger one that runs already."""
+        larger = warm.SETS[warm_set].stand_in if warm_set else ""
+        if larger and self._flock.is_ready(f"{place}-{larger}") and not self._flock.is_ready(f"{place}-{warm_set}"):
+            return larger
+        return warm_set
 
     def _link_of(self, container: ContainerId) -> Link | None:
         record = records.read(self._container_folder(container), records.RECORD)

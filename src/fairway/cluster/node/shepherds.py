@@ -112,6 +112,10 @@ class Flock:
         link = self._links.get(name)
         return None if link is None or link.gone else link
 
+    def is_ready(self, name: str) -> bool:
+        """Whether `link` would find that shepherd without starting it."""
+        return self.linked(f"{name}-{self._stamp}") is not None
+
     def running(self) -> set[str]:
         return set().union(*(link.running for link in self._links.values() if not link.gone))
 
