@@ -14,7 +14,7 @@ from fairway.front.routing import Access, Entry
 from fairway.front.sessions import SESSION_SECONDS, OneTimeLinks, Sessions
 from fairway.kernel.feature import IDENTITY, Identity
 
-THIS_MACHINE = Identity("fairway:owner", (MASTERS,))
+THIS_MACHINE = Identity("fairway:admin", (MASTERS,))
 """Whoever sees the terminal that the server was started in."""
 
 

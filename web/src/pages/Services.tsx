@@ -1,13 +1,11 @@
 // Models that answer: where, whether, and a form to ask them.
 
-import { useEffect, useState } from "react";
-
-import { Failure, json, send } from "../api/http";
-import { asFailure, condition, PODS, podStatus, remove, SERVICES, useObjects, within, type InferenceService, type Pod } from "../api/kubernetes";
-import { exact, span } from "../format";
+import { condition, PODS, podStatus, remove, SERVICES, useObjects, within, type InferenceService, type Pod } from "../api/kubernetes";
+import { exact } from "../format";
 import { useNow } from "../live";
 import { Ago, Code, Complaint, Copy, Danger, Empty, Facts, Header, Loading, Tabs } from "../parts/pieces";
 import { StateIcon } from "../parts/State";
+import { TryIt } from "./TryIt";
 
 export function Services() {
   const { items, failure } = useObjects<InferenceService>(SERVICES);
@@ -133,131 +131,6 @@ export function ServicePage({ namespace, name, publicUrl }: { namespace: string;
       />
     </>
   );
-}
-
-type Protocol = "V1" | "V2";
-
-interface Metadata {
-  inputs?: { name: string; datatype: string; shape: number[] }[];
-}
-
-interface Reply {
-  status: number;
-  took: number;
-  text: string;
-}
-
-function TryIt({ path, name, publicUrl, ready }: { path: string; name: string; publicUrl: string; ready: boolean }) {
-  const [protocol, setProtocol] = useState<Protocol>("V1");
-  const [edited, setEdited] = useState<Partial<Record<Protocol, string>>>({});
-  const [metadata, setMetadata] = useState<Metadata>();
-  const [reply, setReply] = useState<Reply>();
-  const [failure, setFailure] = useState<Failure>();
-  const [busy, setBusy] = useState(false);
-
-  useEffect(() => {
-    if (!ready) return;
-    const stop = new AbortController();
-    // Only to make the example fit: without it, the example has four columns.
-    json<Metadata>(`/gateway/${path}/v2/models/${name}`, { signal: stop.signal }).then(setMetadata, () => undefined);
-    return () => stop.abort();
-  }, [path, name, ready]);
-
-  const body = edited[protocol] ?? example(protocol, metadata);
-  const endpoint = protocol === "V1" ? `${path}/v1/models/${name}:predict` : `${path}/v2/models/${name}/infer`;
-  const ask = async () => {
-    setBusy(true);
-    setFailure(undefined);
-    const begun = performance.now();
-    try {
-      JSON.parse(body);
-      const answer = await send(`/gateway/${endpoint}`, { method: "POST", body });
-      setReply({ status: answer.status, text: pretty(await answer.text()), took: performance.now() - begun });
-    } catch (error) {
-      setReply(undefined);
-      setFailure(error instanceof SyntaxError ? new Failure(`The request is not JSON: ${error.message}.`, 0) : asFailure(error));
-    }
-    setBusy(false);
-  };
-  const oneLine = body.replace(/\s*\n\s*/g, " ");
-  const curl = `curl ${publicUrl}/${endpoint} \\\n  -H "Authorization: Bearer $(fairway token)" \\\n  -H "Content-Type: application/json" \\\n  -d '${oneLine.replaceAll("'", "'\\''")}'`;
-
-  return (
-    <div className="try">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void ask();
-        }}
-      >
-        <fieldset className="choice">
-          <legend>Protocol</legend>
-          {(["V1", "V2"] as const).map((option) => (
-            <label key={option}>
-              <input type="radio" name="protocol" checked={protocol === option} onChange={() => setProtocol(option)} />
-              {option === "V1" ? "V1 (predict)" : "V2 (Open Inference)"}
-            </label>
-          ))}
-        </fieldset>
-        <label htmlFor="request">Request</label>
-        <textarea
-          id="request"
-          spellCheck={false}
-          rows={9}
-          value={body}
-          onChange={(event) => setEdited({ ...edited, [protocol]: event.target.value })}
-          onKeyDown={(event) => {
-            if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void ask();
-          }}
-        />
-        <div className="row">
-          <button type="submit" className="primary" disabled={busy || !ready}>
-            {busy ? "Asking…" : "Send"}
-          </button>
-          {!ready && <span className="quiet">The service is not ready yet.</span>}
-          {ready && <span className="quiet">Ctrl+Enter sends</span>}
-        </div>
-      </form>
-      <section aria-live="polite">
-        <h3>Answer</h3>
-        <Complaint failure={failure} />
-        {!reply && !failure && <p className="quiet">Comes here.</p>}
-        {reply && (
-          <>
-            <p className={reply.status < 400 ? "quiet" : "bad"}>
-              {reply.status} in {span(reply.took)}
-            </p>
-            <Code text={reply.text} label="Answer" />
-          </>
-        )}
-        <h3>From a terminal</h3>
-        <Code text={curl} label="The same request with curl" />
-      </section>
-    </div>
-  );
-}
-
-/** A request of the right shape, with nothing but zeros. */
-function example(protocol: Protocol, metadata: Metadata | undefined): string {
-  const inputs = metadata?.inputs ?? [{ name: "input-0", datatype: "FP64", shape: [-1, 4] }];
-  const width = inputs.length > 1 ? inputs.length : Math.max(1, ...inputs[0]!.shape.slice(1));
-  const zeros = (count: number) => `[${Array(count).fill("0").join(", ")}]`;
-  if (protocol === "V1") return `{\n  "instances": [\n    ${zeros(width)}\n  ]\n}`;
-  const tensors = inputs.map((input) => {
-    const columns = Math.max(1, ...input.shape.slice(1));
-    const shape = input.shape.length > 1 ? `[1, ${columns}]` : "[1]";
-    const data = input.datatype === "BYTES" ? '["text"]' : zeros(columns);
-    return `    {\n      "name": "${input.name}", "shape": ${shape}, "datatype": "${input.datatype}",\n      "data": ${data}\n    }`;
-  });
-  return `{\n  "inputs": [\n${tensors.join(",\n")}\n  ]\n}`;
-}
-
-function pretty(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
 }
 
 function Conditions({ service, now }: { service: InferenceService; now: number }) {
