@@ -22,7 +22,9 @@ class Image:
 
 
 _PYTHON = Image(python=True, command=("python3",))
-_SHELL = Image(command=("sh",))
+# A shell image has the interpreter too: whatever a pipeline's step runs, it is `inpod` that runs it.
+_SHELL = Image(python=True, command=("sh",))
+_BASH = Image(python=True, command=("bash",))
 _NOTHING = Image(command=("sleep", "infinity"))
 
 CATALOGUE: tuple[tuple[str, Image], ...] = (
@@ -42,12 +44,12 @@ CATALOGUE: tuple[tuple[str, Image], ...] = (
     ("*/busybox", _SHELL),
     ("alpine", _SHELL),
     ("*/alpine", _SHELL),
-    ("bash", Image(command=("bash",))),
-    ("debian", Image(command=("bash",))),
-    ("ubuntu", Image(command=("bash",))),
-    ("*/bash", Image(command=("bash",))),
-    ("*/debian", Image(command=("bash",))),
-    ("*/ubuntu", Image(command=("bash",))),
+    ("bash", _BASH),
+    ("debian", _BASH),
+    ("ubuntu", _BASH),
+    ("*/bash", _BASH),
+    ("*/debian", _BASH),
+    ("*/ubuntu", _BASH),
 )
 
 
