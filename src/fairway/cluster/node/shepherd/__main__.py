@@ -76,7 +76,8 @@ def _daemon(name: str, imports: list[str], tell: int) -> None:
     os.write(tell, b"ready")
     os.close(tell)
     Shepherd(listener, name=name, mounts=view, files=files).run()
-    os.unlink(f"{name}.sock")
+    with suppress(FileNotFoundError):
+        os.unlink(f"{name}.sock")
 
 
 def _only_one(name: str) -> None:

@@ -56,6 +56,7 @@ class Shepherd:
                 if current is not None and current.data is key.data:
                     key.data(events)
             self._end_late_executions()
+            self._end_without_home()
 
     # Connections
 
@@ -282,6 +283,14 @@ class Shepherd:
                 with suppress(ProcessLookupError):
                     os.killpg(execution.pid, signal.SIGKILL)
 
+    def _end_without_home(self) -> None:
+        """Somebody deleted the data directory: no server will ever ask for these containers again."""
+        if not self._links and not os.path.exists(f"{self._name}.sock"):
+            self._retired = True
+            for container in self._containers.values():
+                with suppress(ProcessLookupError):
+                    os.killpg(container.pid, signal.SIGKILL)
+
     # Time
 
     def _nearest_deadline(self) -> float:
@@ -289,7 +298,8 @@ class Shepherd:
         deadlines = [execution.deadline for execution in self._executions.values() if not execution.late]
         if not self._containers:
             deadlines.append(self._quiet_since + (IDLE if self._links else PATIENCE))
-        return max(0.0, min(deadlines, default=now + IDLE) - now)
+        longest = IDLE if self._links else PATIENCE  # alone, it looks for its folder now and then
+        return max(0.0, min(deadlines, default=now + longest) - now)
 
     def _superfluous(self) -> bool:
         if self._containers or self._executions:
