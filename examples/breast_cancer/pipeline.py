@@ -91,6 +91,7 @@ def evaluate_model(
     fitted = joblib.load(f"{model.path}/model.joblib")
     predicted, probability = fitted.predict(features), fitted.predict_proba(features)[:, 1]
     area = float(roc_auc_score(truth, probability))
+    metrics.metadata["candidate"] = model.metadata.get("kind")
     metrics.log_metric("accuracy", float(accuracy_score(truth, predicted)))
     metrics.log_metric("f1", float(f1_score(truth, predicted)))
     metrics.log_metric("roc_auc", area)

@@ -98,12 +98,11 @@ def example() -> Path:
 
 
 def _metrics(server: sdk.Server, run_id: str, console: Console) -> None:
-    found = server.artifacts(run_id)
     table = Table("candidate", "accuracy", "ROC AUC", box=None, pad_edge=False)
-    models = [one for one in found if one["task"] == "train-model"]
-    for model, judged in zip(models, (one for one in found if one["name"] == "metrics"), strict=False):
-        kind, values = model.get("metadata", {}).get("kind", ""), judged.get("metadata", {})
-        table.add_row(kind, f"{values.get('accuracy', 0):.3f}", f"{values.get('roc_auc', 0):.4f}")
+    for judged in (one for one in server.artifacts(run_id) if one["name"] == "metrics"):
+        values = judged.get("metadata", {})
+        candidate, accuracy, area = values.get("candidate"), values.get("accuracy", 0), values.get("roc_auc", 0)
+        table.add_row(str(candidate), f"{accuracy:.3f}", f"{area:.4f}")
     console.print(table)
 
 
