@@ -12,7 +12,8 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml hatch_build.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[demo]" --group dev
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable ".[demo]" --group dev
+	$(BIN)/python web/build.py --if-needed
 	touch $(STAMP)
 
 web: $(STAMP)

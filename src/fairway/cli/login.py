@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
         "client_authentication_header_name": "authorization",
         "client_authentication_header_value": f"Bearer {server.token}",
     }
-    _write(kfp_file, {**_read_json(kfp_file), **header})
+    # kfp takes the presence of a namespace for granted; an empty one lets it ask the server.
+    _write(kfp_file, {"namespace": "", **_read_json(kfp_file), **header})
     print(f"kfp: wrote {kfp_file}; kfp.Client(host={server.url!r}) needs no token now")
     if not options.no_kubectl:
         ours = yaml.safe_load(Path(server.kubeconfig).read_text())
