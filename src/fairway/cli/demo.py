@@ -99,8 +99,8 @@ def example() -> Path:
 
 def _metrics(server: sdk.Server, run_id: str, console: Console) -> None:
     table = Table("candidate", "accuracy", "ROC AUC", box=None, pad_edge=False)
-    for judged in (one for one in server.artifacts(run_id) if one["name"] == "metrics"):
-        values = judged.get("metadata", {})
+    judged = [one.get("metadata", {}) for one in server.artifacts(run_id) if one["name"] == "metrics"]
+    for values in sorted(judged, key=lambda values: values.get("roc_auc", 0), reverse=True):
         candidate, accuracy, area = values.get("candidate"), values.get("accuracy", 0), values.get("roc_auc", 0)
         table.add_row(str(candidate), f"{accuracy:.3f}", f"{area:.4f}")
     console.print(table)
