@@ -1,0 +1,90 @@
+"""The dashboard in a real browser: log in once, read a run, its logs, try a service, look at a pod."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.e2e.conftest import Installation
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.timeout(180),
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine"),
+]
+
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demonstrated(platform: Installation) -> Installation:
+    """The platform after `fairway demo` was run on it."""
+    result = platform.fairway("demo", timeout=150)
+    assert "every part held" in result.stdout
+    return platform
+
+
+@pytest.fixture
+def page(demonstrated: Installation) -> Iterator[Page]:
+    """A logged-in page that saw no error in the console."""
+    problems: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=QUIET)
+        one = browser.new_page(viewport={"width": 1400, "height": 900})
+        one.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        one.on("pageerror", lambda error: problems.append(str(error)))
+        one.goto(demonstrated.fairway("open").stdout.strip())
+        yield one
+        browser.close()
+    assert not problems
+
+
+def test_a_run_shows_its_graph_its_values_and_its_logs(page: Page) -> None:
+    page.get_by_role("link", name="Runs").first.click()
+    page.get_by_role("link", name="demo").first.click()
+    expect(page.get_by_text("11 of 11 steps done")).to_be_visible()
+    for step in ("load-data", "train-model", "pick-best", "deploy-model"):
+        expect(page.get_by_text(step).first).to_be_visible()
+    page.get_by_text("evaluate-model").first.click()
+    expect(page.get_by_text("roc_auc").first).to_be_visible()
+    page.get_by_role("tab", name="Logs").click()
+    expect(page.get_by_text(re.compile("area under the ROC curve"))).to_be_visible()
+
+
+def test_a_service_can_be_tried(page: Page) -> None:
+    page.get_by_role("link", name="Services").first.click()
+    page.get_by_role("link", name="breast-cancer").first.click()
+    expect(page.get_by_text("Ready").first).to_be_visible()
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text(re.compile('"predictions"'))).to_be_visible()
+
+
+def test_pods_are_listed_with_kubectl_s_words(page: Page) -> None:
+    page.get_by_role("link", name="Pods").first.click()
+    expect(page.get_by_text("Completed").first).to_be_visible()
+    expect(page.get_by_text(re.compile("breast-cancer-predictor-"))).to_be_visible()
+
+
+def test_a_one_time_address_works_once(demonstrated: Installation) -> None:
+    address = urlsplit(demonstrated.fairway("open").stdout.strip())
+    answers = []
+    for _ in range(2):
+        connection = http.client.HTTPConnection(address.netloc)
+        connection.request("GET", f"{address.path}?{address.query}")
+        answer = connection.getresponse()
+        answers.append((answer.status, answer.getheader("Set-Cookie")))
+        connection.close()
+    (first, cookie), (_, none) = answers
+    assert first in (302, 303)
+    assert cookie and "HttpOnly" in cookie and "SameSite=Strict" in cookie
+    assert none is None
