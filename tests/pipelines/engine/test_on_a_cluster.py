@@ -167,7 +167,7 @@ async def test_whenever_the_engine_dies_no_step_runs_twice_and_the_run_ends(
     while True:
         async with here.engine():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(chance.uniform(0.02, 0.4)):
+                async with asyncio.timeout(chance.uniform(0.02, 0.25)):
                     await here.ended(run_id)
                     break
         lives += 1
