@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,12 +41,12 @@ def run(options: argparse.Namespace) -> int:
     begin = time.monotonic()
     with _platform(options, console, leave=leave) as found:
         try:
-            held = _main_job(sdk.Server(found.url, found.token), console)
+            run_id, held = _main_job(sdk.Server(found.url, found.token), console)
         except sdk.Failure as problem:
             raise Failure(str(problem)) from problem
         console.print(f"{'every part held' if held else 'not every part held'}, in {time.monotonic() - begin:.1f} s")
         if leave:
-            _invite(found, console)
+            _invite(found, run_id, console)
     return 0 if held else 1
 
 
@@ -69,7 +71,8 @@ def _platform(options: argparse.Namespace, console: Console, *, leave: bool) -> 
             subprocess.run([*command, "stop", "--data-dir", str(folder)], check=True)
 
 
-def _main_job(server: sdk.Server, console: Console) -> bool:
+def _main_job(server: sdk.Server, console: Console) -> tuple[str, bool]:
+    """The run's id, and whether every part held."""
     file = example()
     console.rule("[bold]1  the pipeline", align="left")
     run_id = server.submit(sdk.pipeline_in(file), run_name="demo", experiment="demo")
@@ -80,11 +83,11 @@ def _main_job(server: sdk.Server, console: Console) -> bool:
         console.print(f"{cached} steps were taken from the cache: their code and inputs are those of an earlier run")
     if end.state != "SUCCEEDED":
         console.print(f"the run ended as {end.state}: {end.message}", style="red")
-        return False
+        return run_id, False
     console.rule("[bold]2  the candidates", align="left")
     _metrics(server, run_id, console)
     console.rule("[bold]3  the deployed model, called through the gateway", align="left")
-    return _predictions(server, _held_out(server, run_id), console)
+    return run_id, _predictions(server, _held_out(server, run_id), console)
 
 
 def example() -> Path:
@@ -151,8 +154,9 @@ def _call(server: sdk.Server, path: str, body: dict[str, Any]) -> dict[str, Any]
     return decoded
 
 
-def _invite(server: connection.Server, console: Console) -> None:
-    url = server.call("POST", "/login/one-time")["url"]
+def _invite(server: connection.Server, run_id: str, console: Console) -> None:
+    """Leave the platform with the dashboard open to the run: in a browser, where there is a screen to show it on."""
+    url = server.call("POST", "/login/one-time")["url"] + f"#/runs/details/{run_id}"
     console.print(
         f"\nThe platform is still there. Look around:\n"
         f"  dashboard   {url}\n"
@@ -160,3 +164,5 @@ def _invite(server: connection.Server, console: Console) -> None:
         f"  again       fairway demo     (finished steps come from the cache)\n"
         f"  stop        fairway stop --data-dir {server.data_dir}"
     )
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(url)

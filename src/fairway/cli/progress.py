@@ -75,6 +75,9 @@ def _tell_changes(snapshot: Snapshot, told: dict[str, str], console: Console) ->
         if step.kind != "ROOT" and over and told.get(step.id) != step.state:
             told[step.id] = step.state
             console.print(_line(step.state, label(step), duration(step), step.message))
+        elif step.state == "PENDING" and step.message and told.get(step.id) != step.message:
+            told[step.id] = step.message
+            console.print(_line(step.state, label(step), "waits", step.message))
 
 
 def _line(state: str, name: str, time: str, message: str = "") -> Text:

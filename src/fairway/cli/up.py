@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from fairway.cli import connection
@@ -29,17 +30,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def settings(options: argparse.Namespace) -> Loaded[UpSettings]:
     folder = connection.data_dir(options.data_dir)
-    names = ("host", "port", "kubeconfig", "domain")
+    names = ("host", "port", "kubeconfig", "domain", "data_dir")
     flags = {name: getattr(options, name, None) for name in names}
     try:
-        return load(
-            UpSettings,
-            file=folder / "config.toml",
-            environment=os.environ,
-            flags={**flags, "data_dir": folder},
-        )
+        loaded = load(UpSettings, file=folder / "config.toml", environment=os.environ, flags=flags)
     except SettingsError as problem:
         raise Failure(str(problem)) from problem
+    # The same folder for every command, wherever it is called from.
+    return Loaded(replace(loaded.values, data_dir=folder), loaded.sources)
 
 
 def run(options: argparse.Namespace) -> int:
