@@ -106,7 +106,13 @@ def start_time(pid: int) -> str:
 
 def token_of(kubeconfig: Path) -> str:
     # Read without the YAML library: this is on the way of every quick command.
-    for line in kubeconfig.read_text().splitlines():
+    try:
+        lines = kubeconfig.read_text().splitlines()
+    except OSError as problem:
+        raise Failure(
+            f"cannot read {kubeconfig} ({problem.strerror}): run `fairway stop`, then `fairway up`"
+        ) from problem
+    for line in lines:
         name, _, value = line.strip().partition(": ")
         if name == "token":
             return value.strip("'\"")

@@ -50,6 +50,8 @@ def tree(snapshot: Snapshot) -> Tree:
     known = {step.id for step in snapshot.steps}
     for step in snapshot.steps:
         children[step.parent if step.parent in known else ""].append(step)
+    for siblings in children.values():
+        siblings.sort(key=_place)
     roots = children[""]
     if len(roots) == 1 and roots[0].kind == "ROOT":
         roots = children[roots[0].id]
@@ -67,6 +69,11 @@ def _grow(parent: Tree, steps: list[Step], children: dict[str, list[Step]]) -> N
         for step in steps[_MOST_CHILDREN:]:
             states[step.state.lower()] += 1
         parent.add(Text("and " + ", ".join(f"{count} {state}" for state, count in states.items()), style="dim"))
+
+
+def _place(step: Step) -> tuple[int, bool, str, str]:
+    """Iterations by their number; other steps as they end, which is the order of the graph; then what still runs."""
+    return step.iteration or 0, not step.finished, step.finished, step.started
 
 
 def _tell_changes(snapshot: Snapshot, told: dict[str, str], console: Console) -> None:

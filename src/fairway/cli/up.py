@@ -14,7 +14,7 @@ from pathlib import Path
 from fairway.cli import connection
 from fairway.cli.verbs import Failure
 from fairway.kernel.settings import Loaded, SettingsError, load
-from fairway.up.settings import UpSettings
+from fairway.up.settings import StartError, UpSettings, claim
 
 _DETACHED_START_SECONDS = 60.0
 
@@ -59,14 +59,12 @@ def _detach(values: UpSettings, *, quiet: bool) -> int:
     command = [sys.executable, "-m", "fairway", "up", "--quiet", "--data-dir", str(values.data_dir)]
     command += ["--host", values.host, "--port", str(values.port), "--domain", values.domain]
     if values.kubeconfig:
-        command += ["--kubeconfig", values.kubeconfig]
+        command += ["--kubeconfig", str(Path(values.kubeconfig).expanduser().absolute())]
     try:
-        values.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        log = (values.data_dir / "server.log").open("ab")
-    except OSError as problem:
-        raise Failure(
-            f"cannot write to the data directory {values.data_dir} ({problem.strerror}): choose another with --data-dir"
-        ) from problem
+        claim(values.data_dir)
+    except StartError as problem:
+        raise Failure(str(problem)) from problem
+    log = (values.data_dir / "server.log").open("ab")
     with log:
         start = log.tell()
         child = subprocess.Popen(
