@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -25,16 +26,18 @@ print(listener.getsockname()[0])
 # A server that says who came; a client of user {user} that waits to be answered.
 MEET = """
 import os, socket
-listener = socket.socket()
-listener.bind(("0.0.0.0", 0))
+listener = socket.socket({family})
+listener.bind(({address!r}, 0))
 listener.listen()
 address = listener.getsockname()
 listener.settimeout(0.7)
 if os.fork() == 0:
     if {user}:
         os.setuid({user})
-    client = socket.socket()
+    client = socket.socket({family})
     client.settimeout(2)
+    if {source!r}:
+        client.bind(({source!r}, 0))
     client.connect(address)
     client.sendall(b"x")
     try:
@@ -52,6 +55,20 @@ except TimeoutError:
     pass
 os.wait()
 """
+
+
+def meet(user: int, family: str = "socket.AF_INET", address: str = "0.0.0.0", source: str = "") -> str:
+    return MEET.format(user=user, family=family, address=address, source=source)
+
+
+def network_address() -> str:
+    """This machine's address on a network, where it has one; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return ""
+        return str(probe.getsockname()[0])
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +108,27 @@ def test_a_program_that_listens_on_both_families_is_content(guard: Path) -> None
 
 
 def test_our_own_user_is_answered(guard: Path) -> None:
-    assert guarded(guard, MEET.format(user=0)) == "answered"
+    assert guarded(guard, meet(user=0)) == "answered"
+    assert guarded(guard, meet(user=0, family="socket.AF_INET6", address="::")) == "answered"
+    assert guarded(guard, meet(user=0, family="socket.AF_INET6", address="::1")) == "answered"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
-def test_another_user_is_refused(guard: Path) -> None:
-    assert guarded(guard, MEET.format(user=65534)) == "refused"
+@pytest.mark.parametrize("address", ["::", "::1"])
+def test_another_user_is_refused_on_both_families(guard: Path, address: str) -> None:
+    assert guarded(guard, meet(user=65534)) == "refused"
+    assert guarded(guard, meet(user=65534, family="socket.AF_INET6", address=address)) == "refused"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
+def test_another_user_is_refused_who_comes_from_the_machines_network_address(guard: Path) -> None:
+    source = network_address()
+    if not source:
+        pytest.skip("this machine has no network address")
+    assert guarded(guard, meet(user=65534, source=source)) == "refused"
+    assert guarded(guard, meet(user=0, source=source)) == "answered"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
 def test_another_user_is_answered_without_the_guard(guard: Path) -> None:
-    assert guarded(guard, MEET.format(user=65534), LD_PRELOAD="") == "answered"
+    assert guarded(guard, meet(user=65534), LD_PRELOAD="") == "answered"

@@ -2,8 +2,9 @@
  *
  * bind     to all interfaces becomes a bind to FAIRWAY_POD_IP, so that two pods may have the same port and none
  *          listens on the machine's network.
- * accept   of a connection from this machine asks the kernel whose socket is at the other end, and closes it
- *          unless that is our own user or root: loopback addresses are open to every user otherwise.
+ * accept   on a loopback address, or from one, asks the kernel whose socket is at the other end, and closes it
+ *          unless that is our own user or root: loopback addresses are open to every user otherwise. The caller's
+ *          own address says nothing: it may be any of this machine's.
  *
  * Ports in FAIRWAY_GUARD_EXEMPT_PORTS ("8080,9090") are left as they are. Without FAIRWAY_POD_IP only accept is
  * guarded. Programs that are linked statically, or accept through io_uring, are not reached.
@@ -29,9 +30,10 @@ typedef int (*accept4_fn)(int, struct sockaddr *, socklen_t *, int);
 
 enum verdict { ALLOWED, REFUSED, UNKNOWN };
 
-/* An IPv4 end of a connection, both in network order. */
+/* One end of a connection, all in network order. An IPv4 address is in the first word. */
 struct end {
-    in_addr_t address;
+    sa_family_t family;
+    uint32_t address[4];
     in_port_t port;
 };
 
@@ -56,24 +58,33 @@ static int pod_address(struct in_addr *address)
     return text && inet_pton(AF_INET, text, address) == 1;
 }
 
-/* The IPv4 form of an address, also of an IPv6 socket's mapped one. */
+/* An end of TCP, where it is one; the IPv4 form of an IPv6 socket's mapped address. */
 static int to_end(const struct sockaddr_storage *from, struct end *to)
 {
+    memset(to, 0, sizeof *to);
+    to->family = from->ss_family;
     if (from->ss_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
-        to->address = v4->sin_addr.s_addr;
+        to->address[0] = v4->sin_addr.s_addr;
         to->port = v4->sin_port;
         return 1;
     }
     if (from->ss_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
-        if (!IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-            return 0;
-        memcpy(&to->address, &v6->sin6_addr.s6_addr[12], 4);
+        memcpy(to->address, &v6->sin6_addr, sizeof to->address);
         to->port = v6->sin6_port;
+        if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+            *to = (struct end){.family = AF_INET, .address = {to->address[3]}, .port = to->port};
         return 1;
     }
     return 0;
+}
+
+static int loopback(struct end end)
+{
+    if (end.family == AF_INET)
+        return ntohl(end.address[0]) >> 24 == 127;
+    return !memcmp(end.address, &in6addr_loopback, sizeof end.address);
 }
 
 /* A socket that its owner has closed already has no inode, and no user that could be told: it is refused, since
@@ -92,12 +103,12 @@ static enum verdict ask_kernel(struct end peer, struct end ours)
         struct inet_diag_req_v2 question;
     } request = {
         .header = {.nlmsg_len = sizeof request, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-        .question = {.sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = -1},
+        .question = {.sdiag_family = peer.family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = -1},
     };
     request.question.id.idiag_sport = peer.port;
     request.question.id.idiag_dport = ours.port;
-    request.question.id.idiag_src[0] = peer.address;
-    request.question.id.idiag_dst[0] = ours.address;
+    memcpy(request.question.id.idiag_src, peer.address, sizeof peer.address);
+    memcpy(request.question.id.idiag_dst, ours.address, sizeof ours.address);
     request.question.id.idiag_cookie[0] = request.question.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 
     int channel = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -116,16 +127,27 @@ static enum verdict ask_kernel(struct end peer, struct end ours)
     return judge(found->idiag_uid, found->idiag_inode);
 }
 
+/* An end as the kernel's tables write it: IPv4 in the IPv6 table is a mapped address. */
+static void spell(char *text, size_t room, struct end end, int v6_table)
+{
+    uint32_t *word = end.address;
+    if (!v6_table)
+        snprintf(text, room, "%08X:%04X", word[0], ntohs(end.port));
+    else if (end.family == AF_INET)
+        snprintf(text, room, "0000000000000000%08X%08X:%04X", htonl(0xffff), word[0], ntohs(end.port));
+    else
+        snprintf(text, room, "%08X%08X%08X%08X:%04X", word[0], word[1], word[2], word[3], ntohs(end.port));
+}
+
 /* The same from a table that every kernel has; slower, so only where the question above is not understood. */
-static enum verdict read_table(const char *path, int mapped, struct end peer, struct end ours)
+static enum verdict read_table(const char *path, int v6_table, struct end peer, struct end ours)
 {
     FILE *table = fopen(path, "re");
     if (!table)
         return UNKNOWN;
     char wanted[2][64], line[512];
-    const char *prefix = mapped ? "0000000000000000FFFF0000" : "";
-    snprintf(wanted[0], sizeof wanted[0], "%s%08X:%04X", prefix, peer.address, ntohs(peer.port));
-    snprintf(wanted[1], sizeof wanted[1], "%s%08X:%04X", prefix, ours.address, ntohs(ours.port));
+    spell(wanted[0], sizeof wanted[0], peer, v6_table);
+    spell(wanted[1], sizeof wanted[1], ours, v6_table);
     enum verdict verdict = UNKNOWN;
     while (verdict == UNKNOWN && fgets(line, sizeof line, table)) {
         char local[64], remote[64];
@@ -151,10 +173,10 @@ static int welcome(int connection)
     length = sizeof storage;
     if (getsockname(connection, (struct sockaddr *)&storage, &length) || !to_end(&storage, &ours))
         return 1;
-    if ((ntohl(peer.address) >> 24) != 127 || exempt(ours.port))
+    if (!(loopback(peer) || loopback(ours)) || exempt(ours.port))
         return 1;
     enum verdict verdict = ask_kernel(peer, ours);
-    if (verdict == UNKNOWN)
+    if (verdict == UNKNOWN && peer.family == AF_INET)
         verdict = read_table("/proc/net/tcp", 0, peer, ours);
     if (verdict == UNKNOWN)
         verdict = read_table("/proc/net/tcp6", 1, peer, ours);
