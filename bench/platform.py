@@ -23,6 +23,9 @@ class Platform:
 @contextmanager
 def platform(folder: Path) -> Iterator[Platform]:
     command = [sys.executable, "-m", "fairway"]
+    # As an installed product is: its bytecode is there from the start before.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    subprocess.run([sys.executable, "-c", "import fairway.cli.foreground"], check=True)
     begin = time.perf_counter()
     up = [*command, "up", "--detach", "--quiet", "--data-dir", str(folder), "--port", str(free_port())]
     subprocess.run(up, check=True)
