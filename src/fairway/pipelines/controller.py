@@ -180,6 +180,8 @@ class Engine:
                 never_begun.append(instance)
             elif trace.outcome is not None or pod is None or _over(pod):
                 self._ended(world, play, instance.pod, outcomes.of_pod(pod, trace))
+            elif why := outcomes.never_starts(pod):
+                await self._give_up(world, play, instance.pod, why)
             elif _phase(pod) == "Running":
                 graph.running(instance.id, world.clock.now())
         await self._begin_pods(world, play, never_begun)
@@ -199,6 +201,8 @@ class Engine:
                 over.append((name, pod))
             elif _phase(pod) == "Running":
                 graph.running(instance.id, now)
+            elif why := outcomes.never_starts(pod):
+                await self._give_up(world, play, name, why)
             elif why := outcomes.waiting(pod):
                 graph.waiting(instance.id, why, now)
         if over:
@@ -206,6 +210,11 @@ class Engine:
             traces = await asyncio.to_thread(outcomes.traces, addresses)
             for (name, pod), trace in zip(over, traces, strict=True):
                 self._ended(world, play, name, outcomes.of_pod(pod, trace))
+
+    async def _give_up(self, world: World, play: _Play, name: str, why: str) -> None:
+        """The pod will not start as it is. It goes, so that it does not hold what it asked for."""
+        await world.client.delete(POD, name, play.graph.run.pod_namespace)
+        self._ended(world, play, name, Outcome(False, message=why, code=1))
 
     def _ended(self, world: World, play: _Play, name: str, outcome: Outcome) -> None:
         graph, instance = play.graph, play.pods.pop(name)

@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,9 @@ from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
 
 ALREADY_STARTED = 75
 """Exit status where another pod has begun this attempt before (EX_TEMPFAIL)."""
+
+_ROOM = 8 << 20
+"""Bytes. With less left on the disk the outcome, and the platform's own records of it, may not be written."""
 
 
 class StepFailed(Exception):
@@ -56,9 +60,10 @@ def run(arguments: list[str]) -> int:
         else:
             _run_command(task)
         outcome = {"succeeded": True, **collecting.collect(task)}
-    except (StepFailed, collecting.BadOutput, UnknownPlaceholder) as failure:
+    except (StepFailed, collecting.BadOutput, UnknownPlaceholder, OSError) as failure:
         print(f"fairway: {failure}", file=sys.stderr)
-        outcome = {"succeeded": False, "message": str(failure), "code": getattr(failure, "code", 1)}
+        message = f"{failure}{_make_room(folder)}"
+        outcome = {"succeeded": False, "message": message, "code": getattr(failure, "code", 1)}
     collecting.leave(f"{folder}/outcome.json", outcome)
     return 0 if outcome["succeeded"] else int(outcome["code"]) or 1
 
@@ -91,6 +96,17 @@ def _prepare(task: dict[str, Any], folder: str) -> None:
         for artifact in entry["artifacts"]:
             if "://" in artifact["uri"]:
                 print(f"fairway: input {name!r} is at {artifact['uri']} and is not copied here", file=sys.stderr)
+
+
+def _make_room(folder: str) -> str:
+    """A step that failed on a full disk must not take the platform with it: what it had written so far goes.
+
+    Nobody reads the outputs of a failed step. Gives what the run's message is to say of it.
+    """
+    if shutil.disk_usage(folder).free >= _ROOM:
+        return ""
+    shutil.rmtree(f"{folder}/outputs", ignore_errors=True)
+    return " (the disk is full: what this step had written was removed; free some space and run it again)"
 
 
 def _scene(task: dict[str, Any]) -> Scene:

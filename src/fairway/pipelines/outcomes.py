@@ -17,6 +17,9 @@ from fairway.kernel.objects.kinds import Object
 from fairway.pipelines.render import folders
 from fairway.pipelines.render.model import Outcome
 
+_NEVER_STARTS = frozenset({"ImageNotInCatalogue", "InvalidRequirements", "VolumeNotSupported", "ProbeNotSupported"})
+"""Reasons of a waiting container that our node does not get over by itself. On other clusters an image may come yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -58,6 +61,15 @@ def of_pod(pod: Object | None, trace: Trace) -> Outcome:
     if not why or why == "Error":
         why = f"the step ended with exit status {code} and left no outcome; see its log"
     return Outcome(False, message=str(why), code=code)
+
+
+def never_starts(pod: Object) -> str:
+    """Why the pod waits where waiting is of no use; empty where it may still start."""
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        held = (container.get("state") or {}).get("waiting") or {}
+        if held.get("reason") in _NEVER_STARTS:
+            return str(held.get("message") or held["reason"])
+    return ""
 
 
 def waiting(pod: Object) -> str:

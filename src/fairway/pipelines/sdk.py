@@ -13,6 +13,7 @@ import io
 import json
 import sys
 import time
+import traceback
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -99,8 +100,12 @@ class Server:
                     result = client.create_run_from_pipeline_func(pipeline, **options)
             except kfp_server_api.ApiException as refused:
                 raise Failure(_told(refused.body, str(refused))) from refused
-            except (ValueError, FileNotFoundError) as wrong:
-                raise Failure(f"the pipeline cannot be submitted: {wrong}") from wrong
+            except OSError as problem:
+                raise NoAnswer(f"the pipeline cannot be submitted: {problem}; see `fairway status`") from problem
+            except Exception as wrong:
+                # kfp reads the file and compiles the function here; what it raises is of many kinds, and about both.
+                name = pipeline if isinstance(pipeline, str | Path) else getattr(pipeline, "name", "the pipeline")
+                raise Failure(f"{name} is not a pipeline that can be submitted: {_said(wrong)}") from wrong
         return str(result.run_id)
 
     def kfp(self) -> Any:
@@ -193,6 +198,8 @@ def pipeline_in(path: Path, name: str = "") -> Any:
 
     `name` chooses among several functions; without it one named `pipeline` is taken, or the only one.
     """
+    if not path.is_file():
+        raise Failure(f"{path} is not a file; give the path of a pipeline")
     if path.name.endswith(PACKAGES):
         return path
     if path.suffix != ".py":
@@ -213,15 +220,31 @@ def _pipelines(path: Path) -> dict[str, Callable[..., Any]]:
         raise Failure("the pipelines SDK is not installed; run `pip install 'fairway[pipelines]'`") from missing
     module_name = path.stem.replace("-", "_")
     spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None or not path.is_file():
+    if spec is None or spec.loader is None:
         raise Failure(f"{path} cannot be read")
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent.resolve()))  # as `python pipeline.py` would have it
     try:
-        spec.loader.exec_module(module)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*default base_image", category=FutureWarning)  # not our image
+            spec.loader.exec_module(module)
+    except SyntaxError as wrong:
+        raise Failure(f"{wrong.filename}, line {wrong.lineno}: {wrong.msg}; correct it and run again") from wrong
+    except (Exception, SystemExit) as wrong:
+        raise Failure(f"{_place(wrong, path)}: {_said(wrong)}; correct it and run again") from wrong
     finally:
         sys.path.pop(0)
     return {key: value for key, value in vars(module).items() if isinstance(value, GraphComponent)}
+
+
+def _place(wrong: BaseException, path: Path) -> str:
+    """The author's own line that was being read when it went wrong."""
+    lines = [frame.lineno for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == str(path)]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
+
+
+def _said(wrong: BaseException) -> str:
+    return " ".join(traceback.format_exception_only(wrong)[-1].split())
 
 
 def _step(task: Mapping[str, Any]) -> Step:

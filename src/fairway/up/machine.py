@@ -36,14 +36,17 @@ from fairway.kernel.client.http import HTTPTransport
 from fairway.kernel.clock import Clock, SystemClock
 from fairway.kernel.control.running import start_service
 from fairway.kernel.feature import Identity
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import NAMESPACE
 from fairway.up.front import front_of_the_seam, install, public_url, start, task_group
-from fairway.up.settings import StartError, UpSettings
+from fairway.up.settings import StartError, UpSettings, claim
 
 log = logging.getLogger(__name__)
 
 ADMIN = Identity("fairway:admin", ("system:masters", "system:authenticated"))
 _TOKEN_SECONDS = 30 * 24 * 3600
 _STOP_SECONDS = 45
+_LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Running:
 async def running(settings: UpSettings, *, clock: Clock | None = None) -> AsyncGenerator[Running, None]:
     """The whole platform, ready inside the block, gone after it. Raises StartError."""
     clock = clock or SystemClock()
-    _prepare(settings.data_dir)
+    claim(settings.data_dir)
     start = _on_another_cluster if settings.kubeconfig else _on_this_machine
     async with start(settings, clock) as platform:
         yield platform
@@ -106,8 +109,24 @@ async def _on_this_machine(settings: UpSettings, clock: Clock) -> AsyncGenerator
         )
         workloads = build_workloads(client, clock, ca_pem=cluster.ca_pem)
         await start((workloads, node.parts, build_network(client, clock, gateway)), client, clock, tasks)
+        tasks.create_task(_end_without(folder, clock), name="data-directory")
         yield Running(public_url(settings), front.one_time_url(), folder / "kubeconfig", folder, cluster.api_url)
         await _stop_pods(node)
+
+
+async def _end_without(folder: Path, clock: Clock) -> None:
+    """Without its data directory the platform can keep nothing, and no command finds it: it ends, and says why."""
+    ours = folder.stat()
+    while True:
+        await clock.sleep(_LOOK_SECONDS)
+        try:
+            there = os.path.samestat(ours, folder.stat())
+        except OSError:
+            there = False
+        if not there:
+            raise StartError(
+                f"the data directory {folder} was removed while the platform ran: `fairway up` starts anew"
+            )
 
 
 async def _stop_pods(node: Node) -> None:
@@ -162,11 +181,23 @@ async def _on_another_cluster(settings: UpSettings, clock: Clock) -> AsyncGenera
     access = kubeconfig.load(path)
     client = Client(HTTPTransport(access.server, token=access.token, tls=access.tls()))
     try:
+        await _greet(client, access.server, path)
         async with task_group() as tasks:
             front = await front_of_the_seam(settings, client, clock, tasks, access.token, settings.host, settings.port)
             yield Running(public_url(settings), front.one_time_url(), path, settings.data_dir, access.server)
     finally:
         await client.close()
+
+
+async def _greet(client: Client, server: str, path: Path) -> None:
+    """Ask the other cluster for something small. Raises StartError where it does not take us."""
+    try:
+        await client.list(NAMESPACE, limit=1)
+    except errors.Unauthorized as refused:
+        text = f"{server} does not accept the credential in {path}: put a valid token there, or give another kubeconfig"
+        raise StartError(text) from refused
+    except (errors.Unavailable, errors.Timeout) as silent:
+        raise StartError(f"{silent}; check the address in {path}, or give another kubeconfig") from silent
 
 
 async def _listen(api: ApiServer, remembered: Path, tls: ssl.SSLContext) -> int:
@@ -186,18 +217,3 @@ def _service_network(folder: Path) -> str:
     networks = list(ipaddress.IPv4Network("127.32.0.0/11").subnets(new_prefix=20))
     chosen = int.from_bytes(hashlib.sha256(str(folder.resolve()).encode()).digest()[:4])
     return str(networks[chosen % len(networks)])
-
-
-def _prepare(folder: Path) -> None:
-    """Make the data directory, private to its owner. Raises StartError where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if folder.stat().st_uid != os.getuid():
-            raise StartError(f"{folder} belongs to another user: choose your own folder with --data-dir")
-        folder.chmod(0o700)
-        probe = folder / f".probe-{os.getpid()}"
-        probe.write_text("")
-        probe.unlink()
-    except OSError as problem:
-        text = f"cannot write to the data directory {folder} ({problem.strerror}): choose another one with --data-dir"
-        raise StartError(text) from problem

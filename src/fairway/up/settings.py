@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fairway.kernel.settings import Settings
+from fairway.kernel.settings import Settings, SettingsError
 
 
 class StartError(Exception):
@@ -30,3 +32,26 @@ class UpSettings(Settings):
     """Use this cluster instead of the embedded one."""
     domain: str = "example.com"
     """Services are reached by host as NAME-NAMESPACE.DOMAIN."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.port <= 65535:
+            raise SettingsError(f"port {self.port} does not exist: choose one from 1 to 65535 with --port")
+
+
+def claim(folder: Path) -> None:
+    """Make the data directory, private to its owner. Raises StartError where that cannot be."""
+    otherwise = "choose another one with --data-dir"
+    if folder.exists() and not folder.is_dir():
+        raise StartError(f"the data directory {folder} is a file: {otherwise}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if folder.stat().st_uid != os.getuid():
+            raise StartError(f"{folder} belongs to another user: choose your own folder with --data-dir")
+        folder.chmod(0o700)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.write_text("fairway")
+        probe.unlink()
+    except OSError as problem:
+        what = "make room there, or " if problem.errno == errno.ENOSPC else ""
+        text = f"cannot write to the data directory {folder} ({problem.strerror}): {what}{otherwise}"
+        raise StartError(text) from problem

@@ -28,7 +28,6 @@ class Agent:
         self._workers: dict[str, Worker] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._stopped = False
 
     async def run(self, ready: Ready) -> None:
         """For ever. The runtime is open already."""
@@ -50,7 +49,7 @@ class Agent:
 
     async def stop_pods(self) -> None:
         """Stop what runs and take nothing new: the node goes down."""
-        self._stopped = True
+        self._tools.leaving.set()
         for worker in self._workers.values():
             worker.shut_down()
         if self._running:
@@ -59,7 +58,7 @@ class Agent:
     def _changed(self, old: Object | None, new: Object | None) -> None:
         if old is not None and (new is None or meta.uid(new) != meta.uid(old)):
             self._forget(old)
-        if new is None or self._stopped:
+        if new is None or self._tools.leaving.is_set():
             return
         if worker := self._workers.get(meta.uid(new)):
             worker.update(new)

@@ -10,7 +10,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fairway.cluster.node.launching import Launcher, termination_log
 from fairway.cluster.node.logs import last_lines
@@ -43,6 +43,19 @@ class Tools:
     launcher: Launcher
     prober: Prober
     restart_delay: float
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the node stops."""
+
+    async def pause(self, seconds: float) -> None:
+        """Before something is tried again: `seconds`, or less where the node stops."""
+        sleep = asyncio.create_task(self.clock.sleep(seconds))
+        leaving = asyncio.create_task(self.leaving.wait())
+        try:
+            await asyncio.wait({sleep, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sleep, leaving):
+                task.cancel()
+            await asyncio.gather(sleep, leaving, return_exceptions=True)
 
 
 class Tell:

@@ -97,6 +97,9 @@ class FakeRuntime:
     def forget(self, container: ContainerId) -> None:
         self.disk.states.pop(container, None)
 
+    async def clear(self, pod: str) -> None:
+        """It has no temporary files."""
+
     async def remove(self, pod: str) -> None:
         for state in self.states(pod):
             self.end(state.id, 137, signal=9)

@@ -127,6 +127,13 @@ class ProcessRuntime:
     def forget(self, container: ContainerId) -> None:
         shutil.rmtree(self._container_folder(container), ignore_errors=True)
 
+    async def clear(self, pod: str) -> None:
+        temporary = self._pods / pod / "tmp"
+        try:
+            temporary.rmdir()  # nearly always empty, and not worth a thread
+        except OSError:
+            await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
+
     async def remove(self, pod: str) -> None:
         running = [state.id for state in self.states(pod) if state.running]
         ends = [self._end_of(container) for container in running]

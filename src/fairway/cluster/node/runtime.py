@@ -128,6 +128,10 @@ class PodRuntime(Protocol):
         """Delete the log and the record of an old attempt."""
         ...
 
+    async def clear(self, pod: str) -> None:
+        """Delete the temporary files of a pod that is over. Its logs and records stay."""
+        ...
+
     async def remove(self, pod: str) -> None:
         """Kill what is left of a pod and delete its folder."""
         ...

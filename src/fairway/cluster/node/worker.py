@@ -36,7 +36,6 @@ class Worker:
         self._tools = tools
         self._stopping = asyncio.Event()
         self._gone = False
-        self._shutdown = False
         self._verdict: Verdict | None = None
         self._place = Place("", "", "", "")
         self._written: Object = {}
@@ -64,8 +63,7 @@ class Worker:
         self._stopping.set()
 
     def shut_down(self) -> None:
-        """The node stops. Pods that restart will; the others end here, and are not to blame."""
-        self._shutdown = True
+        """The node is leaving. Pods that restart will; the others end here, and are not to blame."""
         self._stopping.set()
 
     def ended(self, state: ContainerState) -> None:
@@ -154,7 +152,7 @@ class Worker:
         def when() -> float:
             if self._gone:
                 return begun
-            if self._shutdown:
+            if self._tools.leaving.is_set():
                 return begun + min(grace_seconds(self.pod), _SHUTDOWN_GRACE)
             if at := self.pod["metadata"].get("deletionTimestamp"):
                 return min(parse(at), begun + float(self._deletion_grace()))
@@ -169,11 +167,13 @@ class Worker:
     async def _finish(self) -> None:
         if self._gone:
             return
-        if self._shutdown and not meta.being_deleted(self.pod):
+        if self._tools.leaving.is_set() and not meta.being_deleted(self.pod):
             if self.pod["spec"].get("restartPolicy", "Always") == "Always":
                 return
             if self._stopping.is_set() and not self._verdict and not self._is_over():
                 self._verdict = _SHUTDOWN
+        if self._is_over() or self._verdict:
+            await self._tools.runtime.clear(meta.uid(self.pod))  # before the status: it may have filled the disk
         self.publish()
         await self._flush()
         if meta.being_deleted(self.pod):
@@ -234,9 +234,12 @@ class Worker:
                 log.info("status of pod %s was not taken: %s", meta.name(self.pod), refusal)
                 return
             except (errors.ApiError, OSError) as failure:
+                if self._tools.leaving.is_set():
+                    log.warning("status of pod %s is told at the next start: %s", meta.name(self.pod), failure)
+                    return
                 log.warning("status of pod %s will be written again: %s", meta.name(self.pod), failure)
                 self._dirty = True
-                await self._tools.clock.sleep(delay)
+                await self._tools.pause(delay)
                 delay = min(delay * 2, 10.0)
 
 
@@ -250,4 +253,6 @@ async def remove_object(tools: Tools, pod: Object) -> None:
             return  # another pod has the name by now
         except (errors.ApiError, OSError) as failure:
             log.warning("pod %s is not deleted yet: %s", meta.name(pod), failure)
-            await tools.clock.sleep(1.0)
+            if tools.leaving.is_set():
+                return
+            await tools.pause(1.0)

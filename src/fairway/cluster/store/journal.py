@@ -107,7 +107,7 @@ class Journal:
             self._db.execute(_insert(size), values)
         except sqlite3.Error as error:
             self._undo()
-            raise StoreFailed(f"cannot write to {self._path}: {error}") from error
+            raise StoreFailed(f"cannot write to {self._path}: {_why(error)}") from error
 
     def trim(self, before: int) -> None:
         """Forget entries up to `before` that neither the state nor the remaining history needs."""
@@ -159,6 +159,11 @@ class Journal:
     def _undo(self) -> None:
         if self._db.in_transaction:
             self._db.rollback()
+
+
+def _why(error: sqlite3.Error) -> str:
+    full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    return "the disk is full; free some space and try again" if full else str(error)
 
 
 def _insert(size: int) -> str:

@@ -49,8 +49,10 @@ def load(path: Path, context: str = "") -> Access:
     """Read the named (or current) context. Raises KubeconfigError."""
     try:
         document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as problem:
-        raise KubeconfigError(f"cannot read the kubeconfig {path}: {problem}") from problem
+    except OSError as problem:
+        raise KubeconfigError(f"cannot read the kubeconfig {path} ({problem.strerror}): give another file") from problem
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise KubeconfigError(f"{path} is not a kubeconfig: it is not YAML; give another file") from problem
     if not isinstance(document, dict):
         raise KubeconfigError(f"{path} is not a kubeconfig: it holds no mapping")
     chosen = _named(document, "contexts", context or document.get("current-context") or "", path)["context"]
@@ -62,7 +64,13 @@ def load(path: Path, context: str = "") -> Access:
                 f"{path}: the user {chosen.get('user')!r} logs in by {refused!r}, which is not supported: "
                 "put a token or a client certificate there"
             )
-    folder = path.parent
+    try:
+        return _access(cluster, user, chosen, path.parent)
+    except (KeyError, ValueError, AttributeError) as problem:
+        raise KubeconfigError(f"{path}: the context's cluster or user is not complete ({problem!r})") from problem
+
+
+def _access(cluster: dict[str, Any], user: dict[str, Any], chosen: dict[str, Any], folder: Path) -> Access:
     return Access(
         server=str(cluster["server"]).rstrip("/"),
         token=_token(user, folder),
