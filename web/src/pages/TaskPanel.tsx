@@ -103,6 +103,8 @@ function Side({ title, parameters = [], artifacts = [] }: { title: string; param
         </dl>
       )}
       {artifacts
+        // Each scalar metric is also a record of its own, for lists; here the artifact that it is of shows it.
+        .filter((entry) => !artifacts.some((whole) => entry.artifact_key.startsWith(`${whole.artifact_key}/`)))
         .flatMap((entry) => (entry.artifacts ?? []).map((artifact) => ({ name: entry.artifact_key, artifact })))
         .sort((a, b) => Number(scalars(b.artifact).length > 0) - Number(scalars(a.artifact).length > 0))
         .map(({ name, artifact }) => (
