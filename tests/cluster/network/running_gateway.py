@@ -52,7 +52,9 @@ class Backend:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.served += 1
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return web.json_response({"who": self.name, "path": request.path_qs, "headers": headers})
+        answer = web.json_response({"who": self.name, "path": request.path_qs, "headers": headers})
+        answer.set_cookie("session", "of a service")
+        return answer
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         answer = web.WebSocketResponse()

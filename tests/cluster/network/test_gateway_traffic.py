@@ -50,8 +50,28 @@ async def test_a_route_needs_a_token_and_the_model_never_sees_it(here: Gateway) 
     status, answer = await here.get("/closed")
     assert status == 200 and "authorization" not in answer["headers"]
     assert (await here.get("/open", token=False))[0] == 200
+    status, answer = await here.get("/open")
+    assert status == 200 and "authorization" not in answer["headers"]
+    status, answer = await here.get("/open", token=False, Authorization="Basic b3duOmxvZ2lu")  # the service's own
+    assert answer["headers"]["authorization"] == "Basic b3duOmxvZ2lu"
     status, answer = await here.get("/front")  # the front door checks for itself
     assert answer["headers"]["authorization"].startswith("Bearer ")
+
+
+async def test_a_service_beside_the_dashboard_gets_no_cookie_and_runs_no_page_there(here: Gateway) -> None:
+    await here.service("page", await here.backend("a"))
+    await here.route("by-path", to("page", "/page"), **{"fairway.dev/auth": "none"})
+    await here.route("by-host", to("page", "/"), hostnames=("page.example.com",), **{"fairway.dev/auth": "none"})
+    sent = {"Cookie": "session=x", "X-Envoy-Upstream-Rq-Timeout-Ms": "1", "X-Envoy-Retry-On": "5xx"}
+    async with here.http.get(here.url("/page"), headers=sent) as answer:
+        assert answer.headers["Content-Security-Policy"] == "sandbox"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Set-Cookie" not in answer.headers
+        seen = (await answer.json())["headers"]
+    assert not {"cookie", "x-envoy-upstream-rq-timeout-ms", "x-envoy-retry-on"} & seen.keys()
+    async with here.http.get(here.url("/"), headers={**sent, "Host": "page.example.com"}) as answer:
+        assert "Set-Cookie" in answer.headers  # a host of its own is an origin of its own
+        assert "cookie" in (await answer.json())["headers"]
 
 
 async def test_weights_share_the_traffic(here: Gateway) -> None:

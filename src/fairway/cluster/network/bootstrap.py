@@ -11,7 +11,7 @@ from typing import Any
 
 from fairway.cluster.network.config import AUDIENCE, NetworkConfig
 from fairway.cluster.network.render import watched
-from fairway.cluster.network.routes import JWT_FILTER
+from fairway.cluster.network.routes import JWT_FILTER, OPEN_TO_ALL
 
 Resource = dict[str, Any]
 
@@ -64,7 +64,7 @@ def _public(config: NetworkConfig) -> Resource:
 
 
 def _tokens(config: NetworkConfig) -> Resource:
-    """Every request needs a token, unless its route says that it needs none (see `routes.no_token`)."""
+    """Every request needs a token, unless its route says that it needs none (see `routes.OPEN_TO_ALL`)."""
     provider = {
         "issuer": config.issuer,
         "audiences": [AUDIENCE],
@@ -75,7 +75,13 @@ def _tokens(config: NetworkConfig) -> Resource:
         "jwt_cache_config": {"jwt_cache_size": 1000},
     }
     rules = [{"match": {"prefix": "/"}, "requires": {"provider_name": "api"}}]
-    typed = _filter("jwt_authn", "JwtAuthentication") | {"providers": {"api": provider}, "rules": rules}
+    # Also where no token is needed, a valid one is taken off the request: a pod could use it as its caller.
+    optional = {"requires_any": {"requirements": [{"provider_name": "api"}, {"allow_missing_or_failed": {}}]}}
+    typed = _filter("jwt_authn", "JwtAuthentication") | {
+        "providers": {"api": provider},
+        "rules": rules,
+        "requirement_map": {OPEN_TO_ALL: optional},
+    }
     return {"name": JWT_FILTER, "typed_config": typed}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 CONTROLLER = "fairway.dev/gateway"
 GATEWAY_NAME, GATEWAY_NAMESPACE, LISTENER = "fairway", "fairway-system", "http"
 AUDIENCE = "fairway"
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class NetworkConfig:
     issuer: str
     preload: Path | None = None
     """The library that keeps other users of this machine away from loopback ports, where there is one."""
+    front_paths: tuple[str, ...] = ()
+    """The beginnings of what the front door serves, which no HTTPRoute without host names takes from it."""
+    front_names: tuple[str, ...] = LOOPBACK
+    """Host names of the front door, which no HTTPRoute takes."""
     auth: bool = True
     """Whether requests that match an HTTPRoute need a token. A route opts out with the annotation
     `fairway.dev/auth: "none"`."""

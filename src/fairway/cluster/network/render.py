@@ -58,11 +58,13 @@ def render(
     for route in http_routes:
         mine = [parent for parent in _parents(route) if ours(parent, route)]
         if any(attaches(parent, config) for parent in mine):
-            found = routes.render(route, lambda ns, name, port: known.get((ns, name, port)), auth=config.auth)
-            rendered[meta.key(route)] = found
+            rendered[meta.key(route)] = _refused_name(route, config) or routes.render(
+                route, lambda ns, name, port: known.get((ns, name, port)), auth=config.auth
+            )
         elif mine:
             rendered[meta.key(route)] = Rendered(refused=NO_SUCH_LISTENER, refused_reason="NoMatchingParent")
-    return Resources(clusters, endpoints, listeners, _route_table(rendered.values()), http_routes, rendered)
+    table = _route_table(rendered.values(), config)
+    return Resources(clusters, endpoints, listeners, table, http_routes, rendered)
 
 
 def ours(parent: Object, route: Object) -> bool:
@@ -213,31 +215,58 @@ def _listener(cluster: str, address: str, port: int) -> Resource:
 # Routes of the public port
 
 
-def _route_table(rendered: Iterable[Rendered]) -> Resource:
-    by_host: dict[str, list[Rule]] = {"*": []}
+def _refused_name(route: Object, config: NetworkConfig) -> Rendered | None:
+    """The front door's names are its own: a page there would be taken for the dashboard."""
+    taken = {str(host).lower() for host in (route.get("spec") or {}).get("hostnames") or ()} & set(config.front_names)
+    if not taken:
+        return None
+    sentence = f"{min(taken)} is a name of the front door: leave it out, and the paths of the route hold there too"
+    return Rendered(refused=sentence, refused_reason="UnsupportedValue")
+
+
+def _route_table(rendered: Iterable[Rendered], config: NetworkConfig) -> Resource:
+    by_host: dict[str, list[Rule]] = {}
+    everywhere: list[Rule] = []
     for route in rendered:
-        for host in route.hostnames or ("*",):
+        for host in route.hostnames:
             by_host.setdefault(host, []).extend(route.rules)
-    everywhere = by_host["*"]
-    hosts = []
-    for host, rules in sorted(by_host.items()):
-        # Within a host its own routes come before those for all hosts: the more particular name wins.
-        ordered = sorted(rules, key=lambda rule: rule.rank)
-        if host != "*":
-            ordered += sorted(everywhere, key=lambda rule: rule.rank)
-        hosts.append({"name": host, "domains": [host], "routes": [*(rule.envoy for rule in ordered), _to_front()]})
+        if not route.hostnames:
+            everywhere.extend(route.rules)
+    shared = [routes.beside_the_front(rule.envoy) for rule in _ordered(everywhere)]
+    # Within a host its own routes come before those for all hosts: the more particular name wins.
+    own = [
+        _virtual_host(host, [host], [*(rule.envoy for rule in _ordered(rules)), *shared])
+        for host, rules in sorted(by_host.items())
+    ]
+    # By its own names too, or a route for *.example.com would stand before the front door at fairway.example.com.
+    front = _virtual_host("*", ["*", *config.front_names], [*_front_paths(config), *shared])
     return {
         "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
         "name": "public",
-        "virtual_hosts": hosts,
+        "virtual_hosts": [front, *own],
         "ignore_port_in_host_matching": True,
     }
 
 
-def _to_front() -> Resource:
+def _ordered(rules: Iterable[Rule]) -> list[Rule]:
+    return sorted(rules, key=lambda rule: rule.rank)
+
+
+def _virtual_host(name: str, domains: list[str], before: list[Resource]) -> Resource:
+    return {"name": name, "domains": domains, "routes": [*before, _to_front({"prefix": "/"})]}
+
+
+def _front_paths(config: NetworkConfig) -> list[Resource]:
+    """What is the front door's stays so: whoever may make routes could take the tokens that come there."""
+    return [
+        _to_front({"path_separated_prefix": path} if path.strip("/") else {"path": "/"}) for path in config.front_paths
+    ]
+
+
+def _to_front(match: Resource) -> Resource:
     """The front door checks identities itself, and streams for as long as it likes."""
     return {
-        "match": {"prefix": "/"},
+        "match": match,
         "route": {"cluster": FRONT, "timeout": "0s", "idle_timeout": "0s"},
-        "typed_per_filter_config": routes.no_token(),
+        "typed_per_filter_config": routes.unchecked(),
     }

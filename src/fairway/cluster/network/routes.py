@@ -18,9 +18,13 @@ from fairway.kernel.objects.kinds import Object
 Resource = dict[str, Any]
 
 JWT_FILTER = "envoy.filters.http.jwt_authn"
+OPEN_TO_ALL = "open-to-all"
+"""What such routes require of a token: nothing."""
 MISSING = "missing"
 """The cluster of backends that do not exist: it has no endpoints."""
 AUTH_ANNOTATION = "fairway.dev/auth"
+
+_PER_ROUTE = {"@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig"}
 
 Backend = Callable[[str, str, int], "str | None"]
 """From (namespace, service, port) to the name of its cluster, or None where there is none."""
@@ -91,7 +95,7 @@ def _rule(route: Object, rule: Object, match: Object, action: Resource, place: s
     envoy: Resource = {"match": _match(match, kind, value), **_with_path(action, rule, kind, value, place)}
     envoy.update(_header_changes(rule))
     if open_to_all:
-        envoy["typed_per_filter_config"] = no_token()
+        envoy["typed_per_filter_config"] = {JWT_FILTER: {**_PER_ROUTE, "requirement_name": OPEN_TO_ALL}}
     rank = (
         ("Exact", "RegularExpression", "PathPrefix").index(kind),
         -len(value),
@@ -104,10 +108,30 @@ def _rule(route: Object, rule: Object, match: Object, action: Resource, place: s
     return Rule(rank, envoy)
 
 
-def no_token() -> Resource:
-    """Lets requests pass without a token."""
-    kind = "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig"
-    return {JWT_FILTER: {"@type": kind, "disabled": True}}
+def unchecked() -> Resource:
+    """Lets requests pass as they came: whoever gets them checks their tokens."""
+    return {JWT_FILTER: {**_PER_ROUTE, "disabled": True}}
+
+
+def beside_the_front(envoy: Resource) -> Resource:
+    """A route that shares its origin with the dashboard, made such that neither gets hold of the other's session.
+
+    The service sees no cookie and sets none, and what it answers runs, where it is a page, in an origin of its own.
+    """
+    return {
+        **envoy,
+        "request_headers_to_remove": [*envoy.get("request_headers_to_remove", ()), "cookie"],
+        "response_headers_to_remove": [
+            *envoy.get("response_headers_to_remove", ()),
+            "set-cookie",
+            "clear-site-data",
+        ],
+        "response_headers_to_add": [
+            *envoy.get("response_headers_to_add", ()),
+            *_headers([{"name": "content-security-policy", "value": "sandbox"}], "APPEND_IF_EXISTS_OR_ADD"),
+            *_headers([{"name": "x-content-type-options", "value": "nosniff"}], "OVERWRITE_IF_EXISTS_OR_ADD"),
+        ],
+    }
 
 
 # Matches

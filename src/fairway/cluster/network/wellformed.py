@@ -16,6 +16,8 @@ _NOT_RE2 = re.compile(r"\(\?(?:=|!|<=|<!|>|\(|P=|#)|(?<!\\)(?:\\\\)*\\[1-9]|[*+?
 
 
 def hostname(host: str) -> str:
+    if host.rpartition(".")[2].isdigit():
+        raise ValueError(f"{host!r} is an address, which every host has: a route names hosts, or none")
     if len(host) > 253 or not _HOST.fullmatch(host):
         raise ValueError(f"{host!r} is not a host name such as a.example.com or *.example.com")
     return host
