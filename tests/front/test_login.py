@@ -55,6 +55,15 @@ async def test_a_pasted_token_logs_in_and_logout_logs_out(house: House) -> None:
         assert answer.status == 401
 
 
+async def test_a_copy_of_the_cookie_ends_with_the_session(house: House) -> None:
+    async with house.http.post(house.url + "/login", data={"token": "owner-token"}, allow_redirects=False) as answer:
+        copy = answer.headers["Set-Cookie"].partition(";")[0]
+    async with house.http.post(house.url + "/logout", headers={"Origin": house.url}, allow_redirects=False):
+        pass
+    async with house.http.get(house.url + "/front/session", headers={"Cookie": copy}) as answer:
+        assert answer.status == 401
+
+
 async def test_wrong_tokens_and_those_of_workloads_get_the_form_again(house: House) -> None:
     for token, status in [("wrong", 401), ("step-token", 403)]:
         async with house.http.post(house.url + "/login", data={"token": token}) as answer:
@@ -87,6 +96,17 @@ async def test_a_session_survives_a_restart_and_ends_after_twelve_hours(tmp_path
     assert restarted.check(cookie) == ADA
     await clock.advance(1)
     assert restarted.check(cookie) is None
+
+
+async def test_a_session_that_was_left_stays_so_after_a_restart(tmp_path: Path) -> None:
+    clock = FakeClock()
+    sessions = Sessions(tmp_path / "front.key", clock)
+    left, other = sessions.issue(ADA), sessions.issue(ADA)
+    sessions.end(left)
+    sessions.end("forged")
+    restarted = Sessions(tmp_path / "front.key", clock)
+    assert restarted.check(left) is None
+    assert restarted.check(other) == ADA
 
 
 def test_a_cookie_signed_by_another_server_is_worth_nothing(tmp_path: Path) -> None:

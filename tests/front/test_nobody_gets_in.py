@@ -72,6 +72,8 @@ async def test_a_name_that_was_rebound_to_loopback_is_not_answered(tmp_path: Pat
             ("127.0.0.1.evil.example:8080", 421),
             ("fairway.example", 200),
             ("localhost:9999", 200),
+            ("192.0.2.7:8080", 200),  # an address cannot be rebound
+            ("127.1", 421),
             ("[::1]:8080", 200),
         ]:
             headers = {**bearer(), "Host": host}
@@ -90,6 +92,7 @@ async def test_a_foreign_page_cannot_use_the_session(house: House) -> None:
         ({"Origin": "http://evil.example"}, 401),
         ({"Origin": "http://127.0.0.1:9999"}, 401),  # another server of this machine: same site, other origin
         ({"Origin": "null"}, 401),
+        ({"Origin": "http://["}, 401),
         ({}, 401),
         ({"Sec-Fetch-Site": "same-site"}, 401),
     ]:
@@ -99,6 +102,7 @@ async def test_a_foreign_page_cannot_use_the_session(house: House) -> None:
         ({"Sec-Fetch-Site": "same-origin"}, 200),
         ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"}, 401),
         ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}, 401),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"}, 401),
     ]:
         async with house.http.get(own + "/apis/v2beta1/whoami", headers=headers) as answer:
             assert answer.status == status, headers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import ipaddress
 import os
 import subprocess
 import sys
@@ -17,6 +18,10 @@ from fairway.kernel.settings import Loaded, SettingsError, load
 from fairway.up.settings import StartError, UpSettings, claim
 
 _DETACHED_START_SECONDS = 60.0
+_EXPOSED = (
+    "warning: {host} can be reached from other machines. Every caller needs a token, but HTTP is not encrypted: who "
+    "can read the network's traffic can read tokens. Put a TLS proxy before it, or listen on 127.0.0.1 and use ssh -L"
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +47,8 @@ def settings(options: argparse.Namespace) -> Loaded[UpSettings]:
 
 def run(options: argparse.Namespace) -> int:
     values = settings(options).values
+    if not _only_this_machine(values.host):
+        print(_EXPOSED.format(host=values.host), file=sys.stderr)
     running = connection.find(values.data_dir)
     if running:
         raise Failure(
@@ -52,6 +59,13 @@ def run(options: argparse.Namespace) -> int:
         return _detach(values, quiet=options.quiet)
     # The foreground brings the whole house with it; whoever only detaches does not pay for that.
     return int(importlib.import_module("fairway.cli.foreground").run(values, quiet=options.quiet))
+
+
+def _only_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _detach(values: UpSettings, *, quiet: bool) -> int:

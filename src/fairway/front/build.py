@@ -54,23 +54,25 @@ class Front:
         sessions = Sessions(config.state_dir / "front.key", platform.clock)
         links = OneTimeLinks(platform.clock)
         self._login = Login(reviewer, sessions, links, cookie=cookie, public_url=config.public_url)
-        gateway = Gateway(config.public_url, config.token)
         pages = [page for feature, _ in features for page in feature.pages]
         access: dict[web.AbstractRoute, Access] = {}
-        hosts = (public.hostname or "", *config.allowed_hosts)
-        checks = Guard(reviewer, sessions, hosts=hosts, cookie=cookie, access=access)
+        self.names = guard.names(public.hostname or "", *config.allowed_hosts)
+        """The host names that we answer to."""
+        checks = Guard(reviewer, sessions, names=self.names, cookie=cookie, access=access)
         self.app = web.Application(middlewares=[checks.pass_on], client_max_size=_LARGEST_BODY)
         self.app.on_response_prepare.append(guard.add_security_headers)
-        self.app.cleanup_ctx.append(gateway.context)
         table = [
             Entry("GET", "/healthz", healthz, Access.PUBLIC),
             *self._login.routes(),
             *Kubernetes(platform.client).routes(),
-            *gateway.routes(),
             *(_entry(route) for _, parts in features for route in parts.routes),
             *Dashboard(config.static_dir, pages, config.public_url).routes(),
         ]
-        for entry in table:
+        self.paths = tuple(sorted({f"/{entry.path.split('/')[1]}" for entry in table} | {"/gateway"}))
+        """The beginnings of all that we serve."""
+        gateway = Gateway(config.public_url, config.token, closed=self.paths)
+        self.app.cleanup_ctx.append(gateway.context)
+        for entry in [*table, *gateway.routes()]:
             access[self.app.router.add_route(entry.method, entry.path, entry.handler)] = entry.access
 
     def one_time_url(self, page: str = "") -> str:

@@ -5,7 +5,7 @@ The browser holds no token that services would accept, so the front door adds it
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 
 import aiohttp
 from aiohttp import web
@@ -16,14 +16,15 @@ from fairway.front.routing import Access, Entry
 
 _PASSED_ON = ("Content-Type", "Accept")
 _PASSED_BACK = ("Content-Type", "Retry-After")
-# The front door's own doors: a request must not come around and use the added token here.
-_OURS = frozenset({"", "gateway", "k8s", "login", "logout", "front", "apis", "api", "healthz"})
 _SECONDS = 60
 
 
 class Gateway:
-    def __init__(self, public_url: str, token: Callable[[], str]) -> None:
+    """`closed` are the front door's own paths: a request must not come around and use the added token there."""
+
+    def __init__(self, public_url: str, token: Callable[[], str], *, closed: Iterable[str]) -> None:
         self._public_url = URL(public_url)
+        self._closed = frozenset(path.strip("/") for path in closed)
         self._token = token
         self._session: aiohttp.ClientSession | None = None
 
@@ -41,7 +42,7 @@ class Gateway:
     async def forward(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
         segments = path.split("/")
-        if segments[0] in _OURS or {".", ".."} & set(segments):
+        if segments[0] in self._closed or {".", ".."} & set(segments):
             return refusal(403, 7, f"/{path} is not a service behind the gateway.")
         assert self._session, "the application's context opens it"
         url = self._public_url.with_path("/" + path).with_query(request.query)

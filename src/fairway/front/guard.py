@@ -7,8 +7,9 @@ browser can reach it; the Host check stops DNS rebinding, the origin checks stop
 
 from __future__ import annotations
 
+import ipaddress
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
@@ -22,7 +23,7 @@ from fairway.kernel.objects import errors
 log = logging.getLogger(__name__)
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -46,12 +47,12 @@ class Guard:
         reviewer: Reviewer,
         sessions: Sessions,
         *,
-        hosts: Iterable[str],
+        names: Collection[str],
         cookie: str,
         access: Mapping[web.AbstractRoute, Access],
     ) -> None:
         self._reviewer, self._sessions = reviewer, sessions
-        self._hosts = _LOOPBACK | {host.lower() for host in hosts}
+        self._names = names
         self._cookie = cookie
         self._access = access
 
@@ -70,7 +71,7 @@ class Guard:
             # The reader has left in the middle, which is nobody's fault; this answer reaches no one.
             return web.Response(status=499)
         except Exception:
-            log.exception("%s %s failed", request.method, request.path)
+            log.exception("%s %s failed", request.method, request.rel_url.raw_path)
             return refusal(500, _INTERNAL, "Fairway failed on this request. Its log says more; please report it.")
 
     async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -83,7 +84,7 @@ class Guard:
                 421,
                 _DENIED,
                 f"This server does not answer for host {request.host!r}. "
-                "Use the address that `fairway status` prints, or add the name to the allowed hosts.",
+                "Use the address that `fairway status` prints, or add the name to the setting allowed_hosts.",
             )
         identity, complaint = await self._identify(request)
         if access is not Access.PUBLIC:
@@ -101,11 +102,12 @@ class Guard:
         return await handler(request)
 
     def _host_is_ours(self, request: web.Request) -> bool:
+        """By a name of ours, or by any address: only names can be made to lead here by somebody else."""
         try:
-            name = urlsplit(f"//{request.host}").hostname
+            name = urlsplit(f"//{request.host}").hostname or ""
         except ValueError:
             return False
-        return name is not None and name.lower() in self._hosts
+        return name in self._names or _is_address(name)
 
     async def _identify(self, request: web.Request) -> tuple[Identity | None, str]:
         """Who calls, else why we cannot tell. A bearer token, where there is one, outweighs the cookie."""
@@ -136,6 +138,24 @@ def refusal(status: int, code: int, message: str) -> web.Response:
     return web.json_response({"error": message, "code": code, "message": message}, status=status)
 
 
+def names(*hosts: str) -> frozenset[str]:
+    """The host names of a front door that is called by `hosts`."""
+    return frozenset(host.lower() for host in (*_LOOPBACK, *hosts) if host)
+
+
+def is_own_origin(origin: str, request: web.Request) -> bool:
+    """Whether an Origin header names the very server that was asked."""
+    return origin.partition("://")[2] == request.host
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 def _from_our_pages(request: web.Request) -> bool:
     """Whether the browser says that our own page (or the user's hand) made this request.
 
@@ -143,12 +163,13 @@ def _from_our_pages(request: web.Request) -> bool:
     """
     site = request.headers.get("Sec-Fetch-Site")
     if request.method in _SAFE:
-        followed_link = request.headers.get("Sec-Fetch-Mode") == "navigate"
+        # A link from elsewhere leads to the dashboard, and to nothing that answers or acts.
+        followed_link = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.path == "/"
         return site in {None, "same-origin", "none"} or followed_link
     origin = request.headers.get("Origin")
     if origin is None:
         return site == "same-origin"
-    return urlsplit(origin).netloc == request.host
+    return is_own_origin(origin, request)
 
 
 def _may(identity: Identity, access: Access) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from importlib import resources
 from string import Template
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from fairway.front.guard import refusal
+from fairway.front.guard import is_own_origin, refusal
 from fairway.front.identity import MASTERS, Reviewer, is_owner
 from fairway.front.routing import Access, Entry
 from fairway.front.sessions import SESSION_SECONDS, OneTimeLinks, Sessions
@@ -56,7 +55,7 @@ class Login:
 
     async def paste(self, request: web.Request) -> web.Response:
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        if origin is not None and not is_own_origin(origin, request):
             return refusal(403, 7, "The login form works only from its own page.")
         form = await request.post()
         identity = await self._reviewer.identify(str(form.get("token", "")).strip())
@@ -70,6 +69,7 @@ class Login:
         return web.json_response({"url": self.one_time_url(request[IDENTITY])})
 
     async def leave(self, request: web.Request) -> web.Response:
+        self._sessions.end(request.cookies.get(self._cookie, ""))
         answer = web.Response(status=303, headers={"Location": "/login"})
         answer.del_cookie(self._cookie, path="/")
         return answer

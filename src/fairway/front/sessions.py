@@ -1,15 +1,18 @@
 """What a browser holds after login: a signed cookie, and before it a link that opens the door once.
 
 The cookie carries the identity and its end, signed with a key kept in the state folder, so that a restart logs
-nobody out. Deleting the key file logs everybody out. One-time links live in memory only.
+nobody out. A session that was left is noted beside the key until its end, so that a copy of its cookie is worth
+nothing. Deleting the key file logs everybody out. One-time links live in memory only.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jwt
 
@@ -25,23 +28,45 @@ class Sessions:
     def __init__(self, key_file: Path, clock: Clock) -> None:
         self._key = _key(key_file)
         self._clock = clock
+        self._left_file = key_file.with_suffix(".left")
+        self._left: dict[str, float] = json.loads(self._left_file.read_text()) if self._left_file.exists() else {}
+        """The ids of the sessions that were left, and when each would have ended."""
 
     def issue(self, identity: Identity) -> str:
-        claims = {"sub": identity.user, "groups": list(identity.groups), "exp": self._clock.now() + SESSION_SECONDS}
+        claims = {
+            "jti": secrets.token_urlsafe(16),
+            "sub": identity.user,
+            "groups": list(identity.groups),
+            "exp": self._clock.now() + SESSION_SECONDS,
+        }
         return jwt.encode(claims, self._key, algorithm="HS256")
 
     def check(self, cookie: str) -> Identity | None:
         """Who the cookie was issued to, or None where it is forged or over."""
+        claims = self._claims(cookie)
+        return Identity(claims["sub"], tuple(claims.get("groups") or ())) if claims else None
+
+    def end(self, cookie: str) -> None:
+        """From now on the cookie is worth nothing, whoever has a copy."""
+        claims = self._claims(cookie)
+        if claims is None:
+            return
+        now = self._clock.now()
+        self._left = {id_: ends for id_, ends in self._left.items() if ends > now} | {claims["jti"]: claims["exp"]}
+        half = self._left_file.with_suffix(".new")
+        half.write_text(json.dumps(self._left))
+        half.replace(self._left_file)
+
+    def _claims(self, cookie: str) -> dict[str, Any] | None:
         try:
             # The end is compared with our own clock below: PyJWT would ask the system's.
-            claims = jwt.decode(
-                cookie, self._key, algorithms=["HS256"], options={"require": ["sub", "exp"], "verify_exp": False}
+            claims: dict[str, Any] = jwt.decode(
+                cookie, self._key, algorithms=["HS256"], options={"require": ["jti", "sub", "exp"], "verify_exp": False}
             )
         except jwt.InvalidTokenError:
             return None
-        if claims["exp"] <= self._clock.now():
-            return None
-        return Identity(claims["sub"], tuple(claims.get("groups") or ()))
+        over = claims["exp"] <= self._clock.now() or claims["jti"] in self._left
+        return None if over else claims
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,12 @@ async def front_of_the_seam(
     )
     built = [(feature, feature.build(platform)) for feature in FEATURES]
     config = FrontConfig(
-        host=host, port=port, public_url=public_url(settings), state_dir=settings.data_dir, token=lambda: token
+        host=host,
+        port=port,
+        public_url=public_url(settings),
+        allowed_hosts=settings.allowed_hosts,
+        state_dir=settings.data_dir,
+        token=lambda: token,
     )
     front = Front(platform, built, config)
     await start([parts for _, parts in built], client, clock, tasks)

@@ -102,6 +102,8 @@ async def _on_this_machine(settings: UpSettings, clock: Clock) -> AsyncGenerator
             host=settings.host,
             port=settings.port,
             front=("127.0.0.1", front.port),
+            front_paths=front.paths,
+            front_names=tuple(sorted(f"[{name}]" if ":" in name else name for name in front.names)),
             run_dir=folder / "gateway",
             jwks=cluster.issuer.jwks(),
             issuer=ISSUER,

@@ -26,6 +26,8 @@ class UpSettings(Settings):
     """Where everything is kept; a folder of its own, readable by its owner only."""
     host: str = "127.0.0.1"
     """Address of the one public port. Anything but loopback still asks every caller for a token."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Further names of the one public port, such as this machine's in the network. Its addresses need none."""
     port: int = 8080
     """The one public port: dashboard, APIs and inference."""
     kubeconfig: str = ""
