@@ -153,6 +153,39 @@ class StoreContract:
         assert past.records == [a, b]
         assert [record.key.name for record in store.list("pods").records] == ["a", "c"]
 
+    async def test_a_list_by_label_is_the_list_of_those_that_carry_it(self, store: Store) -> None:
+        def names(at: int = 0, namespace: str = "") -> list[str]:
+            snapshot = store.list("pods", namespace, at=at, label=("app", "web"))
+            return [record.key.name for record in snapshot.records]
+
+        def labelled(name: str, **labels: str) -> Object:
+            return {**obj(name), "metadata": {"name": name, "labels": labels}}
+
+        b = await store.create(key("b"), labelled("b", app="web"))
+        await store.create(key("c", "two"), labelled("c", app="web", tier="x"))
+        d = await store.create(key("d"), labelled("d", app="other"))
+        assert names() == ["b", "c"]
+        assert names(namespace="two") == ["c"]
+        await store.create(key("a"), labelled("a", app="web"))
+        await store.update(key("b"), labelled("b", tier="web"), b.revision)
+        d = await store.update(key("d"), labelled("d", app="web"), d.revision)
+        assert names() == ["a", "d", "c"]
+        assert names(namespace="one") == ["a", "d"]
+        last = await store.delete(key("d"), d.revision)
+        await store.create(key("e"), obj("e"))
+        assert names() == ["a", "c"]
+        assert names(at=last.revision - 1) == ["a", "d", "c"]
+
+    async def test_a_list_by_label_is_right_however_many_keys_are_asked_for(self, store: Store) -> None:
+        labels = {f"key-{number}": "x" for number in range(40)}
+        await store.create(key("a"), {**obj("a"), "metadata": {"name": "a", "labels": labels}})
+        for _ in range(2):
+            for label in labels.items():
+                assert len(store.list("pods", "one", label=label).records) == 1
+        await store.create(key("b"), {**obj("b"), "metadata": {"name": "b", "labels": labels}})
+        for label in labels.items():
+            assert len(store.list("pods", "one", label=label).records) == 2
+
     async def test_a_given_list_does_not_change_later(self, store: Store) -> None:
         a = await store.create(key("a"), obj("a"))
         listed = store.list("pods", "one").records

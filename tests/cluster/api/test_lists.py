@@ -25,6 +25,9 @@ async def fill(client: Client, count: int) -> None:
         ("n notin (0)", "", ["c1"]),
         ("", "metadata.name=c2,", ["c2"]),
         ("n=0", "metadata.name!=c2", ["c0"]),
+        ("n=0,n!=1", "", ["c0", "c2"]),
+        ("n in (0,1), n == 1", "", ["c1"]),
+        ("n=0,n=1", "", []),
         ("missing", "", []),
     ],
 )

@@ -11,14 +11,15 @@ import orjson
 
 from fairway.cluster.api.calls import Call, Reply, of_record
 from fairway.cluster.api.registry import Served
-from fairway.cluster.store.protocol import Compacted, Key, Record, Snapshot, Store
+from fairway.cluster.store.protocol import Compacted, Key, Label, Record, Snapshot, Store
 from fairway.kernel.objects import errors, selectors
 from fairway.kernel.objects.kinds import Object
 
 Test = Callable[[Object], bool]
 
 _NONE: dict[str, str] = {}
-_ONE_EQUALITY = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_./]*)==?([-A-Za-z0-9_.]+)")
+_EQUALITY = re.compile(r"(?:^|,)\s*([A-Za-z0-9][-A-Za-z0-9_./]*)\s*==?\s*([-A-Za-z0-9_.]+)\s*(?:,|\Z)")
+"""A term key=value of a label selector; inside the parentheses of a set there is no equals sign."""
 _ALWAYS_SELECTABLE = ("metadata.name", "metadata.namespace")
 
 
@@ -98,7 +99,7 @@ def _snapshot(store: Store, call: Call, at: int, fresh: bool) -> Snapshot:
         if wanted > store.revision:
             raise too_large(wanted, store.revision)
     try:
-        return store.list(call.served.storage, call.namespace, at=at)
+        return store.list(call.served.storage, call.namespace, at=at, label=label(call))
     except Compacted:
         start, _, _ = _position(call)
         token = _token(0, start) if start else ""
@@ -167,11 +168,13 @@ def selection(call: Call) -> Test | None:
     return lambda obj: all(test(obj) for test in tests)
 
 
+def label(call: Call) -> Label | None:
+    """A label that all of the call's selection carries, for the store to start from; None where there is none."""
+    found = _EQUALITY.search(call.query.get("labelSelector", ""))
+    return (found[1], found[2]) if found else None
+
+
 def _labels_test(text: str) -> Test:
-    if found := _ONE_EQUALITY.fullmatch(text):
-        # The usual selector is asked of every object of a kind: it is worth a shorter way.
-        key, value = found.groups()
-        return lambda obj: bool((obj["metadata"].get("labels") or _NONE).get(key) == value)
     labels = selectors.labels(text)
     return lambda obj: labels(obj["metadata"].get("labels") or _NONE)
 

@@ -33,7 +33,7 @@ def events(store: Store, call: Call) -> AsyncGenerator[Event, None]:
         raise reading.too_large(since, store.revision)
     first: list[Record] = []
     if initial is True or (initial is None and revision in ("", "0")):
-        snapshot = store.list(call.served.storage, call.namespace)
+        snapshot = store.list(call.served.storage, call.namespace, label=reading.label(call))
         first, since = snapshot.records, snapshot.revision
     elif initial is False and revision in ("", "0"):
         since = store.revision

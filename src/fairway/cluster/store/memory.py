@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 from fairway.cluster.store.broadcast import Broadcast
-from fairway.cluster.store.protocol import Change, Key, Record, Snapshot, StoreFailed, WrongRevision
+from fairway.cluster.store.protocol import Change, Key, Label, Record, Snapshot, StoreFailed, WrongRevision
 from fairway.cluster.store.state import State
 from fairway.kernel.objects.kinds import Object
 
@@ -32,8 +32,8 @@ class MemoryStore:
     def get(self, key: Key) -> Record | None:
         return self._state.get(key)
 
-    def list(self, resource: str, namespace: str = "", *, at: int = 0) -> Snapshot:
-        return self._state.list(resource, namespace, at)
+    def list(self, resource: str, namespace: str = "", *, at: int = 0, label: Label | None = None) -> Snapshot:
+        return self._state.list(resource, namespace, at, label)
 
     async def create(self, key: Key, obj: Object) -> Record:
         return await self._write(key, lambda: self._state.create(key, obj))

@@ -13,6 +13,9 @@ from typing import Protocol
 
 from fairway.kernel.objects.kinds import Object
 
+Label = tuple[str, str]
+"""A key and a value of metadata.labels."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -89,8 +92,9 @@ class Store(Protocol):
 
     def get(self, key: Key) -> Record | None: ...
 
-    def list(self, resource: str, namespace: str = "", *, at: int = 0) -> Snapshot:
-        """All of a resource, or of one namespace of it; at an older revision where `at` is given.
+    def list(self, resource: str, namespace: str = "", *, at: int = 0, label: Label | None = None) -> Snapshot:
+        """All of a resource, or of one namespace of it; at an older revision where `at` is given; only the objects
+        that carry `label` where that is given, which costs no look at the others.
 
         Raises Compacted where `at` is too old.
         """

@@ -13,7 +13,8 @@ from itertools import islice
 
 import orjson
 
-from fairway.cluster.store.protocol import Change, Compacted, Key, Record, Snapshot, WrongRevision
+from fairway.cluster.store.labels import LabelIndex, carried
+from fairway.cluster.store.protocol import Change, Compacted, Key, Label, Record, Snapshot, WrongRevision
 from fairway.kernel.objects.kinds import Object
 
 HISTORY = 10_000
@@ -38,14 +39,15 @@ class State:
         shelf = self._shelves.get(key.resource, {}).get(key.namespace)
         return shelf.records.get(key.name) if shelf else None
 
-    def list(self, resource: str, namespace: str = "", at: int = 0) -> Snapshot:
+    def list(self, resource: str, namespace: str = "", at: int = 0, label: Label | None = None) -> Snapshot:
         shelves = self._shelves.get(resource, {})
         if at and at != self.revision:
-            return self._past(resource, namespace, at)
+            return self._past(resource, namespace, at, label)
         if namespace:
             shelf = shelves.get(namespace)
-            return Snapshot(self.revision, shelf.ordered() if shelf else [])
-        return Snapshot(self.revision, [record for space in sorted(shelves) for record in shelves[space].ordered()])
+            return Snapshot(self.revision, shelf.ordered(label) if shelf else [])
+        records = [record for space in sorted(shelves) for record in shelves[space].ordered(label)]
+        return Snapshot(self.revision, records)
 
     def changes(self, resource: str, namespace: str, since: int) -> Sequence[Change]:
         """What happened after revision `since`. Every revision is one change, so its place is known."""
@@ -58,7 +60,7 @@ class State:
             if change.record.key.resource == resource and namespace in ("", change.record.key.namespace)
         ]
 
-    def _past(self, resource: str, namespace: str, at: int) -> Snapshot:
+    def _past(self, resource: str, namespace: str, at: int, label: Label | None) -> Snapshot:
         """The present with the changes since `at` taken back, newest first."""
         found = {record.key: record for record in self.list(resource, namespace).records}
         for change in reversed(self.changes(resource, namespace, at)):
@@ -66,7 +68,10 @@ class State:
                 found.pop(change.record.key, None)
             else:
                 found[change.previous.key] = change.previous
-        return Snapshot(at, sorted(found.values(), key=lambda record: (record.key.namespace, record.key.name)))
+        records = sorted(found.values(), key=lambda record: (record.key.namespace, record.key.name))
+        return Snapshot(
+            at, records if label is None else [one for one in records if carried(one, label[0]) == label[1]]
+        )
 
     # Writing
 
@@ -162,24 +167,28 @@ class State:
 class Shelf:
     """The records of one resource in one namespace, with their names in order."""
 
-    __slots__ = ("_names", "records")
+    __slots__ = ("_labels", "_names", "records")
 
     def __init__(self) -> None:
         self.records: dict[str, Record] = {}
         self._names: list[str] = []
+        self._labels = LabelIndex()
 
     def put(self, record: Record) -> None:
-        if record.key.name not in self.records:
+        old = self.records.get(record.key.name)
+        if old is None:
             insort(self._names, record.key.name)
         self.records[record.key.name] = record
+        self._labels.change(old, record)
 
     def remove(self, name: str) -> None:
-        del self.records[name]
+        self._labels.change(self.records.pop(name), None)
         del self._names[bisect_left(self._names, name)]
 
-    def ordered(self) -> list[Record]:
+    def ordered(self, label: Label | None = None) -> list[Record]:
         records = self.records
-        return [records[name] for name in self._names]
+        names = self._names if label is None else sorted(self._labels.names(label, records.values()))
+        return [records[name] for name in names]
 
 
 def _record(key: Key, obj: Object, revision: int) -> Record:
