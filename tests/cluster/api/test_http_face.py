@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import AsyncGenerator
 
@@ -111,7 +112,8 @@ async def test_yaml_has_the_types_of_json(world: World, admin: Client) -> None:
     [
         ("application/yaml", b"a: &x [1]\nb: [*x, *x]", 400),
         ("application/yaml", b"{1: 2, metadata: {name: c}}", 201),
-        ("application/yaml", b"[" * 5000, 400),
+        ("application/yaml", b"[" * 100_000, 400),
+        ("application/yaml", b"- " * 100_000, 400),
         ("application/json", b'{"metadata":{"name":"c"},"data":' + b'{"a":' * 600 + b"1" + b"}" * 601, 400),
         ("application/json", b'{"metadata":{"name":"c","labels":{"a":"\\ud800"}}}', 400),
         ("application/json", b'{"metadata":[]}', 400),
@@ -129,6 +131,38 @@ async def test_odd_bodies_never_break_the_server(
     got, _, body = await world.raw("POST", path, data=data, headers={"Content-Type": media})
     strict_yaml = code == 201 and validation == "Strict"
     assert got == (400 if strict_yaml else code), body
+
+
+async def test_what_is_not_served_is_named_whatever_the_body(world: World) -> None:
+    path, media = "/apis/batch/v1/namespaces/default/cronjobs", "application/vnd.kubernetes.protobuf"
+    code, _, body = await world.raw("POST", path, data=b"k8s\x00\xff", headers={"Content-Type": media})
+    assert code == 404
+    assert "CronJobs are not served" in orjson.loads(body)["message"]
+
+
+async def test_a_write_ends_though_its_client_has_gone(world: World, admin: Client) -> None:
+    body = orjson.dumps(CONFIG_MAP.new("c", "default", data={"a": "b"}))
+    head = f"POST {CONFIG_MAP.path('default')} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.token()}\r\n"
+    port = int(world.url.rpartition(":")[2])
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=world.tls, server_hostname="127.0.0.1")
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    await writer.drain()
+    writer.transport.abort()
+    await admin.wait(CONFIG_MAP, "c", "default", lambda found: found is not None, timeout=5)
+
+
+async def test_a_watch_ends_with_its_connection(world: World) -> None:
+    remote = Client(HTTPTransport(world.url, token=world.token(), tls=world.tls))
+    events = remote.watch(CONFIG_MAP, "default")
+    waiting = asyncio.ensure_future(anext(events))
+    async with asyncio.timeout(5):
+        while not world.store._broadcast._watches.get("configmaps"):
+            await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait((waiting,))
+        while world.store._broadcast._watches["configmaps"]:
+            await asyncio.sleep(0.01)
+    await remote.close()
 
 
 async def test_what_may_surprise_is_warned_of(world: World) -> None:

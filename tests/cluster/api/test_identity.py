@@ -28,6 +28,14 @@ def admin(world: World) -> Client:
     return Client(world.server.transport(Identity("admin", ("system:masters",))))
 
 
+@pytest.mark.parametrize("groups", [("system:masters",), ("system:masters", "system:authenticated"), ()])
+async def test_each_group_is_told_once(world: World, groups: tuple[str, ...]) -> None:
+    remote = Client(HTTPTransport(world.url, token=world.token("somebody", groups), tls=world.tls))
+    answer = await remote.transport.request("POST", WHO.path(), body={})
+    await remote.close()
+    assert answer["status"]["userInfo"]["groups"] == [*dict.fromkeys((*groups, "system:authenticated"))]
+
+
 async def account(admin: Client, **spec: object) -> tuple[str, Object]:
     """A token of the service account `worker` in default."""
     if await admin.find(SERVICE_ACCOUNT, "worker", "default") is None:

@@ -24,6 +24,7 @@ PROTOBUF = "application/vnd.kubernetes.protobuf"
 YAML = ("application/yaml", "text/yaml", "application/x-yaml")
 
 _MOST_DUPLICATES = 20
+_DEEPEST = 100
 _PATCHES = (MERGE_PATCH, JSON_PATCH, STRATEGIC_PATCH)
 
 
@@ -91,13 +92,21 @@ def _place_of(value: Any, wanted: dict[str, Any]) -> tuple[str | int, ...]:
 class _Loader(yaml.SafeLoader):
     """YAML as JSON has it: true and false are the only booleans, and no text becomes a date.
 
-    Aliases are refused: a few of them can stand for more than the memory holds.
+    Aliases are refused: a few of them can stand for more than the memory holds. So is deep nesting, for which the
+    loader would need a deep stack; it is written in Python, since the one in C ends the process in such a case.
     """
+
+    _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases (*name) are not accepted here: write the value out")
-        return super().compose_node(parent, index)
+        if self._depth == _DEEPEST:
+            raise yaml.YAMLError(f"values are nested more than {_DEEPEST} deep")
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {}

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -22,7 +23,7 @@ from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
 from fairway.cluster.api import authentication, bodies, representation
-from fairway.cluster.api.calls import Event, Reply
+from fairway.cluster.api.calls import Call, Event, Reply
 from fairway.cluster.api.pipeline import Pipeline
 from fairway.cluster.api.representation import Form
 from fairway.kernel.feature import Identity
@@ -36,20 +37,21 @@ COMPRESSED_ABOVE = 128 * 1024
 _PUBLIC = ("/livez", "/readyz", "/healthz")
 _JSON = "application/json"
 _FIRST_BYTES_WITHIN = 1.0
-_GRACE_AT_CLOSE = 0.25
+_GRACE_AT_CLOSE = 5.0
 _SLOWEST_READER = 30.0
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class HTTPFace:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
+        self._server: _Server | None = None
         self._runner: web.ServerRunner | None = None
-        self._writes: set[asyncio.Task[Reply]] = set()
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """Listen; gives the port, which the system chose where `port` is 0."""
-        # A watch must end when its client goes away, so handlers are cancelled then; writes are shielded below.
-        server = web.Server(self._handle, request_factory=_request, handler_cancellation=True, access_log=None)
+        server = _Server(self._handle, request_factory=_request, access_log=None)
         runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE_AT_CLOSE)
         await runner.setup()
         try:
@@ -57,20 +59,21 @@ class HTTPFace:
         except OSError:
             await runner.cleanup()
             raise
-        self._runner = runner
+        self._server, self._runner = server, runner
         return int(runner.addresses[0][1])
 
     async def close(self) -> None:
-        if self._runner is not None and self._runner.server is not None:
-            transports = [connection.transport for connection in self._runner.server.connections]
-            await self._runner.cleanup()
-            # TLS would wait for each client's good-bye, and some have gone without one.
-            for transport in transports:
-                if transport is not None:
-                    transport.abort()
-            await asyncio.sleep(0)
-        if self._writes:
-            await asyncio.wait(self._writes)
+        """Streams end now; other requests get the time to be answered."""
+        if self._runner is None or self._server is None:
+            return
+        transports = [connection.transport for connection in self._server.connections]
+        self._server.end_streams()
+        await self._runner.cleanup()
+        # TLS would wait for each client's good-bye, and some have gone without one.
+        for transport in transports:
+            if transport is not None:
+                transport.abort()
+        await asyncio.sleep(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
@@ -80,23 +83,32 @@ class HTTPFace:
         except web.HTTPRequestEntityTooLarge:
             text = f"Request entity too large: limit is {LARGEST_BODY}"
             return _failure(errors.TooLarge(text))
-        except (ConnectionResetError, asyncio.CancelledError):
+        except ConnectionResetError:
+            return web.Response()  # the client has gone: nobody will see it
+        except asyncio.CancelledError:
             raise
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             return _failure(errors.InternalError("Internal error occurred: the server's log says more"))
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        path = request.path
+        method, path = request.method, request.path
         if path in _PUBLIC:
             return web.Response(text="ok")
         identity = self._identity(request)
         query = dict(request.query)
-        if self._pipeline.is_watch(request.method, path, query):
-            return await self._watch(request, identity, path, query)
-        if self._pipeline.is_stream(request.method, path):
-            return await self._stream(request, identity, path, query)
-        return await self._reply(request, identity, path, query)
+        call = self._pipeline.call(identity, method, path, query)
+        form = representation.accepted(request.headers.get("Accept", ""))
+        if call is None:
+            reply = self._pipeline.document(method, path, query, request.headers.get("Accept", ""))
+            return await self._written(request, reply, form, query, [])
+        if method == "GET" and (call.verb == "watch" or call.subresource == "log"):
+            assert self._server is not None, "requests come after `serve`"
+            with self._server.stream_of(request):
+                return await (self._watch(request, call, form) if call.verb == "watch" else self._log(request, call))
+        await _read_body(request, call)
+        reply = await self._pipeline.answer(call)
+        return await self._written(request, reply, form, query, call.warnings)
 
     def _identity(self, request: web.BaseRequest) -> Identity:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -105,43 +117,6 @@ class HTTPFace:
         if any(name.lower().startswith("impersonate-") for name in request.headers):
             raise errors.Forbidden("impersonation is not supported by this server yet: use a token of that user")
         return authentication.identify(self._pipeline.backend, token.strip())
-
-    async def _reply(
-        self, request: web.BaseRequest, identity: Identity, path: str, query: dict[str, str]
-    ) -> web.StreamResponse:
-        accept = request.headers.get("Accept", "")
-        form = representation.accepted(accept)
-        media = bodies.media_type(request.headers.get("Content-Type", ""))
-        body: Any = None
-        duplicates: tuple[str, ...] = ()
-        if request.can_read_body:
-            strict = query.get("fieldValidation") == "Strict"
-            data = await request.read()
-            if media in bodies.YAML:  # slow to read, and others wait for this loop
-                body, duplicates = await asyncio.to_thread(bodies.decode, data, media, strict=strict)
-            else:
-                body, duplicates = bodies.decode(data, media, strict=strict)
-        warnings: list[str] = []
-        answer = self._pipeline.answer(
-            identity,
-            request.method,
-            path,
-            query,
-            body,
-            media,
-            accept=accept,
-            duplicates=duplicates,
-            warnings=warnings,
-        )
-        reply = await (answer if request.method == "GET" else self._shielded(answer))
-        return await self._written(request, reply, form, query, warnings)
-
-    async def _shielded(self, answer: Coroutine[Any, Any, Reply]) -> Reply:
-        """A write that has begun ends, even when its client has gone."""
-        task: asyncio.Task[Reply] = asyncio.create_task(answer)
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
-        return await asyncio.shield(task)
 
     async def _written(
         self, request: web.BaseRequest, reply: Reply, form: Form, query: dict[str, str], warnings: list[str]
@@ -160,16 +135,13 @@ class HTTPFace:
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=data, status=reply.code, headers=headers)
 
-    async def _watch(
-        self, request: web.BaseRequest, identity: Identity, path: str, query: dict[str, str]
-    ) -> web.StreamResponse:
-        form = representation.accepted(request.headers.get("Accept", ""))
-        events = await self._pipeline.watch(identity, path, query)
+    async def _watch(self, request: web.BaseRequest, call: Call, form: Form) -> web.StreamResponse:
+        events = await self._pipeline.watch(call)
         response = web.StreamResponse(headers={"Content-Type": _JSON})
         response.enable_chunked_encoding()
         try:
             await response.prepare(request)
-            await self._write_events(request, response, events, form, path, query)
+            await self._write_events(request, response, events, call, form)
         except ConnectionResetError:
             pass  # the client has gone; there is nobody to tell
         finally:
@@ -181,21 +153,19 @@ class HTTPFace:
         request: web.BaseRequest,
         response: web.StreamResponse,
         events: AsyncGenerator[Event, None],
+        call: Call,
         form: Form,
-        path: str,
-        query: dict[str, str],
     ) -> None:
-        served = self._pipeline.served(path)
         clock, first = self._pipeline.backend.clock, True
         try:
             async for event in events:
-                line = representation.frame(event, form, served, query, clock.now(), first=first)
+                line = representation.frame(event, form, call.served, call.query, clock.now(), first=first)
                 async with asyncio.timeout(_SLOWEST_READER):
                     await response.write(line)
                 first = False
         except TimeoutError:
             # Who does not read is cut off; the store does not wait for anybody.
-            log.info("a watch of %s is cut: its client reads nothing", path)
+            log.info("a watch of %s is cut: its client reads nothing", call.served.label)
             if request.transport is not None:
                 request.transport.abort()
             return
@@ -204,10 +174,8 @@ class HTTPFace:
             await response.write(representation.error_frame(error.status()))
         await response.write_eof()
 
-    async def _stream(
-        self, request: web.BaseRequest, identity: Identity, path: str, query: dict[str, str]
-    ) -> web.StreamResponse:
-        chunks = await self._pipeline.stream(identity, path, query)
+    async def _log(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+        chunks = self._pipeline.log(call)
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         response.enable_chunked_encoding()
         # Errors come as Status as long as nothing was sent; a silent container must not hold back the headers.
@@ -230,6 +198,46 @@ class HTTPFace:
                 await asyncio.wait((first,))
             await chunks.aclose()
         return response
+
+
+class _Server(web.Server):
+    """Ends a stream with its connection. Every other request that has begun ends, even when its client has gone."""
+
+    def __init__(self, handler: Handler, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._streams: dict[RequestHandler, asyncio.Task[Any]] = {}
+
+    @contextmanager
+    def stream_of(self, request: web.BaseRequest) -> Iterator[None]:
+        """Inside the block the request is a stream. Raises ConnectionResetError where its client has gone already."""
+        task, connection = asyncio.current_task(), request.protocol
+        if task is None or request.transport is None:
+            raise ConnectionResetError
+        self._streams[connection] = task
+        try:
+            yield
+        finally:
+            self._streams.pop(connection, None)
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        if task := self._streams.pop(handler, None):
+            task.cancel()
+        super().connection_lost(handler, exc)
+
+    def end_streams(self) -> None:
+        for task in self._streams.values():
+            task.cancel()
+
+
+async def _read_body(request: web.BaseRequest, call: Call) -> None:
+    call.content_type = media = bodies.media_type(request.headers.get("Content-Type", ""))
+    if request.can_read_body:
+        strict = call.query.get("fieldValidation") == "Strict"
+        data = await request.read()
+        if media in bodies.YAML:  # slow to read, and others wait for this loop
+            call.body, call.duplicates = await asyncio.to_thread(bodies.decode, data, media, strict=strict)
+        else:
+            call.body, call.duplicates = bodies.decode(data, media, strict=strict)
 
 
 def _request(

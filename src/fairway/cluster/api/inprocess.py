@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
+from fairway.cluster.api import refusals
+from fairway.cluster.api.calls import Call
 from fairway.cluster.api.pipeline import Pipeline
 from fairway.cluster.api.writing import copied
 from fairway.kernel.client.transport import JSON, WatchEvent
@@ -29,14 +31,18 @@ class InProcessTransport:
         body: Any = None,
         content_type: str = JSON,
     ) -> Object:
-        reply = await self._pipeline.answer(
-            self._identity, method, path, query or {}, copied(body) if body is not None else None, content_type
-        )
+        query = query or {}
+        call = self._pipeline.call(self._identity, method, path, query)
+        if call is None:
+            return self._pipeline.document(method, path, query).whole()
+        call.body, call.content_type = (copied(body) if body is not None else None), content_type
+        reply = await self._pipeline.answer(call)
         return reply.whole()
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[WatchEvent, None]:
         # Without a timeout a watch here never breaks, so nobody needs bookmarks to resume from.
-        events = await self._pipeline.watch(self._identity, path, query, timed="timeoutSeconds" in query)
+        call = self._call(path, {**query, "watch": "true"})
+        events = await self._pipeline.watch(call, timed="timeoutSeconds" in query)
         try:
             async for event in events:
                 yield WatchEvent(event.type, event.object)
@@ -44,7 +50,7 @@ class InProcessTransport:
             await events.aclose()
 
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
-        chunks = await self._pipeline.stream(self._identity, path, query)
+        chunks = self._pipeline.log(self._call(path, query))
         try:
             async for chunk in chunks:
                 yield chunk
@@ -53,3 +59,9 @@ class InProcessTransport:
 
     async def close(self) -> None:
         """There is nothing to close."""
+
+    def _call(self, path: str, query: Mapping[str, str]) -> Call:
+        call = self._pipeline.call(self._identity, "GET", path, query)
+        if call is None:
+            raise refusals.no_such_path()
+        return call

@@ -1,15 +1,15 @@
-"""The pipeline: from a path, a body and an identity to an answer, whatever face they came through.
+"""The pipeline: from an identity, a path and a body to an answer, whatever face they came through.
 
-    parse -> find the resource -> authorise -> verb -> admission -> store
+    parse -> authorise -> find the resource -> verb -> admission -> store
 
-Faces decode bodies and encode answers; everything between is here and in the modules of the verbs.
+A face first asks for the `call`, then decodes the body into it, gets the answer and encodes it; everything between
+is here and in the modules of the verbs.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
 
 import orjson
 
@@ -64,80 +64,14 @@ class Pipeline:
                     continue  # there since an earlier start
             self._prepared.set()
 
-    async def answer(
-        self,
-        identity: Identity,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Any,
-        content_type: str,
-        *,
-        accept: str = "",
-        duplicates: tuple[str, ...] = (),
-        warnings: list[str] | None = None,
-    ) -> Reply:
-        """Answer one request that is no stream. `body` now belongs to the pipeline. Raises ApiError."""
+    def call(self, identity: Identity, method: str, path: str, query: Mapping[str, str]) -> Call | None:
+        """What a request wants, before anybody reads its body; None where it wants a document, not a resource.
+
+        Raises ApiError where the sender may not do it, or it is not served.
+        """
         target = paths.parse(path)
         if target is None:
-            return discovery.document(self.backend, method, path, query, accept)
-        if not self._prepared.is_set():
-            await self.prepare()
-        call = self._call(identity, method, target, query)
-        call.body, call.content_type, call.duplicates = body, content_type, duplicates
-        if warnings is not None:
-            call.warnings = warnings
-        try:
-            return await self._dispatch(call)
-        except (orjson.JSONEncodeError, RecursionError) as problem:
-            raise errors.BadRequest(f"the object cannot be stored as JSON: {problem}") from None
-        except StoreFailed as failure:
-            raise errors.InternalError(
-                f"the store cannot write: {failure}. Nothing of this request was kept."
-            ) from None
-
-    async def watch(
-        self, identity: Identity, path: str, query: Mapping[str, str], *, timed: bool = True
-    ) -> AsyncGenerator[Event, None]:
-        """Open a watch; it is in force when this returns. `timed` watches end, and give bookmarks."""
-        if not self._prepared.is_set():
-            await self.prepare()
-        target = paths.parse(path)
-        if target is None:
-            raise refusals.no_such_path()
-        call = self._call(identity, "GET", target, {**query, "watch": "true"})
-        if call.subresource:
-            raise errors.MethodNotAllowed("a subresource cannot be watched: watch the object itself")
-        source = watching.events(self.backend.store, call)
-        return watching.timed(call, source, lambda: self.backend.store.revision) if timed else source
-
-    async def stream(self, identity: Identity, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
-        """Open a stream of bytes: a pod's log."""
-        if not self._prepared.is_set():
-            await self.prepare()
-        target = paths.parse(path)
-        if target is None:
-            raise refusals.no_such_path()
-        call = self._call(identity, "GET", target, query)
-        return logs.open_log(self.backend, call)
-
-    def is_watch(self, method: str, path: str, query: Mapping[str, str]) -> bool:
-        target = paths.parse(path)
-        return target is not None and method == "GET" and _verb(method, target, query) == "watch"
-
-    def is_stream(self, method: str, path: str) -> bool:
-        """Whether the answer is bytes as they come: a pod's log."""
-        target = paths.parse(path)
-        return target is not None and method == "GET" and (target.plural, target.subresource) == ("pods", "log")
-
-    def served(self, path: str) -> Served:
-        """What a path is about. Raises NotFound."""
-        target = paths.parse(path)
-        if target is None:
-            raise refusals.no_such_path()
-        return self._served(target)
-
-    def _call(self, identity: Identity, method: str, target: Target, query: Mapping[str, str]) -> Call:
+            return None
         verb = _verb(method, target, query)
         # Who may not do it is not told whether it exists.
         authorization.check(
@@ -165,6 +99,36 @@ class Pipeline:
         elif verb not in served.resource.verbs:
             raise _not_allowed()
         return Call(verb, served, namespace, target.name, subresource, query, identity)
+
+    def document(self, method: str, path: str, query: Mapping[str, str], accept: str = "") -> Reply:
+        """Discovery and the other documents, which everyone who is known may read."""
+        return discovery.document(self.backend, method, path, query, accept)
+
+    async def answer(self, call: Call) -> Reply:
+        """Answer a call that is no stream. Raises ApiError."""
+        if not self._prepared.is_set():
+            await self.prepare()
+        try:
+            return await self._dispatch(call)
+        except (orjson.JSONEncodeError, RecursionError) as problem:
+            raise errors.BadRequest(f"the object cannot be stored as JSON: {problem}") from None
+        except StoreFailed as failure:
+            raise errors.InternalError(
+                f"the store cannot write: {failure}. Nothing of this request was kept."
+            ) from None
+
+    async def watch(self, call: Call, *, timed: bool = True) -> AsyncGenerator[Event, None]:
+        """Open a watch; it is in force when this returns. `timed` watches end, and give bookmarks."""
+        if not self._prepared.is_set():
+            await self.prepare()
+        if call.subresource:
+            raise errors.MethodNotAllowed("a subresource cannot be watched: watch the object itself")
+        source = watching.events(self.backend.store, call)
+        return watching.timed(call, source, lambda: self.backend.store.revision) if timed else source
+
+    def log(self, call: Call) -> AsyncGenerator[bytes, None]:
+        """Open the log of a pod, as it comes."""
+        return logs.open_log(self.backend, call)
 
     def _served(self, target: Target) -> Served:
         served = self.backend.registry.find(target.group, target.version, target.plural)

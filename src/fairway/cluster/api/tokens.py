@@ -124,7 +124,8 @@ class Issuer:
 
 
 def identity_of(claims: dict[str, Any]) -> Identity:
-    return Identity(str(claims["sub"]), (*map(str, claims.get("groups") or ()), AUTHENTICATED))
+    groups = [str(group) for group in claims.get("groups") or ()]
+    return Identity(str(claims["sub"]), tuple(dict.fromkeys((*groups, AUTHENTICATED))))
 
 
 def _key_id(key: ec.EllipticCurvePublicKey) -> str:
