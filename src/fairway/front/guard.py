@@ -161,15 +161,14 @@ def _from_our_pages(request: web.Request) -> bool:
 
     The cookie alone does not say it: to a browser every port of this machine is the same site.
     """
-    site = request.headers.get("Sec-Fetch-Site")
-    if request.method in _SAFE:
-        # A link from elsewhere leads to the dashboard, and to nothing that answers or acts.
-        followed_link = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.path == "/"
-        return site in {None, "same-origin", "none"} or followed_link
-    origin = request.headers.get("Origin")
-    if origin is None:
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    if origin is not None:
+        return is_own_origin(origin, request)
+    if request.method not in _SAFE:
         return site == "same-origin"
-    return is_own_origin(origin, request)
+    # A link from elsewhere leads to the dashboard, and to nothing that answers or acts.
+    followed_link = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.path == "/"
+    return site in {None, "same-origin", "none"} or followed_link
 
 
 def _may(identity: Identity, access: Access) -> bool:
