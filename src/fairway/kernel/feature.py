@@ -67,6 +67,11 @@ class Identity:
     user: str
     groups: tuple[str, ...] = ()
 
+    @property
+    def bound_to(self) -> str:
+        """The one namespace of a service account; empty for everyone else."""
+        return self.user.split(":")[2] if self.user.startswith("system:serviceaccount:") else ""
+
 
 IDENTITY = web.RequestKey("identity", Identity)
 """Where a handler finds the caller."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.names import dns_subdomain
 from fairway.pipelines.api import arguments, messages
@@ -30,8 +31,8 @@ class _Source:
     version_id: str = ""
 
 
-async def create(context: Context, fields: Mapping[str, Any]) -> str:
-    """Write the record of a new run and give its id. Raises BadRequest and NotFound."""
+async def create(context: Context, fields: Mapping[str, Any], caller: Identity) -> str:
+    """Write the record of a new run and give its id. Raises BadRequest, NotFound and Forbidden."""
     if fields.get("plugins_input"):
         raise Unsupported("plugins (plugins_input) are not supported; leave them out")
     config = messages.part(fields.get("runtime_config"), "RuntimeConfig", "runtime_config")
@@ -70,6 +71,11 @@ async def create(context: Context, fields: Mapping[str, Any]) -> str:
         )
         if experiment["storage_state"] == "ARCHIVED":
             raise Failed(f'the experiment "{experiment["display_name"]}" is archived; unarchive it or choose another')
+        if caller.bound_to not in ("", experiment["namespace"]):
+            raise errors.Forbidden(
+                f"{caller.user} may run pipelines in the namespace {caller.bound_to} only: "
+                f"name an experiment of it; this one is in {experiment['namespace']}"
+            )
         digest = keep(connection, source.documents)
         place = {"namespace": experiment["namespace"], "object_namespace": experiment["namespace"]}
         connection.execute(runs.insert().values(**values, **place, experiment_id=experiment["id"], spec_digest=digest))

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection, RowMapping, select
 
-from fairway.kernel.feature import Route
+from fairway.kernel.feature import IDENTITY, Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import creating, messages
 from fairway.pipelines.api.answers import Failed, answer, compact, moment
@@ -89,7 +89,7 @@ class Runs:
         fields = await messages.read(request, "Run")
         if request.query.get("experiment_id") and not fields.get("experiment_id"):
             fields["experiment_id"] = request.query["experiment_id"]
-        id_ = await creating.create(self._context, fields)
+        id_ = await creating.create(self._context, fields, request[IDENTITY])
         self._context.wake.set()
         return answer(await self._context.records.read(lambda connection: _one(connection, id_)))
 
