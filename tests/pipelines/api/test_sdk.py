@@ -38,9 +38,15 @@ def test_the_pipeline_of_a_file_is_found(tmp_path: Path) -> None:
     file.write_text("x = 1")
     with pytest.raises(Failure, match="defines no pipeline"):
         pipeline_in(file)
-    assert pipeline_in(tmp_path / "compiled.yaml") == tmp_path / "compiled.yaml"
+    compiled = tmp_path / "compiled.yaml"
+    compiled.write_text("")
+    assert pipeline_in(compiled) == compiled
+    notes = tmp_path / "notes.txt"
+    with pytest.raises(Failure, match="is not a file"):
+        pipeline_in(notes)
+    notes.write_text("")
     with pytest.raises(Failure, match="neither a Python file nor"):
-        pipeline_in(tmp_path / "notes.txt")
+        pipeline_in(notes)
 
 
 async def test_submitting_prints_nothing_and_refuses_in_the_servers_words(
