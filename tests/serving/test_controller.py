@@ -6,7 +6,7 @@ The played node loads the model as the server would, and reports its pods as a n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from fairway.cluster.network.kinds import KINDS
 from fairway.cluster.store.memory import MemoryStore
 from fairway.cluster.workloads.build import build as build_workloads
 from fairway.kernel.client.client import Client
+from fairway.kernel.client.transport import Transport, WatchEvent
 from fairway.kernel.clock import Clock, SystemClock
 from fairway.kernel.control import running
 from fairway.kernel.control.mirror import Mirrors
@@ -32,9 +33,25 @@ from fairway.serving.kinds import INFERENCE_SERVICE, SERVICE_LABEL
 NOW = "2026-01-01T00:00:00Z"
 
 
+class Late:
+    """A transport whose watches tell of Deployments late, as a busy API server's do."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.seconds = 0.0
+        self._transport = transport
+        self.request, self.stream, self.close = transport.request, transport.stream, transport.close
+
+    async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[WatchEvent, None]:
+        async with aclosing(self._transport.watch(path, query)) as events:
+            async for event in events:
+                if event.object.get("kind") == "Deployment":
+                    await asyncio.sleep(self.seconds)
+                yield event
+
+
 class Here:
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client, late: Late) -> None:
+        self.client, self.late = client, late
 
     async def deploy(self, uri: str, name: str = "iris", **predictor: Any) -> None:
         spec = {"predictor": {**predictor, "model": {"modelFormat": {"name": "sklearn"}, "storageUri": uri}}}
@@ -70,6 +87,7 @@ async def here(tmp_path: Path) -> AsyncGenerator[Here, None]:
     clock = SystemClock()
     api = ApiServer(MemoryStore(), clock=clock, issuer=Issuer.load(tmp_path))
     client = Client(api.transport(Identity("admin", ("system:masters",))))
+    late = Late(client.transport)
     platform = Platform(client, clock, "http://127.0.0.1:8080", "sqlite://", tmp_path.as_uri(), tmp_path)
     if not await client.find(NAMESPACE, "default"):
         await client.create(NAMESPACE, NAMESPACE.new("default"))
@@ -78,18 +96,18 @@ async def here(tmp_path: Path) -> AsyncGenerator[Here, None]:
     await _add_node(client)
     started = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        parts = (build_workloads(client, clock), FEATURE.build(platform))
-        everything = tasks.create_task(_run(parts, client, clock, started))
+        everything = tasks.create_task(_run(client, late, FEATURE.build(platform), clock, started))
         await started.wait()
-        yield Here(client)
+        yield Here(client, late)
         everything.cancel()
 
 
-async def _run(parts: tuple[Parts, ...], client: Client, clock: Clock, started: asyncio.Event) -> None:
+async def _run(client: Client, late: Late, serving: Parts, clock: Clock, started: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as tasks:
-        await running.start_controllers([one for part in parts for one in part.controllers], client, clock, tasks)
-        for service in (service for part in parts for service in part.services):
-            await running.start_service(service.name, service.run, tasks)
+        for part, its_client in ((build_workloads(client, clock), client), (serving, Client(late))):
+            await running.start_controllers(part.controllers, its_client, clock, tasks)
+            for service in part.services:
+                await running.start_service(service.name, service.run, tasks)
         tasks.create_task(_play(client, clock, tasks))
         started.set()
 
@@ -234,3 +252,24 @@ async def test_deleting_it_is_enough(here: Here, models: Path) -> None:
     await here.client.delete(INFERENCE_SERVICE, "iris", "default")
     for kind, name in ((DEPLOYMENT, "iris-predictor"), (SERVICE, "iris-predictor"), (HTTP_ROUTE, "iris.path")):
         await here.client.wait(kind, name, "default", lambda obj: obj is None, timeout=10)
+
+
+async def test_a_late_view_does_not_pass_for_the_newest(here: Here, models: Path) -> None:
+    """There and back, while the controller still sees the Deployment of the first: nothing is up to date."""
+    first, second = str(models / "iris"), str(models / "frame")
+
+    async def deployed(uri: str) -> None:
+        def has(obj: Object | None) -> bool:
+            return obj is not None and f"--model_dir={uri}" in obj["spec"]["template"]["spec"]["containers"][0]["args"]
+
+        await here.client.wait(DEPLOYMENT, "iris-predictor", "default", has, timeout=10)
+
+    await here.deploy(first)
+    await here.until(lambda status: ready(status) and rolled_out(status))
+    here.late.seconds = 0.1
+    await here.change({"spec": {"predictor": {"model": {"storageUri": second}}}})
+    await deployed(second)
+    await here.change({"spec": {"predictor": {"model": {"storageUri": first}}}})
+    await here.until(rolled_out)
+    deployment = await here.client.get(DEPLOYMENT, "iris-predictor", "default")
+    assert f"--model_dir={first}" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]

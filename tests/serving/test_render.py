@@ -16,7 +16,7 @@ import yaml
 from fairway.kernel.objects import meta
 from fairway.serving import render, spec, status
 from fairway.serving.kinds import RENDERED
-from fairway.serving.render import Place
+from fairway.serving.render import Children, Place
 from fairway.serving.status import Seen
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -43,27 +43,27 @@ def decide(isvc: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
         there = Seen(deployment=seen.get("deployment"))
         return {"status": status.of_refused(isvc, refusal, there, NOW)}
     children = render.children(isvc, predictor, PLACE)
-    (deployment,) = children.deployments
-    judged = status.of_running(isvc, predictor, deployment, _seen(deployment, seen), PLACE, NOW)
+    judged = status.of_running(isvc, predictor, children, _seen(children, seen), PLACE, NOW)
     return {
         "children": [*children.deployments, *children.services, *children.routes],
         "status": judged,
     }
 
 
-def _seen(deployment: dict[str, Any], seen: dict[str, Any]) -> Seen:
-    """A pod or Deployment that says `version: new` is of the rendered version."""
-    version = {"new": render.digest(deployment), "old": "before"}
+def _seen(children: Children, seen: dict[str, Any]) -> Seen:
+    """What says `version: new` is of the rendered version; a route is so by its name."""
+    (deployment,) = children.deployments
+    routes = {meta.name(route): route for route in children.routes}
 
-    def versioned(obj: dict[str, Any]) -> dict[str, Any]:
-        annotations = {**meta.annotations(obj), RENDERED: version[obj["version"]]}
-        return {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
+    def versioned(obj: dict[str, Any], rendered: dict[str, Any]) -> dict[str, Any]:
+        version = render.digest(rendered) if obj["version"] == "new" else "before"
+        return {**obj, "metadata": {**obj["metadata"], "annotations": {**meta.annotations(obj), RENDERED: version}}}
 
     there = seen.get("deployment")
     return Seen(
-        deployment=versioned(there) if there else None,
-        routes=tuple(seen.get("routes") or ()),
-        pods=tuple(map(versioned, seen.get("pods") or ())),
+        deployment=versioned(there, deployment) if there else None,
+        routes=tuple(versioned(route, routes[meta.name(route)]) for route in seen.get("routes") or ()),
+        pods=tuple(versioned(pod, deployment) for pod in seen.get("pods") or ()),
     )
 
 

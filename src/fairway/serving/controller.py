@@ -8,7 +8,7 @@ from fairway.kernel.clock import timestamp
 from fairway.kernel.control import children, controller, events
 from fairway.kernel.control.controller import Controller, Reconcile, World
 from fairway.kernel.objects import conditions, meta, patching
-from fairway.kernel.objects.kinds import DEPLOYMENT, HTTP_ROUTE, POD, SERVICE, Object
+from fairway.kernel.objects.kinds import DEPLOYMENT, HTTP_ROUTE, POD, SERVICE, Kind, Object
 from fairway.kernel.objects.meta import Key
 from fairway.serving import render, spec, status
 from fairway.serving.kinds import INFERENCE_SERVICE, SERVICE_LABEL
@@ -50,8 +50,11 @@ def _reconciler(place: Place) -> Reconcile:
             return
         wanted = render.children(isvc, predictor, place)
         await _apply(world, isvc, wanted)
-        (deployment,) = wanted.deployments
-        await _tell(world, isvc, status.of_running(isvc, predictor, deployment, seen, place, now))
+        judged = status.of_running(isvc, predictor, wanted, seen, place, now)
+        if status.up_to_date(judged) and not status.up_to_date(isvc.get("status") or {}, of=isvc):
+            seen = await _newest(world, wanted, seen)
+            judged = status.of_running(isvc, predictor, wanted, seen, place, now)
+        await _tell(world, isvc, judged)
 
     return reconcile
 
@@ -64,6 +67,17 @@ def _seen(world: World, isvc: Object) -> Seen:
         routes=tuple(world.mirror(HTTP_ROUTE).owned(isvc)),
         pods=tuple(sorted(pods, key=meta.name)),
     )
+
+
+async def _newest(world: World, wanted: Children, seen: Seen) -> Seen:
+    """The children from the API itself: a mirror may not show our own last write yet, and promise what is past."""
+
+    async def read(kind: Kind, obj: Object) -> Object | None:
+        return await world.client.find(kind, meta.name(obj), meta.namespace(obj))
+
+    (deployment,) = wanted.deployments
+    routes = [await read(HTTP_ROUTE, route) for route in wanted.routes]
+    return Seen(await read(DEPLOYMENT, deployment), tuple(filter(None, routes)), seen.pods)
 
 
 async def _apply(world: World, isvc: Object, wanted: Children) -> None:
@@ -91,7 +105,9 @@ async def _tell(world: World, isvc: Object, new: Object) -> None:
     changes = patching.diff(old, new)
     if not changes:
         return
-    await world.client.patch_status(INFERENCE_SERVICE, meta.name(isvc), meta.namespace(isvc), changes)
+    # Only onto the status that it was compared with: half of one status and half of another would be a lie.
+    patch = {"metadata": {"resourceVersion": isvc["metadata"]["resourceVersion"]}, "status": changes}
+    await world.client.patch(INFERENCE_SERVICE, meta.name(isvc), meta.namespace(isvc), patch, subresource="status")
     was, is_ = conditions.is_true(isvc, "Ready"), conditions.is_true({"status": new}, "Ready")
     if was == is_:
         return

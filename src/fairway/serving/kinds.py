@@ -12,7 +12,7 @@ INFERENCE_SERVICE = Kind("serving.kserve.io", "v1beta1", "InferenceService", "in
 SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 COMPONENT_LABEL = "component"
 RENDERED = "serving.fairway.dev/rendered"
-"""On the Deployment and its pods: a digest of what was rendered, by which a pod's version is known."""
+"""On the Deployment, its pods and the routes: a digest of what was rendered, by which their version is known."""
 
 
 def _whole(description: str) -> Object:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Object
@@ -67,9 +66,9 @@ def path_prefix(isvc: Object) -> str:
     return f"/serving/{meta.namespace(isvc)}/{meta.name(isvc)}"
 
 
-def digest(deployment: Object) -> str:
-    """By which pods of this rendering are told from older ones."""
-    return str(meta.annotations(deployment).get(RENDERED) or "")
+def digest(obj: Object) -> str:
+    """By which pods and routes of this rendering are told from older ones."""
+    return str(meta.annotations(obj).get(RENDERED) or "")
 
 
 def deployment(isvc: Object, predictor: Predictor) -> Object:
@@ -91,7 +90,7 @@ def deployment(isvc: Object, predictor: Predictor) -> Object:
     }
     rendered = _digest(template)
     annotations[RENDERED] = rendered
-    return _child(DEPLOYMENT.new(workload_name(isvc), meta.namespace(isvc), spec=spec), labels, {RENDERED: rendered})
+    return _child(DEPLOYMENT.new(workload_name(isvc), meta.namespace(isvc), spec=spec), labels, rendered)
 
 
 def service(isvc: Object) -> Object:
@@ -107,7 +106,7 @@ def host_route(isvc: Object, predictor: Predictor, place: Place) -> Object:
     """KServe's own paths, at the service's hosts."""
     rule = _rule(isvc, predictor, "/", [])
     spec = {"parentRefs": [_gateway()], "hostnames": list(hosts(isvc, place)), "rules": [rule]}
-    return _child(HTTP_ROUTE.new(meta.name(isvc), meta.namespace(isvc), spec=spec), _labels(isvc))
+    return _child(HTTP_ROUTE.new(meta.name(isvc), meta.namespace(isvc), spec=spec), _labels(isvc), _digest(spec))
 
 
 def path_route(isvc: Object, predictor: Predictor) -> Object:
@@ -118,7 +117,8 @@ def path_route(isvc: Object, predictor: Predictor) -> Object:
     rewrite = {"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}}
     rule = _rule(isvc, predictor, path_prefix(isvc), [rewrite])
     spec = {"parentRefs": [_gateway()], "rules": [rule]}
-    return _child(HTTP_ROUTE.new(f"{meta.name(isvc)}.path", meta.namespace(isvc), spec=spec), _labels(isvc))
+    route = HTTP_ROUTE.new(f"{meta.name(isvc)}.path", meta.namespace(isvc), spec=spec)
+    return _child(route, _labels(isvc), _digest(spec))
 
 
 def _rule(isvc: Object, predictor: Predictor, prefix: str, filters: list[Object]) -> Object:
@@ -170,10 +170,10 @@ def _labels(isvc: Object) -> dict[str, str]:
     return {"app": f"isvc.{workload_name(isvc)}", SERVICE_LABEL: name, COMPONENT_LABEL: "predictor"}
 
 
-def _child(obj: Object, labels: dict[str, str], annotations: dict[str, str] | None = None) -> Object:
-    extra: dict[str, Any] = {"labels": labels, **({"annotations": annotations} if annotations else {})}
+def _child(obj: Object, labels: dict[str, str], rendered: str = "") -> Object:
+    extra: Object = {"labels": labels, **({"annotations": {RENDERED: rendered}} if rendered else {})}
     return {**obj, "metadata": {**obj["metadata"], **extra}}
 
 
-def _digest(template: Object) -> str:
-    return hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:10]
+def _digest(part: Object) -> str:
+    return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:10]

@@ -1,7 +1,8 @@
 """What an InferenceService says of itself, from what was seen of its children. Pure.
 
 The words are KServe's. Ready means that a model answers: some pod passed its readiness, and the gateway took the
-routes. It stays true while a new version loads or fails to; LatestDeploymentReady and modelStatus tell of that one.
+routes. It stays true while a new version loads or fails to; LatestDeploymentReady and modelStatus tell of that one,
+and never call a version up to date that is not the one of observedGeneration.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from typing import Any
 from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import Object
 from fairway.serving import render
-from fairway.serving.kinds import RENDERED
-from fairway.serving.render import Place
+from fairway.serving.render import Children, Place
 from fairway.serving.spec import NotSupported, Predictor
 
 Condition = tuple[str, "bool | None", str, str]
@@ -54,14 +54,15 @@ class Failure:
         return info
 
 
-def of_running(isvc: Object, predictor: Predictor, wanted: Object, seen: Seen, place: Place, now: str) -> Object:
-    """`wanted` is the Deployment as rendered."""
-    available, rolled_out = _progress(wanted, seen.deployment)
-    newest = [pod for pod in seen.pods if meta.annotations(pod).get(RENDERED) == render.digest(wanted)]
+def of_running(isvc: Object, predictor: Predictor, wanted: Children, seen: Seen, place: Place, now: str) -> Object:
+    """`wanted` is what was rendered."""
+    (deployment,) = wanted.deployments
+    available, rolled_out = _progress(deployment, seen.deployment)
+    newest = [pod for pod in seen.pods if render.digest(pod) == render.digest(deployment)]
     failure = None if rolled_out else next(filter(None, map(_failure, newest)), None)
     waiting = "" if rolled_out else next(filter(None, map(_waiting, newest)), "")
     predictor_ready = _predictor_ready(available, failure, waiting)
-    ingress_ready = _ingress_ready(seen.routes)
+    ingress_ready = _ingress_ready(wanted.routes, seen.routes)
     judged = [ingress_ready, predictor_ready, _latest_ready(rolled_out, failure, waiting)]
     if predictor.most_replicas > predictor.replicas:
         text = f"Runs minReplicas ({predictor.replicas}) and does not scale up; set minReplicas to run more."
@@ -83,11 +84,12 @@ def of_refused(isvc: Object, refusal: NotSupported, seen: Seen, now: str) -> Obj
     available, _ = _progress({}, seen.deployment)
     text = f"{refusal} Until then the last version goes on serving." if available else str(refusal)
     judged: Condition = ("PredictorReady", False, refusal.reason, text)
+    latest: Condition = ("LatestDeploymentReady", False, refusal.reason, str(refusal))
     kept = [one for one in old.get("conditions") or () if one["type"] != "Stopped"]
     status = {
         **old,
         "observedGeneration": isvc["metadata"].get("generation", 0),
-        "conditions": conditions.merged(kept, now, judged, ("Ready", False, refusal.reason, text)),
+        "conditions": conditions.merged(kept, now, judged, latest, ("Ready", False, refusal.reason, text)),
     }
     states = {"activeModelState": "Loaded" if available else "", "targetModelState": "FailedToLoad"}
     info = Failure(refusal.reason, str(refusal)).wire()
@@ -99,6 +101,12 @@ def of_stopped(isvc: Object, now: str) -> Object:
     text = "Stopped by its annotation; remove serving.kserve.io/stop to start it."
     off: list[Condition] = [(type_, False, "Stopped", text) for type_ in ("IngressReady", "PredictorReady", "Ready")]
     return {**_frame(isvc, now, ("Stopped", True, "Stopped", text), *off), "deploymentMode": "Standard"}
+
+
+def up_to_date(status: Object, *, of: Object | None = None) -> bool:
+    """Whether it says that the newest version serves, and that version is the one `of` this object where given."""
+    newest = of is None or status.get("observedGeneration") == of["metadata"].get("generation")
+    return newest and (status.get("modelStatus") or {}).get("transitionStatus") == "UpToDate"
 
 
 def _frame(isvc: Object, now: str, *judged: Condition) -> Object:
@@ -178,22 +186,26 @@ def _latest_ready(rolled_out: bool, failure: Failure | None, waiting: str) -> Co
     return "LatestDeploymentReady", None, "RollingOut", text
 
 
-def _ingress_ready(routes: Iterable[Object]) -> Condition:
-    """True once every route was accepted by its gateway, at its present generation."""
-    unanswered = True
-    for route in routes:
-        parents = (route.get("status") or {}).get("parents") or ()
-        judged = [one for parent in parents for one in parent.get("conditions") or () if _is_fresh(one, route)]
+def _ingress_ready(wanted: Iterable[Object], seen: Iterable[Object]) -> Condition:
+    """True once every route is there as rendered, and was accepted by its gateway at its present generation."""
+    there = {(meta.name(route), render.digest(route)): route for route in seen}
+    waits = False
+    for rendered in wanted:
+        route = there.get((meta.name(rendered), render.digest(rendered)))
+        judged = _judged_by_gateways(route) if route else []
         for one in judged:
             if one.get("type") in ("Accepted", "ResolvedRefs") and one.get("status") == "False":
-                text = f"HTTPRoute {meta.name(route)}: {one.get('message') or 'not accepted by the gateway'}"
+                text = f"HTTPRoute {meta.name(rendered)}: {one.get('message') or 'not accepted by the gateway'}"
                 return "IngressReady", False, str(one.get("reason") or "RouteRefused"), text
-        unanswered = not any(one.get("type") == "Accepted" and one.get("status") == "True" for one in judged)
-        if unanswered:
-            break
-    if unanswered:
+        waits = waits or not any(one.get("type") == "Accepted" and one.get("status") == "True" for one in judged)
+    if waits:
         return "IngressReady", None, "WaitingForGateway", "No gateway has taken the routes yet."
     return "IngressReady", True, "", ""
+
+
+def _judged_by_gateways(route: Object) -> list[Object]:
+    parents = (route.get("status") or {}).get("parents") or ()
+    return [one for parent in parents for one in parent.get("conditions") or () if _is_fresh(one, route)]
 
 
 def _is_fresh(condition: Object, obj: Object) -> bool:
