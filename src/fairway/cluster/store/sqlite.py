@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -52,7 +53,7 @@ class SQLiteStore(MemoryStore):
         super().__init__(state)
         self._journal, self._lock = journal, lock
         self._loop = asyncio.get_running_loop()
-        self._outcomes: dict[int, asyncio.Future[None]] = {}
+        self._outcomes: dict[int, list[asyncio.Future[None]]] = {}  # who waits for a revision
         self._epoch = 0
         self._trimmed = state.compacted
         self._queue: SimpleQueue[_Job] = SimpleQueue()
@@ -89,13 +90,19 @@ class SQLiteStore(MemoryStore):
         self._lock.release()
 
     async def _settle(self, change: Change) -> None:
-        outcome = self._outcomes[change.revision] = self._loop.create_future()
+        self._outcomes[change.revision] = []
         self._queue.put(_Write(change, self._epoch))
-        # The write goes on when its caller is cancelled, and others may be waiting for its outcome.
-        await asyncio.shield(outcome)
+        await self._told(change)
 
     async def _outcome(self, change: Change) -> None:
-        await asyncio.wait([self._outcomes[change.revision]])
+        with contextlib.suppress(StoreFailed):
+            await self._told(change)
+
+    def _told(self, change: Change) -> asyncio.Future[None]:
+        """Done when the change is. Each who waits has one of their own: the write goes on when one is cancelled."""
+        told = self._loop.create_future()
+        self._outcomes[change.revision].append(told)
+        return told
 
     def _group_done(self, group: Sequence[_Write], error: StoreFailed | None) -> None:
         if error:
@@ -103,7 +110,8 @@ class SQLiteStore(MemoryStore):
             return
         for write in group:
             self._publish(write.change)
-            self._outcomes.pop(write.change.revision).set_result(None)
+            for told in self._outcomes.pop(write.change.revision):
+                _finish(told, None)
         if self._state.compacted - self._trimmed >= TRIM_EVERY and not self._closed:
             before = self._trimmed = self._state.compacted
             self._queue.put(lambda: self._trim_quietly(before))
@@ -113,8 +121,8 @@ class SQLiteStore(MemoryStore):
         self._epoch += 1
         self._state.abandon()
         outcomes, self._outcomes = self._outcomes, {}
-        for outcome in outcomes.values():
-            outcome.set_exception(StoreFailed(str(error)))
+        for told in chain.from_iterable(outcomes.values()):
+            _finish(told, StoreFailed(str(error)))
 
     async def _between_groups(self, work: Callable[[], None]) -> None:
         """Run `work` on the writer thread, after what is queued now."""
