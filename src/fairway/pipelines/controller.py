@@ -170,14 +170,17 @@ class Engine:
         if not open_:
             return
         play.pods = {instance.pod: instance for instance in open_}
+        # Asked of the server: the mirror may not show yet what was created a moment ago. And before the folders are
+        # looked at: a pod leaves its outcome before it ends, so that one seen to be over has left what it ever will.
+        found = [await self._pod(world, graph, instance) for instance in open_]
         addresses = [folders.address(graph.pipeline, graph.run, instance) for instance in open_]
         traces = await asyncio.to_thread(outcomes.traces, addresses)
         never_begun: list[Instance] = []
-        for instance, trace in zip(open_, traces, strict=True):
-            # Asked of the server: the mirror may not show yet what was created a moment ago.
-            pod = await world.client.find(POD, instance.pod, graph.run.pod_namespace)
+        for instance, pod, trace in zip(open_, found, traces, strict=True):
             if trace.outcome is None and pod is None and not trace.started:
                 never_begun.append(instance)
+            elif trace.outcome is None and pod is None and await self._pod(world, graph, instance):
+                continue  # an engine that died was still creating it, and it began since: the mirror will tell of it
             elif trace.outcome is not None or pod is None or _over(pod):
                 self._ended(world, play, instance.pod, outcomes.of_pod(pod, trace))
             elif why := outcomes.never_starts(pod):
@@ -185,6 +188,9 @@ class Engine:
             elif _phase(pod) == "Running":
                 graph.running(instance.id, world.clock.now())
         await self._begin_pods(world, play, never_begun)
+
+    async def _pod(self, world: World, graph: Graph, instance: Instance) -> Object | None:
+        return await world.client.find(POD, instance.pod, graph.run.pod_namespace)
 
     # From the pods
 

@@ -6,6 +6,7 @@ Blocking, and called in threads. Folders are on this machine; the records say wh
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,8 @@ def prepare(tasks: Iterable[tuple[str, dict[str, Any]]]) -> None:
     for address, task in tasks:
         folder = Path(folders.path(address))
         folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / f".{folders.TASK}"
+        # A name of its own: an engine that died a moment ago may still be writing the same file from its thread.
+        unfinished = folder / f".{folders.TASK}-{threading.get_ident()}-{os.getpid()}"
         unfinished.write_bytes(orjson.dumps(task))
         os.replace(unfinished, folder / folders.TASK)
 
@@ -49,8 +51,11 @@ def intact(addresses: Iterable[str]) -> list[bool]:
 
 
 def of_pod(pod: Object | None, trace: Trace) -> Outcome:
-    """How an attempt ended. The folder knows best; without its word the pod tells what it can."""
-    if trace.outcome is not None:
+    """How an attempt ended. The folder knows best; without its word the pod tells what it can.
+
+    A step that was asked to stop with its node may still have told of a failure: that is the stop, not the step.
+    """
+    if trace.outcome is not None and (trace.outcome.succeeded or not _disrupted(pod)):
         return trace.outcome
     if pod is None:
         return Outcome(False, message="the step's pod disappeared while it ran", code=1)
@@ -60,7 +65,7 @@ def of_pod(pod: Object | None, trace: Trace) -> Outcome:
     why = status.get("message") or terminated.get("message") or status.get("reason") or terminated.get("reason")
     if not why or why == "Error":
         why = f"the step ended with exit status {code} and left no outcome; see its log"
-    return Outcome(False, message=str(why), code=code)
+    return Outcome(False, message=str(why), code=code, disrupted=_disrupted(pod))
 
 
 def never_starts(pod: Object) -> str:
@@ -83,6 +88,12 @@ def waiting(pod: Object) -> str:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return str(condition.get("message") or "")
     return ""
+
+
+def _disrupted(pod: Object | None) -> bool:
+    """Kubernetes' word for an end that is not the pod's fault: its node went down, or its room was needed."""
+    found = ((pod or {}).get("status") or {}).get("conditions") or ()
+    return any(each.get("type") == "DisruptionTarget" and each.get("status") == "True" for each in found)
 
 
 def _trace(folder: Path) -> Trace:

@@ -169,6 +169,7 @@ tasks = Table(
     _text("pod_name"),  # of the newest attempt
     _long_text("folder"),  # address of the task folder of the newest attempt
     Column("attempts", Integer, nullable=False, default=0, server_default="0"),
+    Column("disruptions", Integer, nullable=False, default=0, server_default="0"),  # attempts ended from outside
     _time("retry_at"),  # when the next attempt may start
     _text("fingerprint", 64),
     _text("cached_from", 64),  # the task whose outputs were taken

@@ -159,6 +159,7 @@ class Changes:
             "pod_name": instance.pod,
             "folder": folders.address(pipeline, self._run, instance) if instance.attempts else "",
             "attempts": instance.attempts,
+            "disruptions": instance.disruptions,
             "retry_at": instance.retry_at,
             "fingerprint": instance.fingerprint,
             "cached_from": instance.cached_from,
@@ -278,6 +279,7 @@ def _known(connection: Connection, run_id: str) -> dict[str, Known]:
         row["id"]: Known(
             state=State(row["state"]),
             attempts=row["attempts"],
+            disruptions=row["disruptions"],
             retry_at=row["retry_at"],
             pod=row["pod_name"],
             fingerprint=row["fingerprint"],

@@ -391,3 +391,12 @@ def test_a_graph_built_again_from_the_records_goes_on_as_if_nothing_had_been(see
     assert world.states == whole.states
     assert graph.state is State.SUCCEEDED
     assert world.at("exit-handler-1/use").inputs.parameters == {"all": [2, 4, 6, 8, 10]}
+
+
+def test_an_attempt_that_was_ended_from_outside_is_made_again_and_uses_up_no_retry() -> None:
+    failures = iter([Outcome(False, disrupted=True), Outcome(False, message="own"), Outcome(False, disrupted=True)])
+    spec = Spec().step("a").compiled({"a": task("a", retry={"maxRetryCount": 1})})
+    world = World(spec, lambda step: next(failures, Outcome(True))).settle()
+    assert world.order == ["a#0", "a#1", "a#2", "a#3"]
+    assert world.states == {"a": "SUCCEEDED"}
+    assert (world.at("a").attempts, world.at("a").disruptions) == (4, 2)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from fairway.cluster.node.containers import Container, Tell, Tools, grace_seconds
 from fairway.cluster.node.runtime import ContainerState
-from fairway.cluster.node.status import CREATING, INITIALIZING, Place, Verdict, View, pod_status
+from fairway.cluster.node.status import CREATING, INITIALIZING, Place, Verdict, View, phase_of, pod_status
 from fairway.kernel.clock import parse, timestamp
 from fairway.kernel.control import events
 from fairway.kernel.objects import errors, meta
@@ -36,6 +36,7 @@ class Worker:
         self._tools = tools
         self._stopping = asyncio.Event()
         self._gone = False
+        self._interrupted = False
         self._verdict: Verdict | None = None
         self._place = Place("", "", "", "")
         self._written: Object = {}
@@ -94,6 +95,7 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*watched, return_exceptions=True)
         if not life.done() or life.cancelled():
+            self._interrupted = True
             await self._stop_everything()
         await self._finish()
 
@@ -170,18 +172,20 @@ class Worker:
         if self._tools.leaving.is_set() and not meta.being_deleted(self.pod):
             if self.pod["spec"].get("restartPolicy", "Always") == "Always":
                 return
-            if self._stopping.is_set() and not self._verdict and not self._is_over():
-                self._verdict = _SHUTDOWN
-        if self._is_over() or self._verdict:
+            if self._interrupted and not self._verdict:
+                if not any(view.state or view.last for view in self._views()):
+                    return  # nothing of it has begun: it does at the next start
+                if self._phase() != "Succeeded":
+                    self._verdict = _SHUTDOWN
+        if self._verdict or self._phase() in ("Succeeded", "Failed"):
             await self._tools.runtime.clear(meta.uid(self.pod))  # before the status: it may have filled the disk
         self.publish()
         await self._flush()
         if meta.being_deleted(self.pod):
             await remove_object(self._tools, self.pod)
 
-    def _is_over(self) -> bool:
-        phase = pod_status(self.pod, self._views(), self._place, 0.0)["phase"]
-        return phase in ("Succeeded", "Failed") and not any(view.state and view.state.signal for view in self._views())
+    def _phase(self) -> str:
+        return phase_of(self.pod, self._views())
 
     def _deadline(self) -> float | None:
         seconds = self.pod["spec"].get("activeDeadlineSeconds")

@@ -100,6 +100,9 @@ class Graph:
             self._end(instance, State.SUCCEEDED)
         elif self.canceling:
             self._end(instance, State.CANCELED, "the run was terminated")
+        elif outcome.disrupted:
+            instance.disruptions += 1
+            self._to_start.append(instance)
         else:
             self._failed(instance, outcome)
         self._advance()
@@ -305,7 +308,7 @@ class Graph:
 
     def _take_up(self, instance: Instance, known: Known) -> bool:
         """Go on from the record of a leaf."""
-        instance.attempts, instance.pod = known.attempts, known.pod
+        instance.attempts, instance.disruptions, instance.pod = known.attempts, known.disruptions, known.pod
         instance.fingerprint, instance.cached_from = known.fingerprint, known.cached_from
         if known.state.ended:
             instance.state, instance.outputs = known.state, known.outputs
@@ -332,8 +335,9 @@ class Graph:
 
     def _failed(self, instance: Instance, outcome: Outcome) -> None:
         retry = instance.task.retry if instance.task else None
-        if retry is not None and instance.attempts <= retry.count:
-            delay = retry.delay * retry.factor ** (instance.attempts - 1)
+        tried = instance.attempts - instance.disruptions
+        if retry is not None and tried <= retry.count:
+            delay = retry.delay * retry.factor ** (tried - 1)
             first = instance.created_at or self._now
             if not retry.window or self._now + delay <= first + retry.window:
                 instance.message = f"attempt {instance.attempts} failed: {outcome.message}"

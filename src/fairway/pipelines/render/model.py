@@ -118,6 +118,8 @@ class Instance:
     items: list[Any] = field(default_factory=list)
     next_item: int = 0
     attempts: int = 0
+    disruptions: int = 0
+    """Attempts that were ended from outside, by the node or the cluster: no fault of the step."""
     retry_at: float | None = None
     pod: str = ""
     fingerprint: str = ""
@@ -145,6 +147,7 @@ class Known:
 
     state: State
     attempts: int = 0
+    disruptions: int = 0
     retry_at: float | None = None
     pod: str = ""
     fingerprint: str = ""
@@ -168,6 +171,8 @@ class Outcome:
     """By output: what the step says of it ({"uri": ..., "metadata": {...}})."""
     message: str = ""
     code: int = 0
+    disrupted: bool = False
+    """It was ended from outside, and did not end by itself: it is to run again, and no retry is used up."""
 
 
 @dataclass(frozen=True, slots=True)
