@@ -43,7 +43,7 @@ class Worker:
         self._dirty = False
         self._writer: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()
-        tell = Tell(self.publish, self.tell)
+        tell = Tell(self._publish_unless_leaving, self.tell)
         views = [View(spec, init=True) for spec in pod["spec"].get("initContainers") or ()]
         waiting = INITIALIZING if views else CREATING
         views += [View(spec, waiting=waiting) for spec in pod["spec"]["containers"]]
@@ -197,6 +197,11 @@ class Worker:
         self._dirty = True
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write(), name=f"status-{meta.name(self.pod)}")
+
+    def _publish_unless_leaving(self) -> None:
+        """A container that ends with its node is told of once, with the verdict: alone it would look like a failure."""
+        if not (self._interrupted and self._tools.leaving.is_set()):
+            self.publish()
 
     def tell(self, reason: str, message: str, type_: str) -> None:
         """Record an event without waiting for it."""
