@@ -121,7 +121,7 @@ def pick_best(scores: list, models: Input[list[Model]], best: Output[Model]) -> 
 
 @dsl.component(base_image=IMAGE, packages_to_install=["kubernetes"])
 def deploy_model(name: str, model: Input[Model]) -> str:
-    """Serve the model: create the InferenceService, or point it at the new model, and wait until it answers."""
+    """Serve the model: create the InferenceService, or point it at the new model, and wait until that one answers."""
     import time
 
     from kubernetes import client, config
@@ -151,12 +151,16 @@ def deploy_model(name: str, model: Input[Model]) -> str:
     generation, end = made["metadata"].get("generation", 1), time.monotonic() + 90
     while time.monotonic() < end:
         status = objects.get_namespaced_custom_object(*where, name).get("status", {})
-        conditions = {each["type"]: each for each in status.get("conditions", [])}
-        if status.get("observedGeneration", 0) >= generation and conditions.get("Ready", {}).get("status") == "True":
-            print(f"{name} answers at {status['url']}")
-            return str(status["url"])
+        ready = {each["type"]: each for each in status.get("conditions", [])}.get("Ready", {})
+        # Ready alone may tell of the model before, which answers until this one does.
+        model = status.get("modelStatus", {}) if status.get("observedGeneration", 0) >= generation else {}
+        if model.get("transitionStatus") == "UpToDate" and ready.get("status") == "True":
+            print(f"{name} answers at {status['address']['url']}")
+            return status["address"]["url"]
+        if model.get("transitionStatus") in ("BlockedByFailedLoad", "InvalidSpec"):
+            raise RuntimeError(f"{name} cannot be served: {model['lastFailureInfo']['message']}")
         time.sleep(0.1)
-    raise TimeoutError(f"{name} is not ready: {conditions.get('Ready', {}).get('message', 'no condition yet')}")
+    raise TimeoutError(f"{name} is not ready: {ready.get('message', 'no condition yet')}")
 
 
 @dsl.pipeline(name="breast-cancer", display_name="Breast cancer: train, compare, deploy")
