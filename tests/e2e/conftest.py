@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,16 @@ def eventually(check: Callable[[], bool], *, seconds: float = 30.0) -> None:
     while not check():
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.05)
+
+
+def processes_of(folder: Path) -> dict[int, str]:
+    """The command lines, by pid, of all processes that work for a data directory."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with suppress(OSError):
+                command = (entry / "cmdline").read_bytes()
+                place = os.fsencode((entry / "cwd").readlink())
+                if os.fsencode(folder) in command + (entry / "environ").read_bytes() + place:
+                    found[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace")
+    return found

@@ -55,6 +55,10 @@ def run(options: argparse.Namespace) -> int:
             f"a platform already runs on {values.data_dir} at {running.url} (process {running.pid}): "
             "use it, or end it with `fairway stop`"
         )
+    try:
+        claim(values.data_dir)
+    except StartError as problem:
+        raise Failure(str(problem)) from problem
     if options.detach:
         return _detach(values, quiet=options.quiet)
     # The foreground brings the whole house with it; whoever only detaches does not pay for that.
@@ -74,10 +78,6 @@ def _detach(values: UpSettings, *, quiet: bool) -> int:
     command += ["--host", values.host, "--port", str(values.port), "--domain", values.domain]
     if values.kubeconfig:
         command += ["--kubeconfig", str(Path(values.kubeconfig).expanduser().absolute())]
-    try:
-        claim(values.data_dir)
-    except StartError as problem:
-        raise Failure(str(problem)) from problem
     log = (values.data_dir / "server.log").open("ab")
     with log:
         start = log.tell()

@@ -149,8 +149,10 @@ def _run_command(task: dict[str, Any]) -> None:
         raise StepFailed(f"the command {command[0]!r} cannot be run: {failure.strerror}", 126) from failure
     with _passed_on(child):
         status = child.wait()
+    if status < 0:
+        raise StepFailed(f"the command was ended by signal {-status}", 128 - status)
     if status:
-        raise StepFailed(f"the command ended with exit status {status}", status if status > 0 else 128 - status)
+        raise StepFailed(f"the command ended with exit status {status}", status)
 
 
 @contextlib.contextmanager

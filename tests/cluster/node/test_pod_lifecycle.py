@@ -39,6 +39,13 @@ async def test_a_command_that_is_not_there_is_a_start_error(pods: Bench) -> None
     assert "pyhton" in ended["message"]
 
 
+async def test_args_stand_in_for_what_the_image_would_run(pods: Bench) -> None:
+    """As in `kubectl run NAME --image=busybox -- echo done`."""
+    await pods.create("args", container={"args": ["echo", "done"]})
+    assert phase(await pods.over("args")) == "Succeeded"
+    assert await pods.log("args") == "done\n"
+
+
 async def test_an_unknown_image_waits_with_a_sentence(pods: Bench) -> None:
     await pods.create("nginx", "nginx", container={"image": "nginx:1.27"})
     pod = await pods.until("nginx", lambda pod: state(pod, "waiting"))

@@ -255,4 +255,7 @@ async def test_a_step_whose_pod_cannot_run_here_fails_and_says_why(here: Here) -
         assert (await here.ended(run_id))["status"]["phase"] == "FAILED"
         messages = await here.records.read(lambda c: c.execute(select(task_rows.c.error_message)).scalars().all())
         assert any("no/such" in text for text in messages)
-        assert not (await here.cluster.client.list(POD, "default")).items
+        for pod in (await here.cluster.client.list(POD, "default")).items:
+            await here.cluster.client.wait(
+                POD, pod["metadata"]["name"], "default", lambda found: found is None, timeout=10
+            )

@@ -14,7 +14,8 @@ from fairway.cluster.node.runtime import CannotStart
 
 @dataclass(frozen=True)
 class Image:
-    """`python`: it has Fairway's interpreter in front of PATH. `command` is what runs where the pod names none."""
+    """`python`: it has Fairway's interpreter in front of PATH. `command` is Docker's CMD: it runs where the pod gives
+    neither command nor args. None of these images has an entrypoint that would stay in front of args."""
 
     python: bool = False
     command: tuple[str, ...] = ()

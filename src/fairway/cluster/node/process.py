@@ -63,7 +63,7 @@ class ProcessRuntime:
             return self._state(spec.id, folder)
         image = images.find(spec.image)
         environment = await self._environments.provide(spec.requirements) if image.python else OWN
-        command = (*spec.command, *spec.args) if spec.command else (*image.command, *spec.args)
+        command = (*spec.command, *spec.args) or image.command
         if image.python and environment == OWN and installs(command):
             environment = await scratch(self.folder(spec.id.pod) / f"packages-{spec.id.name}")
         env = self._variables(spec, image, environment)
