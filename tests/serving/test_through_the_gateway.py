@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import joblib
@@ -20,6 +21,7 @@ from fairway.cluster.network.kinds import KINDS
 from fairway.kernel.clock import SystemClock
 from fairway.serving import sdk
 from fairway.serving.feature import FEATURE
+from fairway.serving.kinds import INFERENCE_SERVICE
 from fairway.testing.cluster import Cluster, cluster
 from fairway.up.front import start
 
@@ -34,8 +36,8 @@ class House:
     gateway: str
     token: str
 
-    async def deploy(self, model: Path, name: str = "iris") -> sdk.Service:
-        call = partial(sdk.deploy, name, model, kubeconfig_file=self.cluster.kubeconfig, timeout=60)
+    async def deploy(self, model: Path, **predictor: Any) -> sdk.Service:
+        call = partial(sdk.deploy, "iris", model, kubeconfig_file=self.cluster.kubeconfig, timeout=60, **predictor)
         return await asyncio.to_thread(call)
 
     def session(self) -> aiohttp.ClientSession:
@@ -110,7 +112,11 @@ async def test_a_model_answers_by_path_and_by_host_and_updates_lose_no_request(
 
 async def test_the_scientist_is_told_why_a_model_cannot_be_served(house: House, tmp_path: Path) -> None:
     with pytest.raises(sdk.ServingError, match=r"nowhere does not exist; set storageUri to a model file"):
+        await house.deploy(tmp_path / "nowhere", minReplicas=2)
+    with pytest.raises(sdk.ServingError):
         await house.deploy(tmp_path / "nowhere")
+    isvc = await house.cluster.client.get(INFERENCE_SERVICE, "iris", "default")
+    assert "minReplicas" not in isvc["spec"]["predictor"], "what is not asked for any more goes"
 
 
 async def _until_there(session: aiohttp.ClientSession, url: str) -> None:

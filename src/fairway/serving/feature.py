@@ -1,4 +1,4 @@
-"""What serving offers to the house."""
+"""FEATURE: what serving offers to the platform: the InferenceService kind and its controller."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ def build(platform: Platform) -> Parts:
     return Parts(controllers=(controller.build(place),))
 
 
-FEATURE = Feature(name="serving", build=build, kinds=(kinds.KIND,), pages=(Page("Services", "#/services"),))
+FEATURE = Feature(name="serving", build=build, kinds=(kinds.KIND,), pages=(Page("Services", "/services"),))

@@ -14,7 +14,6 @@ class Runtime:
     name: str
     formats: dict[str, tuple[str, ...]]
     """Format name to the versions that are understood; none given is always understood."""
-    protocols: tuple[str, ...]
     image: str
     command: tuple[str, ...]
     warm: str
@@ -23,7 +22,6 @@ class Runtime:
 SKLEARN = Runtime(
     name="kserve-sklearnserver",
     formats={"sklearn": ("0", "1")},
-    protocols=("v1", "v2"),
     image="kserve/sklearnserver:latest",
     command=("python3", "-m", "fairway.serving.inpod"),
     warm="sklearn-server",

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from fairway.kernel.client import kubeconfig
 from fairway.kernel.client.client import Client
 from fairway.kernel.client.http import HTTPTransport
-from fairway.kernel.objects import conditions
+from fairway.kernel.objects import conditions, patching
 from fairway.kernel.objects.kinds import Object
 from fairway.serving.kinds import INFERENCE_SERVICE
 
@@ -57,8 +57,8 @@ def deploy(
 ) -> Service:
     """Create or change the InferenceService, and return once this version answers.
 
-    `predictor` are further fields of spec.predictor, such as minReplicas=2. Raises ServingError where the model
-    cannot be served, with the reason of its status.
+    `predictor` are further fields of spec.predictor, such as minReplicas=2. Another model under the same address is
+    no change; save it under its own. Raises ServingError where the model cannot be served, with the reason.
     """
     uri = str(storage_uri)
     if "://" not in uri:
@@ -68,8 +68,11 @@ def deploy(
 
     async def work(client: Client) -> Object:
         wanted = INFERENCE_SERVICE.new(name, namespace, spec=spec)
-        if await client.find(INFERENCE_SERVICE, name, namespace):
-            made = await client.patch(INFERENCE_SERVICE, name, namespace, {"spec": spec})
+        found = await client.find(INFERENCE_SERVICE, name, namespace)
+        if found:
+            # All of the spec: what was asked for the last time and not now goes.
+            changes = patching.diff(found["spec"], spec)
+            made = await client.patch(INFERENCE_SERVICE, name, namespace, {"spec": changes})
         else:
             made = await client.create(INFERENCE_SERVICE, wanted)
         generation = made["metadata"]["generation"]
@@ -78,9 +81,9 @@ def deploy(
             status = (obj or {}).get("status") or {}
             return status.get("observedGeneration") == generation and (_answers(status) or _failure(status) is not None)
 
-        found = await client.wait(INFERENCE_SERVICE, name, namespace, settled, timeout=timeout)
-        assert found is not None
-        return dict(found["status"])
+        served = await client.wait(INFERENCE_SERVICE, name, namespace, settled, timeout=timeout)
+        assert served is not None
+        return dict(served["status"])
 
     try:
         status = _run(file, work)
