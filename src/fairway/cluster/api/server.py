@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 
-from fairway.cluster.api import crds, upkeep
+from fairway.cluster.api import crds, upkeep, whereabouts
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.http import HTTPFace
@@ -13,12 +13,15 @@ from fairway.cluster.api.inprocess import InProcessTransport
 from fairway.cluster.api.pipeline import Pipeline
 from fairway.cluster.api.podlogs import PodLogs
 from fairway.cluster.api.registry import Registry
-from fairway.cluster.api.tokens import Issuer
+from fairway.cluster.api.tokens import MASTERS, Issuer
 from fairway.cluster.store.protocol import Store
+from fairway.kernel.client.client import Client
 from fairway.kernel.client.transport import Transport
 from fairway.kernel.clock import Clock
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects.kinds import CRD, SERVICE
+
+_SELF = Identity("system:apiserver", (MASTERS,))
 
 
 class ApiServer:
@@ -45,9 +48,11 @@ class ApiServer:
         return InProcessTransport(self.pipeline, identity)
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
-        """Listen for HTTP; gives the port, which the system chooses where `port` is 0."""
+        """Listen for HTTP at an address; gives the port, which the system chooses where `port` is 0."""
         await self.pipeline.prepare()
-        return await self._face.serve(host, port, tls)
+        port = await self._face.serve(host, port, tls)
+        await whereabouts.tell(Client(self.transport(_SELF)), host, port)
+        return port
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Keep the store small and old events out of it, for ever."""
