@@ -26,6 +26,8 @@ from typing import Any
 OVER = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 PACKAGES = (".yaml", ".yml", ".zip", ".tar.gz", ".tgz")
 
+_NO_KFP = "the pipelines SDK is not installed; run `pip install 'fairway[pipelines]'`"
+
 
 class Failure(Exception):
     """Something that the caller can put right. The text says how."""
@@ -113,7 +115,7 @@ class Server:
         try:
             import kfp  # noqa: PLC0415 - an optional dependency
         except ImportError as missing:
-            raise Failure("the pipelines SDK is not installed; run `pip install 'fairway[pipelines]'`") from missing
+            raise Failure(_NO_KFP) from missing
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # it warns of servers older than any of ours
             return kfp.Client(host=self.url, existing_token=self.token)
@@ -217,7 +219,7 @@ def _pipelines(path: Path) -> dict[str, Callable[..., Any]]:
     try:
         from kfp.dsl.graph_component import GraphComponent  # noqa: PLC0415 - an optional dependency
     except ImportError as missing:
-        raise Failure("the pipelines SDK is not installed; run `pip install 'fairway[pipelines]'`") from missing
+        raise Failure(_NO_KFP) from missing
     module_name = path.stem.replace("-", "_")
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:

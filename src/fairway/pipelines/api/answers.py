@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from sqlalchemy import RowMapping
 
 from fairway.artifacts.addresses import NotHere
 from fairway.kernel.feature import IDENTITY, Route
@@ -98,3 +99,10 @@ def moment(seconds: float) -> str:
 def compact(message: Mapping[str, Any]) -> dict[str, Any]:
     """The message without its unset fields, as proto3 JSON has it: no null, "", [], {}, 0 or False."""
     return {key: value for key, value in message.items() if value not in (None, "", [], {}, 0, False)}
+
+
+def error_of(row: RowMapping) -> dict[str, Any] | None:
+    """What a run, one of its states or a task says went wrong, as a google.rpc.Status."""
+    if not row["error_message"] and not row["error_code"]:
+        return None
+    return {"code": row["error_code"], "message": row["error_message"], "details": []}

@@ -62,8 +62,7 @@ class ArtifactRecords:
         if request.query.get("namespace"):
             where.append(artifacts.c.namespace == await self._context.namespace(request.query["namespace"]))
         found = await self._context.records.read(lambda connection: page(connection, LISTED, order, *where))
-        rows = [message(item._mapping) for item in found.rows]
-        return answer(compact({"artifacts": rows, "next_page_token": found.next_token, "total_size": found.total}))
+        return answer(found.wire("artifacts", [message(row) for row in found.rows]))
 
     async def _get(self, request: web.Request) -> web.Response:
         return answer(message(await self._row(request)))

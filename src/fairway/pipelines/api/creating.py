@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from fairway.artifacts.addresses import NotHere, key_under
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.names import dns_subdomain
@@ -42,9 +43,6 @@ async def create(context: Context, fields: Mapping[str, Any], caller: Identity) 
     source = await _source(context, fields)
     pipeline = await asyncio.to_thread(source.documents.load)
     parameters = arguments.checked(pipeline, config.get("parameters", {}))
-    root = messages.text(config, "pipeline_root")
-    if root and context.artifacts.local_path(root) is None and not root.startswith(context.artifacts.root):
-        raise errors.BadRequest(f"pipeline_root must lie under {context.artifacts.root}")
     id_, now = new_id(), context.clock.now()
     name = messages.text(fields, "display_name", limit=messages.NAME_LIMIT).strip()
     asked = messages.text(fields, "experiment_id", limit=64)
@@ -58,7 +56,7 @@ async def create(context: Context, fields: Mapping[str, Any], caller: Identity) 
         "pipeline_version_id": source.version_id,
         "pipeline_name": pipeline.name,
         "parameters": parameters,
-        "pipeline_root": root,
+        "pipeline_root": _root(context, config),
         "service_account": account,
         "created_at": now,
         "scheduled_at": now,
@@ -84,6 +82,17 @@ async def create(context: Context, fields: Mapping[str, Any], caller: Identity) 
         return id_
 
     return await context.records.write(write)
+
+
+def _root(context: Context, config: Mapping[str, Any]) -> str:
+    root = messages.text(config, "pipeline_root")
+    if root:
+        try:
+            key_under(context.artifacts.root, root)
+            context.artifacts.local_path(root)
+        except NotHere as outside:
+            raise errors.BadRequest(f"pipeline_root: {outside}") from outside
+    return root
 
 
 async def _source(context: Context, fields: Mapping[str, Any]) -> _Source:

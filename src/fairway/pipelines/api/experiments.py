@@ -54,15 +54,7 @@ class Experiments:
         asked = request.query.get("namespace", "")
         where = [experiments.c.namespace == await self._context.namespace(asked)] if asked else []
         found = await self._context.records.read(lambda connection: page(connection, LISTED, order, *where))
-        return answer(
-            compact(
-                {
-                    "experiments": [message(item._mapping) for item in found.rows],
-                    "next_page_token": found.next_token,
-                    "total_size": found.total,
-                }
-            )
-        )
+        return answer(found.wire("experiments", [message(row) for row in found.rows]))
 
     async def _create(self, request: web.Request) -> web.Response:
         fields = await messages.read(request, "Experiment")

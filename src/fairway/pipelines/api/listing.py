@@ -15,11 +15,12 @@ from urllib.parse import unquote
 
 import orjson
 from aiohttp import web
-from sqlalchemy import Column, ColumnElement, Connection, Row, Table, and_, exists, func, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Table, and_, exists, func, select, tuple_
 
 from fairway.kernel import clock
 from fairway.kernel.objects import errors
 from fairway.pipelines import tables
+from fairway.pipelines.api.answers import compact
 from fairway.pipelines.api.messages import number, snake
 
 DEFAULT_PAGE, LARGEST_PAGE = 20, 200
@@ -48,9 +49,13 @@ class Order:
 
 @dataclass(frozen=True)
 class Page:
-    rows: Sequence[Row[Any]]
+    rows: Sequence[RowMapping]
     next_token: str
     total: int
+
+    def wire(self, key: str, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """As a list goes out: the rows' messages under the API's name of them."""
+        return compact({key: messages, "next_page_token": self.next_token, "total_size": self.total})
 
 
 def order_of(request: web.Request, listed: Listed) -> Order:
@@ -83,9 +88,9 @@ def page(connection: Connection, listed: Listed, order: Order, *where: ColumnEle
         conditions.append(position < order.after if order.descending else position > order.after)
     ends = (column.desc(), table.c.id.desc()) if order.descending else (column.asc(), table.c.id.asc())
     query = select(table).where(*conditions).order_by(*ends).limit(order.size + 1)
-    rows = connection.execute(query).all()
+    rows = connection.execute(query).mappings().all()
     more, rows = len(rows) > order.size, rows[: order.size]
-    last = rows[-1]._mapping if more else None
+    last = rows[-1] if more else None
     return Page(rows, _encoded(order, (last[column], last[table.c.id])) if last else "", total)
 
 

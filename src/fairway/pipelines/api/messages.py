@@ -84,7 +84,8 @@ def part(body: Any, message: str, place: str) -> dict[str, Any]:
     for key, value in body.items():
         name = snake(key)
         if name not in FIELDS[message]:
-            raise errors.BadRequest(f'unknown field "{key}" in {place} (a {message})')
+            known = ", ".join(sorted(FIELDS[message]))
+            raise errors.BadRequest(f'unknown field "{key}" in {place}; the fields of {message} are {known}')
         if value is not None:
             found[name] = value
     return found

@@ -57,14 +57,9 @@ class Pipelines:
 
         def read(connection: Connection) -> dict[str, Any]:
             found = page(connection, LISTED, order, *where)
-            rows = [item._mapping for item in found.rows]
-            return {
-                "pipelines": with_tags(connection, rows),
-                "next_page_token": found.next_token,
-                "total_size": found.total,
-            }
+            return found.wire("pipelines", with_tags(connection, found.rows))
 
-        return answer(compact(await self._context.records.read(read)))
+        return answer(await self._context.records.read(read))
 
     async def _create(self, request: web.Request) -> web.Response:
         fields = await messages.read(request, "Pipeline")

@@ -15,13 +15,14 @@ from sqlalchemy import Connection, RowMapping, select
 from fairway.kernel.feature import IDENTITY, Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import creating, messages
-from fairway.pipelines.api.answers import Failed, answer, compact, moment
+from fairway.pipelines.api.answers import Failed, answer, compact, error_of, moment
 from fairway.pipelines.api.context import Context, changed, existing, row
 from fairway.pipelines.api.listing import Listed, order_of, page
 from fairway.pipelines.api.tasks import details_of_run, tasks_of_run
 from fairway.pipelines.api.versions import kept
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.tables import experiments, run_states, runs
+from fairway.pipelines.tasks import OVER
 
 LISTED = Listed(
     runs,
@@ -43,7 +44,6 @@ LISTED = Listed(
         "service_account": runs.c.service_account,
     },
 )
-OVER = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 _FULL_PAGE = 100
 
 
@@ -76,14 +76,13 @@ class Runs:
 
         def read(connection: Connection) -> dict[str, Any]:
             found = page(connection, LISTED, order, *where)
-            rows = [item._mapping for item in found.rows]
-            shown = _messages(connection, rows)
+            shown = _messages(connection, found.rows)
             if full:
                 for message in shown:
                     message["tasks"] = tasks_of_run(connection, message["run_id"])
-            return {"runs": shown, "next_page_token": found.next_token, "total_size": found.total}
+            return found.wire("runs", shown)
 
-        return answer(compact(await self._context.records.read(read)))
+        return answer(await self._context.records.read(read))
 
     async def _create(self, request: web.Request) -> web.Response:
         fields = await messages.read(request, "Run")
@@ -195,7 +194,7 @@ def _messages(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[s
     query = select(run_states).where(run_states.c.run_id.in_(history)).order_by(run_states.c.number)
     for state in connection.execute(query).mappings():
         history[state["run_id"]].append(
-            compact({"update_time": moment(state["at"]), "state": state["state"], "error": _error(state)})
+            compact({"update_time": moment(state["at"]), "state": state["state"], "error": error_of(state)})
         )
     return [_message(found, specs.get(found["spec_digest"]), history[found["id"]]) for found in rows]
 
@@ -217,7 +216,7 @@ def _message(found: RowMapping, spec: dict[str, Any] | None, history: list[dict[
             "scheduled_at": moment(found["scheduled_at"]),
             "finished_at": moment(found["finished_at"]),
             "state": found["state"],
-            "error": _error(found),
+            "error": error_of(found),
             "recurring_run_id": found["recurring_run_id"],
             "state_history": history,
         }
@@ -225,9 +224,3 @@ def _message(found: RowMapping, spec: dict[str, Any] | None, history: list[dict[
     if found["parameters"]:
         message.setdefault("runtime_config", {})["parameters"] = found["parameters"]
     return message
-
-
-def _error(found: RowMapping) -> dict[str, Any] | None:
-    if not found["error_message"] and not found["error_code"]:
-        return None
-    return {"code": found["error_code"], "message": found["error_message"], "details": []}

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, select
 
 from fairway.kernel.feature import Route
 from fairway.kernel.objects import errors
-from fairway.pipelines.api.answers import answer, compact, moment
+from fairway.pipelines.api.answers import answer, compact, error_of, moment
 from fairway.pipelines.api.artifacts import linked
 from fairway.pipelines.api.context import Context, existing
 from fairway.pipelines.api.listing import Listed, order_of, page
@@ -65,14 +65,9 @@ class Tasks:
         def read(connection: Connection) -> dict[str, Any]:
             existing(connection, runs, run, "run")
             found = page(connection, LISTED, order, *where)
-            rows = [item._mapping for item in found.rows]
-            return {
-                "tasks": _messages(connection, rows),
-                "next_page_token": found.next_token,
-                "total_size": found.total,
-            }
+            return found.wire("tasks", _messages(connection, found.rows))
 
-        return answer(compact(await self._context.records.read(read)))
+        return answer(await self._context.records.read(read))
 
     async def _get(self, request: web.Request) -> web.Response:
         run, id_ = request.match_info["run"], request.match_info["id"]
@@ -147,7 +142,7 @@ def _detail(row: RowMapping, links: Links, children: Iterable[RowMapping]) -> di
             "end_time": moment(row["finished_at"]) if row["finished_at"] else None,
             "executor_detail": {"main_job": row["pod_name"]} if row["pod_name"] else None,
             "state": _STATES_2.get(row["state"], row["state"]),
-            "error": _error(row),
+            "error": error_of(row),
             "inputs": ids(links.inputs),
             "outputs": ids(links.outputs),
             "parent_task_id": row["parent_task_id"],
@@ -188,7 +183,7 @@ def _message(row: RowMapping, links: Links, children: Iterable[RowMapping]) -> d
             "cached_from_task_id": row["cached_from"],
             "attempts": row["attempts"],
             "status_metadata": compact({"message": row["error_message"]}),
-            "error": _error(row),
+            "error": error_of(row),
             "state_history": _history(row, {}),
             "parent_task_id": row["parent_task_id"],
             "child_tasks": [compact({"task_id": c["id"], "name": c["name"]}) for c in children],
@@ -236,9 +231,3 @@ def _history(row: RowMapping, words: Mapping[str, str]) -> list[dict[str, Any]]:
         {"update_time": moment(state["at"]), "state": words.get(state["state"], state["state"])}
         for state in row["states"] or ()
     ]
-
-
-def _error(row: RowMapping) -> dict[str, Any] | None:
-    if not row["error_message"] and not row["error_code"]:
-        return None
-    return {"code": row["error_code"], "message": row["error_message"], "details": []}

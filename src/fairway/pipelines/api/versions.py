@@ -57,14 +57,9 @@ class Versions:
         def read(connection: Connection) -> dict[str, Any]:
             existing(connection, pipelines, pipeline, "pipeline")
             found = page(connection, LISTED, order, pipeline_versions.c.pipeline_id == pipeline)
-            rows = [item._mapping for item in found.rows]
-            return {
-                "pipeline_versions": _messages(connection, rows),
-                "next_page_token": found.next_token,
-                "total_size": found.total,
-            }
+            return found.wire("pipeline_versions", _messages(connection, found.rows))
 
-        return answer(compact(await self._context.records.read(read)))
+        return answer(await self._context.records.read(read))
 
     async def _create(self, request: web.Request) -> web.Response:
         pipeline = request.match_info["pipeline"]
