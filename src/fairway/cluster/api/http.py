@@ -51,7 +51,7 @@ class HTTPFace:
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """Listen; gives the port, which the system chose where `port` is 0."""
-        server = _Server(self._handle, request_factory=_request, access_log=None)
+        server = self._server = _Server(self._handle, request_factory=_request, access_log=None)
         runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE_AT_CLOSE)
         await runner.setup()
         try:
@@ -59,7 +59,7 @@ class HTTPFace:
         except OSError:
             await runner.cleanup()
             raise
-        self._server, self._runner = server, runner
+        self._runner = runner
         return int(runner.addresses[0][1])
 
     async def close(self) -> None:
