@@ -68,7 +68,7 @@ def test_a_model_of_another_version_that_does_not_work_is_found_out(
         loading.load("m", tmp_path / "breaks.joblib")
 
 
-async def test_while_it_loads_it_is_live_and_not_ready_and_ends_where_it_cannot(tmp_path: Path) -> None:
+async def test_a_server_whose_model_cannot_load_ends_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(CannotLoad, match="does not exist"):
         async with serving(tmp_path / "nowhere"):
             pass
