@@ -429,19 +429,21 @@ def test_a_platform_whose_data_directory_was_deleted_ends_by_itself(installation
 # A full disk
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Installation]:
-    """An installation on a disk of 24 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A platform that runs on a disk of 24 MiB."""
+    folder = tmp_path_factory.mktemp("disk")
     mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(folder)]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("a small disk cannot be mounted here")
     one = Installation(folder, free_port())
-    yield one
-    one.fairway("stop", check=False)
-    eventually(lambda: not processes_of(folder), seconds=10)
-    subprocess.run(["umount", str(folder)], check=True)
+    try:
+        one.up()
+        yield one
+    finally:
+        one.fairway("stop", check=False)
+        eventually(lambda: not processes_of(folder), seconds=10)
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 def fill(folder: Path, name: str = "filler") -> Path:
@@ -455,9 +457,17 @@ def fill(folder: Path, name: str = "filler") -> Path:
     raise AssertionError("the disk did not fill up")
 
 
+def test_a_step_that_fills_the_disk_fails_and_the_platform_goes_on(small_disk: Installation, pipelines: Path) -> None:
+    for pipeline in ("filling", "filling_temporary"):
+        result = small_disk.fairway("run", str(pipelines), "--pipeline", pipeline, check=False)
+        assert result.returncode == 1
+        assert "No space left on device (the disk is full: what this step had written was removed" in result.stdout
+    words = ("run", str(pipelines), "--pipeline", "dozing", "--param", "seconds=0")
+    assert "SUCCEEDED" in small_disk.fairway(*words).stdout
+
+
 @NEEDS_KUBECTL
 def test_a_full_disk_is_told_and_loses_nothing(small_disk: Installation, pipelines: Path) -> None:
-    small_disk.up()
     kubectl(small_disk, "create", "configmap", "before")
     filler = fill(small_disk.folder)
     assert "the disk is full; free some space" in kubectl(small_disk, "create", "configmap", "refused", check=False)
@@ -473,14 +483,4 @@ def test_a_full_disk_is_told_and_loses_nothing(small_disk: Installation, pipelin
     there = kubectl(small_disk, "get", "configmaps")
     assert "before" in there
     assert "refused" not in there
-    assert "SUCCEEDED" in small_disk.fairway(*words).stdout
-
-
-def test_a_step_that_fills_the_disk_fails_and_the_platform_goes_on(small_disk: Installation, pipelines: Path) -> None:
-    small_disk.up()
-    for pipeline in ("filling", "filling_temporary"):
-        result = small_disk.fairway("run", str(pipelines), "--pipeline", pipeline, check=False)
-        assert result.returncode == 1
-        assert "No space left on device (the disk is full: what this step had written was removed" in result.stdout
-    words = ("run", str(pipelines), "--pipeline", "dozing", "--param", "seconds=0")
     assert "SUCCEEDED" in small_disk.fairway(*words).stdout
