@@ -51,23 +51,22 @@ class Echo(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("", 8080), Echo).serve_forever()
 """
 
-# Asks every address for what a browser would, from each of the machine's own addresses; over TLS where that is spoken.
+# Asks every address for what a browser would, from each of the machine's own addresses; the API server over TLS.
 IMPORTS = "import encodings.idna, json, socket, ssl, sys\n"
 VISIT = """
 trusting = ssl.create_default_context()
 trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
 for address, port in json.loads(sys.argv[1]):
     for source in json.loads(sys.argv[2]):
-        for tls in (False, True):
-            answer = b""
-            try:
-                with socket.create_connection((address, port), 3, (source, 0) if source else None) as plain:
-                    one = trusting.wrap_socket(plain) if tls else plain
-                    one.sendall(b"GET /apis/v1 HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\nConnection: close\\r\\n\\r\\n")
-                    answer = one.recv(4096)
-            except OSError:
-                pass
-            print(json.dumps([address, port, source, answer.split(b"\\r\\n")[0].decode(errors="replace")]))
+        answer = b""
+        try:
+            with socket.create_connection((address, port), 3, (source, 0) if source else None) as plain:
+                one = trusting.wrap_socket(plain) if str(port) == sys.argv[3] else plain
+                one.sendall(b"GET /apis/v1 HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\nConnection: close\\r\\n\\r\\n")
+                answer = one.recv(4096)
+        except OSError:
+            pass
+        print(json.dumps([address, port, source, answer.split(b"\\r\\n")[0].decode(errors="replace")]))
 """
 
 
@@ -255,10 +254,11 @@ def run(script: str, *arguments: str, imports: str = "import sys\n", as_nobody: 
     return done.stdout
 
 
-def visits(addresses: list[tuple[str, int]], *, as_nobody: bool) -> dict[tuple[str, int], set[str]]:
+def visits(town: Town, addresses: list[tuple[str, int]], *, as_nobody: bool) -> dict[tuple[str, int], set[str]]:
     """What a user of this machine is answered at each address: first lines, of which "" is a closed connection."""
     sources = json.dumps(["", network_address()])
-    said = run(VISIT, json.dumps(addresses), sources, imports=IMPORTS, as_nobody=as_nobody)
+    api = str(urlsplit(town.installation.server.api_url).port)
+    said = run(VISIT, json.dumps(addresses), sources, api, imports=IMPORTS, as_nobody=as_nobody)
     found: dict[tuple[str, int], set[str]] = {}
     for line in said.splitlines():
         address, port, _, answer = json.loads(line)
@@ -272,12 +272,14 @@ def test_another_user_is_refused_or_asked_for_a_token_at_every_address(town: Tow
     assert all(address.startswith("127.") for address, _ in addresses), addresses
     behind = [address for address in addresses if not address[0].startswith("127.0.")]
     assert len(behind) >= 4, "the model, the echo, and their Services"
-    answered = visits(addresses, as_nobody=True)
+    answered = visits(town, addresses, as_nobody=True)
     assert set(answered) == set(addresses)
     for address, lines in answered.items():
         assert {line.split()[1] for line in lines if line} <= {"401"}, f"{address} answers {lines}"
+    api = ("127.0.0.1", urlsplit(town.installation.server.api_url).port or 0)
+    assert all("401" in "".join(answered[address]) for address in [("127.0.0.1", town.port), api])
     assert all(answered[address] == {""} for address in behind), "no token is asked there: nobody may come"
-    ours = visits(behind, as_nobody=False)
+    ours = visits(town, behind, as_nobody=False)
     assert all(lines != {""} for lines in ours.values()), "our own user is answered, so it was a fair visit"
 
 
