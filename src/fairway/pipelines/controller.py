@@ -182,11 +182,12 @@ class Engine:
             elif trace.outcome is None and pod is None and await self._pod(world, graph, instance):
                 continue  # an engine that died was still creating it, and it began since: the mirror will tell of it
             elif trace.outcome is not None or pod is None or _over(pod):
-                self._ended(world, play, instance.pod, outcomes.of_pod(pod, trace))
+                self._settle(world, play, instance.pod, pod, trace)
             elif why := outcomes.never_starts(pod):
                 await self._give_up(world, play, instance.pod, why)
             elif _phase(pod) == "Running":
                 graph.running(instance.id, world.clock.now())
+        await self._write_folders(graph, never_begun)
         await self._begin_pods(world, play, never_begun)
 
     async def _pod(self, world: World, graph: Graph, instance: Instance) -> Object | None:
@@ -215,12 +216,18 @@ class Engine:
             addresses = [folders.address(graph.pipeline, graph.run, play.pods[name]) for name, _ in over]
             traces = await asyncio.to_thread(outcomes.traces, addresses)
             for (name, pod), trace in zip(over, traces, strict=True):
-                self._ended(world, play, name, outcomes.of_pod(pod, trace))
+                self._settle(world, play, name, pod, trace)
 
     async def _give_up(self, world: World, play: _Play, name: str, why: str) -> None:
         """The pod will not start as it is. It goes, so that it does not hold what it asked for."""
         await world.client.delete(POD, name, play.graph.run.pod_namespace)
         self._ended(world, play, name, Outcome(False, message=why, code=1))
+
+    def _settle(self, world: World, play: _Play, name: str, pod: Object | None, trace: outcomes.Trace) -> None:
+        """A pod is over. Of a short step nobody said before that it ran."""
+        if trace.started:
+            play.graph.running(play.pods[name].id, trace.started)
+        self._ended(world, play, name, outcomes.of_pod(pod, trace))
 
     def _ended(self, world: World, play: _Play, name: str, outcome: Outcome) -> None:
         graph, instance = play.graph, play.pods.pop(name)
@@ -247,8 +254,8 @@ class Engine:
             if not (changed or starts or stops):
                 return
             starts = [instance for instance in starts if not instance.state.ended]
-            await self._write_folders(graph, starts)
-            await self._write_records(world, graph, changed)
+            # Side by side, and both before any pod. Folders that a crash between the two leaves out are made up for.
+            await asyncio.gather(self._write_folders(graph, starts), self._write_records(world, graph, changed))
             await self._begin_pods(world, play, starts)
             for instance in stops:
                 await self._keep_log(world, graph, instance)

@@ -24,9 +24,12 @@ _NEVER_STARTS = frozenset({"ImageNotInCatalogue", "InvalidRequirements", "Volume
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What an attempt has left behind: its outcome, or only the mark that it began, or nothing."""
+    """What an attempt has left behind: its outcome, or only the mark that it began, or nothing.
 
-    started: bool
+    `started` is when it began, and 0.0 where it has not.
+    """
+
+    started: float
     outcome: Outcome | None
 
 
@@ -100,9 +103,9 @@ def _trace(folder: Path) -> Trace:
     try:
         content = orjson.loads((folder / folders.OUTCOME).read_bytes())
     except FileNotFoundError:
-        return Trace((folder / folders.STARTED).exists(), None)
+        return Trace(_begun(folder), None)
     return Trace(
-        True,
+        _begun(folder),
         Outcome(
             succeeded=bool(content["succeeded"]),
             parameters=content.get("parameters") or {},
@@ -111,6 +114,13 @@ def _trace(folder: Path) -> Trace:
             code=int(content.get("code") or 0),
         ),
     )
+
+
+def _begun(folder: Path) -> float:
+    try:
+        return (folder / folders.STARTED).stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _intact(folder: Path) -> bool:

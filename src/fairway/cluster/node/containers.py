@@ -59,10 +59,12 @@ class Tools:
 
 
 class Tell:
-    """How a container speaks to its pod: the status has changed, something happened."""
+    """How a container speaks to its pod: it has begun, the status has changed, something happened."""
 
-    def __init__(self, publish: Callable[[], None], event: Callable[[str, str, str], None]) -> None:
-        self.publish, self.event = publish, event
+    def __init__(
+        self, begun: Callable[[], None], publish: Callable[[], None], event: Callable[[str, str, str], None]
+    ) -> None:
+        self.begun, self.publish, self.event = begun, publish, event
 
 
 class Container:
@@ -163,7 +165,7 @@ class Container:
         view.ready = view.started and not view.spec.get("readinessProbe")
         if view.started:
             self.up.set()
-        self._tell.publish()
+        self._tell.begun()
         care = None
         if any(view.spec.get(name) for name in ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle")):
             care = asyncio.create_task(self._care(), name=f"probes-{view.name}")

@@ -13,7 +13,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fairway.cluster.node import images
-from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec, ContainerState, Ended, ExecResult
+from fairway.cluster.node.runtime import (
+    POD_IP,
+    CannotStart,
+    ContainerId,
+    ContainerSpec,
+    ContainerState,
+    Ended,
+    ExecResult,
+)
 
 
 @dataclass
@@ -43,7 +51,7 @@ class FakeRuntime:
             return self.disk.states[spec.id]
         images.find(spec.image)
         self.starts.append(spec.id)
-        state = ContainerState(spec.id, started_at=time.time())
+        state = ContainerState(spec.id, started_at=time.time(), address=spec.env.get(POD_IP, ""))
         self.disk.states[spec.id], self.disk.specs[spec.id] = state, spec
         match spec.command:
             case ("exit", code):

@@ -10,7 +10,7 @@ from fairway.cluster.node import environments, probes, variables, volumes, warm
 from fairway.cluster.node.addresses import Addresses
 from fairway.cluster.node.credentials import Credentials, Files
 from fairway.cluster.node.gpus import Devices
-from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec, Mount, PodRuntime
+from fairway.cluster.node.runtime import POD_IP, CannotStart, ContainerId, ContainerSpec, Mount, PodRuntime
 from fairway.cluster.node.variables import Facts
 from fairway.kernel.client.client import Client
 from fairway.kernel.control.mirror import Mirror
@@ -18,7 +18,6 @@ from fairway.kernel.objects import meta, quantities
 from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, Kind, Object
 
 _TERMINATION_LOG = "/dev/termination-log"
-_ADDRESS_FILE = "address"
 
 
 @dataclass(frozen=True)
@@ -36,23 +35,19 @@ class Launcher:
     allocatable: dict[str, str]
 
     def address(self, pod: Object) -> str:
-        """The pod's address: the one in its status, the one in its folder, or a new one that is noted there."""
+        """The pod's address: the one it has, or a new one, which the runtime writes down with its first container."""
         uid = meta.uid(pod)
         if given := self.addresses.of(uid):
             return given
         if known := (pod.get("status") or {}).get("podIP"):
             self.addresses.keep(uid, known)
             return str(known)
-        note = self.runtime.folder(uid) / _ADDRESS_FILE
-        if note.exists():
-            self.addresses.keep(uid, note.read_text())
-        address = self.addresses.give(uid)
-        note.write_text(address)
-        return address
+        return self.addresses.give(uid)
 
     def keep(self, pod: Object) -> None:
         """What a pod that was here before has, so that no other is given it."""
-        if address := (pod.get("status") or {}).get("podIP"):
+        known = [(pod.get("status") or {}).get("podIP"), *(each.address for each in self.runtime.states(meta.uid(pod)))]
+        if address := next(filter(None, known), ""):
             self.addresses.keep(meta.uid(pod), address)
         self.devices.keep(meta.uid(pod), self.runtime.folder(meta.uid(pod)))
 
@@ -98,7 +93,7 @@ class Launcher:
         result = {
             **self.devices.variables(meta.uid(pod), self.runtime.folder(meta.uid(pod)), container),
             "HOSTNAME": pod["spec"].get("hostname") or meta.name(pod),
-            "FAIRWAY_POD_IP": facts.pod_ip,
+            POD_IP: facts.pod_ip,
             "KUBERNETES_SERVICE_HOST": api.hostname or "",
             "KUBERNETES_SERVICE_PORT": str(api.port or 443),
         }

@@ -23,7 +23,15 @@ from typing import Any
 from fairway.cluster.node import images, warm
 from fairway.cluster.node.environments import INSTALL_VARIABLES, OWN, Environment, Environments, installs, scratch
 from fairway.cluster.node.rewriting import NOTE, rewritten
-from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec, ContainerState, Ended, ExecResult
+from fairway.cluster.node.runtime import (
+    POD_IP,
+    CannotStart,
+    ContainerId,
+    ContainerSpec,
+    ContainerState,
+    Ended,
+    ExecResult,
+)
 from fairway.cluster.node.shepherd import records
 from fairway.cluster.node.shepherds import Flock, Link, Message, Refused, ShepherdGone, source_root
 
@@ -34,6 +42,7 @@ _PASSED = ("TZ", *INSTALL_VARIABLES)
 """What a container sees of the server's own variables: the time zone, and what a `pip install` needs. No others:
 they may hold secrets, and a pod must not depend on the shell that the server was started from."""
 _LOST = "the process that watched over this container died, and the container with it; how it ended is not known"
+_HOME, _TEMPORARY = "home", "tmp"
 _ATTEMPTS = 3
 _KILLED_WITHIN = 10.0
 """Seconds; only a process that hangs in the kernel takes longer than milliseconds."""
@@ -49,18 +58,22 @@ class ProcessRuntime:
         self._preload = preload
         self._ended: Ended = lambda state: None
         self._made: set[str] = set()
+        self._found: set[str] = set()
+        """Pods of which there may be something on disk: those found at the start, and those started since."""
         self._awaited: dict[ContainerId, asyncio.Future[None]] = {}
         self._own = {name: os.environ[name] for name in _PASSED if name in os.environ}
 
     async def open(self, ended: Ended) -> None:
         self._pods.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._ended = ended
+        self._found = self.pods()
         await self._flock.find()
 
     async def start(self, spec: ContainerSpec) -> ContainerState:
         folder = self._container_folder(spec.id)
-        if records.read(folder, records.RECORD):
+        if spec.id.pod in self._found and records.read(folder, records.RECORD):
             return self._state(spec.id, folder)
+        self._found.add(spec.id.pod)
         image = images.find(spec.image)
         environment = await self._environments.provide(spec.requirements) if image.python else OWN
         command = (*spec.command, *spec.args) or image.command
@@ -81,7 +94,9 @@ class ProcessRuntime:
         await self._link(OWN, warm_set)
 
     def states(self, pod: str) -> list[ContainerState]:
-        found = []
+        found: list[ContainerState] = []
+        if pod not in self._found:
+            return found
         for folder in (self._pods / pod / "c").glob("*/*"):
             container = ContainerId(pod, folder.parent.name, int(folder.name))
             if (folder / records.RECORD).exists():
@@ -94,9 +109,9 @@ class ProcessRuntime:
     def folder(self, pod: str) -> Path:
         folder = self._pods / pod
         if pod not in self._made:
-            for path in (folder, folder / "home", folder / "tmp"):
-                path.mkdir(exist_ok=True, mode=0o700)
+            folder.mkdir(exist_ok=True, mode=0o700)
             self._made.add(pod)
+            self._found.add(pod)
         return folder
 
     async def signal(self, container: ContainerId, number: int) -> None:
@@ -128,9 +143,9 @@ class ProcessRuntime:
         shutil.rmtree(self._container_folder(container), ignore_errors=True)
 
     async def clear(self, pod: str) -> None:
-        temporary = self._pods / pod / "tmp"
+        temporary = f"{self._pods}/{pod}/{_TEMPORARY}"
         try:
-            temporary.rmdir()  # nearly always empty, and not worth a thread
+            os.rmdir(temporary)  # nearly always empty, and not worth a thread
         except OSError:
             await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
 
@@ -142,6 +157,7 @@ class ProcessRuntime:
         if ends:
             await asyncio.wait(ends, timeout=_KILLED_WITHIN)
         self._made.discard(pod)
+        self._found.discard(pod)
         folder = self._pods / pod
         if folder.exists():
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -157,11 +173,11 @@ class ProcessRuntime:
     # What a container is given
 
     def _variables(self, spec: ContainerSpec, image: images.Image, environment: Environment) -> dict[str, str]:
-        folder = self.folder(spec.id.pod)
+        folder = f"{self._pods}/{spec.id.pod}"
         base = {
             "PATH": f"{environment.bin}:{_SYSTEM_PATH}" if image.python else _SYSTEM_PATH,
-            "HOME": str(folder / "home"),
-            "TMPDIR": str(folder / "tmp"),
+            "HOME": f"{folder}/{_HOME}",
+            "TMPDIR": f"{folder}/{_TEMPORARY}",
             "LANG": "C.UTF-8",
             **self._own,
         }
@@ -180,6 +196,8 @@ class ProcessRuntime:
             "op": "start",
             "id": str(spec.id),
             "folder": folder,
+            "make": [f"{self._pods}/{spec.id.pod}/{name}" for name in (_HOME, _TEMPORARY)],
+            "address": spec.env.get(POD_IP, ""),
             "argv": list(command),
             "env": dict(env),
             "cwd": spec.working_dir or env["HOME"],
@@ -232,7 +250,7 @@ class ProcessRuntime:
 
     def _state(self, container: ContainerId, folder: str) -> ContainerState:
         record = records.read(folder, records.RECORD) or {}
-        state = ContainerState(container, started_at=record.get("started", 0.0))
+        state = ContainerState(container, record.get("started", 0.0), address=record.get("address", ""))
         ended = records.read(folder, records.EXIT)
         if ended is None and str(container) not in self._flock.running():
             ended = _bury(folder, record)
@@ -243,8 +261,7 @@ class ProcessRuntime:
 
     def _note_end(self, message: Message) -> None:
         container = _parse(message["ended"])
-        record = records.read(self._container_folder(container), records.RECORD) or {}
-        self._tell(_with_end(ContainerState(container, started_at=record.get("started", 0.0)), message))
+        self._tell(_with_end(ContainerState(container, started_at=message["started"]), message))
 
     def _note_loss(self, ids: set[str]) -> None:
         for container in map(_parse, sorted(ids)):

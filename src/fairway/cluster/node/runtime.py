@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+POD_IP = "FAIRWAY_POD_IP"
+"""The variable of a container that says which address it may listen on."""
+
 
 @dataclass(frozen=True, slots=True)
 class ContainerId:
@@ -63,6 +66,8 @@ class ContainerState:
     signal: int = 0
     reason: str = ""
     message: str = ""
+    address: str = ""
+    """What `POD_IP` said when it started."""
 
     @property
     def running(self) -> bool:

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _SLOW_START = 0.3
 """Seconds after which a pod that is still being prepared says so; a fast one saves the write."""
+_BRIEF = 0.05
+"""Seconds for which a pod that is to end may run before it is said to: a shorter one tells all in one write."""
 _DEADLINE = Verdict("Failed", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 _SHUTDOWN = Verdict("Failed", "Terminated", "Pod was terminated in response to imminent node shutdown.", disrupted=True)
 _SHUTDOWN_GRACE = 10.0
@@ -42,8 +44,9 @@ class Worker:
         self._written: Object = {}
         self._dirty = False
         self._writer: asyncio.Task[None] | None = None
+        self._later: asyncio.TimerHandle | None = None
         self._telling: set[asyncio.Task[None]] = set()
-        tell = Tell(self._publish_unless_leaving, self.tell)
+        tell = Tell(self._begun, self._publish_unless_leaving, self.tell)
         views = [View(spec, init=True) for spec in pod["spec"].get("initContainers") or ()]
         waiting = INITIALIZING if views else CREATING
         views += [View(spec, waiting=waiting) for spec in pod["spec"]["containers"]]
@@ -91,6 +94,8 @@ class Worker:
                 self._verdict = _DEADLINE
         finally:
             late.cancel()
+            if self._later:
+                self._later.cancel()
             for task in watched:
                 task.cancel()
             await asyncio.gather(*watched, return_exceptions=True)
@@ -197,6 +202,12 @@ class Worker:
         self._dirty = True
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write(), name=f"status-{meta.name(self.pod)}")
+
+    def _begun(self) -> None:
+        if self.pod["spec"].get("restartPolicy", "Always") == "Always" or self._written:
+            self.publish()
+        elif self._later is None:
+            self._later = asyncio.get_running_loop().call_later(_BRIEF, self.publish)
 
     def _publish_unless_leaving(self) -> None:
         """A container that ends with its node is told of once, with the verdict: alone it would look like a failure."""

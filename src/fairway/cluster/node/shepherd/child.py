@@ -50,6 +50,8 @@ def become(
         _take_streams(streams)
         _leave_signals()
         try:
+            for folder in request["make"]:
+                os.makedirs(folder, mode=0o700, exist_ok=True)
             if request.get("mounts"):
                 mounts.enter([tuple(mount) for mount in request["mounts"]])
             os.chdir(request["cwd"])

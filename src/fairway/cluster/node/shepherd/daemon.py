@@ -2,7 +2,8 @@
 
 Requests and answers are JSON lines over a unix socket in a folder that only its user can enter:
 
-    {"seq", "op": "start", "id", "folder", "argv", "env", "cwd", "mounts"?, "module"?, "args"?, "memory"?}
+    {"seq", "op": "start", "id", "folder", "make", "address", "argv", "env", "cwd", "mounts"?, "module"?, "args"?,
+     "memory"?}
     {"seq", "op": "signal", "id", "signal"}     {"seq", "op": "exec", "id", "argv", "timeout"}     {"seq", "op": "list"}
     {"seq", "op": "retire"}: end as soon as nothing runs
 
@@ -146,8 +147,9 @@ class Shepherd:
         for descriptor in (gate, fault_in, out_in, err_in):
             os.close(descriptor)
         record = {"id": request["id"], "pid": pid, "started": started, "shepherd": self._name}
+        record["address"] = request["address"]
         try:
-            container = Container(request, pid, fault, limit)
+            container = Container(request, pid, started, fault, limit)
             records.write(folder, records.RECORD, {**record, "ticks": records.start_ticks(pid)})
         except OSError:
             for descriptor in (opener, fault, out, err):  # without the opener's byte the child ends
@@ -258,7 +260,7 @@ class Shepherd:
         del self._containers[container.id]
         self._quiet_since = time.monotonic()
         for link in list(self._links):
-            self._send(link, {"ended": container.id, **record})
+            self._send(link, {"ended": container.id, "started": container.started, **record})
 
     def _answer(self, execution: Execution, status: int) -> None:
         while self._collect(execution):

@@ -14,10 +14,12 @@ _LONGEST_REASON = 4096
 
 
 class Container:
-    def __init__(self, request: dict[str, Any], pid: int, fault: int, limit: memory.Limit | None) -> None:
+    def __init__(
+        self, request: dict[str, Any], pid: int, started: float, fault: int, limit: memory.Limit | None
+    ) -> None:
         self.id: str = request["id"]
         self.folder: str = request["folder"]
-        self.request, self.pid, self.fault, self.limit = request, pid, fault, limit
+        self.request, self.pid, self.started, self.fault, self.limit = request, pid, started, fault, limit
         self.log = LogFile(f"{self.folder}/{records.LOG}")
         self.pipes: dict[int, str] = {}
         if limit:
