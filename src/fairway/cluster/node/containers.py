@@ -75,6 +75,7 @@ class Container:
         self._tools, self._pod, self._tell = tools, pod, tell
         self._over = asyncio.Event()
         self._failures = 0
+        self._at_once = False
 
     @property
     def id(self) -> ContainerId:
@@ -87,6 +88,8 @@ class Container:
         if states:
             self.view.attempt = self._failures = states[-1].id.attempt
             self._take(states[-1])
+            # What ended while there was no node, or with it, is no crash of its own: it runs again at once.
+            self._at_once = not states[-1].running
         if len(states) > 1:
             self.view.last, self.view.last_message = states[-2], self._message(states[-2])
 
@@ -203,10 +206,14 @@ class Container:
         assert ended is not None
         if ended.finished_at - ended.started_at >= _CALM:
             self._failures = 0
-        delay = min(self._tools.restart_delay * 2**self._failures, LONGEST_BACK_OFF)
-        self._failures += 1
         view.last, view.last_message = ended, view.message
         view.state, view.message = None, ""
+        if self._at_once:
+            self._at_once, self._failures = False, 0
+            view.waiting, view.attempt = CREATING, view.attempt + 1
+            return
+        delay = min(self._tools.restart_delay * 2**self._failures, LONGEST_BACK_OFF)
+        self._failures += 1
         pod = self._pod()
         view.waiting = (
             "CrashLoopBackOff",
