@@ -418,10 +418,10 @@ def test_a_platform_whose_data_directory_was_deleted_ends_by_itself(installation
     kubectl(installation, "apply", "-f", "-", stdin=STUCK)
     kubectl(installation, "run", "busy", "--image=busybox", "--", "sleep", "1000")
     eventually(lambda: "Running" in kubectl(installation, "get", "pod", "busy"))
-    log = (installation.folder / "server.log").open()
-    shutil.rmtree(installation.folder)
-    eventually(lambda: not server.alive(), seconds=15)
-    with log:
+    with (installation.folder / "server.log").open() as log:
+        gone = installation.folder.rename(installation.folder.with_name("gone"))
+        shutil.rmtree(gone, ignore_errors=True)  # some of it may be written to at this very moment
+        eventually(lambda: not server.alive(), seconds=15)
         assert "was removed while the platform ran" in log.read()
     eventually(lambda: not processes_of(installation.folder), seconds=10)
 
