@@ -29,6 +29,8 @@ from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
 ALREADY_STARTED = 75
 """Exit status where another pod has begun this attempt before (EX_TEMPFAIL)."""
 
+_STORAGE = ("gs://", "s3://", "minio://", "oci://", "az://", "abfs://", "hdfs://")
+
 _ROOM = 8 << 20
 """Bytes. With less left on the disk the outcome, and the platform's own records of it, may not be written."""
 
@@ -85,7 +87,8 @@ def _claimed(folder: str) -> bool:
 
 
 def _prepare(task: dict[str, Any], folder: str) -> None:
-    """Folders that a step may write to, and a word about inputs that are not on this machine."""
+    """Folders that a step may write to. Inputs that would have to be fetched are refused; upstream fetches those of
+    storage schemes, and hands other addresses to the step as they are."""
     os.makedirs(f"{folder}/outputs", exist_ok=True)
     os.makedirs(f"{folder}/parameters", exist_ok=True)
     workspace = task["job"].get(".workspace_path")
@@ -94,6 +97,11 @@ def _prepare(task: dict[str, Any], folder: str) -> None:
     inputs = task["executorInput"].get("inputs", {}).get("artifacts", {})
     for name, entry in inputs.items():
         for artifact in entry["artifacts"]:
+            if artifact["uri"].startswith(_STORAGE):
+                raise StepFailed(
+                    f"input {name!r} is at {artifact['uri']}, which cannot be fetched here yet: "
+                    "copy it to this machine and import its path, or a file:// address"
+                )
             if "://" in artifact["uri"]:
                 print(f"fairway: input {name!r} is at {artifact['uri']} and is not copied here", file=sys.stderr)
 

@@ -400,3 +400,12 @@ def test_an_attempt_that_was_ended_from_outside_is_made_again_and_uses_up_no_ret
     assert world.order == ["a#0", "a#1", "a#2", "a#3"]
     assert world.states == {"a": "SUCCEEDED"}
     assert (world.at("a").attempts, world.at("a").disruptions) == (4, 2)
+
+
+def test_text_macros_in_parameters_are_replaced_and_unknown_ones_refused() -> None:
+    spec = Spec().step("s", {"x": str}).compiled({"s": task("s", {"x": In("x")})}, {"x": str})
+    world = World(spec, parameters={"x": "[[RunUUID]] at [[ScheduledTime]]"}).settle()
+    assert world.at("s").inputs.parameters == {"x": f"{RUN} at 20231114221320"}
+    refused = World(spec, parameters={"x": "[[Index]]"}).settle()
+    assert str(refused.graph.state) == "FAILED"
+    assert "[[Index]]" in refused.graph.root.failure
