@@ -73,8 +73,11 @@ def describe(server: Server) -> None:
 
 
 def forget(folder: Path) -> None:
-    with suppress(OSError):  # where it could never be written, it is not there
-        (folder / _FILE).unlink(missing_ok=True)
+    """At the end of this process: remove its own description, and never that of another server of the folder."""
+    server = find(folder)
+    if server and server.pid == os.getpid():
+        with suppress(OSError):  # the folder may be gone
+            (folder / _FILE).unlink(missing_ok=True)
 
 
 def find(folder: Path) -> Server | None:
