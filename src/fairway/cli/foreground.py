@@ -29,6 +29,7 @@ _SENTENCES = (StartError, NetworkError, StoreFailed, StoreLocked, KubeconfigErro
 
 def run(values: UpSettings, *, quiet: bool) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every start
 
     def ready(platform: Running) -> None:
         _settle_memory()
