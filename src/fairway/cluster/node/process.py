@@ -143,11 +143,7 @@ class ProcessRuntime:
         shutil.rmtree(self._container_folder(container), ignore_errors=True)
 
     async def clear(self, pod: str) -> None:
-        temporary = f"{self._pods}/{pod}/{_TEMPORARY}"
-        try:
-            os.rmdir(temporary)  # nearly always empty, and not worth a thread
-        except OSError:
-            await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
+        await asyncio.to_thread(_remove, f"{self._pods}/{pod}/{_TEMPORARY}")
 
     async def remove(self, pod: str) -> None:
         running = [state.id for state in self.states(pod) if state.running]
@@ -274,6 +270,14 @@ class ProcessRuntime:
         if awaited and not awaited.done():
             awaited.set_result(None)
         self._ended(state)
+
+
+def _remove(folder: str) -> None:
+    """Nearly always an empty one; even so it is a write to the disk, which must not hold up the loop."""
+    try:
+        os.rmdir(folder)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parse(text: str) -> ContainerId:
