@@ -140,6 +140,8 @@ class Shepherd:
         err, err_in = os.pipe()
         limit = memory.limit(request["id"], request.get("memory") or 0)
         started, parent = time.time(), os.getpid()
+        if request.get("module"):
+            child.warm_code(request["module"])
         pid = os.fork()
         if pid == 0:
             os.close(opener)
