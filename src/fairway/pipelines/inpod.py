@@ -116,6 +116,8 @@ def _make_room(folder: str) -> str:
     if shutil.disk_usage(folder).free >= _ROOM:
         return ""
     shutil.rmtree(f"{folder}/outputs", ignore_errors=True)
+    if "FAIRWAY_POD_IP" in os.environ and "TMPDIR" in os.environ:  # then the temporary folder is this pod's own
+        shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     return " (the disk is full: what this step had written was removed; free some space and run it again)"
 
 
