@@ -113,10 +113,11 @@ class Cluster:
         return answer
 
     def token_of(self, namespace: str) -> str:
-        """A token of the namespace's service account `default`, as its pods have one."""
+        """A token of the namespace's service account `default`, as its pods have one; empty while it has none."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default/token"
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-        return str(self.call("POST", path, body)[1].get("status", {}).get("token", ""))
+        status, answer = self.call("POST", path, body)
+        return str(answer["status"]["token"]) if status == 201 else ""
 
 
 @dataclass(frozen=True)
