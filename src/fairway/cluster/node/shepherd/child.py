@@ -31,6 +31,9 @@ from fairway.cluster.node.shepherd import mounts
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 
+HELD = frozenset({signal.SIGTERM})
+"""Held back from before the fork until its handler is the container's own: the shepherd's would swallow it."""
+
 CANNOT_START = 128
 """The exit code that Kubernetes gives a container whose command could not be run (reason StartError)."""
 
@@ -89,6 +92,7 @@ def _leave_signals() -> None:
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
 
 def _close_all_but(kept: int) -> None:

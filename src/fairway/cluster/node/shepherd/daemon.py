@@ -142,10 +142,12 @@ class Shepherd:
         started, parent = time.time(), os.getpid()
         if request.get("module"):
             child.warm_code(request["module"])
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, child.HELD)
         pid = os.fork()
         if pid == 0:
             os.close(opener)
             child.become(request, parent, self._files, gate, fault_in, (out_in, err_in))
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for descriptor in (gate, fault_in, out_in, err_in):
             os.close(descriptor)
         record = {"id": request["id"], "pid": pid, "started": started, "shepherd": self._name}
