@@ -23,6 +23,11 @@ RUN_KIND = CustomKind(
                 "runId": {**_TEXT, "description": "The id of the run's record; the object's name is the same."},
                 "displayName": _TEXT,
                 "terminate": {"type": "boolean", "description": "End the run: its pods stop, its state is CANCELED."},
+                "paused": {"type": "boolean", "description": "Start no further step until this is taken back."},
+                "asked": {
+                    "type": "integer",
+                    "description": "How many requests the records hold for the engine to read, such as approvals.",
+                },
                 "retries": {
                     "type": "integer",
                     "description": "How often a retry was asked for. A change starts again what did not succeed.",

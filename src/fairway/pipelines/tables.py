@@ -1,15 +1,29 @@
-"""The facts of pipelines: experiments, pipelines and their versions, runs, tasks, artifacts, the cache.
+"""The facts of pipelines: experiments, pipelines and their versions, runs, tasks, artifacts, the cache, pools.
 
 The API writes experiments, pipelines and new runs; the engine writes tasks, artifacts and the states of runs; both
-read all of it. Times are seconds since the epoch. Identifiers are texts, UUIDs where we make them. The tables are
-created by the migrations of `fairway.records`; a test holds the two equal.
+read all of it. What starts runs by itself has tables of its own: `schedules`, `triggers`, `notices`. Times are seconds
+since the epoch. Identifiers are texts, UUIDs where we make them. The tables are created by the migrations of
+`fairway.records`; a test holds the two equal.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Double, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
 
 from fairway.records.tables import new_metadata
 
@@ -39,6 +53,21 @@ def _moment(name: str) -> Column[float]:
 
 def _json(name: str) -> Column[Any]:
     return Column(name, JSON, nullable=False, default=dict)
+
+
+def templates() -> tuple[Column[Any], ...]:
+    """The columns that say what is run: of a run, and of what starts runs later (see `api.templates`)."""
+    return (
+        _text("experiment_id", 64),  # no foreign key: deleting an experiment leaves its runs
+        _text("namespace", 63),  # as the client said
+        _text("object_namespace", 63),  # where Run objects and their pods are
+        _text("pipeline_id", 64),
+        _text("pipeline_version_id", 64),  # empty in what starts later: the newest version at that time
+        _text("spec_digest", 64),  # of the documents; empty where the version is chosen later
+        _json("parameters"),  # {name: value} as the client gave them
+        _long_text("pipeline_root"),
+        _text("service_account"),
+    )
 
 
 experiments = Table(
@@ -106,9 +135,9 @@ runs = Table(
     _id(),
     _text("display_name"),
     _long_text("description"),
-    _text("experiment_id", 64),  # no foreign key: deleting an experiment leaves its runs
-    _text("namespace", 63),  # as the client said
-    _text("object_namespace", 63),  # where the Run object and its pods are
+    _text("experiment_id", 64),
+    _text("namespace", 63),
+    _text("object_namespace", 63),
     Column("storage_state", String(16), nullable=False),
     Column("state", String(16), nullable=False),  # PENDING RUNNING SUCCEEDED FAILED CANCELING CANCELED
     _text("pipeline_id", 64),
@@ -119,6 +148,15 @@ runs = Table(
     _long_text("pipeline_root"),
     _text("service_account"),
     _text("recurring_run_id", 64),
+    _text("trigger_id", 64),
+    _text("source_run_id", 64),  # the run that it is a clone of, or goes on from
+    # {scope path: {parameter: value}}: inputs of steps that were changed for this run
+    Column("overrides", JSON, nullable=False, default=dict, server_default="{}"),
+    Column("paused", Boolean, nullable=False, default=False, server_default=false()),
+    Column("asked", Integer, nullable=False, default=0, server_default="0"),  # requests that the engine is to read
+    _moment("late_at"),  # not over by then is late; 0 for never
+    _moment("told_late_at"),  # when that was noticed
+    _moment("expires_at"),  # what the cluster holds of it is removed then (resourceTtlOnCompletion); 0 for never
     Column("retries", Integer, nullable=False, default=0, server_default="0"),  # how often `retry` was asked
     _time("created_at", nullable=False),
     _moment("scheduled_at"),
@@ -134,6 +172,11 @@ runs = Table(
     Index(None, "storage_state", "created_at", "id"),
     Index(None, "display_name", "id"),
     Index(None, "finished_at", "id"),
+    Index(None, "recurring_run_id", "scheduled_at"),
+    Index(None, "trigger_id", "created_at"),
+    Index(None, "pipeline_name", "created_at", "id"),
+    Index(None, "late_at"),
+    Index(None, "expires_at"),
 )
 
 run_states = Table(
@@ -170,6 +213,9 @@ tasks = Table(
     _long_text("folder"),  # address of the task folder of the newest attempt
     Column("attempts", Integer, nullable=False, default=0, server_default="0"),
     Column("disruptions", Integer, nullable=False, default=0, server_default="0"),  # attempts ended from outside
+    Column("looks", Integer, nullable=False, default=0, server_default="0"),  # a sensor's attempts that said "not yet"
+    _text("pool"),  # that the step takes slots of while it runs
+    Column("slots", Integer, nullable=False, default=0, server_default="0"),
     _time("retry_at"),  # when the next attempt may start
     _text("fingerprint", 64),
     _text("cached_from", 64),  # the task whose outputs were taken
@@ -192,6 +238,7 @@ artifacts = Table(
     _text("type"),  # the schema title, such as system.Model
     _text("schema_version", 32),
     _long_text("uri"),
+    _text("digest", 64),  # SHA-256 of the content, where it was read (see `caching`)
     _json("metadata"),
     Column("number_value", Double),  # of a scalar metric: one row for each
     _text("namespace", 63),
@@ -228,4 +275,28 @@ cache_entries = Table(
     _time("created_at", nullable=False),
     Index(None, "fingerprint", "pipeline_name", "namespace", "number"),
     Index(None, "task_id"),
+)
+
+approvals = Table(
+    "approvals",
+    METADATA,
+    Column("task_id", String(64), ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("run_id", String(64), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("state", String(16), nullable=False),  # WAITING, APPROVED, REJECTED
+    _long_text("message"),  # what the person is asked
+    _time("asked_at", nullable=False),
+    _time("decided_at"),
+    _text("decided_by"),
+    _long_text("comment"),
+    Index(None, "run_id"),
+    Index(None, "state", "asked_at"),
+)
+
+pools = Table(
+    "pools",
+    METADATA,
+    Column("name", String(63), primary_key=True),
+    Column("slots", Integer, nullable=False),
+    _long_text("description"),
+    _time("created_at", nullable=False),
 )

@@ -1,5 +1,6 @@
-"""Keeping objects in step with records: every run that is not over has its Run object, and it says `terminate` where
-the record does. Woken after each change, and at the start, when it makes up for what a crash cut short.
+"""Keeping objects in step with records: every run that is not over has its Run object, and it says `terminate`,
+`paused`, `retries` and `asked` as the record does. Woken after each change, and at the start, when it makes up for what
+a crash cut short.
 """
 
 from __future__ import annotations
@@ -21,8 +22,16 @@ from fairway.pipelines.tables import runs
 log = logging.getLogger(__name__)
 
 AGAIN_AFTER = 5.0
-_NOT_OVER = ("PENDING", "RUNNING", "CANCELING")
-_READ = (runs.c.id, runs.c.display_name, runs.c.object_namespace, runs.c.state, runs.c.retries)
+_NOT_OVER = ("PENDING", "RUNNING", "PAUSED", "CANCELING")
+_READ = (
+    runs.c.id,
+    runs.c.display_name,
+    runs.c.object_namespace,
+    runs.c.state,
+    runs.c.retries,
+    runs.c.paused,
+    runs.c.asked,
+)
 
 
 class Starting:
@@ -30,7 +39,7 @@ class Starting:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._settled: dict[str, tuple[bool, int]] = {}
+        self._settled: dict[str, Object] = {}
 
     async def run(self, ready: Ready) -> None:
         context = self._context
@@ -54,28 +63,29 @@ class Starting:
         self._settled = {row["id"]: self._settled[row["id"]] for row in found if row["id"] in self._settled}
         settled = True
         for row in found:
-            wanted = (row["state"] == "CANCELING", row["retries"])
+            wanted: Object = {
+                "terminate": row["state"] == "CANCELING" or None,
+                "paused": row["paused"] or None,
+                "retries": row["retries"] or None,
+                "asked": row["asked"] or None,
+            }
             if self._settled.get(row["id"]) == wanted:
                 continue
             try:
-                await self._apply(row, *wanted)
+                await self._apply(row, wanted)
                 self._settled[row["id"]] = wanted
             except (errors.ApiError, OSError) as failure:
                 log.warning("run %s cannot be started yet, trying again: %s", row["id"], failure)
                 settled = False
         return settled
 
-    async def _apply(self, row: Mapping[str, Any], terminate: bool, retries: int) -> None:
-        spec: Object = {"runId": row["id"], "displayName": row["display_name"]}
-        if terminate:
-            spec["terminate"] = True
-        if retries:
-            spec["retries"] = retries
+    async def _apply(self, row: Mapping[str, Any], wanted: Object) -> None:
+        told = {key: value for key, value in wanted.items() if value is not None}
+        spec: Object = {"runId": row["id"], "displayName": row["display_name"], **told}
         client, namespace = self._context.client, row["object_namespace"]
         try:
             await client.create(RUN, RUN.new(row["id"], namespace, spec=spec))
         except errors.AlreadyExists:
-            wanted = {"terminate": terminate or None, "retries": retries or None}
             await client.patch(RUN, row["id"], namespace, {"spec": wanted})
 
 

@@ -1,0 +1,36 @@
+"""Recurring runs in the records. Their runs carry `recurring_run_id` and the slot as `scheduled_at`."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Double, Index, Integer, String, Table, Text, true
+
+from fairway.pipelines.tables import METADATA, templates
+
+recurring_runs = Table(
+    "recurring_runs",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("display_name", String(255), nullable=False, default="", server_default=""),
+    Column("description", Text, nullable=False, default="", server_default=""),
+    *templates(),
+    Column("cron", Text, nullable=False, default="", server_default=""),  # empty where an interval is set
+    Column("interval_seconds", Integer, nullable=False, default=0, server_default="0"),
+    Column(
+        "time_zone", String(64), nullable=False, default="", server_default=""
+    ),  # IANA's name; empty is the server's
+    Column("start_at", Double),
+    Column("end_at", Double),
+    Column("max_concurrency", Integer, nullable=False, default=1, server_default="1"),
+    Column("no_catchup", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False, default=True, server_default=true()),
+    Column("late_after_seconds", Integer, nullable=False, default=0, server_default="0"),  # after the slot; 0: never
+    Column("cursor", Double, nullable=False),  # slots up to this moment were started or given up
+    Column("created_by", String(255), nullable=False, default="", server_default=""),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("error_message", Text, nullable=False, default="", server_default=""),  # why the last slot was not started
+    Index(None, "created_at", "id"),
+    Index(None, "experiment_id", "created_at", "id"),
+    Index(None, "namespace", "created_at", "id"),
+    Index(None, "enabled", "cursor"),
+)

@@ -1,0 +1,166 @@
+"""Recurring runs, triggers, notices, approvals and pools; what runs and steps remember of them."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "notice_rules",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("display_name", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("namespace", sa.String(length=63), server_default="", nullable=False),
+        sa.Column("events", sa.JSON(), nullable=False),
+        sa.Column("only", sa.JSON(), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("target", sa.JSON(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("cursor", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_by", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("updated_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notice_rules")),
+    )
+    op.create_index(op.f("ix_notice_rules_created_at_id"), "notice_rules", ["created_at", "id"], unique=False)
+    op.create_table(
+        "pools",
+        sa.Column("name", sa.String(length=63), nullable=False),
+        sa.Column("slots", sa.Integer(), nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_pools")),
+    )
+    op.create_table(
+        "recurring_runs",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("display_name", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("experiment_id", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("namespace", sa.String(length=63), server_default="", nullable=False),
+        sa.Column("object_namespace", sa.String(length=63), server_default="", nullable=False),
+        sa.Column("pipeline_id", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("pipeline_version_id", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("spec_digest", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("parameters", sa.JSON(), nullable=False),
+        sa.Column("pipeline_root", sa.Text(), server_default="", nullable=False),
+        sa.Column("service_account", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("cron", sa.Text(), server_default="", nullable=False),
+        sa.Column("interval_seconds", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("time_zone", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("start_at", sa.Double(), nullable=True),
+        sa.Column("end_at", sa.Double(), nullable=True),
+        sa.Column("max_concurrency", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("no_catchup", sa.Boolean(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("late_after_seconds", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("cursor", sa.Double(), nullable=False),
+        sa.Column("created_by", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("updated_at", sa.Double(), nullable=False),
+        sa.Column("error_message", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recurring_runs")),
+    )
+    op.create_index(op.f("ix_recurring_runs_created_at_id"), "recurring_runs", ["created_at", "id"], unique=False)
+    op.create_index(op.f("ix_recurring_runs_enabled_cursor"), "recurring_runs", ["enabled", "cursor"], unique=False)
+    op.create_index(
+        op.f("ix_recurring_runs_experiment_id_created_at_id"),
+        "recurring_runs",
+        ["experiment_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_recurring_runs_namespace_created_at_id"),
+        "recurring_runs",
+        ["namespace", "created_at", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "triggers",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("display_name", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("experiment_id", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("namespace", sa.String(length=63), server_default="", nullable=False),
+        sa.Column("object_namespace", sa.String(length=63), server_default="", nullable=False),
+        sa.Column("pipeline_id", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("pipeline_version_id", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("spec_digest", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("parameters", sa.JSON(), nullable=False),
+        sa.Column("pipeline_root", sa.Text(), server_default="", nullable=False),
+        sa.Column("service_account", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("source", sa.JSON(), nullable=False),
+        sa.Column("token_digest", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("enabled", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("max_concurrency", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("cursor", sa.Text(), server_default="", nullable=False),
+        sa.Column("fired_at", sa.Double(), server_default="0", nullable=False),
+        sa.Column("created_by", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("updated_at", sa.Double(), nullable=False),
+        sa.Column("error_message", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_triggers")),
+    )
+    op.create_index(op.f("ix_triggers_created_at_id"), "triggers", ["created_at", "id"], unique=False)
+    op.create_index(op.f("ix_triggers_kind_enabled"), "triggers", ["kind", "enabled"], unique=False)
+    op.create_table(
+        "notice_deliveries",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("rule_id", sa.String(length=64), nullable=False),
+        sa.Column("run_id", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("event", sa.String(length=16), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_at", sa.Double(), nullable=False),
+        sa.Column("error_message", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["rule_id"], ["notice_rules.id"], name=op.f("fk_notice_deliveries_rule_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notice_deliveries")),
+    )
+    op.create_index(
+        op.f("ix_notice_deliveries_rule_id_created_at"), "notice_deliveries", ["rule_id", "created_at"], unique=False
+    )
+    op.create_index(op.f("ix_notice_deliveries_state_next_at"), "notice_deliveries", ["state", "next_at"], unique=False)
+    op.create_table(
+        "approvals",
+        sa.Column("task_id", sa.String(length=64), nullable=False),
+        sa.Column("run_id", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("message", sa.Text(), server_default="", nullable=False),
+        sa.Column("asked_at", sa.Double(), nullable=False),
+        sa.Column("decided_at", sa.Double(), nullable=True),
+        sa.Column("decided_by", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("comment", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_approvals_run_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_approvals_task_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("task_id", name=op.f("pk_approvals")),
+    )
+    op.create_index(op.f("ix_approvals_run_id"), "approvals", ["run_id"], unique=False)
+    op.create_index(op.f("ix_approvals_state_asked_at"), "approvals", ["state", "asked_at"], unique=False)
+    op.add_column("artifacts", sa.Column("digest", sa.String(length=64), server_default="", nullable=False))
+    op.add_column("runs", sa.Column("trigger_id", sa.String(length=64), server_default="", nullable=False))
+    op.add_column("runs", sa.Column("source_run_id", sa.String(length=64), server_default="", nullable=False))
+    op.add_column("runs", sa.Column("overrides", sa.JSON(), server_default="{}", nullable=False))
+    op.add_column("runs", sa.Column("paused", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("runs", sa.Column("asked", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("runs", sa.Column("late_at", sa.Double(), server_default="0", nullable=False))
+    op.add_column("runs", sa.Column("told_late_at", sa.Double(), server_default="0", nullable=False))
+    op.add_column("runs", sa.Column("expires_at", sa.Double(), server_default="0", nullable=False))
+    op.create_index(op.f("ix_runs_expires_at"), "runs", ["expires_at"], unique=False)
+    op.create_index(op.f("ix_runs_late_at"), "runs", ["late_at"], unique=False)
+    op.create_index(
+        op.f("ix_runs_pipeline_name_created_at_id"), "runs", ["pipeline_name", "created_at", "id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_runs_recurring_run_id_scheduled_at"), "runs", ["recurring_run_id", "scheduled_at"], unique=False
+    )
+    op.create_index(op.f("ix_runs_trigger_id_created_at"), "runs", ["trigger_id", "created_at"], unique=False)
+    op.add_column("tasks", sa.Column("looks", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("tasks", sa.Column("pool", sa.String(length=255), server_default="", nullable=False))
+    op.add_column("tasks", sa.Column("slots", sa.Integer(), server_default="0", nullable=False))
