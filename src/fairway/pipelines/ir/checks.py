@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from fairway.pipelines.ir.model import Component, Container, Dag, FromInput, FromTask, InvalidPipeline, Task
+from fairway.pipelines.ir.model import (
+    Component,
+    Container,
+    Dag,
+    FromInput,
+    FromTask,
+    InvalidPipeline,
+    ParameterType,
+    Task,
+)
 
 
 def check(components: Mapping[str, Component], root: str) -> frozenset[tuple[str, str]]:
     """Raise InvalidPipeline where parts do not fit; give `Pipeline.collected`."""
     for component in components.values():
         _check_names(component)
+        _check_sensor(component)
         if isinstance(component.body, Dag):
             for task in component.body.tasks.values():
                 _check_task(components, component, component.body, task)
@@ -25,6 +35,13 @@ def _check_names(component: Component) -> None:
     for name in (*tasks, *component.output_parameters, *component.output_artifacts):
         if not name or name in (".", "..") or "/" in name or "\0" in name or len(name) > 200:
             raise InvalidPipeline(f"{name!r} cannot be the name of a task or of an output", component.name)
+
+
+def _check_sensor(component: Component) -> None:
+    if not isinstance(component.body, Container) or not component.body.options.sensor_every:
+        return
+    if all(output.type is not ParameterType.BOOLEAN for output in component.output_parameters.values()):
+        raise InvalidPipeline("a sensor says by a boolean output whether it is over, and this has none", component.name)
 
 
 def _check_task(components: Mapping[str, Component], scope: Component, dag: Dag, task: Task) -> None:

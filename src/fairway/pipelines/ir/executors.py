@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from fairway.pipelines.ir import options
 from fairway.pipelines.ir.model import ArtifactType, Container, Importer, Resources
 from fairway.pipelines.ir.reading import Node
 from fairway.pipelines.ir.values import plain, text
@@ -29,16 +28,12 @@ SUPPORTED_PLATFORM = frozenset(
         "securityContext",
     }
 )
-SUPPORTED_CONFIG = frozenset({"workspace"})
 
 _VOLUME_STEPS = ("argostub/createpvc", "argostub/deletepvc")
 
 
-def load(executors: Node, platform: Node) -> dict[str, Leaf]:
-    """By label."""
-    kubernetes = platform.node("platforms").node("kubernetes")
-    _refuse_others(kubernetes.node("pipelineConfig"), SUPPORTED_CONFIG, "the pipeline config")
-    extensions = kubernetes.node("deploymentSpec").node("executors")
+def load(executors: Node, extensions: Node) -> dict[str, Leaf]:
+    """By label. `extensions` are the executors of the platform document."""
     return {label: _leaf(node, extensions.node(label)) for label, node in executors.nodes()}
 
 
@@ -58,14 +53,16 @@ def _container(node: Node, extension: Node) -> Container:
             f"the step {image.rpartition('/')[2]} of kfp-kubernetes is not supported yet; make the "
             "PersistentVolumeClaim with kubectl and mount it by name"
         )
-    _refuse_others(extension, SUPPORTED_PLATFORM, "the Kubernetes setting")
+    extension.refuse_others(SUPPORTED_PLATFORM, "the Kubernetes setting")
+    env = tuple((str(entry.get("name")), str(entry.get("value") or "")) for entry in node.list("env"))
     return Container(
         image=image,
         command=tuple(_texts(node, "command")),
         args=tuple(_texts(node, "args")),
-        env=tuple((str(entry.get("name")), str(entry.get("value") or "")) for entry in node.list("env")),
+        env=env,
         resources=_resources(node.node("resources")),
         platform=extension.value,
+        options=options.read(dict(env), f"{node.place}.env"),
     )
 
 
@@ -111,13 +108,3 @@ def _accelerator(node: Node) -> tuple[str, str] | None:
     kind = node.text("resourceType") or node.text("type")
     count = node.get("resourceCount") or node.get("count")
     return (kind, str(count)) if kind and count and str(count) != "0" else None
-
-
-def _refuse_others(node: Node, supported: frozenset[str], what: str) -> None:
-    unknown = sorted(key for key, value in _items(node.value) if key not in supported and value)
-    if unknown:
-        raise node.wrong(f"{what} {', '.join(unknown)} is not supported; known are {', '.join(sorted(supported))}")
-
-
-def _items(value: Mapping[str, object]) -> list[tuple[str, object]]:
-    return list(value.items())

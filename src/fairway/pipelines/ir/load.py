@@ -1,7 +1,7 @@
 """From the documents to a `Pipeline`: every reference checked, every number plain, every refusal by name.
 
-`load` reads the components; `tasks` reads what is inside a DAG, `executors` what a leaf runs, `checks` looks at
-the whole once all parts are there.
+`load` reads the components; `tasks` reads what is inside a DAG, `executors` what a leaf runs, `config` what is
+asked for the pipeline as a whole, `checks` looks at the whole once all parts are there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from fairway.pipelines.ir import checks, executors, tasks
+from fairway.pipelines.ir import checks, config, executors, tasks
 from fairway.pipelines.ir.model import (
     MISSING,
     ArtifactSlot,
@@ -46,7 +46,9 @@ def load(spec: Mapping[str, Any], platform: Mapping[str, Any] | None = None) -> 
             "kfp 2.x",
             "schemaVersion",
         )
-    leaves = executors.load(document.node("deploymentSpec").node("executors"), read(platform or {}))
+    kubernetes = read(platform or {}).node("platforms").node("kubernetes")
+    extensions = kubernetes.node("deploymentSpec").node("executors")
+    leaves = executors.load(document.node("deploymentSpec").node("executors"), extensions)
     components = {
         **{key: _component(key, node, leaves) for key, node in document.node("components").nodes()},
         ROOT: _component(ROOT, document.node("root"), leaves),
@@ -59,6 +61,7 @@ def load(spec: Mapping[str, Any], platform: Mapping[str, Any] | None = None) -> 
         collected=checks.check(components, ROOT),
         default_root=document.text("defaultPipelineRoot"),
         sdk_version=document.text("sdkVersion"),
+        config=config.load(kubernetes.node("pipelineConfig")),
     )
 
 

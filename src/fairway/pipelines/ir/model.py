@@ -178,6 +178,22 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """What a step asks for beyond KFP (`ir.options`). Times are seconds, 0 for none."""
+
+    pool: str = ""
+    slots: int = 1
+    approval: str = ""
+    """The question to whoever approves."""
+    sensor_every: float = 0.0
+    """Above 0 the step is a sensor: while its first boolean output is false, it looks again so much later."""
+    sensor_timeout: float = 0.0
+    cache_max_age: float = 0.0
+    cache_by: str = "id"
+    """Input artifacts count by their "id", or by their "content"."""
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     image: str
     command: tuple[str, ...]
@@ -186,6 +202,7 @@ class Container:
     resources: Resources
     platform: Mapping[str, Any]
     """The executor's part of the Kubernetes platform document, with its sources loaded by `platform.load`."""
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +227,27 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder that all steps of a run share; the rest says how a claim for it would be made."""
+
+    size: str
+    storage_class: str = ""
+    access_modes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a pipeline asks for as a whole. Times are seconds, 0 for none."""
+
+    deadline: float = 0.0
+    """The run is ended so long after it began."""
+    ttl_success: float = 0.0
+    """What the cluster holds of the run goes so long after it succeeded."""
+    ttl_failure: float = 0.0
+    workspace: Workspace | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """`root` is the name of the root component in `components`."""
 
@@ -221,6 +259,7 @@ class Pipeline:
     """(component, output key) whose value is gathered from a loop further inside: such lists are joined, not nested."""
     default_root: str
     sdk_version: str
+    config: Config = field(default_factory=Config)
 
     def component_of(self, task: Task) -> Component:
         return self.components[task.component]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,12 @@ class Node:
         if not isinstance(inside, str):
             raise InvalidPipeline("this must be a text", f"{self.place}.{key}" if self.place else key)
         return inside
+
+    def refuse_others(self, known: Iterable[str], what: str) -> None:
+        """Raise InvalidPipeline where something is set that nobody here would look at."""
+        others = sorted(str(key) for key, value in self.value.items() if key not in known and value)
+        if others:
+            raise self.wrong(f"{what} {', '.join(others)} is not supported; known are {', '.join(sorted(known))}")
 
     def wrong(self, message: str) -> InvalidPipeline:
         return InvalidPipeline(message, self.place)
