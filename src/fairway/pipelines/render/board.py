@@ -1,0 +1,97 @@
+"""What all of a run's graph works on: its instances, what waits for what, and what is to be done next.
+
+`graph` is told what happened and goes on from it; `scopes` opens and closes what has children; `leaves` begins steps
+and tries them again. Each of them changes the board, and only the board knows what the records are to be told.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import uuid
+from collections import deque
+from collections.abc import Mapping
+
+from fairway.pipelines import ir
+from fairway.pipelines.ir.model import Component, Task
+from fairway.pipelines.render.model import Decisions, Instance, Known, RunFacts, State, Type
+
+
+class Board:
+    """`known` is what the records say. The queues hold what may go on: `to_begin` what nothing keeps waiting any more,
+    `to_start` steps that want a pod, `to_close` what has ended and is to be told of."""
+
+    def __init__(self, pipeline: ir.Pipeline, run: RunFacts, known: Mapping[str, Known]) -> None:
+        self.pipeline, self.run, self.known = pipeline, run, dict(known)
+        self.instances: dict[str, Instance] = {}
+        self.now = 0.0
+        self.canceling = False
+        self.to_begin: deque[Instance] = deque()
+        self.to_start: deque[Instance] = deque()
+        self.to_close: deque[Instance] = deque()
+        self.live: dict[str, Instance] = {}
+        """Steps with a pod that has not been seen to end."""
+        self.timers: list[tuple[float, int, Instance]] = []
+        self.decisions = Decisions()
+        self._order = itertools.count()
+        self._namespace = uuid.UUID(run.id)
+
+    def place(
+        self, component: Component, task: Task | None, parent: Instance | None, path: str, name: str, type_: Type
+    ) -> Instance:
+        """A new instance, waiting. Its id is made from its place: the same in every life of the engine."""
+        instance = Instance(
+            id=str(uuid.uuid5(self._namespace, path)),
+            path=path,
+            name=name,
+            display_name=task.display_name if task else self.pipeline.display_name,
+            type=type_,
+            component=component,
+            task=task,
+            parent=parent,
+        )
+        self.instances[instance.id] = instance
+        return instance
+
+    def enter(self, instance: Instance, state: State, message: str = "") -> None:
+        """Change the state, and have it recorded unless the records say so already."""
+        instance.state, instance.message = state, message
+        instance.created_at = instance.created_at or self.now
+        if state is State.RUNNING:
+            instance.started_at = instance.started_at or self.now
+        known = self.known.get(instance.id)
+        if known is not None and not instance.attempts and known.state in (state, *_LATER.get(state, ())):
+            if known.state.ended:
+                instance.finished_at = known.finished_at
+            return
+        if not instance.history or instance.history[-1][0] is not state:
+            instance.history.append((state, self.now))
+        self.record(instance)
+
+    def record(self, instance: Instance) -> None:
+        self.decisions.changed[instance.id] = instance
+
+    def end(self, instance: Instance, state: State, message: str = "", *, code: int = 0) -> None:
+        instance.message, instance.code = message, code
+        instance.finished_at = self.now
+        if state is State.FAILED and not instance.failure:
+            instance.failure = failure_of(instance, message)
+        if state is State.CANCELED and not instance.recorded:
+            instance.state = state  # it never was, as far as the records know
+        else:
+            self.enter(instance, state, message)
+        self.to_close.append(instance)
+
+    def wait(self, instance: Instance, until: float) -> None:
+        """Let the step start (again) at that time, and not before."""
+        instance.state, instance.retry_at = State.PENDING, until
+        heapq.heappush(self.timers, (until, next(self._order), instance))
+
+
+def failure_of(instance: Instance, message: str) -> str:
+    """How the failure of one step is told of the scopes around it, up to the run."""
+    return f"step {instance.display_name!r} failed: {message}"
+
+
+_LATER = {State.RUNNING: (State.SUCCEEDED, State.FAILED, State.CANCELED)}
+"""What a record may say of a scope that is being opened again: that it was over already."""

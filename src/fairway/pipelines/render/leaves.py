@@ -1,0 +1,131 @@
+"""Leaves: steps and importers. How one begins, is taken from the cache, starts a pod, and is tried again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fairway.pipelines import caching
+from fairway.pipelines.ir.model import MISSING, Component, Container, Importer
+from fairway.pipelines.ir.values import plain, text
+from fairway.pipelines.placeholders import Scene
+from fairway.pipelines.render import outputs, pods
+from fairway.pipelines.render.board import Board, failure_of
+from fairway.pipelines.render.model import Hit, Instance, Known, Outcome, State, Type
+
+
+def begin(board: Board, instance: Instance) -> None:
+    """Its inputs are there: go on from the records, or ask the cache, or wait for a pod."""
+    known = board.known.get(instance.id)
+    if known is not None and _take_up(board, instance, known):
+        return
+    if isinstance(instance.component.body, Importer):
+        _import(board, instance, instance.component.body)
+    else:
+        _ask_or_start(board, instance)
+
+
+def answered(board: Board, instance: Instance, hit: Hit | None) -> None:
+    """What the cache says."""
+    if hit is not None:
+        instance.outputs = hit.outputs
+        instance.cached_from = hit.task_id
+        board.end(instance, State.SUCCEEDED if instance.type is Type.IMPORTER else State.CACHED)
+    elif instance.type is Type.IMPORTER:
+        board.end(instance, State.SUCCEEDED)
+    else:
+        board.to_start.append(instance)
+
+
+def start(board: Board, instance: Instance) -> None:
+    """The next attempt begins."""
+    instance.attempts += 1
+    instance.pod = pods.name(instance)
+    board.live[instance.id] = instance
+    board.enter(instance, State.PENDING, "")
+    board.decisions.starts.append(instance)
+
+
+def ended(board: Board, instance: Instance, outcome: Outcome, folder: str) -> None:
+    """The newest attempt is over, in that task folder."""
+    del board.live[instance.id]
+    if outcome.succeeded:
+        instance.outputs = outputs.of_step(instance, outcome, folder)
+        board.end(instance, State.SUCCEEDED)
+    elif board.canceling:
+        board.end(instance, State.CANCELED, "the run was terminated")
+    elif outcome.disrupted:
+        instance.disruptions += 1
+        board.to_start.append(instance)
+    else:
+        _failed(board, instance, outcome)
+
+
+def _failed(board: Board, instance: Instance, outcome: Outcome) -> None:
+    retry = instance.task.retry if instance.task else None
+    tried = instance.attempts - instance.disruptions
+    if retry is not None and tried <= retry.count:
+        delay = retry.delay * retry.factor ** (tried - 1)
+        first = instance.created_at or board.now
+        if not retry.window or board.now + delay <= first + retry.window:
+            instance.message = f"attempt {instance.attempts} failed: {outcome.message}"
+            board.wait(instance, board.now + delay)
+            board.enter(instance, State.PENDING, instance.message)
+            return
+    board.end(instance, State.FAILED, outcome.message, code=outcome.code)
+
+
+def _take_up(board: Board, instance: Instance, known: Known) -> bool:
+    """Go on from the record. False where there is nothing to go on from."""
+    instance.attempts, instance.disruptions, instance.pod = known.attempts, known.disruptions, known.pod
+    instance.fingerprint, instance.cached_from = known.fingerprint, known.cached_from
+    if known.state.ended:
+        instance.state, instance.outputs = known.state, known.outputs
+        instance.message, instance.code, instance.finished_at = known.message, known.code, known.finished_at
+        if known.state is State.FAILED:
+            instance.failure = failure_of(instance, known.message)
+        board.to_close.append(instance)
+        return True
+    if known.retry_at is not None:
+        board.wait(instance, known.retry_at)
+    elif known.attempts:
+        instance.state = known.state
+        board.live[instance.id] = instance
+    else:
+        return False
+    return True
+
+
+def _import(board: Board, instance: Instance, importer: Importer) -> None:
+    parameters = instance.inputs.parameters
+    scene = Scene({"inputs": {"parameterValues": {**_defaults(instance.component), **parameters}}})
+    written = f"{{{{$.inputs.parameters['{importer.uri}']}}}}" if importer.uri_is_parameter else importer.uri
+    uri = text(scene.value(written))
+    metadata = scene.value(plain(dict(importer.metadata)))
+    for key, slot in instance.component.output_artifacts.items():
+        made = outputs.artifact(instance, key, importer.type or slot.type, uri, {"metadata": metadata})
+        instance.outputs.artifacts[key] = (made,)
+    if importer.reimport:
+        board.end(instance, State.SUCCEEDED)
+        return
+    instance.fingerprint = caching.of_import(importer, uri, metadata)
+    _ask(board, instance)
+
+
+def _ask_or_start(board: Board, instance: Instance) -> None:
+    task, body = instance.task, instance.component.body
+    assert isinstance(body, Container)
+    if task is None or not task.cached:
+        board.to_start.append(instance)
+        return
+    claims = pods.claims(board.pipeline, board.run, instance)
+    instance.fingerprint = caching.of_step(instance.component, task, instance.inputs, claims)
+    _ask(board, instance)
+
+
+def _ask(board: Board, instance: Instance) -> None:
+    instance.state = State.ASKING
+    board.decisions.asks.append(instance)
+
+
+def _defaults(component: Component) -> dict[str, Any]:
+    return {key: entry.default for key, entry in component.input_parameters.items() if entry.default is not MISSING}
