@@ -19,11 +19,13 @@ from fairway.cluster.store.lock import StoreLocked
 from fairway.cluster.store.protocol import StoreFailed
 from fairway.kernel.client.kubeconfig import KubeconfigError
 from fairway.kernel.objects.errors import ApiError
+from fairway.kernel.settings import SettingsError
+from fairway.up import rooms
 from fairway.up.machine import Running, serve
 from fairway.up.settings import StartError, UpSettings
 
 _OBJECTS_BETWEEN_COLLECTIONS = 5_000
-_SENTENCES = (StartError, NetworkError, StoreFailed, StoreLocked, KubeconfigError, ApiError, OSError)
+_SENTENCES = (StartError, NetworkError, StoreFailed, StoreLocked, KubeconfigError, SettingsError, ApiError, OSError)
 """Errors whose text is a sentence for the user; anything else is a defect and shows its traceback."""
 
 
@@ -38,7 +40,8 @@ def run(values: UpSettings, *, quiet: bool) -> int:
             print(_welcome(platform), flush=True)
 
     try:
-        uvloop.run(serve(values, ready))
+        found = rooms.load(values.data_dir / "config.toml", os.environ)
+        uvloop.run(serve(values, tuple(room.values for room in found.values()), ready))
     except BaseExceptionGroup as group:
         raise _failure(group) from group
     except asyncio.CancelledError:

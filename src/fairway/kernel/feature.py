@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -16,6 +17,9 @@ from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
 from fairway.kernel.control.controller import Controller
 from fairway.kernel.objects.crds import CustomKind
+from fairway.kernel.settings import Settings
+
+S = TypeVar("S", bound=Settings)
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,12 @@ class Platform:
     """A folder of this process for caches; losing it loses nothing."""
     domain: str = "example.com"
     """What the host names of services end in; KServe's own default."""
+    settings: tuple[Settings, ...] = ()
+    """Those of the features that have some."""
+
+    def settings_of(self, kind: type[S]) -> S:
+        """A feature's own settings; the defaults where nothing was set."""
+        return next((each for each in self.settings if isinstance(each, kind)), None) or kind()
 
 
 Ready = Callable[[], None]
@@ -98,3 +108,5 @@ class Feature:
     build: Callable[[Platform], Parts]
     kinds: tuple[CustomKind, ...] = ()
     pages: tuple[Page, ...] = field(default=())
+    settings: type[Settings] | None = None
+    """Read from the table of the configuration file that has the feature's name."""

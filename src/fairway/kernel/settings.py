@@ -1,7 +1,8 @@
 """Configuration: one documented dataclass for each room that needs one, read once.
 
 Values come from a file, then the environment, then flags; later ones win. Each value remembers where it came
-from, so that `fairway config show` can say it. Nothing else reads the environment.
+from, so that `fairway config show` can say it. Nothing else reads the environment. The settings of a feature have a
+table of the file to themselves, which bears the feature's name, and so do their variables.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ def load(
     file: Path | None = None,
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
-    prefix: str = "FAIRWAY_",
+    table: str = "",
 ) -> Loaded[T]:
     """Read a settings dataclass: field `data_dir` is `data_dir` in the TOML file, FAIRWAY_DATA_DIR in the environment.
 
-    A flag that is None was not given. Raises SettingsError for unknown names in the file and for wrong values.
+    With a table, field `cache_by` is `cache_by` under [pipelines], and FAIRWAY_PIPELINES_CACHE_BY. A flag that is None
+    was not given. Raises SettingsError for unknown names in the file and for wrong values.
     """
+    prefix = f"FAIRWAY_{table.upper()}_" if table else "FAIRWAY_"
     fields = get_type_hints(kind)
     values: dict[str, Any] = {}
     sources = dict.fromkeys(fields, "default")
@@ -53,9 +56,10 @@ def load(
         values[name] = _converted(name, fields[name], value, source)
         sources[name] = source
 
-    for name, value in _from_file(file).items():
+    for name, value in _part(file, table).items():
         if name not in fields:
-            raise SettingsError(f"{file}: unknown setting {name!r}; known are {', '.join(sorted(fields))}")
+            where = f"{file} [{table}]" if table else str(file)
+            raise SettingsError(f"{where}: unknown setting {name!r}; known are {', '.join(sorted(fields))}")
         take(name, value, str(file))
     for name in fields:
         variable = prefix + name.upper()
@@ -64,6 +68,22 @@ def load(
         if flags and flags.get(name) is not None:
             take(name, flags[name], f"--{name.replace('_', '-')}")
     return Loaded(kind(**values), sources)
+
+
+def tables(file: Path | None) -> list[str]:
+    """The names of the tables in the file."""
+    return [name for name, value in _from_file(file).items() if isinstance(value, dict)]
+
+
+def _part(file: Path | None, table: str) -> Mapping[str, Any]:
+    """One table of the file, or what stands outside all tables."""
+    content = _from_file(file)
+    if not table:
+        return {name: value for name, value in content.items() if not isinstance(value, dict)}
+    part = content.get(table, {})
+    if not isinstance(part, dict):
+        raise SettingsError(f"{file}: {table} is a table: write [{table}], and its settings below")
+    return part
 
 
 def _from_file(file: Path | None) -> dict[str, Any]:

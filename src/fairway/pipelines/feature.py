@@ -9,6 +9,7 @@ from fairway.pipelines.api.routes import routes
 from fairway.pipelines.api.starting import Starting
 from fairway.pipelines.controller import Engine
 from fairway.pipelines.kinds import KINDS
+from fairway.pipelines.settings import PipelinesSettings
 from fairway.records.database import Database
 
 
@@ -16,7 +17,8 @@ def build(platform: Platform) -> Parts:
     """Open records and artifacts, and build both halves on them: the API and the engine."""
     records = Database.open(platform.records_url)
     artifacts = open_store(platform.artifacts_url)
-    context = Context(platform.client, platform.clock, records, artifacts)
+    settings = platform.settings_of(PipelinesSettings)
+    context = Context(platform.client, platform.clock, records, artifacts, settings)
     starting = Starting(context)
 
     async def keep_runs_started(ready: Ready) -> None:
@@ -36,6 +38,7 @@ FEATURE = Feature(
     name="pipelines",
     build=build,
     kinds=KINDS,
+    settings=PipelinesSettings,
     pages=(
         Page("Pipelines", "/pipelines"),
         Page("Experiments", "/experiments"),

@@ -19,11 +19,13 @@ from fairway.kernel.objects import errors
 from fairway.kernel.objects.conditions import is_true
 from fairway.kernel.objects.crds import CustomKind
 from fairway.kernel.objects.kinds import CRD
+from fairway.kernel.settings import Settings
 from fairway.up.settings import UpSettings
 
 
 async def front_of_the_seam(
     settings: UpSettings,
+    rooms: tuple[Settings, ...],
     client: Client,
     clock: Clock,
     tasks: asyncio.TaskGroup,
@@ -42,6 +44,7 @@ async def front_of_the_seam(
         artifacts_url=(settings.data_dir / "artifacts").as_uri(),
         state_dir=settings.data_dir,
         domain=settings.domain,
+        settings=rooms,
     )
     built = [(feature, feature.build(platform)) for feature in FEATURES]
     config = FrontConfig(

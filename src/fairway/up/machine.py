@@ -38,6 +38,7 @@ from fairway.kernel.control.running import start_service
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import NAMESPACE
+from fairway.kernel.settings import Settings
 from fairway.up.front import front_of_the_seam, install, public_url, start, task_group
 from fairway.up.settings import StartError, UpSettings, claim
 
@@ -61,16 +62,18 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: UpSettings, *, clock: Clock | None = None) -> AsyncGenerator[Running, None]:
-    """The whole platform, ready inside the block, gone after it. Raises StartError."""
+async def running(
+    settings: UpSettings, *, rooms: tuple[Settings, ...] = (), clock: Clock | None = None
+) -> AsyncGenerator[Running, None]:
+    """The whole platform, ready inside the block, gone after it. `rooms`: settings of features. Raises StartError."""
     clock = clock or SystemClock()
     claim(settings.data_dir)
     start = _on_another_cluster if settings.kubeconfig else _on_this_machine
-    async with start(settings, clock) as platform:
+    async with start(settings, rooms, clock) as platform:
         yield platform
 
 
-async def serve(settings: UpSettings, ready: Callable[[Running], None]) -> None:
+async def serve(settings: UpSettings, rooms: tuple[Settings, ...], ready: Callable[[Running], None]) -> None:
     """Run until the process is asked to end (SIGTERM, SIGINT); asked twice, it ends at once, as by kill -9."""
     ended, started = asyncio.Event(), False
     task = asyncio.current_task()
@@ -84,20 +87,22 @@ async def serve(settings: UpSettings, ready: Callable[[Running], None]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end)
-    async with running(settings) as platform:
+    async with running(settings, rooms=rooms) as platform:
         started = True
         ready(platform)
         await ended.wait()
 
 
 @asynccontextmanager
-async def _on_this_machine(settings: UpSettings, clock: Clock) -> AsyncGenerator[Running, None]:
+async def _on_this_machine(
+    settings: UpSettings, rooms: tuple[Settings, ...], clock: Clock
+) -> AsyncGenerator[Running, None]:
     folder = settings.data_dir
     async with _cluster(settings, clock) as cluster, task_group() as tasks:
         client, node = cluster.client, cluster.node
         await start_service("api", cluster.api.run, tasks)
         await install(client, NETWORK_KINDS)
-        front = await front_of_the_seam(settings, client, clock, tasks, cluster.token, "127.0.0.1", 0)
+        front = await front_of_the_seam(settings, rooms, client, clock, tasks, cluster.token, "127.0.0.1", 0)
         gateway = NetworkConfig(
             host=settings.host,
             port=settings.port,
@@ -178,14 +183,18 @@ async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluste
 
 
 @asynccontextmanager
-async def _on_another_cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[Running, None]:
+async def _on_another_cluster(
+    settings: UpSettings, rooms: tuple[Settings, ...], clock: Clock
+) -> AsyncGenerator[Running, None]:
     path = Path(settings.kubeconfig).expanduser()
     access = kubeconfig.load(path)
     client = Client(HTTPTransport(access.server, token=access.token, tls=access.tls()))
     try:
         await _greet(client, access.server, path)
         async with task_group() as tasks:
-            front = await front_of_the_seam(settings, client, clock, tasks, access.token, settings.host, settings.port)
+            front = await front_of_the_seam(
+                settings, rooms, client, clock, tasks, access.token, settings.host, settings.port
+            )
             yield Running(public_url(settings), front.one_time_url(), path, settings.data_dir, access.server)
     finally:
         await client.close()

@@ -15,6 +15,7 @@ from fairway.kernel.clock import Clock
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import NAMESPACE
 from fairway.pipelines.api.messages import NAMESPACE_LIMIT
+from fairway.pipelines.settings import PipelinesSettings
 from fairway.records.database import Database
 
 DEFAULT_NAMESPACE = "default"
@@ -26,6 +27,7 @@ class Context:
     clock: Clock
     records: Database
     artifacts: Artifacts
+    settings: PipelinesSettings = field(default_factory=PipelinesSettings)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a run's record and its Run object may differ (see `starting`)."""
 

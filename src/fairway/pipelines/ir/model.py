@@ -189,8 +189,8 @@ class Options:
     """Above 0 the step is a sensor: while its first boolean output is false, it looks again so much later."""
     sensor_timeout: float = 0.0
     cache_max_age: float = 0.0
-    cache_by: str = "id"
-    """Input artifacts count by their "id", or by their "content"."""
+    cache_by: str = ""
+    """Input artifacts count by their "id" or by their "content"; empty for what the settings say."""
 
 
 @dataclass(frozen=True, slots=True)

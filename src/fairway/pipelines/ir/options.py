@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fairway.pipelines.ir.model import InvalidPipeline, Options
+from fairway.pipelines.ir.values import duration
 
 PREFIX = "FAIRWAY_STEP_"
 
 _POOL = re.compile(r"(?P<name>[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)(?::(?P<slots>[1-9][0-9]{0,5}))?")
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def read(env: Mapping[str, str], place: str) -> Options:
@@ -55,8 +54,8 @@ def _sensor(value: str, place: str) -> dict[str, Any]:
 
 def _cache(value: str, place: str) -> dict[str, Any]:
     given = _settings(value, ("max_age", "by"), place)
-    by = given.get("by", "id")
-    if by not in ("id", "content"):
+    by = given.get("by", "")
+    if by not in ("", "id", "content"):
         raise InvalidPipeline(f"by={by} is not known: artifacts count by=id or by=content", place)
     return {"cache_max_age": _seconds(given.get("max_age", "0"), place), "cache_by": by}
 
@@ -73,10 +72,10 @@ def _settings(value: str, known: tuple[str, ...], place: str) -> dict[str, str]:
 
 
 def _seconds(value: str, place: str) -> float:
-    match = _DURATION.fullmatch(value)
-    if match is None:
-        raise InvalidPipeline(f"{value!r} is not a time such as 90, 90s, 15m, 6h or 7d", place)
-    return float(match["number"]) * _UNITS[match["unit"]]
+    try:
+        return duration(value)
+    except ValueError as wrong:
+        raise InvalidPipeline(str(wrong), place) from None
 
 
 _READERS: dict[str, Callable[[str, str], dict[str, Any]]] = {

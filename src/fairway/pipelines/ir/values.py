@@ -7,10 +7,13 @@ integers, so whole floats become integers at every door (`plain`).
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from fairway.pipelines.ir.model import ParameterType, Value
 
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _KINDS = {str: "the string", int: "the number", float: "the number", list: "the list", dict: "the struct"}
 EXPECTED = {
     ParameterType.STRING: "a string",
@@ -72,6 +75,18 @@ def text(value: Value) -> str:
     ('true', '3', '[1,"a"]')
     """
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def duration(written: str) -> float:
+    """Seconds, from a time as people write it. Raises ValueError with a sentence.
+
+    >>> duration("90"), duration("15m"), duration("7d")
+    (90.0, 900.0, 604800.0)
+    """
+    match = _DURATION.fullmatch(written)
+    if match is None:
+        raise ValueError(f"{written!r} is not a time such as 90, 90s, 15m, 6h or 7d")
+    return float(match["number"]) * _UNITS[match["unit"]]
 
 
 def _fits(value: Value, type_: ParameterType) -> bool:
