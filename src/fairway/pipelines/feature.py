@@ -8,6 +8,7 @@ from fairway.pipelines.api.context import Context
 from fairway.pipelines.api.routes import routes
 from fairway.pipelines.api.starting import Starting
 from fairway.pipelines.controller import Engine
+from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import KINDS
 from fairway.pipelines.settings import PipelinesSettings
 from fairway.records.database import Database
@@ -28,7 +29,7 @@ def build(platform: Platform) -> Parts:
             await records.close()
 
     return Parts(
-        controllers=(Engine(records, artifacts).controller(),),
+        controllers=(Engine(Means(records, artifacts)).controller(),),
         routes=routes(context),
         services=(Service("pipelines", keep_runs_started),),
     )

@@ -24,6 +24,7 @@ from fairway.kernel.control.mirror import Mirrors
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.pipelines import tasks
 from fairway.pipelines.controller import Engine
+from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import KINDS, RUN
 from fairway.pipelines.tables import artifacts, run_states, runs, specs, task_artifacts
 from fairway.pipelines.tables import tasks as task_rows
@@ -53,7 +54,7 @@ class Here:
                 with contextlib.suppress(_Ended):
                     async with asyncio.TaskGroup() as inner:
                         world = World(client, clock, Mirrors(client, clock, inner))
-                        engine = Engine(self.records, self.artifacts)
+                        engine = Engine(Means(self.records, self.artifacts))
                         inner.create_task(controller.run(engine.controller(), world))
                         await stop.wait()
                         raise _Ended

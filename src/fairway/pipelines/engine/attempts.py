@@ -1,0 +1,132 @@
+"""Attempts of steps: their task folders and pods, from the folder that is written to the pod that is over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from contextlib import aclosing
+
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import POD, Object
+from fairway.pipelines import outcomes
+from fairway.pipelines.engine.play import Play
+from fairway.pipelines.render import folders, pods
+from fairway.pipelines.render.inputs import InputError
+from fairway.pipelines.render.model import Instance, Outcome
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 16
+"""Most pods of one run that are asked for side by side."""
+
+_KEPT_LOG = 1 << 20
+"""Most bytes of the log of a step that is ended before its time."""
+
+
+async def see(play: Play, moved: Iterable[str]) -> None:
+    """Tell the graph of the pods that moved."""
+    mirror, graph, now = play.world.mirror(POD), play.graph, play.now
+    ended: list[tuple[str, Object | None]] = []
+    for name in moved:
+        instance = play.pods.get(name)
+        if instance is None:
+            continue
+        pod = mirror.get(play.namespace, name)
+        if pod is None or over(pod):
+            ended.append((name, pod))
+        elif runs(pod):
+            graph.running(instance.id, now)
+        elif why := outcomes.never_starts(pod):
+            await give_up(play, name, why)
+        elif why := outcomes.waiting(pod):
+            graph.waiting(instance.id, why, now)
+    if ended:
+        traces = await asyncio.to_thread(outcomes.traces, [play.folder(play.pods[name]) for name, _ in ended])
+        for (name, pod), trace in zip(ended, traces, strict=True):
+            settle(play, name, pod, trace)
+
+
+async def prepare(play: Play, starts: list[Instance]) -> None:
+    """Write the task folders."""
+    if starts:
+        graph = play.graph
+        content = [(play.folder(each), folders.task(graph.pipeline, graph.run, each)) for each in starts]
+        await asyncio.to_thread(outcomes.prepare, content)
+
+
+async def begin(play: Play, starts: list[Instance]) -> None:
+    """Create the pods."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def begin_one(instance: Instance) -> None:
+        async with slots:
+            await _begin(play, instance)
+
+    failures = await asyncio.gather(*(begin_one(instance) for instance in starts), return_exceptions=True)
+    for failure in failures:
+        if failure is not None:
+            raise failure
+
+
+async def stop(play: Play, instance: Instance) -> None:
+    """End the pod before its time. It is seen to be over like any other, unless it is gone already."""
+    await _keep_log(play, instance)
+    gone = not await play.world.client.delete(POD, instance.pod, play.namespace)
+    if gone and instance.pod in play.pods:
+        _ended(play, instance.pod, Outcome(False, message="the run was terminated"))
+
+
+async def give_up(play: Play, name: str, why: str) -> None:
+    """The pod will not start as it is. It goes, so that it does not hold what it asked for."""
+    await play.world.client.delete(POD, name, play.namespace)
+    _ended(play, name, Outcome(False, message=why, code=1))
+
+
+def settle(play: Play, name: str, pod: Object | None, trace: outcomes.Trace) -> None:
+    """A pod is over. Of a short step nobody said before that it ran."""
+    if trace.started:
+        play.graph.running(play.pods[name].id, trace.started)
+    _ended(play, name, outcomes.of_pod(pod, trace))
+
+
+def over(pod: Object) -> bool:
+    return _phase(pod) in ("Succeeded", "Failed")
+
+
+def runs(pod: Object) -> bool:
+    return _phase(pod) == "Running"
+
+
+async def _begin(play: Play, instance: Instance) -> None:
+    graph, name = play.graph, instance.pod
+    play.pods[name] = instance
+    try:
+        await play.world.client.create(POD, pods.render(graph.pipeline, graph.run, instance))
+    except errors.AlreadyExists:
+        log.debug("pod %s is there already", name)
+    except (InputError, errors.Invalid, errors.BadRequest, errors.Forbidden) as refused:
+        _ended(play, name, Outcome(False, message=f"the pod of the step was refused: {refused}", code=1))
+
+
+def _ended(play: Play, name: str, outcome: Outcome) -> None:
+    instance = play.pods.pop(name)
+    play.graph.ended(instance.id, instance.attempts - 1, outcome, play.folder(instance), play.now)
+
+
+async def _keep_log(play: Play, instance: Instance) -> None:
+    """The log goes with the pod, so what a step wrote is put into its folder before the pod is ended."""
+    kept = bytearray()
+    try:
+        async with aclosing(play.world.client.logs(instance.pod, play.namespace)) as log_:
+            async for chunk in log_:
+                kept += chunk
+                if len(kept) > _KEPT_LOG:
+                    break
+        await play.means.artifacts.put(f"{play.folder(instance)}/{folders.LOG}", bytes(kept[:_KEPT_LOG]))
+    except (errors.ApiError, OSError) as failure:
+        log.debug("the log of pod %s is not kept: %s", instance.pod, failure)
+
+
+def _phase(pod: Object) -> str:
+    return str((pod.get("status") or {}).get("phase") or "")

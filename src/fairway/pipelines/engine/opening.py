@@ -1,0 +1,101 @@
+"""From the records to a run in memory: at its start, after a crash, and when a retry was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fairway.kernel.control.controller import World
+from fairway.kernel.objects import meta
+from fairway.kernel.objects.kinds import POD, Object
+from fairway.pipelines import ir, outcomes, tasks
+from fairway.pipelines.engine import attempts, telling
+from fairway.pipelines.engine.play import Means, Play
+from fairway.pipelines.kinds import RUN
+from fairway.pipelines.render.graph import Graph
+from fairway.pipelines.render.model import Instance, RunFacts
+
+log = logging.getLogger(__name__)
+
+
+async def opened(means: Means, world: World, run: Object) -> Play | None:
+    """The run as the records have it, with every open step looked at. None where there is nothing to do."""
+    run_id = str(run["spec"].get("runId") or meta.name(run))
+    retries = int(run["spec"].get("retries") or 0)
+    now = world.clock.now()
+    if retries != int((run.get("status") or {}).get("retries") or 0):
+        await means.records.write(lambda connection: tasks.reset(connection, run_id, now))
+        again = {"retries": retries, "phase": "RUNNING", "message": "", "finishedAt": None}
+        await world.client.patch_status(RUN, meta.name(run), meta.namespace(run), again)
+    found = await means.records.read(lambda connection: tasks.find(connection, run_id))
+    if found is None:
+        log.warning("run %s has no record, and is left alone", run_id)
+        return None
+    if found.row["state"] in tasks.OVER:
+        await telling.show(world, run, found.row["state"], found.row["error_message"])
+        return None
+    try:
+        pipeline = await asyncio.to_thread(ir.load, found.spec, found.platform)
+    except ir.InvalidPipeline as wrong:
+        message = str(wrong)
+        await means.records.write(
+            lambda connection: tasks.finish(connection, run_id, "FAILED", now, message=message, results={})
+        )
+        await telling.show(world, run, "FAILED", message)
+        return None
+    graph = Graph(pipeline, _facts(means, run, found.row), found.known, window=means.window)
+    play = Play(means, world, graph, retries, told=str((run.get("status") or {}).get("phase") or ""))
+    graph.begin(now)
+    await means.records.write(lambda connection: tasks.start(connection, run_id, now))
+    await _take_up(play)
+    return play
+
+
+def _facts(means: Means, run: Object, row: Mapping[str, Any]) -> RunFacts:
+    root = row["pipeline_root"] or means.artifacts.root
+    return RunFacts(
+        id=row["id"],
+        display_name=row["display_name"],
+        pipeline_name=row["pipeline_name"],
+        parameters=row["parameters"] or {},
+        created_at=row["created_at"],
+        scheduled_at=row["scheduled_at"] or row["created_at"],
+        root=(f"file://{root}" if root.startswith("/") else root).rstrip("/"),
+        owner=meta.owner_reference(run),
+        pod_namespace=meta.namespace(run),
+        service_account=row["service_account"],
+        cache_namespace=row["namespace"],
+    )
+
+
+async def _take_up(play: Play) -> None:
+    """Steps that the records leave open: over, still running, lost, or never begun."""
+    graph = play.graph
+    open_ = [instance for instance in graph.live if instance.recorded]
+    if not open_:
+        return
+    play.pods = {instance.pod: instance for instance in open_}
+    # Asked of the server: the mirror may not show yet what was created a moment ago. And before the folders are
+    # looked at: a pod leaves its outcome before it ends, so that one seen to be over has left what it ever will.
+    found = [await _pod(play, instance) for instance in open_]
+    traces = await asyncio.to_thread(outcomes.traces, [play.folder(instance) for instance in open_])
+    never_begun: list[Instance] = []
+    for instance, pod, trace in zip(open_, found, traces, strict=True):
+        if trace.outcome is None and pod is None and not trace.started:
+            never_begun.append(instance)
+        elif trace.outcome is None and pod is None and await _pod(play, instance):
+            continue  # an engine that died was still creating it, and it began since: the mirror will tell of it
+        elif trace.outcome is not None or pod is None or attempts.over(pod):
+            attempts.settle(play, instance.pod, pod, trace)
+        elif why := outcomes.never_starts(pod):
+            await attempts.give_up(play, instance.pod, why)
+        elif attempts.runs(pod):
+            graph.running(instance.id, play.now)
+    await attempts.prepare(play, never_begun)
+    await attempts.begin(play, never_begun)
+
+
+async def _pod(play: Play, instance: Instance) -> Object | None:
+    return await play.world.client.find(POD, instance.pod, play.namespace)

@@ -1,0 +1,47 @@
+"""A run in memory, and what the engine works on it with. Any failure drops it; the records have all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fairway.artifacts.store import Artifacts
+from fairway.kernel.control.controller import World
+from fairway.pipelines.render import folders
+from fairway.pipelines.render.graph import WINDOW, Graph
+from fairway.pipelines.render.model import Instance
+from fairway.records.database import Database
+
+
+@dataclass(frozen=True)
+class Means:
+    """What all runs share. `window` bounds the step pods of one run at a time."""
+
+    records: Database
+    artifacts: Artifacts
+    window: int = WINDOW
+
+
+@dataclass
+class Play:
+    """`pods` are those that were asked for and have not been seen to end."""
+
+    means: Means
+    world: World
+    graph: Graph
+    retries: int
+    pods: dict[str, Instance] = field(default_factory=dict)
+    told: str = ""
+    """The phase that the Run object shows."""
+
+    @property
+    def now(self) -> float:
+        return self.world.clock.now()
+
+    @property
+    def namespace(self) -> str:
+        """Where the pods are."""
+        return self.graph.run.pod_namespace
+
+    def folder(self, instance: Instance) -> str:
+        """The address of the task folder of its newest attempt."""
+        return folders.address(self.graph.pipeline, self.graph.run, instance)
