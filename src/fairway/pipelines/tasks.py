@@ -102,13 +102,14 @@ def abandon(connection: Connection, run_id: str, now: float) -> None:
 def reset(connection: Connection, run_id: str, now: float) -> None:
     """Forget what did not succeed, so that it is done again. Steps that were tried keep their count of attempts."""
     of_run = tasks.c.run_id == run_id
-    again = of_run & (tasks.c.attempts > 0) & tasks.c.state.in_(("FAILED", "CANCELED"))
+    tried = (tasks.c.type == str(Type.STEP)) & (tasks.c.attempts > 0)
+    again = of_run & tried & tasks.c.state.in_(("FAILED", "CANCELED"))
     connection.execute(
         tasks.update()
         .where(again)
         .values(state="PENDING", retry_at=now, finished_at=None, error_code=0, error_message="")
     )
-    gone = of_run & (tasks.c.attempts == 0) & tasks.c.state.in_(("FAILED", "CANCELED", "SKIPPED"))
+    gone = of_run & ~tried & tasks.c.state.in_(("FAILED", "CANCELED", "SKIPPED"))
     connection.execute(tasks.delete().where(gone))
 
 
@@ -119,6 +120,8 @@ class Changes:
         self._run, self._now = run, now
         self._new: list[dict[str, Any]] = []
         self._old: list[dict[str, Any]] = []
+        self._inputs: list[dict[str, Any]] = []
+        self._unlinked: set[str] = set()
         self._artifacts: dict[str, dict[str, Any]] = {}
         self._links: list[dict[str, Any]] = []
         self._entries: list[dict[str, Any]] = []
@@ -135,6 +138,10 @@ class Changes:
         if self._old:
             update = tasks.update().where(tasks.c.id == bindparam("of"))
             connection.execute(update, self._old)
+        if self._inputs:
+            connection.execute(tasks.update().where(tasks.c.id == bindparam("of")), self._inputs)
+        for chunk in _chunks(list(self._unlinked)):
+            connection.execute(task_artifacts.delete().where(task_artifacts.c.task_id.in_(chunk)))
         self._write_artifacts(connection)
         if self._entries:
             connection.execute(cache_entries.insert(), self._entries)
@@ -152,7 +159,7 @@ class Changes:
 
     def _add(self, pipeline: ir.Pipeline, instance: Instance) -> None:
         changing = {
-            "state": str(instance.state),
+            "state": str(State.PENDING if instance.state is State.WAITING else instance.state),
             "iteration_count": instance.iterations,
             "started_at": instance.started_at,
             "finished_at": instance.finished_at,
@@ -170,11 +177,21 @@ class Changes:
         }
         if instance.recorded:
             self._old.append({"of": instance.id, **changing})
+            self._renew(instance)
         else:
             self._new.append({**self._identity(instance), **changing})
             self._link_inputs(instance)
         if instance.state.good and instance.type in (Type.STEP, Type.IMPORTER):
             self._add_outputs(instance)
+
+    def _renew(self, instance: Instance) -> None:
+        """Of a task that is begun again: what an earlier try was given and made goes, what it is given now comes."""
+        if instance.renewed:
+            self._unlinked.add(instance.id)
+        if instance.renewed and instance.state is not State.WAITING:
+            self._inputs.append({"of": instance.id, "inputs": _own_inputs(instance)})
+            self._link_inputs(instance)
+            instance.renewed = False
 
     def _identity(self, instance: Instance) -> dict[str, Any]:
         return {

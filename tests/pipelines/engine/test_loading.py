@@ -71,10 +71,3 @@ def test_numbers_are_plain() -> None:
     spec = Spec().step("use", {"n": (int, 3.0), "l": (list, [1.0, 2.5])})
     inputs = ir.load(spec.compiled({"use": task("use", {"n": In("x")})}, {"x": int})).components["use"].input_parameters
     assert repr((inputs["n"].default, inputs["l"].default)) == "(3, [1, 2.5])"
-
-
-def test_a_retry_of_more_than_a_step_is_refused_with_its_place() -> None:
-    spec = Spec().step("s").dag("inner", {"s": task("s")})
-    said = _refused(spec.compiled({"group": task("inner", retry={"maxRetryCount": 2})}))
-    assert "only single steps are retried" in said
-    assert "root.dag.tasks.group.retryPolicy" in said

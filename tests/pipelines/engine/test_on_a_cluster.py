@@ -5,123 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import uuid
 from collections import Counter
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
+from places import Here
 from specs import In, Out, Spec, task
 from sqlalchemy import select
 
-from fairway.artifacts.store import Artifacts, open_store
-from fairway.kernel.control import controller
-from fairway.kernel.control.controller import World
-from fairway.kernel.control.mirror import Mirrors
 from fairway.kernel.objects.kinds import POD, Object
-from fairway.pipelines import tasks
-from fairway.pipelines.controller import Engine
-from fairway.pipelines.engine.play import Means
-from fairway.pipelines.kinds import KINDS, RUN
-from fairway.pipelines.tables import artifacts, run_states, runs, specs, task_artifacts
+from fairway.pipelines.kinds import RUN
+from fairway.pipelines.tables import artifacts, run_states, runs, task_artifacts
 from fairway.pipelines.tables import tasks as task_rows
-from fairway.records.database import Database
-from fairway.testing.cluster import Cluster, cluster
 
 pytestmark = pytest.mark.slow
-
-
-@dataclass
-class Here:
-    """A cluster with records and artifacts, and engines that the test starts and ends."""
-
-    cluster: Cluster
-    records: Database
-    artifacts: Artifacts
-
-    @contextlib.asynccontextmanager
-    async def engine(self) -> AsyncGenerator[None, None]:
-        """One life of the engine: at the end of the block it is gone with all that it remembers."""
-        async with contextlib.AsyncExitStack() as stack:
-            group = await stack.enter_async_context(asyncio.TaskGroup())
-            clock, client = self.cluster.platform.clock, self.cluster.client
-            stop = asyncio.Event()
-
-            async def live() -> None:
-                with contextlib.suppress(_Ended):
-                    async with asyncio.TaskGroup() as inner:
-                        world = World(client, clock, Mirrors(client, clock, inner))
-                        engine = Engine(Means(self.records, self.artifacts))
-                        inner.create_task(controller.run(engine.controller(), world))
-                        await stop.wait()
-                        raise _Ended
-
-            async def guarded() -> None:
-                try:
-                    await live()
-                except* _Ended:
-                    pass
-
-            group.create_task(guarded())
-            yield
-            stop.set()
-
-    async def submit(self, spec: dict[str, Any], **parameters: Any) -> str:
-        run_id = str(uuid.uuid4())
-        body = orjson.dumps({"pipeline_spec": spec, "platform_spec": None}).decode()
-        now = self.cluster.platform.clock.now()
-        row = {
-            "id": run_id,
-            "display_name": "a run",
-            "namespace": "default",
-            "object_namespace": "default",
-            "storage_state": "AVAILABLE",
-            "state": "PENDING",
-            "pipeline_name": spec["pipelineInfo"]["name"],
-            "spec_digest": run_id,
-            "parameters": parameters,
-            "created_at": now,
-            "scheduled_at": now,
-            "outputs": {},
-        }
-
-        def write(connection: Any) -> None:
-            connection.execute(specs.insert().values(digest=run_id, body=body))
-            connection.execute(runs.insert().values(**row))
-
-        await self.records.write(write)
-        await self.cluster.client.create(RUN, RUN.new(run_id, "default", spec={"runId": run_id}))
-        return run_id
-
-    async def ended(self, run_id: str, *, retries: int = 0) -> Object:
-        def over(run: Object | None) -> bool:
-            status = (run or {}).get("status") or {}
-            return status.get("phase") in tasks.OVER and (status.get("retries") or 0) == retries
-
-        run = await self.cluster.client.wait(RUN, run_id, "default", over, timeout=40)
-        assert run is not None
-        return run
-
-    async def states(self, run_id: str) -> dict[str, str]:
-        query = select(task_rows.c.scope_path, task_rows.c.state).where(task_rows.c.run_id == run_id)
-        return {path: state for path, state in await self.records.read(lambda c: c.execute(query).all()) if path}
-
-
-class _Ended(Exception):
-    pass
-
-
-@pytest.fixture
-async def here(tmp_path: Path) -> AsyncGenerator[Here, None]:
-    async with cluster(tmp_path, node=True, kinds=KINDS) as running:
-        records = Database.open(running.platform.records_url)
-        try:
-            yield Here(running, records, open_store(running.platform.artifacts_url))
-        finally:
-            await records.close()
 
 
 def _fan(marks: Path, items: int) -> dict[str, Any]:
@@ -260,3 +158,26 @@ async def test_a_step_whose_pod_cannot_run_here_fails_and_says_why(here: Here) -
             await here.cluster.client.wait(
                 POD, pod["metadata"]["name"], "default", lambda found: found is None, timeout=10
             )
+
+
+async def test_what_is_tried_again_as_a_whole_is_recorded_as_its_last_try(here: Here, tmp_path: Path) -> None:
+    """The exit task runs in both tries, and makes an artifact in each: the records link the last."""
+    marks = tmp_path / "marks"
+    spec = Spec().step("kept", command=["sh", "-c", f"echo kept >> {marks}"])
+    spec.step("work", command=["sh", "-c", f"echo work >> {marks}; test $(grep -c work {marks}) = 2"])
+    write = f'echo bye >> {marks}; wc -l < {marks} > "$0"'
+    report = {"report": "Artifact"}
+    spec.step("bye", None, report, command=["sh", "-c", write], args=["{{$.outputs.artifacts['report'].path}}"])
+    inner = {"kept": task("kept"), "work": task("work"), "bye": task("bye", after=("kept", "work"), tolerant=True)}
+    spec.dag("inner", inner, None, report, report=Out("bye", "report"))
+    retry = {"maxRetryCount": 1, "backoffDuration": "0s"}
+    document = spec.compiled({"group": task("inner", retry=retry)})
+    async with here.engine():
+        run_id = await here.submit(document)
+        assert (await here.ended(run_id))["status"]["phase"] == "SUCCEEDED"
+    assert Counter(marks.read_text().split()) == {"kept": 1, "work": 2, "bye": 2}
+    assert await here.states(run_id) == dict.fromkeys(("group", "group/kept", "group/work", "group/bye"), "SUCCEEDED")
+    linked = task_artifacts.join(artifacts, artifacts.c.id == task_artifacts.c.artifact_id)
+    query = select(artifacts.c.uri).select_from(linked).where(task_artifacts.c.run_id == run_id)
+    (uri,) = await here.records.read(lambda c: c.execute(query).scalars().all())
+    assert Path(uri.removeprefix("file://")).read_text().strip() == "5"

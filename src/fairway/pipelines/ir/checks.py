@@ -48,10 +48,6 @@ def _check_task(components: Mapping[str, Component], scope: Component, dag: Dag,
     place = f"{scope.name}.dag.tasks.{task.name}"
     if task.component not in components:
         raise InvalidPipeline(f"there is no component {task.component!r}", place)
-    if task.retry and not isinstance(components[task.component].body, Container):
-        raise InvalidPipeline(
-            "only single steps are retried: set the retry on the steps inside", f"{place}.retryPolicy"
-        )
     makers = {name: components.get(dag.tasks[name].component) for name in task.needs}
     for key, source in task.parameters.items():
         made = {name: maker.output_parameters for name, maker in makers.items() if maker}

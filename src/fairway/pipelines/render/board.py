@@ -39,9 +39,14 @@ class Board:
     def place(
         self, component: Component, task: Task | None, parent: Instance | None, path: str, name: str, type_: Type
     ) -> Instance:
-        """A new instance, waiting. Its id is made from its place: the same in every life of the engine."""
+        """An instance that waits: a new one, unless what surrounds it is opened again. Its id is made from its place,
+        the same in every life of the engine."""
+        id_ = str(uuid.uuid5(self._namespace, path))
+        if (before := self.instances.get(id_)) is not None:
+            before.close()
+            return before
         instance = Instance(
-            id=str(uuid.uuid5(self._namespace, path)),
+            id=id_,
             path=path,
             name=name,
             display_name=task.display_name if task else self.pipeline.display_name,
@@ -50,7 +55,12 @@ class Board:
             task=task,
             parent=parent,
         )
-        self.instances[instance.id] = instance
+        if (known := self.known.get(id_)) is not None:
+            instance.recorded = True
+            instance.created_at, instance.started_at = known.created_at, known.started_at
+            instance.history = list(known.history)
+            instance.renewed = known.state is State.PENDING and (known.retry_at is not None or not known.attempts)
+        self.instances[id_] = instance
         return instance
 
     def enter(self, instance: Instance, state: State, message: str = "") -> None:
@@ -60,12 +70,13 @@ class Board:
         if state is State.RUNNING:
             instance.started_at = instance.started_at or self.now
         known = self.known.get(instance.id)
-        if known is not None and not instance.attempts and known.state in (state, *_LATER.get(state, ())):
+        if known is not None and not instance.pod and known.state in (state, *_LATER.get(state, ())):
             if known.state.ended:
                 instance.finished_at = known.finished_at
             return
         if not instance.history or instance.history[-1][0] is not state:
             instance.history.append((state, self.now))
+        self.known.pop(instance.id, None)  # this is more than the records say
         self.record(instance)
 
     def record(self, instance: Instance) -> None:
@@ -73,7 +84,7 @@ class Board:
 
     def end(self, instance: Instance, state: State, message: str = "", *, code: int = 0) -> None:
         instance.message, instance.code = message, code
-        instance.finished_at = self.now
+        instance.finished_at, instance.retry_at = self.now, None
         if state is State.FAILED and not instance.failure:
             instance.failure = failure_of(instance, message)
         if state is State.CANCELED and not instance.recorded:
@@ -83,7 +94,7 @@ class Board:
         self.to_close.append(instance)
 
     def wait(self, instance: Instance, until: float) -> None:
-        """Let the step start (again) at that time, and not before."""
+        """Let the task start (again) at that time, and not before."""
         instance.state, instance.retry_at = State.PENDING, until
         heapq.heappush(self.timers, (until, next(self._order), instance))
 

@@ -97,14 +97,17 @@ class Graph:
         self._advance()
 
     def tick(self, now: float) -> None:
-        """Time has passed: attempts whose back-off is over begin."""
+        """Time has passed: attempts whose back-off is over begin, and what these let begin at once."""
         board = self._board
         board.now = now
         while board.timers and board.timers[0][0] <= now:
             _, _, instance = heapq.heappop(board.timers)
             instance.retry_at = None
-            board.to_start.append(instance)
-        self._advance()
+            if instance.is_scope:
+                scopes.open_again(board, instance)
+            else:
+                board.to_start.append(instance)
+            self._advance()
 
     # What follows
 
@@ -154,17 +157,13 @@ class Graph:
         """All that an instance waits for has ended: it opens, runs, or is skipped."""
         board = self._board
         known = board.known.get(instance.id)
-        if known is not None:
-            instance.recorded = True
-            instance.created_at, instance.started_at = known.created_at, known.started_at
-            instance.history = list(known.history)
         if board.canceling and not (known and known.state.ended):
             board.end(instance, State.CANCELED)
             return
         try:
             if not self._open(instance):
                 return
-            if scopes.is_scope(instance):
+            if instance.is_scope:
                 scopes.begin(board, instance)
             else:
                 leaves.begin(board, instance)

@@ -8,7 +8,7 @@ from fairway.pipelines import caching
 from fairway.pipelines.ir.model import MISSING, Component, Container, Importer
 from fairway.pipelines.ir.values import plain, text
 from fairway.pipelines.placeholders import Scene
-from fairway.pipelines.render import outputs, pods
+from fairway.pipelines.render import outputs, pods, retrying
 from fairway.pipelines.render.board import Board, failure_of
 from fairway.pipelines.render.model import Hit, Instance, Known, Outcome, State, Type
 
@@ -39,7 +39,7 @@ def answered(board: Board, instance: Instance, hit: Hit | None) -> None:
 def start(board: Board, instance: Instance) -> None:
     """The next attempt begins."""
     instance.attempts += 1
-    instance.pod = pods.name(instance)
+    instance.pod, instance.retry_at = pods.name(instance), None
     board.live[instance.id] = instance
     board.enter(instance, State.PENDING, "")
     board.decisions.starts.append(instance)
@@ -57,21 +57,7 @@ def ended(board: Board, instance: Instance, outcome: Outcome, folder: str) -> No
         instance.disruptions += 1
         board.to_start.append(instance)
     else:
-        _failed(board, instance, outcome)
-
-
-def _failed(board: Board, instance: Instance, outcome: Outcome) -> None:
-    retry = instance.task.retry if instance.task else None
-    tried = instance.attempts - instance.disruptions
-    if retry is not None and tried <= retry.count:
-        delay = retry.delay * retry.factor ** (tried - 1)
-        first = instance.created_at or board.now
-        if not retry.window or board.now + delay <= first + retry.window:
-            instance.message = f"attempt {instance.attempts} failed: {outcome.message}"
-            board.wait(instance, board.now + delay)
-            board.enter(instance, State.PENDING, instance.message)
-            return
-    board.end(instance, State.FAILED, outcome.message, code=outcome.code)
+        retrying.failed(board, instance, outcome.message, outcome.code)
 
 
 def _take_up(board: Board, instance: Instance, known: Known) -> bool:
@@ -85,8 +71,10 @@ def _take_up(board: Board, instance: Instance, known: Known) -> bool:
             instance.failure = failure_of(instance, known.message)
         board.to_close.append(instance)
         return True
-    if known.retry_at is not None:
+    if known.retry_at is not None and known.retry_at > board.now:
         board.wait(instance, known.retry_at)
+    elif known.retry_at is not None:
+        board.to_start.append(instance)
     elif known.attempts:
         instance.state = known.state
         board.live[instance.id] = instance

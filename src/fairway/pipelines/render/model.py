@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fairway.pipelines import ir
-from fairway.pipelines.ir.model import Component, Task, Value
+from fairway.pipelines.ir.model import Component, Dag, Loop, Task, Value
 
 
 class State(enum.StrEnum):
@@ -118,8 +118,10 @@ class Instance:
     items: list[Any] = field(default_factory=list)
     next_item: int = 0
     attempts: int = 0
+    """Of a scope: how often it was opened again."""
     disruptions: int = 0
-    """Attempts that were ended from outside, by the node or the cluster: no fault of the step."""
+    """Attempts that use up no retry: they were ended from outside, by the node or the cluster, or the scope around
+    was opened again since."""
     retry_at: float | None = None
     pod: str = ""
     fingerprint: str = ""
@@ -134,11 +136,30 @@ class Instance:
     history: list[tuple[State, float]] = field(default_factory=list)
     recorded: bool = False
     """There is a row of it in the records."""
+    renewed: bool = False
+    """The row tells of inputs and artifacts of an earlier try, and they may be others now."""
+
+    def close(self) -> None:
+        """Be as before anything was opened: without inputs, outputs and children."""
+        self.state, self.message, self.code, self.failure = State.WAITING, "", 0, ""
+        self.inputs, self.outputs, self.extras = Values(), Values(), {}
+        self.children, self.waiting_for, self.open_children = {}, 0, 0
+        self.items, self.next_item = [], 0
 
     @property
     def whole(self) -> bool:
         """Whether this is the task as its siblings see it, and not one iteration of it."""
         return self.iteration is None
+
+    @property
+    def loop(self) -> Loop | None:
+        """The loop that this is as a whole; None of its iterations and of everything else."""
+        return self.task.loop if self.task is not None and self.whole else None
+
+    @property
+    def is_scope(self) -> bool:
+        """Whether it has children of its own."""
+        return isinstance(self.component.body, Dag) or self.loop is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def of_step(instance: Instance, outcome: Outcome, folder: str) -> Values:
 
 def artifact(instance: Instance, key: str, type_: ArtifactType, uri: str, told: Mapping[str, Any]) -> Artifact:
     return Artifact(
-        id=artifact_id(instance.id, key),
+        id=artifact_id(instance, key),
         name=str(told.get("name") or key),
         type=type_.title or type_.instance_schema,
         version=type_.version,
@@ -40,9 +40,10 @@ def artifact(instance: Instance, key: str, type_: ArtifactType, uri: str, told: 
     )
 
 
-def artifact_id(task_id: str, key: str) -> str:
-    """Deterministic, so that an outcome that is read twice is registered once."""
-    return str(uuid.uuid5(uuid.UUID(task_id), key))
+def artifact_id(instance: Instance, key: str) -> str:
+    """Deterministic, so that an outcome that is read twice is registered once. An exit task that is run again with
+    what surrounds it makes other artifacts."""
+    return str(uuid.uuid5(uuid.UUID(instance.id), key if instance.attempts <= 1 else f"{key}#{instance.attempts - 1}"))
 
 
 def of_scope(pipeline: ir.Pipeline, scope: Instance) -> Values:

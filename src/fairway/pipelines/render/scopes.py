@@ -6,34 +6,40 @@ of its leaves.
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-from fairway.pipelines.ir.model import Component, Container, Dag, Importer, Loop, Task
-from fairway.pipelines.ir.values import WrongType, fitted, plain, text
-from fairway.pipelines.render import outputs
+from fairway.pipelines.ir.model import Component, Container, Dag, Importer, Task
+from fairway.pipelines.render import loops, outputs, retrying
 from fairway.pipelines.render.board import Board
 from fairway.pipelines.render.inputs import InputError
-from fairway.pipelines.render.model import Instance, State, Type, Values
-
-
-def is_scope(instance: Instance) -> bool:
-    return isinstance(instance.component.body, Dag) or _loop(instance) is not None
+from fairway.pipelines.render.model import Instance, State, Type
 
 
 def begin(board: Board, instance: Instance) -> None:
-    """The scope runs: its first children may begin. Raises InputError where a loop has no list to go over."""
-    board.enter(instance, State.RUNNING)
-    if (loop := _loop(instance)) is not None:
-        instance.items = _items(instance, loop)
-        instance.iterations = instance.open_children = len(instance.items)
-        limit = loop.parallel or len(instance.items)
-        for _ in range(min(limit, len(instance.items))):
-            _next_iteration(board, instance)
-    else:
-        _open_dag(board, instance, instance.component)
-    if not instance.open_children:
-        _close_scope(board, instance)
+    """The scope runs: its first children may begin. Raises InputError where a loop has no list to go over.
+
+    One that waits for its next try is opened as well: what is inside says again that it failed.
+    """
+    known = board.known.get(instance.id)
+    if known is not None:
+        instance.attempts, instance.disruptions = known.attempts, known.disruptions
+    if known is None or known.retry_at is None:
+        board.enter(instance, State.RUNNING)
+    _open(board, instance)
+
+
+def open_again(board: Board, scope: Instance) -> None:
+    """The next try. What is kept of the last one, and what is not, is known as if it came from the records."""
+    scope.attempts += 1
+    board.known.pop(scope.id, None)
+    for instance in retrying.again(scope):
+        retrying.forget(instance, board.now)
+        board.record(instance)
+    for instance in retrying.inside(scope):
+        board.known[instance.id] = retrying.remembered(instance)
+    given, extras = scope.inputs, scope.extras
+    scope.close()
+    scope.inputs, scope.extras = given, extras
+    board.enter(scope, State.RUNNING)
+    _open(board, scope)
 
 
 def close(board: Board, instance: Instance) -> None:
@@ -55,9 +61,17 @@ def close(board: Board, instance: Instance) -> None:
         _close_scope(board, scope)
 
 
-def _loop(instance: Instance) -> Loop | None:
-    """The loop that the instance is as a whole; None of its iterations and of everything else."""
-    return instance.task.loop if instance.task is not None and instance.whole else None
+def _open(board: Board, scope: Instance) -> None:
+    if scope.loop is not None:
+        scope.items = loops.items(scope, scope.loop)
+        scope.iterations = scope.open_children = len(scope.items)
+        limit = scope.loop.parallel or len(scope.items)
+        for _ in range(min(limit, len(scope.items))):
+            _next_iteration(board, scope)
+    else:
+        _open_dag(board, scope, scope.component)
+    if not scope.open_children:
+        _close_scope(board, scope)
 
 
 def _open_dag(board: Board, scope: Instance, component: Component) -> None:
@@ -72,38 +86,19 @@ def _open_dag(board: Board, scope: Instance, component: Component) -> None:
     board.to_begin.extend(child for child in scope.children.values() if not child.waiting_for)
 
 
-def _items(instance: Instance, loop: Loop) -> list[Any]:
-    if loop.artifacts:
-        return list(instance.inputs.artifacts.get(loop.artifacts, ()))
-    if loop.raw is not None:
-        return list(loop.raw)
-    value = instance.inputs.parameters.get(loop.parameter)
-    if isinstance(value, str):
-        value = _from_json(value)
-    if not isinstance(value, list):
-        raise InputError(f"the loop goes over {loop.parameter!r}, which is {text(value)} and not a list")
-    return value
-
-
 def _next_iteration(board: Board, loop: Instance) -> None:
-    """Open the next item of a loop. Its inputs are the loop's, and the item."""
-    assert loop.task is not None and loop.task.loop is not None
-    number, name = loop.next_item, loop.task.loop.item
+    """Open the next item of a loop."""
+    number = loop.next_item
     loop.next_item += 1
-    item = loop.items[number]
     kind = Type.DAG if isinstance(loop.component.body, Dag) else Type.STEP
     child = board.place(loop.component, loop.task, loop, f"{loop.path}[{number}]", loop.name, kind)
     child.iteration = number
-    child.inputs = Values(dict(loop.inputs.parameters), dict(loop.inputs.artifacts))
     loop.children[str(number)] = child
-    if loop.task.loop.artifacts:
-        child.inputs.artifacts[name] = (item,)
-    elif name in loop.component.input_parameters:
-        try:
-            child.inputs.parameters[name] = fitted(item, loop.component.input_parameters[name].type)
-        except WrongType as wrong:
-            board.end(child, State.FAILED, f"item {number} of the loop: {wrong}", code=3)
-            return
+    try:
+        child.inputs = loops.given(loop, number)
+    except InputError as wrong:
+        board.end(child, State.FAILED, str(wrong), code=3)
+        return
     board.to_begin.append(child)
 
 
@@ -124,22 +119,17 @@ def _tell_followers(board: Board, instance: Instance, scope: Instance) -> None:
 
 
 def _close_scope(board: Board, scope: Instance) -> None:
-    gather = outputs.of_loop if _loop(scope) is not None else outputs.of_scope
+    gather = outputs.of_loop if scope.loop is not None else outputs.of_scope
     scope.outputs = gather(board.pipeline, scope)
+    known = board.known.get(scope.id)
     if board.canceling:
         board.end(scope, State.CANCELED, "the run was terminated")
-    elif scope.failure:
-        board.end(scope, State.FAILED, scope.failure)
-    else:
+    elif not scope.failure:
         board.end(scope, State.SUCCEEDED)
-
-
-def _from_json(value: str) -> Any:
-    """The items of a loop that came as text."""
-    try:
-        return plain(json.loads(value))
-    except ValueError:
-        return value
+    elif known is not None and known.retry_at is not None:
+        board.wait(scope, known.retry_at)
+    else:
+        retrying.failed(board, scope, scope.failure)
 
 
 def _type(task: Task, component: Component) -> Type:
