@@ -22,7 +22,8 @@ class Clock(Protocol):
 
 class SystemClock:
     def now(self) -> float:
-        return time.time()
+        # Whole microseconds, which RFC 3339 texts carry: a time that was written out and read again is the same one.
+        return round(time.time(), 6)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -39,7 +39,7 @@ def run_of(text: Any = "hi", **changes: Any) -> dict[str, Any]:
         (run_of(pipeline_spec="text"), "must be a JSON object"),
         (run_of(pipeline_version_reference={"pipeline_id": "x"}), "not both"),
         ({"display_name": "nothing to run"}, "needs a pipeline_spec"),
-        (run_of(display_name="x" * 129), "longer than 128"),
+        (run_of(display_name="x" * 256), "longer than 255"),
         (run_of(service_account="No Name"), "service account"),
         (
             run_of(runtime_config={"parameters": {"text": "hi"}, "pipeline_root": "s3://x"}),

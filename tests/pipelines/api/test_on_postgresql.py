@@ -13,6 +13,12 @@ from tests.pipelines.api.test_tasks_and_artifacts import (
     test_tasks_in_the_words_of_3,
 )
 from tests.pipelines.api.test_uploads import test_an_upload_over_http
+from tests.pipelines.api.test_upstreams_api_tests import (
+    test_keys_of_filters,
+    test_lists_are_sorted_by_each_key_in_both_directions_and_paged,
+    test_names_of_pipelines,
+    test_tags_are_replaced_cleared_and_left,
+)
 from tests.records.conftest import postgresql_server, postgresql_url
 
 __all__ = [
@@ -23,6 +29,10 @@ __all__ = [
     "test_an_upload_over_http",
     "test_artifacts_are_listed_and_linked",
     "test_filters_of_all_operations",
+    "test_keys_of_filters",
+    "test_lists_are_sorted_by_each_key_in_both_directions_and_paged",
+    "test_names_of_pipelines",
+    "test_tags_are_replaced_cleared_and_left",
     "test_tasks_in_the_words_of_2",
     "test_tasks_in_the_words_of_3",
 ]

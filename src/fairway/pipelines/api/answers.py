@@ -50,6 +50,8 @@ _GRPC: tuple[tuple[type[errors.ApiError], int], ...] = (
     (errors.InternalError, 13),
 )
 _INVALID_ARGUMENT = 3
+_UPLOADS = "/apis/v2beta1/pipelines/upload"
+"""Upstream's upload endpoints are not gRPC's, and name their errors in a way of their own."""
 _GIVEN_AS_IS = {501, 404, 409, 401, 403, 413, 415, 429, 503, 504, 500}
 
 
@@ -66,23 +68,24 @@ def guarded(route: Route) -> Route:
                 raise errors.Unauthorized("who are you? send a bearer token (`fairway token` prints one)")
             return await route.handler(request)
         except errors.ApiError as failure:
-            return _refusal(failure)
+            return _refusal(request, failure)
         except NotHere as failure:
-            return _refusal(errors.Forbidden(str(failure)))
+            return _refusal(request, errors.Forbidden(str(failure)))
         except OSError as failure:
             if request.transport is None or request.transport.is_closing():
                 raise
             log.warning("%s %s: %s", request.method, request.path, failure)
-            return _refusal(errors.Unavailable(str(failure)))
+            return _refusal(request, errors.Unavailable(str(failure)))
 
     return Route(route.method, route.path, handle, public=route.public)
 
 
-def _refusal(failure: errors.ApiError) -> web.Response:
+def _refusal(request: web.Request, failure: errors.ApiError) -> web.Response:
     code = next((number for kind, number in _GRPC if isinstance(failure, kind)), _INVALID_ARGUMENT)
     status = failure.code if failure.code in _GIVEN_AS_IS else 400
-    # `error` is what the upload endpoints of upstream say, `message` what all others say.
     body = {"error": failure.message, "code": code, "message": failure.message, "details": []}
+    if request.path.startswith(_UPLOADS):
+        body |= {"error_message": failure.message, "error_details": failure.message}
     return answer(body, status)
 
 

@@ -43,7 +43,7 @@ async def create(context: Context, fields: Mapping[str, Any], caller: Identity) 
     id_, now = new_id(), context.clock.now()
     own = {
         "id": id_,
-        "display_name": messages.text(fields, "display_name", limit=messages.NAME_LIMIT).strip()
+        "display_name": messages.text(fields, "display_name", limit=messages.RUN_NAME_LIMIT)
         or _named(template.pipeline.name, now),
         "description": messages.text(fields, "description"),
         "pipeline_name": template.pipeline.name,
@@ -73,7 +73,7 @@ async def start(context: Context, kept: Mapping[str, Any], wanted: Start) -> boo
         "spec_digest": digest,
         "parameters": arguments.checked(pipeline, given),
         "id": wanted.id,
-        "display_name": wanted.display_name[: messages.NAME_LIMIT] or _named(pipeline.name, now),
+        "display_name": wanted.display_name[: messages.RUN_NAME_LIMIT] or _named(pipeline.name, now),
         "description": wanted.description,
         "pipeline_name": pipeline.name,
         "scheduled_at": wanted.scheduled_at,

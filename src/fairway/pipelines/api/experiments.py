@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from fairway.kernel.feature import Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import messages
-from fairway.pipelines.api.answers import Failed, answer, compact, moment
+from fairway.pipelines.api.answers import answer, compact, moment
 from fairway.pipelines.api.context import DEFAULT_NAMESPACE, Context, changed, existing, new_id
 from fairway.pipelines.api.listing import Listed, order_of, page
 from fairway.pipelines.tables import experiments, runs
@@ -31,6 +31,7 @@ LISTED = Listed(
         "namespace": experiments.c.namespace,
         "storage_state": experiments.c.storage_state,
     },
+    words={"storage_state": str.upper},
 )
 
 
@@ -85,7 +86,7 @@ class Experiments:
         def delete(connection: Connection) -> None:
             found = existing(connection, experiments, id_, "experiment")
             if found["display_name"] == DEFAULT_NAME and found["namespace"] == DEFAULT_NAMESPACE:
-                raise Failed('the experiment "Default" takes the runs that name none, and cannot be deleted')
+                raise errors.Conflict('the experiment "Default" takes the runs that name none, and cannot be deleted')
             connection.execute(experiments.delete().where(experiments.c.id == id_))
 
         await self._context.records.write(delete)

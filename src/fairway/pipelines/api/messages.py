@@ -14,6 +14,7 @@ from aiohttp import web
 from fairway.kernel.objects import errors
 
 NAME_LIMIT = 128
+RUN_NAME_LIMIT = 255
 NAMESPACE_LIMIT = 63
 VALUES_LIMIT = 2_000_000
 DEPTH_LIMIT = 100
@@ -105,14 +106,30 @@ def text(fields: Mapping[str, Any], name: str, *, limit: int = 65_536) -> str:
         raise errors.BadRequest(f"{name} must be a string")
     if len(value) > limit:
         raise errors.BadRequest(f"{name} is longer than {limit} characters")
+    return storable(value, name)
+
+
+def storable(value: str, place: str) -> str:
+    """The text, unless it holds the one character that PostgreSQL cannot keep."""
+    if "\0" in value:
+        raise errors.BadRequest(f"{place} must not contain the character NUL")
     return value
 
 
 def required_name(fields: Mapping[str, Any], name: str, *, limit: int = NAME_LIMIT) -> str:
-    value = text(fields, name, limit=limit).strip()
-    if not value:
+    value = text(fields, name, limit=limit)
+    if not value.strip():
         raise errors.BadRequest(f"{name} is missing")
     return value
+
+
+def named(fields: Mapping[str, Any], *, limit: int = NAME_LIMIT) -> tuple[str, str]:
+    """(name, display name) of a pipeline or a version, each of which stands in for the other. Exactly as given."""
+    display_name = text(fields, "display_name", limit=limit)
+    name = text(fields, "name", limit=limit)
+    if not (name or display_name).strip():
+        raise errors.BadRequest("name is missing")
+    return name or display_name, display_name or name
 
 
 def tags(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -125,17 +142,22 @@ def tags(fields: Mapping[str, Any]) -> dict[str, str]:
     for key, value in found.items():
         if not key or len(key) > 63 or len(value) > 63 or "." in key:
             raise errors.BadRequest(
-                f'the tag "{key}" must have no dot in its key, and at most 63 characters on each side'
+                f'the tag "{key}" must have a key without a dot, and at most 63 characters on each side'
             )
+        storable(f"{key}{value}", "a tag")
     return dict(found)
 
 
-def patched(fields: Mapping[str, Any], *, limit: int = NAME_LIMIT) -> dict[str, str]:
-    """What PATCH may change in the row of a pipeline or a version: the display name. (Tags are elsewhere.)"""
-    fixed = fields.keys() & {"name", "description", "namespace", "pipeline_spec", "package_url", "code_source_url"}
-    if fixed:
-        raise errors.BadRequest(f"{min(fixed)} cannot be changed; only display_name and tags can")
-    if "display_name" in fields:
+def patched(fields: Mapping[str, Any], current: Mapping[str, Any], *, limit: int = NAME_LIMIT) -> dict[str, str]:
+    """What PATCH changes in the row of a pipeline or a version: the display name. (Tags are elsewhere.)
+
+    A client may send the whole message back with what it read (`current`) in the fields that are fixed.
+    """
+    fixed = {"name", "description", "namespace", "pipeline_spec", "package_url", "code_source_url"}
+    wrong = [name for name in fields.keys() & fixed if fields[name] not in ("", current.get(name))]
+    if wrong:
+        raise errors.BadRequest(f"{min(wrong)} cannot be changed; only display_name and tags can")
+    if fields.get("display_name"):
         return {"display_name": required_name(fields, "display_name", limit=limit)}
     return {}
 

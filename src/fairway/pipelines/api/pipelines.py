@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from fairway.kernel.feature import Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import messages, versions
-from fairway.pipelines.api.answers import Failed, answer, compact, moment
+from fairway.pipelines.api.answers import answer, compact, moment
 from fairway.pipelines.api.context import Context, changed, existing, new_id
 from fairway.pipelines.api.listing import Listed, order_of, page
 from fairway.pipelines.api.packages import Documents
@@ -91,10 +91,9 @@ class Pipelines:
     async def _patch(self, request: web.Request) -> web.Response:
         id_ = request.match_info["id"]
         fields = await messages.read(request, "Pipeline")
-        values = messages.patched(fields)
 
         def patch(connection: Connection) -> dict[str, Any]:
-            existing(connection, pipelines, id_, "pipeline")
+            values = messages.patched(fields, _one(connection, id_))
             if values:
                 changed(connection, pipelines, id_, **values)
             if "tags" in fields:
@@ -112,7 +111,9 @@ class Pipelines:
             owned = select(pipeline_versions.c.id).where(pipeline_versions.c.pipeline_id == id_)
             count = connection.execute(select(func.count()).select_from(owned.subquery())).scalar_one()
             if count and not cascade:
-                raise Failed(f"the pipeline has {count} versions; delete them first, or ask with cascade=true")
+                raise errors.BadRequest(
+                    f"the pipeline has {count} versions; delete them first, or ask with cascade=true"
+                )
             connection.execute(tags.delete().where((tags.c.owner_id == id_) | tags.c.owner_id.in_(owned)))
             connection.execute(pipelines.delete().where(pipelines.c.id == id_))
 
@@ -124,15 +125,12 @@ async def create(
     context: Context, fields: Mapping[str, Any], first: tuple[Mapping[str, Any], Documents] | None
 ) -> dict[str, Any]:
     """A new pipeline, with its first version where one is given: both, or neither."""
-    display_name = messages.text(fields, "display_name", limit=messages.NAME_LIMIT).strip()
-    name = messages.text(fields, "name", limit=messages.NAME_LIMIT).strip() or display_name
-    if not name:
-        raise errors.BadRequest("name is missing")
+    name, display_name = messages.named(fields)
     id_, now = new_id(), context.clock.now()
     values = {
         "id": id_,
         "name": name,
-        "display_name": display_name or name,
+        "display_name": display_name,
         "description": messages.text(fields, "description"),
         "namespace": await context.namespace(messages.text(fields, "namespace")),
         "created_at": now,
@@ -143,9 +141,9 @@ async def create(
         connection.execute(pipelines.insert(), values)
         set_tags(connection, id_, labels)
         if first is not None:
-            # Without a name of its own the first version has the pipeline's, as upstream does it.
-            named = {"name": name, "display_name": display_name or name, **first[0]}
-            versions.insert(connection, id_, named, first[1], now)
+            # What the first version does not say of itself it has from the pipeline, as upstream does it.
+            own = {"name": name, "display_name": display_name, "description": values["description"], **first[0]}
+            versions.insert(connection, id_, own, first[1], now)
         return _one(connection, id_)
 
     try:

@@ -30,7 +30,8 @@ def routes(context: Context) -> tuple[Route, ...]:
 
 
 async def _health(_request: web.Request) -> web.Response:
-    return answer({"multi_user": False, "tag_name": COMPATIBLE_WITH, "pipeline_store": "database"})
+    release = {"commit_sha": "unknown", "tag_name": COMPATIBLE_WITH}
+    return answer({**release, "multi_user": False, "pipeline_store": "database"})
 
 
 def _refused() -> tuple[Route, ...]:
@@ -41,6 +42,9 @@ def _refused() -> tuple[Route, ...]:
             "recurring runs are not supported yet; start runs from a scheduler of yours",
         ),
         ("/apis/v2beta1/visualizations", "visualizations are not supported; use dsl.HTML or dsl.Markdown artifacts"),
+        ("/apis/v2beta1/auth", "there is no AuthService; ask the Kubernetes API, with a SelfSubjectAccessReview"),
+        ("/apis/v2beta1/workflows", "runs are no Argo workflows here, and nothing has to report them"),
+        ("/apis/v2beta1/scheduledworkflows", "recurring runs are no objects here, and nothing has to report them"),
         ("/apis/v1beta1", "the v1beta1 API is not supported; use kfp 2.x, which calls /apis/v2beta1"),
     )
     refusals = []

@@ -17,7 +17,7 @@ from fairway.kernel.objects import errors
 from fairway.pipelines.api import creating, messages
 from fairway.pipelines.api.answers import Failed, answer, compact, error_of, moment
 from fairway.pipelines.api.context import Context, changed, existing, row
-from fairway.pipelines.api.listing import Listed, order_of, page
+from fairway.pipelines.api.listing import LARGEST_PAGE, Listed, order_of, page
 from fairway.pipelines.api.tasks import details_of_run, tasks_of_run
 from fairway.pipelines.api.versions import kept
 from fairway.pipelines.kinds import RUN
@@ -43,6 +43,7 @@ LISTED = Listed(
         "recurring_run_id": runs.c.recurring_run_id,
         "service_account": runs.c.service_account,
     },
+    words={"state": str.upper, "status": str.upper, "storage_state": str.upper},
 )
 _FULL_PAGE = 100
 
@@ -65,17 +66,18 @@ class Runs:
         )
 
     async def _list(self, request: web.Request) -> web.Response:
-        order, full = order_of(request, LISTED), _full(request)
-        if full and order.size > _FULL_PAGE:
-            raise errors.BadRequest(f"with view=FULL a page has at most {_FULL_PAGE} runs")
-        where = []
-        if request.query.get("experiment_id"):
-            where.append(runs.c.experiment_id == request.query["experiment_id"])
+        full = _full(request)
+        order = order_of(request, LISTED, most=_FULL_PAGE if full else LARGEST_PAGE)
+        where, experiment = [], messages.storable(request.query.get("experiment_id", ""), "experiment_id")
+        if experiment:
+            where.append(runs.c.experiment_id == experiment)
         if request.query.get("namespace"):
             where.append(runs.c.namespace == await self._context.namespace(request.query["namespace"]))
 
         def read(connection: Connection) -> dict[str, Any]:
             found = page(connection, LISTED, order, *where)
+            if experiment and not found.rows:
+                existing(connection, experiments, experiment, "experiment")
             shown = _messages(connection, found.rows)
             if full:
                 for message in shown:
@@ -136,13 +138,12 @@ class Runs:
         return answer({})
 
     async def _terminate(self, request: web.Request) -> web.Response:
+        """A run that is over is left so: runs end sooner here than clients expect who terminate what they made."""
         id_, now = request.match_info["id"], self._context.clock.now()
 
         def terminate(connection: Connection) -> None:
             found = existing(connection, runs, id_, "run")
-            if found["state"] in OVER:
-                raise Failed(f"the run is over already ({found['state']})")
-            if found["state"] != "CANCELING":
+            if found["state"] not in {*OVER, "CANCELING"}:
                 changed(connection, runs, id_, state="CANCELING")
                 connection.execute(run_states.insert().values(run_id=id_, state="CANCELING", at=now))
 

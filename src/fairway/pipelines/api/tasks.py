@@ -31,7 +31,11 @@ LISTED = Listed(
         "status": tasks.c.state,
         "type": tasks.c.type,
         "parent_task_id": tasks.c.parent_task_id,
+        "run_id": tasks.c.run_id,
+        "cache_fingerprint": tasks.c.fingerprint,
+        "scope_path": tasks.c.scope_path,
     },
+    words={"state": str.upper, "status": str.upper, "type": str.upper},
 )
 
 _STATES_2 = {"CACHED": "SUCCEEDED"}
@@ -57,7 +61,8 @@ class Tasks:
         )
 
     async def _list(self, request: web.Request) -> web.Response:
-        run, order = request.match_info["run"], order_of(request, LISTED)
+        run = request.match_info["run"]
+        order = order_of(request, LISTED, sort="order_by" if "order_by" in request.query else "sort_by")
         where: list[ColumnElement[bool]] = [tasks.c.run_id == run]
         if request.query.get("parent_id"):
             where.append(tasks.c.parent_task_id == request.query["parent_id"])
@@ -138,8 +143,8 @@ def _detail(row: RowMapping, links: Links, children: Iterable[RowMapping]) -> di
             "task_id": row["id"],
             "display_name": row["display_name"] or row["name"],
             "create_time": moment(row["created_at"]),
-            "start_time": moment(row["started_at"]) if row["started_at"] else None,
-            "end_time": moment(row["finished_at"]) if row["finished_at"] else None,
+            "start_time": moment(row["started_at"] or 0.0),
+            "end_time": moment(row["finished_at"] or 0.0),
             "executor_detail": {"main_job": row["pod_name"]} if row["pod_name"] else None,
             "state": _STATES_2.get(row["state"], row["state"]),
             "error": error_of(row),

@@ -48,6 +48,8 @@ async def read(context: Context, fields: Mapping[str, Any]) -> Template:
     """The template in the fields of a Run, a RecurringRun or a Trigger. Raises BadRequest and NotFound."""
     if fields.get("plugins_input"):
         raise Unsupported("plugins (plugins_input) are not supported; leave them out")
+    if fields.get("plugins_output"):
+        raise errors.Conflict("plugins_output is written by the server alone; leave it out")
     config = messages.part(fields.get("runtime_config"), "RuntimeConfig", "runtime_config")
     account = messages.text(fields, "service_account", limit=253)
     if account and not dns_subdomain(account):

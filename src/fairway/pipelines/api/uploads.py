@@ -33,7 +33,8 @@ class Uploads:
         fields = _fields(request)
         if not fields.get("name") and not fields.get("display_name"):
             fields["name"] = file_name
-        return answer(await pipelines.create(self._context, fields, ({}, documents)))
+        source = {"code_source_url": fields.pop("code_source_url", "")}
+        return answer(await pipelines.create(self._context, fields, (source, documents)))
 
     async def _version(self, request: web.Request) -> web.Response:
         pipeline = request.query.get("pipelineid", "")
@@ -49,7 +50,7 @@ class Uploads:
 def _fields(request: web.Request) -> dict[str, Any]:
     fields: dict[str, Any] = {
         name: request.query[name]
-        for name in ("name", "display_name", "description", "namespace")
+        for name in ("name", "display_name", "description", "namespace", "code_source_url")
         if name in request.query
     }
     if request.query.get("tags"):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -30,8 +30,10 @@ LISTED = Listed(
         "name": pipeline_versions.c.name,
         "display_name": pipeline_versions.c.display_name,
         "description": pipeline_versions.c.description,
+        "status": func.upper("READY"),  # of every version: what cannot be used is refused before it is kept
     },
     tagged=True,
+    words={"status": str.upper},
 )
 VERSION_NAME_LIMIT = 127
 
@@ -68,30 +70,31 @@ class Versions:
             raise errors.BadRequest("pipeline_id in the body differs from the one in the address")
         return answer(await create(self._context, pipeline, fields, await documents_of(fields)))
 
+    # A version is found by its own id, whatever pipeline the address names before it: upstream's tests hold it so.
+
     async def _get(self, request: web.Request) -> web.Response:
-        where = request.match_info["pipeline"], request.match_info["id"]
-        return answer(await self._context.records.read(lambda c: _messages(c, [version_of(c, *where)])[0]))
+        id_ = request.match_info["id"]
+        return answer(await self._context.records.read(lambda connection: _one(connection, id_)))
 
     async def _patch(self, request: web.Request) -> web.Response:
-        pipeline, id_ = request.match_info["pipeline"], request.match_info["id"]
+        id_ = request.match_info["id"]
         fields = await messages.read(request, "PipelineVersion")
-        values = messages.patched(fields, limit=VERSION_NAME_LIMIT)
 
         def patch(connection: Connection) -> dict[str, Any]:
-            version_of(connection, pipeline, id_)
+            values = messages.patched(fields, _one(connection, id_), limit=VERSION_NAME_LIMIT)
             if values:
                 changed(connection, pipeline_versions, id_, **values)
             if "tags" in fields:
                 set_tags(connection, id_, messages.tags(fields))
-            return _messages(connection, [version_of(connection, pipeline, id_)])[0]
+            return _one(connection, id_)
 
         return answer(await self._context.records.write(patch))
 
     async def _delete(self, request: web.Request) -> web.Response:
-        pipeline, id_ = request.match_info["pipeline"], request.match_info["id"]
+        id_ = request.match_info["id"]
 
         def delete(connection: Connection) -> None:
-            version_of(connection, pipeline, id_)
+            existing(connection, pipeline_versions, id_, "pipeline version")
             connection.execute(tags.delete().where(tags.c.owner_id == id_))
             connection.execute(pipeline_versions.delete().where(pipeline_versions.c.id == id_))
 
@@ -115,16 +118,13 @@ async def create(context: Context, pipeline: str, fields: Mapping[str, Any], doc
 def insert(
     connection: Connection, pipeline: str, fields: Mapping[str, Any], documents: Documents, now: float
 ) -> dict[str, Any]:
-    display_name = messages.text(fields, "display_name", limit=VERSION_NAME_LIMIT).strip()
-    name = messages.text(fields, "name", limit=VERSION_NAME_LIMIT).strip() or display_name
-    if not name:
-        raise errors.BadRequest("name is missing")
+    name, display_name = messages.named(fields, limit=VERSION_NAME_LIMIT)
     id_ = new_id()
     values = {
         "id": id_,
         "pipeline_id": pipeline,
         "name": name,
-        "display_name": display_name or name,
+        "display_name": display_name,
         "description": messages.text(fields, "description"),
         "code_source_url": messages.text(fields, "code_source_url"),
         "spec_digest": keep(connection, documents),
@@ -132,7 +132,7 @@ def insert(
     }
     connection.execute(pipeline_versions.insert(), values)
     set_tags(connection, id_, messages.tags(fields))
-    return _messages(connection, [version_of(connection, pipeline, id_)])[0]
+    return _one(connection, id_)
 
 
 async def documents_of(fields: Mapping[str, Any]) -> Documents:
@@ -161,9 +161,12 @@ def kept(connection: Connection, digest: str) -> Documents:
 
 
 def version_of(connection: Connection, pipeline: str, id_: str) -> RowMapping:
+    """The version that a run names together with its pipeline."""
     found = existing(connection, pipeline_versions, id_, "pipeline version")
     if found["pipeline_id"] != pipeline:
-        raise errors.NotFound(f'the pipeline "{pipeline}" has no version "{id_}"')
+        raise errors.BadRequest(
+            f'the version "{id_}" is one of the pipeline "{found["pipeline_id"]}", not "{pipeline}"'
+        )
     return found
 
 
@@ -175,6 +178,10 @@ def newest(connection: Connection, pipeline: str) -> RowMapping:
     if found is None:
         raise errors.NotFound(f'the pipeline "{pipeline}" has no version yet; upload one')
     return found._mapping
+
+
+def _one(connection: Connection, id_: str) -> dict[str, Any]:
+    return _messages(connection, [existing(connection, pipeline_versions, id_, "pipeline version")])[0]
 
 
 def _messages(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
@@ -193,6 +200,7 @@ def _message(row: RowMapping, spec: dict[str, Any], labels: Mapping[str, str]) -
             "display_name": row["display_name"],
             "description": row["description"],
             "created_at": moment(row["created_at"]),
+            "package_url": compact({"pipeline_url": row["package_url"]}),
             "code_source_url": row["code_source_url"],
             "pipeline_spec": spec,
             "tags": dict(labels),

@@ -1,0 +1,152 @@
+"""Filters of lists: the predicates in a request, read and checked, as conditions on a table.
+
+A filter is JSON, {"predicates": [...]}, all of which must hold. Each names a key of the list, an operation by name or
+by its number, and one value of one kind, in camelCase or in snake_case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Table, and_, exists, func
+
+from fairway.kernel import clock
+from fairway.kernel.objects import errors
+from fairway.pipelines import tables
+from fairway.pipelines.api.messages import snake, storable
+
+Compare = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
+
+_OPERATIONS: dict[str, Compare] = {
+    "EQUALS": lambda column, value: column == value,
+    "NOT_EQUALS": lambda column, value: column != value,
+    "GREATER_THAN": lambda column, value: column > value,
+    "GREATER_THAN_EQUALS": lambda column, value: column >= value,
+    "LESS_THAN": lambda column, value: column < value,
+    "LESS_THAN_EQUALS": lambda column, value: column <= value,
+    "IN": lambda column, value: column.in_(value),
+    "IS_SUBSTRING": lambda column, value: func.lower(column).contains(value.lower(), autoescape=True),
+}
+_NUMBERS = {1: "EQUALS", 2: "NOT_EQUALS", 3: "GREATER_THAN", 5: "GREATER_THAN_EQUALS", 6: "LESS_THAN",
+            7: "LESS_THAN_EQUALS", 8: "IN", 9: "IS_SUBSTRING"}  # fmt: skip
+_SINGLE = ("string_value", "int_value", "long_value", "timestamp_value")
+_PLURAL = ("string_values", "int_values", "long_values")
+_MOST = 200
+"""Predicates in a filter, and values in one of them: what no list needs and a database would stumble over."""
+
+
+def predicates(
+    text: str,
+    keys: Mapping[str, ColumnElement[Any]],
+    *,
+    tagged: Table | None = None,
+    words: Mapping[str, Callable[[str], str]] | None = None,
+) -> list[ColumnElement[bool]]:
+    """The conditions of a filter. Raises BadRequest.
+
+    `tagged` is the table whose rows have tags; `words` says for some keys how a client's text becomes the column's.
+    """
+    if not text:
+        return []
+    try:
+        filter_ = orjson.loads(text)
+    except orjson.JSONDecodeError as wrong:
+        raise errors.BadRequest(f"the filter is not JSON: {wrong}") from wrong
+    if not isinstance(filter_, dict) or not set(filter_) <= {"predicates"}:
+        raise errors.BadRequest('a filter is an object with one field, "predicates"')
+    found = filter_.get("predicates") or []
+    if not isinstance(found, list):
+        raise errors.BadRequest("predicates must be a list")
+    if len(found) > _MOST:
+        raise errors.BadRequest(f"a filter has at most {_MOST} predicates")
+    return [_predicate(predicate, keys, tagged, words or {}) for predicate in found]
+
+
+def _predicate(
+    predicate: Any,
+    keys: Mapping[str, ColumnElement[Any]],
+    tagged: Table | None,
+    words: Mapping[str, Callable[[str], str]],
+) -> ColumnElement[bool]:
+    if not isinstance(predicate, dict):
+        raise errors.BadRequest("a predicate must be an object")
+    fields = {snake(key): value for key, value in predicate.items()}
+    unknown = fields.keys() - {"operation", "key", *_SINGLE, *_PLURAL}
+    if unknown:
+        raise errors.BadRequest(f"unknown field {min(unknown)!r} in a predicate")
+    operation, key = _operation(fields.get("operation")), str(fields.get("key") or "")
+    value = _value(fields, operation)
+    if tagged is not None and key.startswith("tags."):
+        return _has_tag(tagged, key.removeprefix("tags."), operation, value)
+    column = keys.get(key)
+    if column is None:
+        raise errors.BadRequest(f"cannot filter by {key!r}; possible are {', '.join(keys)}")
+    if operation == "IS_SUBSTRING" and (is_number(column) or not isinstance(value, str)):
+        raise errors.BadRequest(f"IS_SUBSTRING compares texts with a stringValue, and {key} cannot be compared so")
+    return _OPERATIONS[operation](column, _fitting(column, key, value, words.get(key, str)))
+
+
+def _operation(asked: Any) -> str:
+    operation = _NUMBERS.get(asked, "") if isinstance(asked, int) else str(asked)
+    if operation not in _OPERATIONS:
+        raise errors.BadRequest(f"unknown filter operation {asked!r}; possible are {', '.join(_OPERATIONS)}")
+    return operation
+
+
+def _value(fields: Mapping[str, Any], operation: str) -> Any:
+    names = [name for name in (*_SINGLE, *_PLURAL) if fields.get(name) is not None]
+    if len(names) != 1:
+        raise errors.BadRequest("a predicate needs exactly one value, such as stringValue")
+    name, value = names[0], fields[names[0]]
+    if (name in _PLURAL) != (operation == "IN"):
+        raise errors.BadRequest("IN takes a list of values such as stringValues, and every other operation one value")
+    if name in _SINGLE:
+        return _scalar(name, value)
+    values = value.get("values") if isinstance(value, dict) else None
+    if not isinstance(values, list) or len(values) > _MOST:
+        raise errors.BadRequest(f'{name} must be an object {{"values": [...]}} with at most {_MOST} of them')
+    return [_scalar(name, item) for item in values]
+
+
+def _scalar(name: str, value: Any) -> Any:
+    kind = name.partition("_")[0]
+    try:
+        if kind == "timestamp":
+            return clock.parse(str(value))
+        if kind == "string":
+            if not isinstance(value, str):
+                raise TypeError
+            return storable(value, "a filter's value")
+        number = int(value)
+        if not -(2**63) <= number < 2**63:
+            raise ValueError
+        return number
+    except (ValueError, TypeError, OverflowError) as wrong:
+        raise errors.BadRequest(f"{value!r} is not a {kind}") from wrong
+
+
+def _fitting(column: ColumnElement[Any], key: str, value: Any, word: Callable[[str], str]) -> Any:
+    """The value as the column has it: times are numbers, everything else is text."""
+    if isinstance(value, list):
+        return [_fitting(column, key, item, word) for item in value]
+    if not is_number(column):
+        return word(str(value))
+    if not isinstance(value, str):
+        return float(value)
+    try:
+        return clock.parse(value)
+    except (ValueError, OverflowError) as wrong:
+        raise errors.BadRequest(f"{key} is compared with a timestampValue, not with {value!r}") from wrong
+
+
+def is_number(column: ColumnElement[Any]) -> bool:
+    return column.type.python_type in (float, int)
+
+
+def _has_tag(table: Table, name: str, operation: str, value: Any) -> ColumnElement[bool]:
+    if operation != "EQUALS" or not isinstance(value, str):
+        raise errors.BadRequest(f"the tag {name} can only be filtered by EQUALS and a stringValue")
+    tags = tables.tags
+    return exists().where(and_(tags.c.owner_id == table.c.id, tags.c.key == name, tags.c.value == value))
