@@ -1,8 +1,8 @@
 """The `fairway` command: one file for each verb.
 
-A verb is a module with `SUMMARY`, `arguments(parser)` and `run(options) -> exit code`. Only the module of
-the chosen verb is imported, so that `fairway status` does not pay for what `fairway up` needs. Errors leave
-as one sentence with the next action, on standard error, with exit code 1.
+A verb is a module with `arguments(parser)` and `run(options) -> exit code`; a noun, such as `runs`, is one that has
+verbs of its own (see `nouns`). Only the module of the chosen verb is imported, so that `fairway status` does not pay
+for what `fairway up` needs. Errors leave as one sentence with the next action, on standard error, with exit code 1.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser(words).parse_args(words)
     try:
-        code: int = options.run(options)
+        code: int = options.call(options)
         return code
     except Failure as failure:
         print(f"fairway: {failure}", file=sys.stderr)
@@ -72,4 +72,4 @@ def _fill(verb: argparse.ArgumentParser, name: str) -> None:
         help="where the platform keeps everything (default: $FAIRWAY_DATA_DIR or ~/.local/share/fairway)",
     )
     module.arguments(verb)
-    verb.set_defaults(run=module.run)
+    verb.set_defaults(call=module.run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -11,18 +12,9 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
+from fairway.cli import printing
 from fairway.pipelines.sdk import Snapshot, Step
 
-_MARKS = {
-    "PENDING": ("·", "dim"),
-    "RUNNING": ("▸", "cyan"),
-    "SUCCEEDED": ("✓", "green"),
-    "CACHED": ("≡", "blue"),
-    "SKIPPED": ("–", "dim"),
-    "FAILED": ("✗", "red"),
-    "CANCELED": ("■", "yellow"),
-    "CANCELING": ("■", "yellow"),
-}
 _MOST_CHILDREN = 12
 """Of a wide loop only this many iterations are drawn; the rest is counted."""
 
@@ -31,9 +23,9 @@ def show(snapshots: Iterable[Snapshot], console: Console) -> Snapshot:
     """Draw each snapshot until the last, and give that."""
     last: Snapshot | None = None
     if console.is_terminal:
-        with Live(console=console, auto_refresh=False, transient=True) as live:
+        with Live(console=console, refresh_per_second=2, transient=True) as live:
             for last in snapshots:
-                live.update(tree(last), refresh=True)
+                live.update(_Drawing(last), refresh=True)
         if last:
             console.print(tree(last))
     else:
@@ -45,7 +37,18 @@ def show(snapshots: Iterable[Snapshot], console: Console) -> Snapshot:
     return last
 
 
-def tree(snapshot: Snapshot) -> Tree:
+@dataclass(frozen=True)
+class _Drawing:
+    """Drawn again between the snapshots too: the seconds of what runs go on."""
+
+    snapshot: Snapshot
+
+    def __rich__(self) -> Tree:
+        return tree(self.snapshot)
+
+
+def tree(snapshot: Snapshot, *, paths: bool = False) -> Tree:
+    """`paths` adds the names under which commands know steps, where these differ from what is drawn."""
     children: dict[str, list[Step]] = defaultdict(list)
     known = {step.id for step in snapshot.steps}
     for step in snapshot.steps:
@@ -56,14 +59,16 @@ def tree(snapshot: Snapshot) -> Tree:
     if len(roots) == 1 and roots[0].kind == "ROOT":
         roots = children[roots[0].id]
     drawn = Tree(_line(snapshot.state, snapshot.name, ""), guide_style="dim")
-    _grow(drawn, roots, children)
+    _grow(drawn, roots, children, paths)
     return drawn
 
 
-def _grow(parent: Tree, steps: list[Step], children: dict[str, list[Step]]) -> None:
+def _grow(parent: Tree, steps: list[Step], children: dict[str, list[Step]], paths: bool) -> None:
     for step in steps[:_MOST_CHILDREN]:
-        branch = parent.add(_line(step.state, label(step), duration(step), step.message))
-        _grow(branch, children[step.id], children)
+        line = _line(step.state, label(step), duration(step), step.message)
+        if paths and step.path != step.name:
+            line.append(f"  {step.path}", style="dim")
+        _grow(parent.add(line), children[step.id], children, paths)
     if len(steps) > _MOST_CHILDREN:
         states: dict[str, int] = defaultdict(int)
         for step in steps[_MOST_CHILDREN:]:
@@ -78,20 +83,20 @@ def _place(step: Step) -> tuple[int, bool, str, str]:
 
 def _tell_changes(snapshot: Snapshot, told: dict[str, str], console: Console) -> None:
     for step in snapshot.steps:
-        over = step.state not in ("PENDING", "RUNNING")
-        if step.kind != "ROOT" and over and told.get(step.id) != step.state:
+        if step.kind != "ROOT" and step.over and told.get(step.id) != step.state:
             told[step.id] = step.state
             console.print(_line(step.state, label(step), duration(step), step.message))
-        elif step.state == "PENDING" and step.message and told.get(step.id) != step.message:
+        elif not step.over and step.message and told.get(step.id) != step.message:
             told[step.id] = step.message
             console.print(_line(step.state, label(step), "waits", step.message))
 
 
 def _line(state: str, name: str, time: str, message: str = "") -> Text:
-    mark, style = _MARKS.get(state, ("?", ""))
+    mark, style = printing.STATES.get(state, ("?", ""))
     line = Text.assemble((mark, style), " ", name)
-    word = {"CACHED": "from the cache", "SKIPPED": "not taken"}.get(state, "")
-    for part, look in ((time, "dim"), (word, style), (message, "red")):
+    word = {"CACHED": "from the cache", "SKIPPED": "not taken", "PAUSED": "paused"}.get(state, "")
+    waits = state in ("PENDING", "RUNNING")  # then the message says what for
+    for part, look in ((time, "dim"), (word, style), (message, "yellow" if waits else "red")):
         if part:
             line.append(f"  {part}", style=look)
     return line
@@ -102,13 +107,8 @@ def label(step: Step) -> str:
 
 
 def duration(step: Step) -> str:
-    """Seconds that the step took, or has taken so far; empty before its beginning and for cached ones."""
+    """How long the step took, or has taken so far; empty before its beginning and for cached ones."""
     if not step.started or step.state == "CACHED":
         return ""
-    end = _moment(step.finished) if step.finished else datetime.now(UTC)
-    seconds = (end - _moment(step.started)).total_seconds()
-    return f"{seconds:.2f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    end = printing.parse(step.finished) if step.finished else datetime.now(UTC)
+    return printing.span((end - printing.parse(step.started)).total_seconds())

@@ -6,6 +6,7 @@ VERBS: dict[str, str] = {
     "up": "start the platform on this machine, or in front of a cluster with --kubeconfig",
     "demo": "do the main job on real data: train, choose, deploy and call a model",
     "run": "run a pipeline function or a compiled pipeline, and follow it",
+    "runs": "look into runs, and act on them: logs, outputs, retry, clone, and more",
     "status": "say what runs here and how it is",
     "stop": "end the platform; everything is kept",
     "open": "print a fresh one-time address of the dashboard",

@@ -1,0 +1,79 @@
+"""Tables, times and values as the command line prints them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+STATES = {
+    "PENDING": ("·", "dim"),
+    "RUNNING": ("▸", "cyan"),
+    "PAUSED": ("‖", "yellow"),
+    "SUCCEEDED": ("✓", "green"),
+    "CACHED": ("≡", "blue"),
+    "SKIPPED": ("–", "dim"),
+    "FAILED": ("✗", "red"),
+    "CANCELED": ("■", "yellow"),
+    "CANCELING": ("■", "yellow"),
+}
+"""How a state looks: its mark and its style."""
+
+_WIDE = 10_000
+
+
+def console() -> Console:
+    """For standard output. Where that is no terminal nothing is cut: somebody may search in it."""
+    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
+
+
+def show(text: RenderableType) -> None:
+    # Highlighting is for our own words only: a name that looks like a number is still a name.
+    console().print(text, highlight=False, markup=False, emoji=False)
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], nothing: str) -> RenderableType:
+    """Rows under their columns; the sentence `nothing` where there is no row."""
+    made = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    return made if made.row_count else Text(nothing)
+
+
+def state(word: str) -> Text:
+    mark, style = STATES.get(word, ("?", ""))
+    return Text(f"{mark} {word.lower()}", style=style)
+
+
+def moment(text: str) -> str:
+    """A time of the API as a clock on the wall shows it; empty for none and for the epoch."""
+    if not text or text.startswith("1970-01-01T00:00:00"):
+        return ""
+    return parse(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def parse(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def span(seconds: float) -> str:
+    """
+    >>> span(0.123), span(75), span(7260)
+    ('0.12 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+
+
+def value(anything: Any) -> str:
+    """A parameter's value: text as it is, everything else as JSON."""
+    return anything if isinstance(anything, str) else json.dumps(anything, ensure_ascii=False)

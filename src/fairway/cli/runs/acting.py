@@ -1,0 +1,104 @@
+"""Acting on runs: again, no further, otherwise."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from fairway.cli import values
+from fairway.cli.nouns import Answer, Verb
+from fairway.cli.runs import reading
+from fairway.pipelines import sdk
+
+
+def _follow_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--follow", action="store_true", help="draw the run until its end")
+
+
+def _retry_arguments(parser: argparse.ArgumentParser) -> None:
+    reading.one_run(parser)
+    _follow_argument(parser)
+
+
+def _retry(server: sdk.Server, options: argparse.Namespace) -> Answer | int:
+    run = sdk.run(options.run, server=server)
+    run.retry()
+    return _answer(run, options, "is tried again")
+
+
+def _simply(act: Callable[[sdk.Run], None], said: str) -> Callable[[sdk.Server, argparse.Namespace], Answer]:
+    def verb(server: sdk.Server, options: argparse.Namespace) -> Answer:
+        run = sdk.run(options.run, server=server)
+        act(run)
+        return Answer({"run_id": run.id}, f"run {run.id} {said}")
+
+    return verb
+
+
+def _clone_arguments(parser: argparse.ArgumentParser) -> None:
+    reading.one_run(parser)
+    values.argument(parser)
+    parser.add_argument("--name", default="", help="the new run's name")
+    _follow_argument(parser)
+
+
+def _clone(server: sdk.Server, options: argparse.Namespace) -> Answer | int:
+    old = sdk.run(options.run, server=server)
+    return _answer(old.clone(values.read(options.param), name=options.name), options, "is new")
+
+
+def _rerun_arguments(parser: argparse.ArgumentParser) -> None:
+    reading.one_run(parser)
+    parser.add_argument(
+        "--from", dest="steps", action="append", required=True, metavar="STEP", help="run this step again; repeat"
+    )
+    values.argument(parser)
+    parser.add_argument(
+        "--input", action="append", default=[], metavar="STEP.NAME=VALUE", help="change what a step is given; repeat"
+    )
+    parser.add_argument("--name", default="", help="the new run's name")
+    _follow_argument(parser)
+
+
+def _rerun(server: sdk.Server, options: argparse.Namespace) -> Answer | int:
+    old = sdk.run(options.run, server=server)
+    inputs: dict[str, dict[str, Any]] = {}
+    for place, value in values.read(options.input, "--input takes STEP.NAME=VALUE").items():
+        step, dot, name = place.rpartition(".")
+        if not dot:
+            raise sdk.Failure(f"--input takes STEP.NAME=VALUE, not {place!r}")
+        inputs.setdefault(step, {})[name] = value
+    new = old.rerun(*options.steps, parameters=values.read(options.param), inputs=inputs, name=options.name)
+    return _answer(new, options, f"goes on from run {old.id}")
+
+
+def _answer(run: sdk.Run, options: argparse.Namespace, said: str) -> Answer | int:
+    if options.follow:
+        return reading.follow(run, as_json=options.json)
+    return Answer({"run_id": run.id}, f"run {run.id} {said}\n{run.url}")
+
+
+VERBS = {
+    "retry": Verb("run again what failed or was canceled; what succeeded stays", _retry, _retry_arguments),
+    "terminate": Verb(
+        "end a run: its steps are stopped", _simply(sdk.Run.terminate, "is being ended"), reading.one_run
+    ),
+    "pause": Verb(
+        "start no further step; what runs goes on", _simply(sdk.Run.pause, "starts no further step"), reading.one_run
+    ),
+    "resume": Verb("let a paused run go on", _simply(sdk.Run.resume, "goes on"), reading.one_run),
+    "clone": Verb(
+        "a new run of the same pipeline, with other parameters where given",
+        _clone,
+        _clone_arguments,
+        "fairway runs clone last --param epochs=20",
+    ),
+    "rerun": Verb(
+        "a new run from a step on; what succeeded before it is taken over",
+        _rerun,
+        _rerun_arguments,
+        "fairway runs rerun last --from train --input train.epochs=20",
+    ),
+    "delete": Verb("remove a run and its records", _simply(sdk.Run.delete, "is deleted"), reading.one_run),
+}
