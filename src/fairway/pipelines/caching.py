@@ -36,6 +36,12 @@ def of_step(component: Component, task: Task, inputs: Values, claims: Iterable[s
     )
 
 
+def of_claim(component: Component, inputs: Values, name: str) -> str:
+    """For a step that makes a volume claim. One with a name made for the run is the same in no other run."""
+    outputs = {key: declared.type for key, declared in component.output_parameters.items()}
+    return _digest({"inputParameterValues": inputs.parameters, "outputParametersSpec": outputs, "pvcNames": [name]})
+
+
 def of_import(importer: Importer, uri: str, metadata: Any) -> str:
     """For an importer that takes an artifact registered before: same address, type and metadata."""
     return _digest({"uri": uri, "type": importer.type.wire(), "metadata": metadata})

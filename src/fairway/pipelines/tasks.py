@@ -164,7 +164,7 @@ class Changes:
             "started_at": instance.started_at,
             "finished_at": instance.finished_at,
             "pod_name": instance.pod,
-            "folder": folders.address(pipeline, self._run, instance) if instance.attempts else "",
+            "folder": folders.address(pipeline, self._run, instance) if instance.pod else "",
             "attempts": instance.attempts,
             "disruptions": instance.disruptions,
             "retry_at": instance.retry_at,

@@ -48,12 +48,13 @@ class World:
             self.rows |= {each.id: row(each) for each in decisions.changed.values()}
             if decisions.asks:
                 self.graph.answer({each.id: self.cache.get(each.fingerprint) for each in decisions.asks}, self.now)
-            for instance in decisions.starts:
+            starts = [*decisions.starts, *decisions.claims]
+            for instance in starts:
                 self.order.append(f"{instance.path}#{instance.attempts - 1}")
                 outcome = self.end(instance)
                 if outcome is not None:
                     self.graph.ended(instance.id, instance.attempts - 1, outcome, "file:///folder", self.now)
-            if not (decisions.asks or decisions.starts):
+            if not (decisions.asks or starts):
                 return self
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fairway.pipelines import outcomes, tasks
-from fairway.pipelines.engine import attempts
+from fairway.pipelines.engine import attempts, claims
 from fairway.pipelines.engine.play import Play
 from fairway.pipelines.render.model import Hit, Instance, State
 
@@ -19,20 +19,24 @@ async def follow(play: Play) -> None:
         changed: dict[str, Instance] = {}
         starts: list[Instance] = []
         stops: list[Instance] = []
+        volumes: list[Instance] = []
         while True:
             decisions = graph.decide()
             changed |= decisions.changed
             starts += decisions.starts
             stops += decisions.stops
+            volumes += decisions.claims
             if not decisions.asks:
                 break
             graph.answer(await _answers(play, decisions.asks), play.now)
-        if not (changed or starts or stops):
+        if not (changed or starts or stops or volumes):
             return
         starts = [instance for instance in starts if not instance.state.ended]
         # Side by side, and both before any pod. Folders that a crash between the two leaves out are made up for.
         await asyncio.gather(attempts.prepare(play, starts), _write_records(play, changed))
         await attempts.begin(play, starts)
+        for instance in volumes:
+            await claims.carry_out(play, instance)
         for instance in stops:
             await attempts.stop(play, instance)
 
@@ -43,7 +47,11 @@ async def _answers(play: Play, asks: list[Instance]) -> dict[str, Hit | None]:
     hits = await play.means.records.read(lambda c: tasks.hits(c, wanted, run.pipeline_name, run.cache_namespace))
     there = await asyncio.to_thread(outcomes.intact, [hit.folder for hit in hits.values()])
     good = {print_: hit.hit for (print_, hit), intact in zip(hits.items(), there, strict=True) if intact}
-    return {instance.id: good.get(instance.fingerprint) for instance in asks}
+    answers = {instance.id: good.get(instance.fingerprint) for instance in asks}
+    for instance in asks:
+        if (hit := answers[instance.id]) is not None and not await claims.there(play, instance, hit):
+            answers[instance.id] = None
+    return answers
 
 
 async def _write_records(play: Play, changed: Mapping[str, Instance]) -> None:

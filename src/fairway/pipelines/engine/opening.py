@@ -11,11 +11,11 @@ from fairway.kernel.control.controller import World
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.pipelines import ir, outcomes, tasks
-from fairway.pipelines.engine import attempts, telling
+from fairway.pipelines.engine import attempts, claims, telling
 from fairway.pipelines.engine.play import Means, Play
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.render.graph import Graph
-from fairway.pipelines.render.model import Instance, RunFacts
+from fairway.pipelines.render.model import Instance, Known, RunFacts
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ async def opened(means: Means, world: World, run: Object) -> Play | None:
     play = Play(means, world, graph, retries, told=str((run.get("status") or {}).get("phase") or ""))
     graph.begin(now)
     await means.records.write(lambda connection: tasks.start(connection, run_id, now))
-    await _take_up(play)
+    await _take_up(play, found.known)
     return play
 
 
@@ -70,10 +70,14 @@ def _facts(means: Means, run: Object, row: Mapping[str, Any]) -> RunFacts:
     )
 
 
-async def _take_up(play: Play) -> None:
+async def _take_up(play: Play, known: Mapping[str, Known]) -> None:
     """Steps that the records leave open: over, still running, lost, or never begun."""
     graph = play.graph
-    open_ = [instance for instance in graph.live if instance.recorded]
+    left = [each for each in graph.live if each.id in known and known[each.id].attempts == each.attempts]
+    open_ = [instance for instance in left if instance.pod]
+    for instance in left:
+        if not instance.pod:
+            await claims.carry_out(play, instance, again=True)
     if not open_:
         return
     play.pods = {instance.pod: instance for instance in open_}

@@ -1,13 +1,13 @@
-"""What leaves run: a container with its part of the Kubernetes platform document, or an importer."""
+"""What leaves run: a container with its part of the Kubernetes platform document, an importer, a volume claim."""
 
 from __future__ import annotations
 
 from fairway.pipelines.ir import options
-from fairway.pipelines.ir.model import ArtifactType, Container, Importer, Resources
+from fairway.pipelines.ir.model import ArtifactType, Container, Importer, Resources, VolumeClaim
 from fairway.pipelines.ir.reading import Node
 from fairway.pipelines.ir.values import plain, text
 
-Leaf = Container | Importer
+Leaf = Container | Importer | VolumeClaim
 
 SUPPORTED_PLATFORM = frozenset(
     {
@@ -29,7 +29,8 @@ SUPPORTED_PLATFORM = frozenset(
     }
 )
 
-_VOLUME_STEPS = ("argostub/createpvc", "argostub/deletepvc")
+_VOLUME_CLAIMS = {"argostub/createpvc": VolumeClaim(deletes=False), "argostub/deletepvc": VolumeClaim(deletes=True)}
+"""Images that kfp-kubernetes names in place of the step that the backend is to do itself."""
 
 
 def load(executors: Node, extensions: Node) -> dict[str, Leaf]:
@@ -39,7 +40,8 @@ def load(executors: Node, extensions: Node) -> dict[str, Leaf]:
 
 def _leaf(node: Node, extension: Node) -> Leaf:
     if node.has("container"):
-        return _container(node.node("container"), extension)
+        claim = _VOLUME_CLAIMS.get(node.node("container").text("image"))
+        return claim or _container(node.node("container"), extension)
     if node.has("importer"):
         return _importer(node.node("importer"))
     kind = next(iter(node.value), "nothing")
@@ -48,11 +50,6 @@ def _leaf(node: Node, extension: Node) -> Leaf:
 
 def _container(node: Node, extension: Node) -> Container:
     image = node.text("image")
-    if image in _VOLUME_STEPS:
-        raise node.wrong(
-            f"the step {image.rpartition('/')[2]} of kfp-kubernetes is not supported yet; make the "
-            "PersistentVolumeClaim with kubectl and mount it by name"
-        )
     extension.refuse_others(SUPPORTED_PLATFORM, "the Kubernetes setting")
     env = tuple((str(entry.get("name")), str(entry.get("value") or "")) for entry in node.list("env"))
     return Container(

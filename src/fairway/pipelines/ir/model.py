@@ -217,9 +217,16 @@ class Importer:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeClaim:
+    """A step without a pod, done by the engine itself: make a PersistentVolumeClaim, or delete one."""
+
+    deletes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
     name: str
-    body: Dag | Container | Importer
+    body: Dag | Container | Importer | VolumeClaim
     input_parameters: Mapping[str, Parameter]
     input_artifacts: Mapping[str, ArtifactSlot]
     output_parameters: Mapping[str, Parameter]

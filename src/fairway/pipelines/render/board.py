@@ -70,7 +70,8 @@ class Board:
         if state is State.RUNNING:
             instance.started_at = instance.started_at or self.now
         known = self.known.get(instance.id)
-        if known is not None and not instance.pod and known.state in (state, *_LATER.get(state, ())):
+        untried = instance.is_scope or not instance.attempts
+        if known is not None and untried and known.state in (state, *_LATER.get(state, ())):
             if known.state.ended:
                 instance.finished_at = known.finished_at
             return

@@ -1,14 +1,14 @@
-"""Leaves: steps and importers. How one begins, is taken from the cache, starts a pod, and is tried again."""
+"""Leaves: steps, importers, volume claims. How one begins, is taken from the cache, starts, and is tried again."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from fairway.pipelines import caching
-from fairway.pipelines.ir.model import MISSING, Component, Container, Importer
+from fairway.pipelines.ir.model import MISSING, Component, Importer, VolumeClaim
 from fairway.pipelines.ir.values import plain, text
 from fairway.pipelines.placeholders import Scene
-from fairway.pipelines.render import outputs, pods, retrying
+from fairway.pipelines.render import claims, outputs, pods, retrying
 from fairway.pipelines.render.board import Board, failure_of
 from fairway.pipelines.render.model import Hit, Instance, Known, Outcome, State, Type
 
@@ -38,11 +38,12 @@ def answered(board: Board, instance: Instance, hit: Hit | None) -> None:
 
 def start(board: Board, instance: Instance) -> None:
     """The next attempt begins."""
+    claim = isinstance(instance.component.body, VolumeClaim)
     instance.attempts += 1
-    instance.pod, instance.retry_at = pods.name(instance), None
+    instance.pod, instance.retry_at = "" if claim else pods.name(instance), None
     board.live[instance.id] = instance
     board.enter(instance, State.PENDING, "")
-    board.decisions.starts.append(instance)
+    (board.decisions.claims if claim else board.decisions.starts).append(instance)
 
 
 def ended(board: Board, instance: Instance, outcome: Outcome, folder: str) -> None:
@@ -101,13 +102,15 @@ def _import(board: Board, instance: Instance, importer: Importer) -> None:
 
 def _ask_or_start(board: Board, instance: Instance) -> None:
     task, body = instance.task, instance.component.body
-    assert isinstance(body, Container)
-    if task is None or not task.cached:
+    if task is None or not task.cached or (isinstance(body, VolumeClaim) and body.deletes):
         board.to_start.append(instance)
-        return
-    claims = pods.claims(board.pipeline, board.run, instance)
-    instance.fingerprint = caching.of_step(instance.component, task, instance.inputs, claims)
-    _ask(board, instance)
+    elif isinstance(body, VolumeClaim):
+        instance.fingerprint = caching.of_claim(instance.component, instance.inputs, claims.name(instance))
+        _ask(board, instance)
+    else:
+        mounted = pods.claims(board.pipeline, board.run, instance)
+        instance.fingerprint = caching.of_step(instance.component, task, instance.inputs, mounted)
+        _ask(board, instance)
 
 
 def _ask(board: Board, instance: Instance) -> None:

@@ -212,4 +212,6 @@ class Decisions:
     asks: list[Instance] = field(default_factory=list)
     """Steps whose fingerprint is to be looked up in the cache."""
     starts: list[Instance] = field(default_factory=list)
+    claims: list[Instance] = field(default_factory=list)
+    """Steps that make or delete a volume claim, and have no pod."""
     stops: list[Instance] = field(default_factory=list)

@@ -6,7 +6,7 @@ of its leaves.
 
 from __future__ import annotations
 
-from fairway.pipelines.ir.model import Component, Container, Dag, Importer, Task
+from fairway.pipelines.ir.model import Component, Container, Dag, Importer, Task, VolumeClaim
 from fairway.pipelines.render import loops, outputs, retrying
 from fairway.pipelines.render.board import Board
 from fairway.pipelines.render.inputs import InputError
@@ -137,7 +137,7 @@ def _type(task: Task, component: Component) -> Type:
         return Type.LOOP
     if isinstance(component.body, Importer):
         return Type.IMPORTER
-    if isinstance(component.body, Container):
+    if isinstance(component.body, Container | VolumeClaim):
         return Type.STEP
     if task.name.startswith("condition-branches-"):
         return Type.BRANCHES
