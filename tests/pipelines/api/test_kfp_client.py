@@ -8,15 +8,15 @@ import kfp
 import pytest
 import yaml
 from kfp import dsl
-from kfp.kubeflow_client.api.pipelines_client import PipelinesClient
-from kfp.kubeflow_client.backends.kubernetes import KubernetesBackendConfig
 from kfp_server_api import ApiException
 
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.tables import run_states, runs
-from tests.pipelines.api.conftest import TOKEN, Server, hello
+from tests.pipelines.api.conftest import Server, hello
 
 pytestmark = pytest.mark.filterwarnings("ignore:This client only works:FutureWarning")
+
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
 
 @dsl.component(base_image="python:3.11")
@@ -157,26 +157,6 @@ async def test_runs_are_archived_terminated_retried_and_deleted(server: Server) 
     assert (await asyncio.to_thread(client.list_runs)).runs is None
 
 
-async def test_the_name_based_client_of_the_same_package(server: Server, tmp_path: Path) -> None:
-    package = tmp_path / "hello.yaml"
-    package.write_text(yaml.safe_dump(hello()))
-
-    def use() -> None:
-        client = PipelinesClient(KubernetesBackendConfig(base_url=server.url, user_token=TOKEN))
-        first = client.upload_pipeline(str(package), name="greeting", version="one")
-        second = client.upload_pipeline(str(package), name="greeting", version="two")
-        assert first.pipeline_id == second.pipeline_id
-        names = [version.display_name for version in client.list_pipeline_versions("greeting").pipeline_versions]
-        assert sorted(names) == ["one", "two"]
-        run = client.run("greeting", params={"text": "hi"}, name="by name")
-        assert client.get_run(run.run_id).state == "PENDING"
-        assert [found.display_name for found in client.list_runs(status="pending").runs] == ["by name"]
-        client.delete_pipeline("greeting", force=True)
-        assert not client.list_pipelines().pipelines
-
-    await asyncio.to_thread(use)
-
-
 async def test_paging_sorting_and_filtering_runs(server: Server) -> None:
     def use() -> None:
         client = server.kfp()
@@ -198,12 +178,58 @@ async def test_paging_sorting_and_filtering_runs(server: Server) -> None:
     await asyncio.to_thread(use)
 
 
-async def test_recurring_runs_are_refused_by_name(server: Server) -> None:
+async def test_every_call_about_what_is_not_there_raises_404(server: Server, tmp_path: Path) -> None:
+    package = tmp_path / "hello.yaml"
+    package.write_text(yaml.safe_dump(hello()))
+
     def use() -> None:
         client = server.kfp()
-        with pytest.raises(ApiException) as refused:
-            client.list_recurring_runs()
-        assert refused.value.status == 501
-        assert "recurring runs are not supported" in refused.value.body
+        for method in ("archive_experiment", "unarchive_experiment", "delete_experiment", "archive_run",
+                       "unarchive_run", "delete_run", "terminate_run", "get_run", "get_pipeline",
+                       "delete_pipeline"):  # fmt: skip
+            with pytest.raises(ApiException) as refused:
+                getattr(client, method)(UNKNOWN)
+            assert refused.value.status == 404, method
+        for method, *arguments in (
+            ("get_experiment", UNKNOWN),
+            ("list_pipeline_versions", UNKNOWN),
+            ("get_pipeline_version", UNKNOWN, UNKNOWN),
+            ("delete_pipeline_version", UNKNOWN, UNKNOWN),
+            ("list_runs", "", 10, "", UNKNOWN),
+            ("upload_pipeline_version", str(package), "v", UNKNOWN),
+            ("run_pipeline", UNKNOWN, "r", str(package), {"text": "hi"}),
+            ("run_pipeline", "", "r", None, {"text": "hi"}, UNKNOWN, UNKNOWN),
+        ):
+            with pytest.raises(ApiException) as refused:
+                getattr(client, method)(*arguments)
+            assert refused.value.status == 404, method
+
+    await asyncio.to_thread(use)
+
+
+async def test_pipelines_are_uploaded_from_functions(server: Server) -> None:
+    def use() -> None:
+        client = server.kfp()
+        made = client.upload_pipeline_from_pipeline_func(sum_of_three, description="adds")
+        assert (made.display_name, made.description) == ("sum-of-three", "adds")
+        second = client.upload_pipeline_version_from_pipeline_func(
+            sum_of_three, "v2", pipeline_id=made.pipeline_id, description="again"
+        )
+        assert (second.display_name, second.description) == ("v2", "again")
+        assert client.list_pipelines(namespace="default").total_size == 1
+        assert client.get_pipeline(made.pipeline_id).name == "sum-of-three"
+
+    await asyncio.to_thread(use)
+
+
+async def test_the_clients_own_settings_are_about_nothing_of_ours(server: Server) -> None:
+    def use() -> None:
+        client = server.kfp()
+        assert client.get_kfp_healthz().multi_user is False
+        client.set_user_namespace("kubeflow")
+        assert client.get_user_namespace() == "kubeflow"
+        run = client.create_run_from_pipeline_func(sum_of_three, arguments={"a": 1}, namespace="kubeflow")
+        assert run.run_info.state == "PENDING"
+        assert [found.run_id for found in client.list_runs(namespace="kubeflow").runs] == [run.run_id]
 
     await asyncio.to_thread(use)
