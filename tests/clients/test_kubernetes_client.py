@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster.api.world import WIDGET
 
 from fairway.cluster.api import certificates
 from fairway.cluster.api.server import ApiServer
@@ -16,6 +15,7 @@ from fairway.cluster.api.tokens import MASTERS, Issuer
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client import kubeconfig
 from fairway.kernel.clock import SystemClock
+from tests.cluster.api.world import WIDGET
 
 k8s: Any = pytest.importorskip("kubernetes", reason="the kubernetes package is not installed")
 
