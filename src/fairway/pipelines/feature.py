@@ -29,7 +29,7 @@ def build(platform: Platform) -> Parts:
             await records.close()
 
     return Parts(
-        controllers=(Engine(Means(records, artifacts)).controller(),),
+        controllers=(Engine(Means(records, artifacts, public_url=platform.public_url)).controller(),),
         routes=routes(context),
         services=(Service("pipelines", keep_runs_started),),
     )

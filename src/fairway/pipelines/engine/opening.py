@@ -67,6 +67,7 @@ def _facts(means: Means, run: Object, row: Mapping[str, Any]) -> RunFacts:
         pod_namespace=meta.namespace(run),
         service_account=row["service_account"],
         cache_namespace=row["namespace"],
+        api_url=means.public_url,
     )
 
 

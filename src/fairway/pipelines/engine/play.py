@@ -19,6 +19,7 @@ class Means:
     records: Database
     artifacts: Artifacts
     window: int = WINDOW
+    public_url: str = ""
 
 
 @dataclass

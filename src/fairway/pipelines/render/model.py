@@ -87,6 +87,8 @@ class RunFacts:
     service_account: str = ""
     cache_namespace: str = ""
     """Where artifacts belong and the cache looks: the namespace that the client named."""
+    api_url: str = ""
+    """The front door's address, which steps are told so that clients in them find the pipelines API."""
 
     def resource_name(self, pipeline: ir.Pipeline) -> str:
         """What upstream calls the workflow: the pipeline's name and a suffix."""

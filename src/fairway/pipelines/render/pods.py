@@ -24,6 +24,8 @@ UPSTREAM_RUN_LABEL = "pipeline/runid"
 ATTEMPT = "pipelines.fairway.dev/attempt"
 WARM = "fairway.dev/warm"
 REQUIREMENTS = "fairway.dev/requirements"
+ENDPOINT = "KF_PIPELINES_ENDPOINT"
+"""Where upstream's own clients look for the API, and so does our SDK."""
 COMMAND = ["python3", "-m", "fairway.pipelines.inpod"]
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
@@ -46,7 +48,7 @@ def render(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> Object:
         "image": scene.filled(container.image),
         "command": COMMAND,
         "args": [folders.address(pipeline, run, instance)],
-        "env": _environment(container),
+        "env": _environment(run, container),
     }
     resources = _resources(container.resources, scene)
     if resources:
@@ -88,8 +90,10 @@ def task_of(pod: Object) -> tuple[str, int] | None:
     return (str(task_id), int(attempt)) if task_id and attempt and attempt.isdigit() else None
 
 
-def _environment(container: Container) -> list[dict[str, Any]]:
+def _environment(run: RunFacts, container: Container) -> list[dict[str, Any]]:
+    """What the author sets wins over the address, and our names of the pod over what the author sets."""
     return [
+        *([{"name": ENDPOINT, "value": run.api_url}] if run.api_url else []),
         *({"name": key, "value": value} for key, value in container.env),
         {"name": "KFP_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         {"name": "KFP_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},

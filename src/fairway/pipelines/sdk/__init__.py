@@ -10,13 +10,15 @@ Every function finds the platform by itself (`connect`), or takes it as `server`
 a sentence that says what to do. The standard library only; `kfp` is needed for compiling and submitting pipelines.
 
 `wire` speaks HTTP. `running`, `steps` and `artifacts` are the nouns, `following` watches them, `submitting` and `files`
-are about pipelines that start here.
+are about pipelines that start here. `options` are for steps, inside a pipeline function; `sensors` holds ready-made
+steps that wait, and is imported by whoever uses it, since it needs kfp.
 """
 
 from fairway.pipelines.sdk.artifacts import Artifact
 from fairway.pipelines.sdk.connecting import connect
 from fairway.pipelines.sdk.failures import Failure, NoAnswer, NotThere
 from fairway.pipelines.sdk.files import PACKAGES, pipeline_in
+from fairway.pipelines.sdk.options import approval, cache, pool, sensor
 from fairway.pipelines.sdk.running import Run, run, runs, submit
 from fairway.pipelines.sdk.server import Server
 from fairway.pipelines.sdk.steps import OVER, Snapshot, Step
@@ -32,9 +34,13 @@ __all__ = [
     "Server",
     "Snapshot",
     "Step",
+    "approval",
+    "cache",
     "connect",
     "pipeline_in",
+    "pool",
     "run",
     "runs",
+    "sensor",
     "submit",
 ]
