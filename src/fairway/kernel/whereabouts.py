@@ -108,11 +108,13 @@ def token_of(kubeconfig: Path) -> str:
 
 def _token_for(url: str) -> str:
     """In a pod the token of its service account; elsewhere that of a platform here, or what `fairway login` wrote."""
-    for path in (os.environ.get(TOKEN_FILE), _ACCOUNT_TOKEN):
+    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
+    beside = (
+        Path(os.environ.get("KUBECONFIG", "")).with_name("token") if in_pod and "KUBECONFIG" in os.environ else None
+    )
+    for path in (os.environ.get(TOKEN_FILE), _ACCOUNT_TOKEN, beside):
         if path and os.path.exists(path):
             return Path(path).read_text().strip()
-    if "KUBERNETES_SERVICE_HOST" in os.environ and os.environ.get("KUBECONFIG"):
-        return token_of(Path(os.environ["KUBECONFIG"].split(os.pathsep)[0]))
     here = find(data_dir())
     if here and here.url == url:
         return token_of(Path(here.kubeconfig))

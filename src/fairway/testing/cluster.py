@@ -65,6 +65,7 @@ async def cluster(
     runtime: PodRuntime | None = None,
     features: Iterable[Feature] = (),
     kinds: Iterable[CustomKind] = (),
+    public_url: str = "http://127.0.0.1:8080",
 ) -> AsyncGenerator[Cluster, None]:
     """Everything that is asked for, ready inside the block. `node` runs pods, as processes or by `runtime`."""
     clock, store = clock or SystemClock(), store or MemoryStore()
@@ -78,7 +79,7 @@ async def cluster(
         platform = Platform(
             client=client,
             clock=clock,
-            public_url="http://127.0.0.1:8080",
+            public_url=public_url,
             records_url=f"sqlite:///{folder / 'records.db'}",
             artifacts_url=(folder / "artifacts").as_uri(),
             state_dir=folder,

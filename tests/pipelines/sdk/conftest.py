@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -56,10 +57,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
 
 
 async def _serve(folder: Path, started: Future[Installed]) -> None:
+    door = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{door.getsockname()[1]}"
     try:
-        async with cluster(folder, node=True, features=(FEATURE,)) as here:
-            runner = await _front(here)
-            url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with cluster(folder, node=True, features=(FEATURE,), public_url=url) as here:
+            runner = await _front(here, door)
             _describe(here, url)
             end = asyncio.Event()
             started.set_result(Installed(folder, url, asyncio.get_running_loop(), end))
@@ -71,13 +73,13 @@ async def _serve(folder: Path, started: Future[Installed]) -> None:
         raise
 
 
-async def _front(here: Cluster) -> web.AppRunner:
+async def _front(here: Cluster, door: socket.socket) -> web.AppRunner:
     app = web.Application(middlewares=[_identify])
     for route in here.parts[0].routes:
         app.router.add_route(route.method, route.path, route.handler)
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.SockSite(runner, door).start()
     return runner
 
 

@@ -49,6 +49,13 @@ def double(x: int) -> int:
     return 2 * x
 
 
+@dsl.component(base_image="python:3.11")
+def exists(path: str) -> bool:
+    import os  # noqa: PLC0415
+
+    return os.path.exists(path)
+
+
 @dsl.pipeline(name="squares")
 def squares(n: int = 4, factor: int = 1) -> int:
     made = measure(n=n)

@@ -72,11 +72,11 @@ def test_an_address_in_the_environment_takes_the_token_that_login_wrote(
 
 def test_a_pod_uses_the_token_of_its_own_account(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     described(bare / ".local" / "share" / "fairway", "the owner's")
-    config = bare / "pod.kubeconfig"
-    config.write_text("users:\n- user:\n    token: the-pods\n")
+    (bare / "pod").mkdir()
+    (bare / "pod" / "token").write_text("the-pods")
     monkeypatch.setenv("KF_PIPELINES_ENDPOINT", HERE)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
-    monkeypatch.setenv("KUBECONFIG", str(config))
+    monkeypatch.setenv("KUBECONFIG", str(bare / "pod" / "kubeconfig"))
     assert sdk.connect().token == "the-pods"
     (bare / "token").write_text("of-a-file\n")
     monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(bare / "token"))

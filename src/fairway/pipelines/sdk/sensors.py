@@ -79,19 +79,15 @@ def wait_for_run(run_id: str, states: list[str]) -> bool:
     import os  # noqa: PLC0415
     import urllib.request  # noqa: PLC0415
 
-    def token() -> str:
-        for path in (
-            os.environ.get("KF_PIPELINES_SA_TOKEN_PATH"),
-            "/var/run/secrets/kubernetes.io/serviceaccount/token",
-        ):
-            if path and os.path.exists(path):
-                with open(path) as file:
-                    return file.read().strip()
-        with open(os.environ["KUBECONFIG"]) as file:
-            return next(line.split(": ", 1)[1].strip() for line in file if line.strip().startswith("token: "))
-
+    places = (
+        os.environ.get("KF_PIPELINES_SA_TOKEN_PATH", ""),
+        "/var/run/secrets/kubernetes.io/serviceaccount/token",
+        os.path.join(os.path.dirname(os.environ.get("KUBECONFIG", "")), "token"),
+    )
+    with open(next(place for place in places if os.path.exists(place))) as file:
+        token = file.read().strip()
     url = f"{os.environ['KF_PIPELINES_ENDPOINT']}/apis/v2beta1/runs/{run_id}"
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token()}"})  # noqa: S310
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the platform's own address
         state = json.load(answer)["state"]
     print(f"run {run_id} is {state}")
