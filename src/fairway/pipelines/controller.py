@@ -10,19 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fairway.kernel.control.controller import Controller, World
+from fairway.kernel.control.controller import Controller, Nudges, World
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.kernel.objects.meta import Key
 from fairway.pipelines import tasks
 from fairway.pipelines.engine import attempts, following, opening, telling
 from fairway.pipelines.engine.play import Means, Play
+from fairway.pipelines.engine.slots import Slots
 from fairway.pipelines.kinds import RUN
 
 
 class Engine:
     def __init__(self, means: Means) -> None:
         self._means = means
+        self._nudges = Nudges()
+        self._slots = Slots(means.records, self._nudges)
         self._plays: dict[Key, Play] = {}
         self._moved: dict[Key, set[str]] = {}
 
@@ -33,6 +36,7 @@ class Engine:
             reconcile=self.reconcile,
             watches=((POD, self._run_of),),
             workers=8,
+            nudges=self._nudges,
         )
 
     async def reconcile(self, world: World, namespace: str, name: str) -> float | None:
@@ -40,6 +44,7 @@ class Engine:
         run = world.mirror(RUN).get(namespace, name)
         if run is None or meta.being_deleted(run):
             self._moved.pop(key, None)
+            self._slots.forget(key)
             if (play := self._plays.pop(key, None)) is not None:
                 now = world.clock.now()
                 await self._means.records.write(lambda connection: tasks.abandon(connection, play.graph.run.id, now))
@@ -48,11 +53,13 @@ class Engine:
         if status.get("phase") in tasks.OVER and (status.get("retries") or 0) == (spec.get("retries") or 0):
             self._plays.pop(key, None)
             self._moved.pop(key, None)
+            self._slots.forget(key)
             return None
         try:
             return await self._reconcile(world, run)
         except BaseException:
             self._plays.pop(key, None)  # what it holds may be ahead of the records
+            self._slots.drop(key)
             raise
 
     def _run_of(self, pod: Object) -> Iterable[Key]:
@@ -64,22 +71,26 @@ class Engine:
             yield key
 
     async def _reconcile(self, world: World, run: Object) -> float | None:
-        key = meta.key(run)
+        key, spec = meta.key(run), run.get("spec") or {}
         play = self._plays.get(key)
-        if play is None or play.retries != ((run.get("spec") or {}).get("retries") or 0):
+        if play is None or play.retries != (spec.get("retries") or 0):
             self._moved.pop(key, None)  # opening looks at every pod there is to look at
-            play = await opening.opened(self._means, world, run)
+            await self._slots.count()
+            play = await opening.opened(self._means, world, self._slots, run)
             if play is None:
                 return None
             self._plays[key] = play
         else:
             await attempts.see(play, self._moved.pop(key, set()))
+        if play.asked < (asked := spec.get("asked") or 0):
+            await following.read(play, asked)
         graph, now = play.graph, play.now
-        if (run.get("spec") or {}).get("terminate"):
+        if spec.get("terminate"):
             graph.cancel(now)
         graph.tick(now)
         await following.follow(play)
         await telling.tell(play, run)
         if graph.state.ended:
             self._plays.pop(key, None)
+            self._slots.forget(key)
         return None if graph.state.ended or graph.next_tick is None else max(graph.next_tick - play.now, 0.01)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 from fairway.records.tables import new_metadata
@@ -227,6 +228,8 @@ tasks = Table(
     UniqueConstraint("run_id", "scope_path"),
     Index(None, "run_id", "created_at", "id"),
     Index(None, "parent_task_id"),
+    # Few steps are of a pool, and all of those that run or wait are counted often.
+    Index(None, "pool", "state", sqlite_where=text("pool != ''"), postgresql_where=text("pool != ''")),
 )
 
 artifacts = Table(

@@ -29,8 +29,12 @@ class World:
         known = given.pop("known", None)
         window = given.pop("window", 64)
         run = facts(Path("/root"), given.pop("parameters", {}), id=RUN)
-        self.graph = Graph(ir.load(spec), run, known, window=window)
+        self.graph = Graph(ir.load(spec, given.pop("platform", None)), run, known, window=window)
         self.now, self.order = 0.0, []
+        self.questions: list[str] = []
+        self.wants: list[str] = []
+        self.returns: list[str] = []
+        self.stops: list[str] = []
         self.rows: dict[str, Known] = dict(known or {})
         self.graph.begin(self.now)
 
@@ -46,6 +50,8 @@ class World:
         while True:
             decisions = self.graph.decide()
             self.rows |= {each.id: row(each) for each in decisions.changed.values()}
+            for told in ("questions", "wants", "returns", "stops"):
+                getattr(self, told).extend(each.path for each in getattr(decisions, told))
             if decisions.asks:
                 self.graph.answer({each.id: self.cache.get(each.fingerprint) for each in decisions.asks}, self.now)
             starts = [*decisions.starts, *decisions.claims]

@@ -66,6 +66,25 @@ def owner(kind: Kind) -> Owners:
     return find
 
 
+class Nudges:
+    """Names that a room wants to be reconciled though nothing that is watched has changed."""
+
+    def __init__(self) -> None:
+        self._add: Callable[[Key], None] | None = None
+
+    def __call__(self, key: Key) -> None:
+        """Without effect where the controller does not run (yet): it begins with every name there is."""
+        if self._add is not None:
+            self._add(key)
+
+    def feed(self, add: Callable[[Key], None]) -> Callable[[], None]:
+        self._add = add
+        return self._stop
+
+    def _stop(self) -> None:
+        self._add = None
+
+
 @dataclass(frozen=True)
 class Controller:
     """`watches` are the other kinds whose changes matter, each with the way back to names of `kind`."""
@@ -77,6 +96,7 @@ class Controller:
     workers: int = 4
     reads: tuple[Kind, ...] = field(default=())
     """Kinds that a reconcile reads from the mirror though their changes need no reconcile."""
+    nudges: Nudges | None = None
 
     def kinds(self) -> tuple[Kind, ...]:
         return (self.kind, *(kind for kind, _ in self.watches), *self.reads)
@@ -87,6 +107,8 @@ async def run(controller: Controller, world: World, *, ready: Callable[[], None]
     queue = WorkQueue(world.clock)
     stops = [_feed(world.mirror(controller.kind), itself, queue)]
     stops += [_feed(world.mirror(kind), owners, queue) for kind, owners in controller.watches]
+    if controller.nudges is not None:
+        stops.append(controller.nudges.feed(queue.add))
     try:
         for kind in controller.kinds():
             await world.mirror(kind).synced()

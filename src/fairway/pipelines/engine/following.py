@@ -1,50 +1,71 @@
-"""Doing what the graph decides: ask the cache, write the records, then begin and end pods."""
+"""Doing what the graph decides: ask the cache and the pools, write the records, then begin and end pods."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
-from fairway.pipelines import outcomes, tasks
+from fairway.pipelines import approvals, outcomes, recalling, recording, tasks
 from fairway.pipelines.engine import attempts, claims
 from fairway.pipelines.engine.play import Play
-from fairway.pipelines.render.model import Hit, Instance, State
+from fairway.pipelines.render import gates
+from fairway.pipelines.render.model import Decisions, Hit, Instance, State
+
+
+async def read(play: Play, asked: int) -> None:
+    """Requests have come in: what people decided, whether the run is to pause, and pools that have changed."""
+    run_id = play.graph.run.id
+    found = await play.means.records.read(lambda connection: tasks.requests(connection, run_id))
+    play.graph.decided(found.verdicts, play.now)
+    play.graph.pause(found.paused, play.now)
+    if play.graph.wants:
+        play.graph.granted(await play.slots.look(play.key), play.now)
+        play.graph.held({each.id: play.slots.why(each) for each in play.graph.wants}, play.now)
+    play.asked = asked
 
 
 async def follow(play: Play) -> None:
     """Do what the graph decides until it has nothing more to say."""
     graph = play.graph
+    graph.granted(play.slots.given(play.key), play.now)
     while True:
-        changed: dict[str, Instance] = {}
-        starts: list[Instance] = []
-        stops: list[Instance] = []
-        volumes: list[Instance] = []
-        while True:
-            decisions = graph.decide()
-            changed |= decisions.changed
-            starts += decisions.starts
-            stops += decisions.stops
-            volumes += decisions.claims
-            if not decisions.asks:
-                break
-            graph.answer(await _answers(play, decisions.asks), play.now)
-        if not (changed or starts or stops or volumes):
+        decided = await _decided(play)
+        if not decided:
             return
-        starts = [instance for instance in starts if not instance.state.ended]
+        starts = [instance for instance in decided.starts if not instance.state.ended]
         # Side by side, and both before any pod. Folders that a crash between the two leaves out are made up for.
-        await asyncio.gather(attempts.prepare(play, starts), _write_records(play, changed))
+        await asyncio.gather(attempts.prepare(play, starts), _write_records(play, decided))
+        play.slots.give_back(decided.returns)
         await attempts.begin(play, starts)
-        for instance in volumes:
+        for instance in decided.claims:
             await claims.carry_out(play, instance)
-        for instance in stops:
+        for instance in decided.stops:
             await attempts.stop(play, instance)
+        if any(each.id in decided.changed for each in graph.wants):
+            # The records say since now that these wait: a pool that was changed before that woke nobody up.
+            graph.granted(await play.slots.look(play.key), play.now)
+        graph.granted(play.slots.given(play.key), play.now)
+
+
+async def _decided(play: Play) -> Decisions:
+    """All that is decided once the cache and the pools have answered."""
+    graph, slots, whole = play.graph, play.slots, Decisions()
+    while True:
+        decisions = graph.decide()
+        whole.add(decisions)
+        if not (decisions.asks or decisions.wants):
+            return whole
+        if decisions.asks:
+            graph.answer(await _answers(play, decisions.asks), play.now)
+        if decisions.wants:
+            graph.granted(await slots.ask(play.key, decisions.wants), play.now)
+            graph.held({each.id: slots.why(each) for each in decisions.wants}, play.now)
 
 
 async def _answers(play: Play, asks: list[Instance]) -> dict[str, Hit | None]:
     """What the cache knows. A hit counts only while the artifacts it stands for are there."""
     run, wanted = play.graph.run, list({instance.fingerprint for instance in asks})
-    hits = await play.means.records.read(lambda c: tasks.hits(c, wanted, run.pipeline_name, run.cache_namespace))
+    hits = await play.means.records.read(lambda c: recalling.hits(c, wanted, run.pipeline_name, run.cache_namespace))
     there = await asyncio.to_thread(outcomes.intact, [hit.folder for hit in hits.values()])
     good = {print_: hit.hit for (print_, hit), intact in zip(hits.items(), there, strict=True) if intact}
     answers = {instance.id: good.get(instance.fingerprint) for instance in asks}
@@ -54,15 +75,18 @@ async def _answers(play: Play, asks: list[Instance]) -> dict[str, Hit | None]:
     return answers
 
 
-async def _write_records(play: Play, changed: Mapping[str, Instance]) -> None:
+async def _write_records(play: Play, decided: Decisions) -> None:
     graph, now = play.graph, play.now
-    changes = tasks.Changes(graph.pipeline, graph.run, changed.values(), now)
+    changes = recording.Changes(graph.pipeline, graph.run, decided.changed.values(), now)
+    questions = {each.id: gates.question(each) for each in decided.questions}
     ended, root = graph.state if graph.state.ended else None, graph.root
     results = dict(root.outputs.parameters)
     message = root.failure if ended is State.FAILED else ""
 
     def write(connection: Any) -> None:
         changes.write(connection)
+        if questions:
+            approvals.ask(connection, graph.run.id, questions, now)
         if ended is not None:
             tasks.finish(connection, graph.run.id, str(ended), now, message=message, results=results)
 

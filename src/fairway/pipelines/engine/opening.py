@@ -10,9 +10,10 @@ from typing import Any
 from fairway.kernel.control.controller import World
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import POD, Object
-from fairway.pipelines import ir, outcomes, tasks
+from fairway.pipelines import ir, outcomes, recalling, tasks
 from fairway.pipelines.engine import attempts, claims, telling
 from fairway.pipelines.engine.play import Means, Play
+from fairway.pipelines.engine.slots import Slots
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.render.graph import Graph
 from fairway.pipelines.render.model import Instance, Known, RunFacts
@@ -20,7 +21,7 @@ from fairway.pipelines.render.model import Instance, Known, RunFacts
 log = logging.getLogger(__name__)
 
 
-async def opened(means: Means, world: World, run: Object) -> Play | None:
+async def opened(means: Means, world: World, slots: Slots, run: Object) -> Play | None:
     """The run as the records have it, with every open step looked at. None where there is nothing to do."""
     run_id = str(run["spec"].get("runId") or meta.name(run))
     retries = int(run["spec"].get("retries") or 0)
@@ -29,7 +30,7 @@ async def opened(means: Means, world: World, run: Object) -> Play | None:
         await means.records.write(lambda connection: tasks.reset(connection, run_id, now))
         again = {"retries": retries, "phase": "RUNNING", "message": "", "finishedAt": None}
         await world.client.patch_status(RUN, meta.name(run), meta.namespace(run), again)
-    found = await means.records.read(lambda connection: tasks.find(connection, run_id))
+    found = await means.records.read(lambda connection: recalling.find(connection, run_id))
     if found is None:
         log.warning("run %s has no record, and is left alone", run_id)
         return None
@@ -46,8 +47,11 @@ async def opened(means: Means, world: World, run: Object) -> Play | None:
         await telling.show(world, run, "FAILED", message)
         return None
     graph = Graph(pipeline, _facts(means, run, found.row), found.known, window=means.window)
-    play = Play(means, world, graph, retries, told=str((run.get("status") or {}).get("phase") or ""))
+    told = str((run.get("status") or {}).get("phase") or "")
+    play = Play(means, world, slots, graph, retries, int(found.row["asked"]), told=told)
+    graph.pause(found.row["paused"], now)
     graph.begin(now)
+    slots.take_up(play.key, graph.live)
     await means.records.write(lambda connection: tasks.start(connection, run_id, now))
     await _take_up(play, found.known)
     return play

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from fairway.artifacts.store import Artifacts
 from fairway.kernel.control.controller import World
+from fairway.kernel.objects.meta import Key
+from fairway.pipelines.engine.slots import Slots
 from fairway.pipelines.render import folders
 from fairway.pipelines.render.graph import WINDOW, Graph
 from fairway.pipelines.render.model import Instance
@@ -28,8 +30,11 @@ class Play:
 
     means: Means
     world: World
+    slots: Slots
     graph: Graph
     retries: int
+    asked: int
+    """The requests that it has read."""
     pods: dict[str, Instance] = field(default_factory=dict)
     told: str = ""
     """The phase that the Run object shows."""
@@ -37,6 +42,10 @@ class Play:
     @property
     def now(self) -> float:
         return self.world.clock.now()
+
+    @property
+    def key(self) -> Key:
+        return (self.namespace, self.graph.run.id)
 
     @property
     def namespace(self) -> str:

@@ -19,19 +19,30 @@ from fairway.pipelines.render.model import Decisions, Instance, Known, RunFacts,
 
 class Board:
     """`known` is what the records say. The queues hold what may go on: `to_begin` what nothing keeps waiting any more,
-    `to_start` steps that want a pod, `to_close` what has ended and is to be told of."""
+    `to_go` leaves that have their inputs, `to_start` steps that want a pod, `to_close` what has ended and is to be told
+    of."""
 
     def __init__(self, pipeline: ir.Pipeline, run: RunFacts, known: Mapping[str, Known]) -> None:
         self.pipeline, self.run, self.known = pipeline, run, dict(known)
         self.instances: dict[str, Instance] = {}
         self.now = 0.0
-        self.canceling = False
+        self.paused = False
+        self.stopping = ""
+        """Why nothing starts any more and what runs is ended, where that is so."""
+        self.overdue = False
+        """The reason is that the run's deadline has passed, which is a failure of the run."""
         self.to_begin: deque[Instance] = deque()
+        self.to_go: deque[Instance] = deque()
         self.to_start: deque[Instance] = deque()
         self.to_close: deque[Instance] = deque()
         self.live: dict[str, Instance] = {}
         """Steps with a pod that has not been seen to end."""
-        self.timers: list[tuple[float, int, Instance]] = []
+        self.questions: dict[str, Instance] = {}
+        """Steps that wait for a person."""
+        self.wants: dict[str, Instance] = {}
+        """Steps that wait for slots of their pool."""
+        self.timers: list[tuple[float, int, Instance, bool]] = []
+        """(when, order, task, whether it is to be over by then, and not to start)"""
         self.decisions = Decisions()
         self._order = itertools.count()
         self._namespace = uuid.UUID(run.id)
@@ -80,12 +91,21 @@ class Board:
         self.known.pop(instance.id, None)  # this is more than the records say
         self.record(instance)
 
+    def hold(self, instance: Instance, why: str) -> None:
+        """The step cannot go on yet: it is PENDING, and says why."""
+        known = self.known.get(instance.id)
+        if instance.state is not State.PENDING or instance.message != why:
+            self.enter(instance, State.PENDING, why)
+            if known is None or known.state is not State.PENDING or known.message != why:
+                self.record(instance)
+
     def record(self, instance: Instance) -> None:
         self.decisions.changed[instance.id] = instance
 
     def end(self, instance: Instance, state: State, message: str = "", *, code: int = 0) -> None:
         instance.message, instance.code = message, code
         instance.finished_at, instance.retry_at = self.now, None
+        self.give_back(instance)
         if state is State.FAILED and not instance.failure:
             instance.failure = failure_of(instance, message)
         if state is State.CANCELED and not instance.recorded:
@@ -94,10 +114,22 @@ class Board:
             self.enter(instance, state, message)
         self.to_close.append(instance)
 
+    def give_back(self, instance: Instance) -> None:
+        """The step needs no slots of its pool for now."""
+        if instance.slots or instance.id in self.wants:
+            instance.slots = 0
+            self.wants.pop(instance.id, None)
+            self.decisions.returns.append(instance)
+
     def wait(self, instance: Instance, until: float) -> None:
         """Let the task start (again) at that time, and not before."""
+        self.give_back(instance)
         instance.state, instance.retry_at = State.PENDING, until
-        heapq.heappush(self.timers, (until, next(self._order), instance))
+        heapq.heappush(self.timers, (until, next(self._order), instance, False))
+
+    def limit(self, instance: Instance, until: float) -> None:
+        """Let the task be over by that time."""
+        heapq.heappush(self.timers, (until, next(self._order), instance, True))
 
 
 def failure_of(instance: Instance, message: str) -> str:

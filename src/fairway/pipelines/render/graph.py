@@ -11,15 +11,26 @@ there; scopes, conditions and loops follow again from the outcomes, since they d
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
 
 from fairway.pipelines import ir
 from fairway.pipelines.ir.expressions import ExpressionError, holds
 from fairway.pipelines.placeholders import UnknownPlaceholder
-from fairway.pipelines.render import inputs, leaves, scopes
+from fairway.pipelines.render import gates, inputs, leaves, scopes, sensors
 from fairway.pipelines.render.board import Board
 from fairway.pipelines.render.inputs import InputError
-from fairway.pipelines.render.model import Decisions, Hit, Instance, Known, Outcome, RunFacts, State, Type
+from fairway.pipelines.render.model import (
+    Decisions,
+    Hit,
+    Instance,
+    Known,
+    Outcome,
+    RunFacts,
+    State,
+    Type,
+    Verdict,
+)
 
 WINDOW = 64
 """Most step pods of one run at a time. Kubernetes would queue the rest, at the price of objects it must keep."""
@@ -36,6 +47,7 @@ class Graph:
     ) -> None:
         self.pipeline, self.run = pipeline, run
         self._window = window
+        self._deadline = inf
         self._board = Board(pipeline, run, known or {})
         self.root = self._board.place(pipeline.entry, None, None, "", pipeline.name, Type.ROOT)
 
@@ -45,6 +57,8 @@ class Graph:
         self._board.now = now
         self._board.to_begin.append(self.root)
         self._advance()
+        if self.pipeline.config.deadline and self.root.started_at is not None:
+            self._deadline = self.root.started_at + self.pipeline.config.deadline
 
     def running(self, task_id: str, now: float) -> None:
         """The pod of a step runs."""
@@ -53,6 +67,8 @@ class Graph:
         if instance is not None and instance.state is State.PENDING:
             instance.started_at = instance.started_at or now
             board.enter(instance, State.RUNNING, "")
+            if not instance.looks:
+                sensors.watch(board, instance)
 
     def waiting(self, task_id: str, why: str, now: float) -> None:
         """The pod of a step cannot start yet, and the node says why."""
@@ -80,30 +96,59 @@ class Graph:
                 leaves.answered(board, board.instances[task_id], hit)
         self._advance()
 
-    def cancel(self, now: float) -> None:
-        """Start nothing more; end what runs."""
+    def decided(self, verdicts: Mapping[str, Verdict], now: float) -> None:
+        """What people say of the steps that `Decisions.questions` named."""
         board = self._board
         board.now = now
-        if board.canceling or self.root.state.ended:
-            return
-        board.canceling = True
-        board.decisions.stops.extend(board.live.values())
-        asking = [instance for instance in board.instances.values() if instance.state is State.ASKING]
-        waiting = [instance for _, _, instance in board.timers]
-        for instance in {id(each): each for each in (*asking, *waiting, *board.to_start)}.values():
-            board.end(instance, State.CANCELED, "the run was terminated")
-        board.to_start.clear()
-        board.timers.clear()
+        for task_id, verdict in verdicts.items():
+            if task_id in board.questions:
+                gates.decided(board, board.questions[task_id], verdict)
         self._advance()
+
+    def granted(self, task_ids: Iterable[str], now: float) -> None:
+        """Slots that `Decisions.wants` asked for are there."""
+        board = self._board
+        board.now = now
+        for task_id in task_ids:
+            if task_id in board.wants:
+                gates.granted(board, board.wants[task_id])
+        self._advance()
+
+    def held(self, why: Mapping[str, str], now: float) -> None:
+        """Slots that `Decisions.wants` asked for are not there yet."""
+        board = self._board
+        board.now = now
+        for task_id, reason in why.items():
+            if task_id in board.wants:
+                board.hold(board.wants[task_id], reason)
+
+    def pause(self, paused: bool, now: float) -> None:
+        """Start no further step until this is taken back; what runs goes on."""
+        board = self._board
+        board.now = now
+        if paused and not board.paused:
+            gates.stand_back(board)
+        board.paused = paused
+        self._advance()
+
+    def cancel(self, now: float) -> None:
+        """Start nothing more; end what runs."""
+        self._board.now = now
+        self._stop("the run was terminated")
 
     def tick(self, now: float) -> None:
         """Time has passed: attempts whose back-off is over begin, and what these let begin at once."""
         board = self._board
         board.now = now
+        if now >= self._deadline:
+            board.overdue = True
+            self._stop(f"the run did not end within its deadline of {self.pipeline.config.deadline:g} s")
         while board.timers and board.timers[0][0] <= now:
-            _, _, instance = heapq.heappop(board.timers)
-            instance.retry_at = None
-            if instance.is_scope:
+            _, _, instance, limit = heapq.heappop(board.timers)
+            if limit:
+                sensors.out_of_time(board, instance)
+            elif instance.is_scope:
+                instance.retry_at = None
                 scopes.open_again(board, instance)
             else:
                 board.to_start.append(instance)
@@ -118,7 +163,9 @@ class Graph:
 
     @property
     def next_tick(self) -> float | None:
-        return self._board.timers[0][0] if self._board.timers else None
+        """When `tick` is due at the latest."""
+        first = min(self._board.timers[0][0] if self._board.timers else inf, self._deadline)
+        return first if first < inf and not self._board.stopping else None
 
     @property
     def live(self) -> list[Instance]:
@@ -126,13 +173,23 @@ class Graph:
         return list(self._board.live.values())
 
     @property
+    def wants(self) -> list[Instance]:
+        """Steps that wait for slots of their pool."""
+        return list(self._board.wants.values())
+
+    @property
     def instances(self) -> Mapping[str, Instance]:
         """All that there are so far, by id."""
         return self._board.instances
 
     @property
+    def paused(self) -> bool:
+        return self._board.paused
+
+    @property
     def canceling(self) -> bool:
-        return self._board.canceling
+        """Whether somebody asked for the end (a deadline that has passed is told when the run is over)."""
+        return bool(self._board.stopping) and not self._board.overdue
 
     @property
     def state(self) -> State:
@@ -148,7 +205,9 @@ class Graph:
                 scopes.close(board, board.to_close.popleft())
             elif board.to_begin:
                 self._begin(board.to_begin.popleft())
-            elif board.to_start and len(board.live) < self._window:
+            elif board.to_go and not board.paused:
+                self._guarded(leaves.go, board.to_go.popleft())
+            elif board.to_start and not board.paused and len(board.live) < self._window:
                 leaves.start(board, board.to_start.popleft())
             else:
                 return
@@ -157,18 +216,38 @@ class Graph:
         """All that an instance waits for has ended: it opens, runs, or is skipped."""
         board = self._board
         known = board.known.get(instance.id)
-        if board.canceling and not (known and known.state.ended):
+        if board.stopping and not (known and known.state.ended):
             board.end(instance, State.CANCELED)
-            return
+        else:
+            self._guarded(self._begin_opened, instance)
+
+    def _begin_opened(self, board: Board, instance: Instance) -> None:
+        if self._open(instance):
+            (scopes if instance.is_scope else leaves).begin(board, instance)
+
+    def _guarded(self, step: Callable[[Board, Instance], None], instance: Instance) -> None:
+        """A mistake of the pipeline's author fails the task that it is in."""
         try:
-            if not self._open(instance):
-                return
-            if instance.is_scope:
-                scopes.begin(board, instance)
-            else:
-                leaves.begin(board, instance)
+            step(self._board, instance)
         except (InputError, ExpressionError, UnknownPlaceholder) as wrong:
-            board.end(instance, State.FAILED, str(wrong), code=3)
+            self._board.end(instance, State.FAILED, str(wrong), code=3)
+
+    def _stop(self, why: str) -> None:
+        """Nothing starts any more, for this reason; what has a pod ends when the pod does."""
+        board = self._board
+        if board.stopping or self.root.state.ended:
+            return
+        board.stopping = why
+        board.decisions.stops.extend(board.live.values())
+        asking = [instance for instance in board.instances.values() if instance.state is State.ASKING]
+        timed = [instance for _, _, instance, _ in board.timers]
+        held = (*board.questions.values(), *board.wants.values())
+        for instance in {each.id: each for each in (*asking, *timed, *held, *board.to_go, *board.to_start)}.values():
+            if instance.id not in board.live and not instance.state.ended:
+                board.end(instance, State.CANCELED, why)
+        for waiting in (board.to_go, board.to_start, board.timers, board.questions):
+            waiting.clear()
+        self._advance()
 
     def _open(self, instance: Instance) -> bool:
         """Give the instance its inputs. False where its condition does not hold."""

@@ -8,15 +8,21 @@ from fairway.pipelines import caching
 from fairway.pipelines.ir.model import MISSING, Component, Importer, VolumeClaim
 from fairway.pipelines.ir.values import plain, text
 from fairway.pipelines.placeholders import Scene
-from fairway.pipelines.render import claims, outputs, pods, retrying
+from fairway.pipelines.render import claims, gates, outputs, pods, retrying, sensors
 from fairway.pipelines.render.board import Board, failure_of
 from fairway.pipelines.render.model import Hit, Instance, Known, Outcome, State, Type
 
 
 def begin(board: Board, instance: Instance) -> None:
-    """Its inputs are there: go on from the records, or ask the cache, or wait for a pod."""
+    """Its inputs are there: go on from the records, or anew."""
     known = board.known.get(instance.id)
-    if known is not None and _take_up(board, instance, known):
+    if known is None or not _take_up(board, instance, known):
+        board.to_go.append(instance)
+
+
+def go(board: Board, instance: Instance) -> None:
+    """Ask a person where the step wants that, then the cache; then wait for a pod."""
+    if gates.awaits_approval(board, instance):
         return
     if isinstance(instance.component.body, Importer):
         _import(board, instance, instance.component.body)
@@ -37,7 +43,9 @@ def answered(board: Board, instance: Instance, hit: Hit | None) -> None:
 
 
 def start(board: Board, instance: Instance) -> None:
-    """The next attempt begins."""
+    """The next attempt begins, once there are slots for it."""
+    if instance.state.ended or gates.awaits_slots(board, instance):
+        return
     claim = isinstance(instance.component.body, VolumeClaim)
     instance.attempts += 1
     instance.pod, instance.retry_at = "" if claim else pods.name(instance), None
@@ -49,13 +57,18 @@ def start(board: Board, instance: Instance) -> None:
 def ended(board: Board, instance: Instance, outcome: Outcome, folder: str) -> None:
     """The newest attempt is over, in that task folder."""
     del board.live[instance.id]
-    if outcome.succeeded:
+    if sensors.sees_nothing(instance, outcome):
+        sensors.look_again(board, instance)
+    elif outcome.succeeded:
         instance.outputs = outputs.of_step(instance, outcome, folder)
         board.end(instance, State.SUCCEEDED)
-    elif board.canceling:
-        board.end(instance, State.CANCELED, "the run was terminated")
+    elif board.stopping:
+        board.end(instance, State.CANCELED, board.stopping)
+    elif instance.stopped:
+        board.end(instance, State.FAILED, instance.stopped, code=4)
     elif outcome.disrupted:
         instance.disruptions += 1
+        instance.retry_at = board.now
         board.to_start.append(instance)
     else:
         retrying.failed(board, instance, outcome.message, outcome.code)
@@ -63,7 +76,8 @@ def ended(board: Board, instance: Instance, outcome: Outcome, folder: str) -> No
 
 def _take_up(board: Board, instance: Instance, known: Known) -> bool:
     """Go on from the record. False where there is nothing to go on from."""
-    instance.attempts, instance.disruptions, instance.pod = known.attempts, known.disruptions, known.pod
+    instance.attempts, instance.disruptions, instance.looks = known.attempts, known.disruptions, known.looks
+    instance.pod, instance.approved = known.pod, bool(known.attempts or (known.verdict and known.verdict.approved))
     instance.fingerprint, instance.cached_from = known.fingerprint, known.cached_from
     if known.state.ended:
         instance.state, instance.outputs = known.state, known.outputs
@@ -72,13 +86,17 @@ def _take_up(board: Board, instance: Instance, known: Known) -> bool:
             instance.failure = failure_of(instance, known.message)
         board.to_close.append(instance)
         return True
+    sensors.watch(board, instance)
     if known.retry_at is not None and known.retry_at > board.now:
         board.wait(instance, known.retry_at)
     elif known.retry_at is not None:
         board.to_start.append(instance)
     elif known.attempts:
-        instance.state = known.state
+        instance.state, instance.slots = known.state, known.slots
         board.live[instance.id] = instance
+    elif known.verdict is not None:
+        board.questions[instance.id] = instance
+        gates.decided(board, instance, known.verdict)
     else:
         return False
     return True
@@ -102,7 +120,8 @@ def _import(board: Board, instance: Instance, importer: Importer) -> None:
 
 def _ask_or_start(board: Board, instance: Instance) -> None:
     task, body = instance.task, instance.component.body
-    if task is None or not task.cached or (isinstance(body, VolumeClaim) and body.deletes):
+    never = sensors.is_sensor(instance) or (isinstance(body, VolumeClaim) and body.deletes)
+    if task is None or not task.cached or never:
         board.to_start.append(instance)
     elif isinstance(body, VolumeClaim):
         instance.fingerprint = caching.of_claim(instance.component, instance.inputs, claims.name(instance))

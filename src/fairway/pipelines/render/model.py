@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fairway.pipelines import ir
-from fairway.pipelines.ir.model import Component, Dag, Loop, Task, Value
+from fairway.pipelines.ir.model import Component, Container, Dag, Loop, Options, Task, Value
 
 
 class State(enum.StrEnum):
@@ -124,7 +124,14 @@ class Instance:
     disruptions: int = 0
     """Attempts that use up no retry: they were ended from outside, by the node or the cluster, or the scope around
     was opened again since."""
+    looks: int = 0
+    """Attempts of a sensor that said "not yet"; they use up no retry either."""
     retry_at: float | None = None
+    approved: bool = False
+    slots: int = 0
+    """How many of its pool's it holds now."""
+    stopped: str = ""
+    """Why its pod is ended before its time."""
     pod: str = ""
     fingerprint: str = ""
     cached_from: str = ""
@@ -163,6 +170,24 @@ class Instance:
         """Whether it has children of its own."""
         return isinstance(self.component.body, Dag) or self.loop is not None
 
+    @property
+    def options(self) -> Options:
+        """What the step asks for beyond KFP."""
+        body = self.component.body
+        return body.options if isinstance(body, Container) else _NO_OPTIONS
+
+
+_NO_OPTIONS = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person said of a step that asks before it starts."""
+
+    approved: bool
+    by: str = ""
+    comment: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -171,7 +196,10 @@ class Known:
     state: State
     attempts: int = 0
     disruptions: int = 0
+    looks: int = 0
     retry_at: float | None = None
+    slots: int = 0
+    verdict: Verdict | None = None
     pod: str = ""
     fingerprint: str = ""
     cached_from: str = ""
@@ -208,12 +236,30 @@ class Hit:
 
 @dataclass(slots=True)
 class Decisions:
-    """What is to be done, in this order: write the records of `changed`, start, stop."""
+    """What is to be done, in this order: write the records of `changed`, give slots back, start, stop."""
 
     changed: dict[str, Instance] = field(default_factory=dict)
     asks: list[Instance] = field(default_factory=list)
     """Steps whose fingerprint is to be looked up in the cache."""
+    questions: list[Instance] = field(default_factory=list)
+    """Steps that a person is to approve; the message is the question."""
+    wants: list[Instance] = field(default_factory=list)
+    """Steps that want slots of their pool."""
+    returns: list[Instance] = field(default_factory=list)
+    """Steps that hold no slots any more, and want none."""
     starts: list[Instance] = field(default_factory=list)
     claims: list[Instance] = field(default_factory=list)
     """Steps that make or delete a volume claim, and have no pod."""
     stops: list[Instance] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.questions or self.returns or self.starts or self.claims or self.stops)
+
+    def add(self, later: Decisions) -> None:
+        """What was decided after this, and is done together with it."""
+        self.changed |= later.changed
+        self.questions += later.questions
+        self.returns += later.returns
+        self.starts += later.starts
+        self.claims += later.claims
+        self.stops += later.stops

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from fairway.pipelines.ir.model import Dag
 from fairway.pipelines.render.board import Board
-from fairway.pipelines.render.model import Instance, Known, State, Values
+from fairway.pipelines.render.model import Instance, Known, State, Values, Verdict
 
 
 def failed(board: Board, instance: Instance, message: str, code: int = 0) -> None:
@@ -33,12 +33,27 @@ def due(instance: Instance, now: float) -> float | None:
     if times > retry.count:
         return None
     at = now + retry.delay * retry.factor ** (times - 1)
-    return None if retry.window and at > _first(instance, now) + retry.window else at
+    # A sensor looks for as long as its own timeout says.
+    window = 0.0 if instance.options.sensor_every else retry.window
+    return None if window and at > begun(instance, now) + window else at
+
+
+def begun(instance: Instance, now: float) -> float:
+    """When the present series of attempts began: the first that ran since the task was over, if it ever was.
+
+    Waiting for a person, or for slots of a pool, does not count.
+    """
+    ran, told = 0.0, now
+    for state, at in reversed(instance.history):
+        if state.ended:
+            break
+        told, ran = at, at if state is State.RUNNING else ran
+    return ran or told
 
 
 def tried(instance: Instance) -> int:
     """How many attempts count."""
-    return instance.attempts - instance.disruptions + instance.is_scope
+    return instance.attempts - instance.disruptions - instance.looks + instance.is_scope
 
 
 def inside(scope: Instance) -> Iterator[Instance]:
@@ -64,7 +79,8 @@ def again(scope: Instance) -> Iterator[Instance]:
 def forget(instance: Instance, now: float) -> None:
     """Make a task as if it had not been tried. The number of attempts stays: pods and folders are named by it."""
     instance.state, instance.message, instance.code = State.WAITING, "", 0
-    instance.disruptions = instance.attempts
+    instance.disruptions = instance.attempts - instance.looks
+    instance.stopped = ""
     instance.retry_at = now if instance.attempts and not instance.is_scope else None
     instance.finished_at, instance.cached_from, instance.outputs = None, "", Values()
     instance.history.append((State.PENDING, now))
@@ -77,6 +93,9 @@ def remembered(instance: Instance) -> Known:
         state=State.PENDING if instance.state is State.WAITING else instance.state,
         attempts=instance.attempts,
         disruptions=instance.disruptions,
+        looks=instance.looks,
+        slots=instance.slots,
+        verdict=Verdict(True) if instance.approved else None,
         retry_at=instance.retry_at,
         pod=instance.pod,
         fingerprint=instance.fingerprint,
@@ -94,16 +113,6 @@ def remembered(instance: Instance) -> Known:
 def _tried_as_a_whole(scope: Instance) -> bool:
     """One iteration is part of its loop; a loop of a single step leaves it to its iterations."""
     return scope.whole and isinstance(scope.component.body, Dag)
-
-
-def _first(instance: Instance, now: float) -> float:
-    """When the present series of attempts began: after the last time that the task was over, if it ever was."""
-    begun = now
-    for state, at in reversed(instance.history):
-        if state.ended:
-            break
-        begun = at
-    return begun
 
 
 def _after(scope: Instance, names: list[str]) -> dict[str, None]:

@@ -51,7 +51,7 @@ def close(board: Board, instance: Instance) -> None:
         scope.failure = instance.failure
     if instance.whole:
         _tell_followers(board, instance, scope)
-    elif scope.next_item < len(scope.items) and not board.canceling:
+    elif scope.next_item < len(scope.items) and not board.stopping:
         _next_iteration(board, scope)
     elif scope.next_item < len(scope.items):
         scope.open_children -= len(scope.items) - scope.next_item
@@ -112,7 +112,7 @@ def _tell_followers(board: Board, instance: Instance, scope: Instance) -> None:
         assert follower.task is not None
         if not instance.state.good and not follower.task.tolerant:
             reason = {State.FAILED: "failed", State.SKIPPED: "was skipped"}.get(instance.state, "was canceled")
-            state = State.CANCELED if board.canceling else State.SKIPPED
+            state = State.CANCELED if board.stopping else State.SKIPPED
             board.end(follower, state, f"not run, because {instance.display_name!r} {reason}")
         elif not follower.waiting_for:
             board.to_begin.append(follower)
@@ -122,8 +122,11 @@ def _close_scope(board: Board, scope: Instance) -> None:
     gather = outputs.of_loop if scope.loop is not None else outputs.of_scope
     scope.outputs = gather(board.pipeline, scope)
     known = board.known.get(scope.id)
-    if board.canceling:
-        board.end(scope, State.CANCELED, "the run was terminated")
+    if board.stopping and board.overdue and scope.parent is None:
+        scope.failure = board.stopping
+        board.end(scope, State.FAILED, board.stopping, code=4)
+    elif board.stopping:
+        board.end(scope, State.CANCELED, board.stopping)
     elif not scope.failure:
         board.end(scope, State.SUCCEEDED)
     elif known is not None and known.retry_at is not None:

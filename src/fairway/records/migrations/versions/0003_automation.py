@@ -164,3 +164,12 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("looks", sa.Integer(), server_default="0", nullable=False))
     op.add_column("tasks", sa.Column("pool", sa.String(length=255), server_default="", nullable=False))
     op.add_column("tasks", sa.Column("slots", sa.Integer(), server_default="0", nullable=False))
+    of_a_pool = sa.text("pool != ''")
+    op.create_index(
+        op.f("ix_tasks_pool_state"),
+        "tasks",
+        ["pool", "state"],
+        unique=False,
+        sqlite_where=of_a_pool,
+        postgresql_where=of_a_pool,
+    )
