@@ -72,6 +72,11 @@ def fill(parser: argparse.ArgumentParser, verbs: Mapping[str, Verb]) -> None:
         chosen.required = True
 
 
+def parameters(parser: argparse.ArgumentParser) -> None:
+    """The option --param, whose texts `sdk.values` reads."""
+    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="JSON or plain text; repeat")
+
+
 def act(options: argparse.Namespace) -> int:
     """Run the chosen verb on the platform that is found, and print its answer."""
     try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from fairway.pipelines.sdk import steps
 
 STATES = {
     "PENDING": ("·", "dim"),
@@ -55,23 +56,7 @@ def moment(text: str) -> str:
     """A time of the API as a clock on the wall shows it; empty for none and for the epoch."""
     if not text or text.startswith("1970-01-01T00:00:00"):
         return ""
-    return parse(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def parse(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
-def span(seconds: float) -> str:
-    """
-    >>> span(0.123), span(75), span(7260)
-    ('0.12 s', '1 min 15 s', '2 h 1 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.2f} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+    return steps.parse(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def value(anything: Any) -> str:

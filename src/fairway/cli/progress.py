@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.live import Live
@@ -13,7 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from fairway.cli import printing
-from fairway.pipelines.sdk import Snapshot, Step
+from fairway.pipelines.sdk import Snapshot, Step, steps
 
 _MOST_CHILDREN = 12
 """Of a wide loop only this many iterations are drawn; the rest is counted."""
@@ -49,46 +48,33 @@ class _Drawing:
 
 def tree(snapshot: Snapshot, *, paths: bool = False) -> Tree:
     """`paths` adds the names under which commands know steps, where these differ from what is drawn."""
-    children: dict[str, list[Step]] = defaultdict(list)
-    known = {step.id for step in snapshot.steps}
-    for step in snapshot.steps:
-        children[step.parent if step.parent in known else ""].append(step)
-    for siblings in children.values():
-        siblings.sort(key=_place)
-    roots = children[""]
-    if len(roots) == 1 and roots[0].kind == "ROOT":
-        roots = children[roots[0].id]
+    children = steps.children(snapshot.steps)
     drawn = Tree(_line(snapshot.state, snapshot.name, ""), guide_style="dim")
-    _grow(drawn, roots, children, paths)
+    _grow(drawn, children[""], children, paths)
     return drawn
 
 
-def _grow(parent: Tree, steps: list[Step], children: dict[str, list[Step]], paths: bool) -> None:
-    for step in steps[:_MOST_CHILDREN]:
-        line = _line(step.state, label(step), duration(step), step.message)
+def _grow(parent: Tree, siblings: list[Step], children: dict[str, list[Step]], paths: bool) -> None:
+    for step in siblings[:_MOST_CHILDREN]:
+        line = _line(step.state, step.label, step.took, step.message)
         if paths and step.path != step.name:
             line.append(f"  {step.path}", style="dim")
-        _grow(parent.add(line), children[step.id], children, paths)
-    if len(steps) > _MOST_CHILDREN:
+        _grow(parent.add(line), children.get(step.id, []), children, paths)
+    if len(siblings) > _MOST_CHILDREN:
         states: dict[str, int] = defaultdict(int)
-        for step in steps[_MOST_CHILDREN:]:
+        for step in siblings[_MOST_CHILDREN:]:
             states[step.state.lower()] += 1
         parent.add(Text("and " + ", ".join(f"{count} {state}" for state, count in states.items()), style="dim"))
-
-
-def _place(step: Step) -> tuple[int, bool, str, str]:
-    """Iterations by their number; other steps as they end, which is the order of the graph; then what still runs."""
-    return step.iteration or 0, not step.finished, step.finished, step.started
 
 
 def _tell_changes(snapshot: Snapshot, told: dict[str, str], console: Console) -> None:
     for step in snapshot.steps:
         if step.kind != "ROOT" and step.over and told.get(step.id) != step.state:
             told[step.id] = step.state
-            console.print(_line(step.state, label(step), duration(step), step.message))
+            console.print(_line(step.state, step.label, step.took, step.message))
         elif not step.over and step.message and told.get(step.id) != step.message:
             told[step.id] = step.message
-            console.print(_line(step.state, label(step), "waits", step.message))
+            console.print(_line(step.state, step.label, "waits", step.message))
 
 
 def _line(state: str, name: str, time: str, message: str = "") -> Text:
@@ -100,15 +86,3 @@ def _line(state: str, name: str, time: str, message: str = "") -> Text:
         if part:
             line.append(f"  {part}", style=look)
     return line
-
-
-def label(step: Step) -> str:
-    return step.name if step.iteration is None else f"{step.name} [{step.iteration}]"
-
-
-def duration(step: Step) -> str:
-    """How long the step took, or has taken so far; empty before its beginning and for cached ones."""
-    if not step.started or step.state == "CACHED":
-        return ""
-    end = printing.parse(step.finished) if step.finished else datetime.now(UTC)
-    return printing.span((end - printing.parse(step.started)).total_seconds())

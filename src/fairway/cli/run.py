@@ -9,16 +9,17 @@ import argparse
 import json
 from pathlib import Path
 
-from fairway.cli import nouns, printing, values
+from fairway.cli import nouns, printing
 from fairway.cli.runs import reading
 from fairway.cli.verbs import Failure
 from fairway.pipelines import sdk
+from fairway.pipelines.sdk import values
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a Python file with a @dsl.pipeline function, or a compiled pipeline")
     parser.add_argument("--pipeline", default="", metavar="NAME", help="which function, where the file has several")
-    values.argument(parser)
+    nouns.parameters(parser)
     parser.add_argument("--name", default="", help="the run's name")
     parser.add_argument("--experiment", default="", help="the experiment to run in (default: Default)")
     parser.add_argument("--no-cache", action="store_true", help="run every step, finished before or not")

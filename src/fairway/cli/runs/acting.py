@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from fairway.cli import values
+from fairway.cli import nouns
 from fairway.cli.nouns import Answer, Verb
 from fairway.cli.runs import reading
 from fairway.pipelines import sdk
+from fairway.pipelines.sdk import values
 
 
 def _follow_argument(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,7 @@ def _simply(act: Callable[[sdk.Run], None], said: str) -> Callable[[sdk.Server, 
 
 def _clone_arguments(parser: argparse.ArgumentParser) -> None:
     reading.one_run(parser)
-    values.argument(parser)
+    nouns.parameters(parser)
     parser.add_argument("--name", default="", help="the new run's name")
     _follow_argument(parser)
 
@@ -53,7 +54,7 @@ def _rerun_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from", dest="steps", action="append", required=True, metavar="STEP", help="run this step again; repeat"
     )
-    values.argument(parser)
+    nouns.parameters(parser)
     parser.add_argument(
         "--input", action="append", default=[], metavar="STEP.NAME=VALUE", help="change what a step is given; repeat"
     )

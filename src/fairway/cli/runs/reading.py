@@ -18,7 +18,7 @@ from fairway.cli import printing, progress
 from fairway.cli.nouns import Answer, Verb
 from fairway.cli.runs import logs
 from fairway.pipelines import sdk
-from fairway.pipelines.sdk import running
+from fairway.pipelines.sdk import running, steps
 
 _SHORT = 8
 """Characters of a run's id that are shown; the beginning of an id is enough to name a run."""
@@ -54,8 +54,8 @@ def _list(server: sdk.Server, options: argparse.Namespace) -> Answer:
 
 def _took(run: Mapping[str, Any]) -> str:
     ended = run.get("finished_at", "")
-    end = printing.parse(ended) if printing.moment(ended) else datetime.now(UTC)
-    return printing.span((end - printing.parse(run["created_at"])).total_seconds())
+    end = steps.parse(ended) if printing.moment(ended) else datetime.now(UTC)
+    return steps.span((end - steps.parse(run["created_at"])).total_seconds())
 
 
 def _show(server: sdk.Server, options: argparse.Namespace) -> Answer:

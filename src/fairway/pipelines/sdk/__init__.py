@@ -11,7 +11,7 @@ a sentence that says what to do. The standard library only; `kfp` is needed for 
 
 `wire` speaks HTTP. `running`, `steps` and `artifacts` are the nouns, `following` watches them, `submitting` and `files`
 are about pipelines that start here. `options` are for steps, inside a pipeline function; `sensors` holds ready-made
-steps that wait, and is imported by whoever uses it, since it needs kfp.
+steps that wait, and is imported by whoever uses it, since it needs kfp. `replaying` runs a step again right here.
 """
 
 from fairway.pipelines.sdk.artifacts import Artifact
@@ -19,8 +19,10 @@ from fairway.pipelines.sdk.connecting import connect
 from fairway.pipelines.sdk.failures import Failure, NoAnswer, NotThere
 from fairway.pipelines.sdk.files import PACKAGES, pipeline_in
 from fairway.pipelines.sdk.options import approval, cache, pool, sensor
+from fairway.pipelines.sdk.replaying import Replay, replay
 from fairway.pipelines.sdk.running import Run, run, runs, submit
 from fairway.pipelines.sdk.server import Server
+from fairway.pipelines.sdk.showing import show
 from fairway.pipelines.sdk.steps import OVER, Snapshot, Step
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Failure",
     "NoAnswer",
     "NotThere",
+    "Replay",
     "Run",
     "Server",
     "Snapshot",
@@ -39,8 +42,10 @@ __all__ = [
     "connect",
     "pipeline_in",
     "pool",
+    "replay",
     "run",
     "runs",
     "sensor",
+    "show",
     "submit",
 ]

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,17 @@ def pipeline_in(path: Path, name: str = "") -> Any:
     raise Failure(f"{path} defines the pipelines {', '.join(found)}; choose one by name")
 
 
-def _pipelines(path: Path) -> dict[str, Callable[..., Any]]:
+def among(namespace: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
+    """The pipeline functions among the names of a module or a notebook, in the order of the author's lines."""
     try:
         from kfp.dsl.graph_component import GraphComponent  # noqa: PLC0415 - an optional dependency
     except ImportError as missing:
         raise Failure(NO_KFP) from missing
+    found = {name: value for name, value in namespace.items() if isinstance(value, GraphComponent)}
+    return dict(sorted(found.items(), key=lambda item: item[1].pipeline_func.__code__.co_firstlineno))
+
+
+def _pipelines(path: Path) -> dict[str, Callable[..., Any]]:
     module_name = path.stem.replace("-", "_")
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
@@ -56,7 +62,7 @@ def _pipelines(path: Path) -> dict[str, Callable[..., Any]]:
         raise Failure(f"{_place(wrong, path)}: {said(wrong)}; correct it and run again") from wrong
     finally:
         sys.path.pop(0)
-    return {key: value for key, value in vars(module).items() if isinstance(value, GraphComponent)}
+    return among(vars(module))
 
 
 def _place(wrong: BaseException, path: Path) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from fairway.pipelines.sdk.failures import NotThere
@@ -42,6 +44,19 @@ class Step:
         """Whether there is a log: of its own, or of the step whose results were taken from the cache."""
         return bool(self.started) or self.state == "CACHED"
 
+    @property
+    def label(self) -> str:
+        """As it is drawn among its siblings."""
+        return self.name if self.iteration is None else f"{self.name} [{self.iteration}]"
+
+    @property
+    def took(self) -> str:
+        """How long it ran, or has run so far; empty before its beginning and for what came from the cache."""
+        if not self.started or self.state == "CACHED":
+            return ""
+        end = parse(self.finished) if self.finished else datetime.now(UTC)
+        return span((end - parse(self.started)).total_seconds())
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -77,6 +92,25 @@ def read(task: Mapping[str, Any]) -> Step:
     )
 
 
+def children(steps: Iterable[Step]) -> dict[str, list[Step]]:
+    """The steps in each step, by its id, as one draws them; under the empty id those of the run itself."""
+    found: dict[str, list[Step]] = defaultdict(list)
+    steps = tuple(steps)
+    root = next((step.id for step in steps if step.kind == "ROOT"), "")
+    known = {step.id for step in steps}
+    for step in steps:
+        if step.id != root:
+            found[step.parent if step.parent in known and step.parent != root else ""].append(step)
+    for siblings in found.values():
+        siblings.sort(key=_place)
+    return found
+
+
+def _place(step: Step) -> tuple[int, bool, str, str]:
+    """Iterations by their number; other steps as they end, which is the order of the graph; then what still runs."""
+    return step.iteration or 0, not step.finished, step.finished, step.started
+
+
 def find(steps: Iterable[Step], asked: str) -> Step:
     """The step with this path or id, or the only one with this name. Raises NotThere with those that there are."""
     known = [step for step in steps if step.kind != "ROOT"]
@@ -96,3 +130,20 @@ def find(steps: Iterable[Step], asked: str) -> Step:
 def doing(steps: Iterable[Step]) -> list[Step]:
     """Those that do something themselves, and so have logs and outputs of their own."""
     return [step for step in steps if step.kind in _RUNS]
+
+
+def parse(moment: str) -> datetime:
+    """A time of the API."""
+    return datetime.fromisoformat(moment.replace("Z", "+00:00"))
+
+
+def span(seconds: float) -> str:
+    """
+    >>> span(0.123), span(75), span(7260)
+    ('0.12 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
