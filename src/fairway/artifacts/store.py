@@ -39,6 +39,15 @@ class Entry:
     modified: float
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What lies at an address, file or folder: how many files, their bytes, and when the newest was modified."""
+
+    files: int
+    size: int
+    modified: float
+
+
 def open_store(url: str) -> Artifacts:
     """The artifacts under `url`: file:///folder (made where it is missing), or memory:// for tests."""
     scheme, separator, path = url.partition("://")
@@ -126,6 +135,26 @@ class Artifacts:
             raise _translated(uri, failure) from failure
         entries = [Entry(join(self.root, e["path"]), e["size"], e["last_modified"].timestamp()) for e in found]
         return sorted(entries, key=lambda entry: entry.uri)
+
+    async def extent(self, uri: str, *, most: int) -> Extent | None:
+        """What lies at `uri`, or None. Raises ArtifactsFailed for a folder of more than `most` files."""
+        key = self._key(uri, root=True)
+        single = await self.find(uri) if key else None
+        if single is not None:
+            return Extent(1, single.size, single.modified)
+        files, size, modified = 0, 0, 0.0
+        try:
+            async for chunk in obstore.list(self._store, key or None, chunk_size=1000):
+                files += len(chunk)
+                if files > most:
+                    raise ArtifactsFailed(f"the folder {uri} holds more than {most:,} files; name a file in it")
+                size += sum(entry["size"] for entry in chunk)
+                modified = max(modified, *(entry["last_modified"].timestamp() for entry in chunk))
+        except FileNotFoundError:
+            return None
+        except BaseError as failure:
+            raise _translated(uri, failure) from failure
+        return Extent(files, size, modified) if files else None
 
     async def delete(self, uri: str) -> None:
         """Remove the file, or the folder with all beneath it. Nothing there is fine."""

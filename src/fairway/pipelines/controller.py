@@ -48,6 +48,7 @@ class Engine:
             if (play := self._plays.pop(key, None)) is not None:
                 now = world.clock.now()
                 await self._means.records.write(lambda connection: tasks.abandon(connection, play.graph.run.id, now))
+                self._means.bell.ring()
             return None
         status, spec = run.get("status") or {}, run.get("spec") or {}
         if status.get("phase") in tasks.OVER and (status.get("retries") or 0) == (spec.get("retries") or 0):

@@ -11,6 +11,7 @@ from fairway.pipelines.controller import Engine
 from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import KINDS
 from fairway.pipelines.settings import PipelinesSettings
+from fairway.pipelines.triggers.loop import Triggers
 from fairway.records.database import Database
 
 
@@ -19,7 +20,8 @@ def build(platform: Platform) -> Parts:
     records = Database.open(platform.records_url)
     artifacts = open_store(platform.artifacts_url)
     settings = platform.settings_of(PipelinesSettings)
-    context = Context(platform.client, platform.clock, records, artifacts, settings)
+    context = Context(platform.client, platform.clock, records, artifacts, settings, public_url=platform.public_url)
+    means = Means(records, artifacts, public_url=platform.public_url, bell=context.bell)
     starting = Starting(context)
 
     async def keep_runs_started(ready: Ready) -> None:
@@ -29,9 +31,12 @@ def build(platform: Platform) -> Parts:
             await records.close()
 
     return Parts(
-        controllers=(Engine(Means(records, artifacts, public_url=platform.public_url)).controller(),),
+        controllers=(Engine(means).controller(),),
         routes=routes(context),
-        services=(Service("pipelines", keep_runs_started),),
+        services=(
+            Service("pipelines", keep_runs_started),
+            Service("triggers", Triggers(context).run),
+        ),
     )
 
 

@@ -29,6 +29,10 @@ class PipelinesSettings(Settings):
     """A file with the password of that user."""
     smtp_from: str = ""
     """The sender's address."""
+    notices_to_private_addresses: bool = False
+    """Whether notices that a workload asked for may go to loopback and private addresses. The owner's may anyway."""
+    watched_paths: tuple[str, ...] = ()
+    """Folders, besides the artifacts, in which triggers may look at files."""
 
     def __post_init__(self) -> None:
         try:
@@ -40,6 +44,9 @@ class PipelinesSettings(Settings):
             duration(self.cache_max_age or "0")
         except ValueError as wrong:
             raise SettingsError(f"cache_max_age: {wrong}") from None
+        relative = [path for path in self.watched_paths if not path.startswith("/")]
+        if relative:
+            raise SettingsError(f"watched_paths: {relative[0]!r} must be the whole path of a folder")
         _one_of("cache_by", self.cache_by, "id", "content")
         _one_of("smtp_security", self.smtp_security, "starttls", "tls", "none")
 

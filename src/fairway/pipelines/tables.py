@@ -177,6 +177,7 @@ runs = Table(
     Index(None, "trigger_id", "created_at"),
     Index(None, "pipeline_name", "created_at", "id"),
     Index(None, "late_at"),
+    Index(None, "told_late_at"),
     Index(None, "expires_at"),
 )
 
@@ -190,6 +191,7 @@ run_states = Table(
     Column("error_code", Integer, nullable=False, default=0, server_default="0"),
     _long_text("error_message"),
     Index(None, "run_id", "number"),
+    sqlite_autoincrement=True,  # numbers are followed (see `following`): none is given twice
 )
 
 tasks = Table(

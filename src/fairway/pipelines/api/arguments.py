@@ -10,8 +10,11 @@ from fairway.pipelines.ir.model import MISSING, Parameter, Pipeline
 from fairway.pipelines.ir.values import WrongType, fitted, plain
 
 
-def checked(pipeline: Pipeline, given: Any) -> dict[str, Any]:
-    """What the client gave, with whole numbers plain. Raises BadRequest; defaults are the engine's to add."""
+def checked(pipeline: Pipeline, given: Any, *, partly: bool = False) -> dict[str, Any]:
+    """What the client gave, with whole numbers plain. Raises BadRequest; defaults are the engine's to add.
+
+    With `partly` the rest is given later, and nothing is missed yet.
+    """
     if not isinstance(given, Mapping):
         raise errors.BadRequest("runtime_config.parameters must be an object")
     declared = pipeline.entry.input_parameters
@@ -21,7 +24,7 @@ def checked(pipeline: Pipeline, given: Any) -> dict[str, Any]:
         raise errors.BadRequest(f"the pipeline has no parameter {', '.join(unknown)}; {has}")
     values = {name: plain(value) for name, value in given.items()}
     missing = [name for name, parameter in declared.items() if _required(parameter) and values.get(name) is None]
-    if missing:
+    if missing and not partly:
         raise errors.BadRequest(f"the pipeline needs a value for {', '.join(sorted(missing))}")
     artifacts = [name for name, slot in pipeline.entry.input_artifacts.items() if not slot.optional]
     if artifacts:

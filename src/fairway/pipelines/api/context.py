@@ -16,6 +16,7 @@ from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import NAMESPACE
 from fairway.pipelines.api.messages import NAMESPACE_LIMIT
 from fairway.pipelines.settings import PipelinesSettings
+from fairway.pipelines.waking import Bell
 from fairway.records.database import Database
 
 DEFAULT_NAMESPACE = "default"
@@ -30,6 +31,10 @@ class Context:
     settings: PipelinesSettings = field(default_factory=PipelinesSettings)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a run's record and its Run object may differ (see `starting`)."""
+    bell: Bell = field(default_factory=Bell)
+    """Rung when the records have something that triggers or notices may wait for."""
+    public_url: str = ""
+    """Where people reach the dashboard; no slash at the end."""
 
     async def namespace(self, asked: str) -> str:
         """The namespace to use: the asked one where the cluster has it, else "default"."""

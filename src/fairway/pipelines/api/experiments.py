@@ -15,6 +15,7 @@ from fairway.pipelines.api.answers import answer, compact, moment
 from fairway.pipelines.api.context import DEFAULT_NAMESPACE, Context, changed, existing, new_id
 from fairway.pipelines.api.listing import Listed, order_of, page
 from fairway.pipelines.tables import experiments, runs
+from fairway.pipelines.triggers.tables import triggers
 
 DEFAULT_NAME = "Default"
 
@@ -99,6 +100,7 @@ class Experiments:
             existing(connection, experiments, id_, "experiment")
             changed(connection, experiments, id_, storage_state="ARCHIVED")
             connection.execute(runs.update().where(runs.c.experiment_id == id_).values(storage_state="ARCHIVED"))
+            connection.execute(triggers.update().where(triggers.c.experiment_id == id_).values(enabled=False))
 
         await self._context.records.write(archive)
         return answer({})

@@ -28,6 +28,12 @@ _RUN = {"experiment_id", "run_id", "display_name", "storage_state", "description
         "pipeline_spec", "pipeline_version_reference", "runtime_config", "service_account", "created_at",
         "scheduled_at", "finished_at", "state", "error", "run_details", "recurring_run_id", "state_history",
         "plugins_input", "plugins_output"}  # fmt: skip
+_TRIGGER = {"trigger_id", "display_name", "description", "experiment_id", "namespace", "pipeline_spec",
+            "pipeline_version_reference", "runtime_config", "service_account", "max_concurrency", "mode", "status",
+            "run", "artifact", "webhook", "created_at", "updated_at", "created_by", "fired_at", "error",
+            "waiting"}  # fmt: skip
+_NOTICE = {"notice_id", "display_name", "namespace", "events", "only", "webhook", "email", "mode", "status",
+           "created_at", "updated_at", "created_by"}  # fmt: skip
 
 FIELDS: dict[str, set[str]] = {
     "Experiment": _EXPERIMENT,
@@ -38,6 +44,15 @@ FIELDS: dict[str, set[str]] = {
     "PipelineVersionReference": {"pipeline_id", "pipeline_version_id"},
     "RuntimeConfig": {"parameters", "pipeline_root"},
     "Url": {"pipeline_url"},
+    "Trigger": _TRIGGER,
+    "RunSource": {"pipeline_name", "experiment_id", "recurring_run_id", "states"},
+    "ArtifactSource": {"name", "type", "pipeline_name", "uri", "every_seconds"},
+    "WebhookSource": {"parameters"},
+    "FireRequest": {"parameters", "key"},
+    "Notice": _NOTICE,
+    "NoticeFilter": {"experiment_id", "pipeline_name", "recurring_run_id"},
+    "NoticeWebhook": {"url", "secret_name", "secret_key"},
+    "NoticeEmail": {"to"},
 }
 
 

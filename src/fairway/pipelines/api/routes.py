@@ -16,13 +16,15 @@ from fairway.pipelines.api.runs import Runs
 from fairway.pipelines.api.tasks import Tasks
 from fairway.pipelines.api.uploads import Uploads
 from fairway.pipelines.api.versions import Versions
+from fairway.pipelines.triggers.api import TriggerRecords
+from fairway.pipelines.triggers.calls import Calls
 
 COMPATIBLE_WITH = "2.17.0"
 """The release of Kubeflow Pipelines whose clients this API is for."""
 
 
 def routes(context: Context) -> tuple[Route, ...]:
-    rooms = (Experiments, Uploads, Pipelines, Versions, Runs, Tasks, ArtifactRecords, Logs)
+    rooms = (Experiments, Uploads, Pipelines, Versions, Runs, Tasks, ArtifactRecords, Logs, Calls, TriggerRecords)
     found = [route for room in rooms for route in room(context).routes()]
     # Public: it says nothing but the release, and kfp.Client waits 25 s for it before it says what is wrong.
     health = Route("GET", "/apis/v2beta1/healthz", _health, public=True)

@@ -22,7 +22,7 @@ from fairway.pipelines.tables import runs
 log = logging.getLogger(__name__)
 
 AGAIN_AFTER = 5.0
-_NOT_OVER = ("PENDING", "RUNNING", "PAUSED", "CANCELING")
+NOT_OVER = ("PENDING", "RUNNING", "PAUSED", "CANCELING")
 _READ = (
     runs.c.id,
     runs.c.display_name,
@@ -90,5 +90,5 @@ class Starting:
 
 
 def _not_over(connection: Connection) -> list[Mapping[str, Any]]:
-    query = select(*_READ).where(runs.c.state.in_(_NOT_OVER)).order_by(runs.c.created_at, runs.c.id)
+    query = select(*_READ).where(runs.c.state.in_(NOT_OVER)).order_by(runs.c.created_at, runs.c.id)
     return [dict(row) for row in connection.execute(query).mappings()]

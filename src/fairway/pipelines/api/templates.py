@@ -44,8 +44,11 @@ class Template:
     service_account: str
 
 
-async def read(context: Context, fields: Mapping[str, Any]) -> Template:
-    """The template in the fields of a Run, a RecurringRun or a Trigger. Raises BadRequest and NotFound."""
+async def read(context: Context, fields: Mapping[str, Any], *, partly: bool = False) -> Template:
+    """The template in the fields of a Run, a RecurringRun or a Trigger. Raises BadRequest and NotFound.
+
+    With `partly` parameters may be missing that whoever starts the run gives.
+    """
     if fields.get("plugins_input"):
         raise Unsupported("plugins (plugins_input) are not supported; leave them out")
     if fields.get("plugins_output"):
@@ -63,7 +66,7 @@ async def read(context: Context, fields: Mapping[str, Any]) -> Template:
         version_id=version_id,
         follows=follows,
         experiment_id=messages.text(fields, "experiment_id", limit=64),
-        parameters=arguments.checked(pipeline, config.get("parameters", {})),
+        parameters=arguments.checked(pipeline, config.get("parameters", {}), partly=partly),
         pipeline_root=_root(context, config),
         service_account=account,
     )

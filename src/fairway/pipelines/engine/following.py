@@ -91,3 +91,4 @@ async def _write_records(play: Play, decided: Decisions) -> None:
             tasks.finish(connection, graph.run.id, str(ended), now, message=message, results=results)
 
     await play.means.records.write(write)
+    play.means.bell.ring()

@@ -44,6 +44,7 @@ async def opened(means: Means, world: World, slots: Slots, run: Object) -> Play 
         await means.records.write(
             lambda connection: tasks.finish(connection, run_id, "FAILED", now, message=message, results={})
         )
+        means.bell.ring()
         await telling.show(world, run, "FAILED", message)
         return None
     graph = Graph(pipeline, _facts(means, run, found.row), found.known, window=means.window)

@@ -1,8 +1,8 @@
-"""Triggers in the records. Their runs carry `trigger_id`."""
+"""Triggers in the records, and the events that they fire for. Their runs carry `trigger_id`."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Double, Index, Integer, String, Table, Text, true
+from sqlalchemy import JSON, Boolean, Column, Double, ForeignKey, Index, Integer, String, Table, Text, true
 
 from fairway.pipelines.tables import METADATA, templates
 
@@ -26,4 +26,21 @@ triggers = Table(
     Column("error_message", Text, nullable=False, default="", server_default=""),
     Index(None, "created_at", "id"),
     Index(None, "kind", "enabled"),
+)
+
+events = Table(
+    "trigger_events",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),  # events of one trigger start in this order
+    Column("id", String(64), nullable=False, unique=True),  # made of the trigger and the event; the run's id too
+    Column("trigger_id", String(64), ForeignKey("triggers.id", ondelete="CASCADE"), nullable=False),
+    Column("state", String(16), nullable=False),  # WAITING, STARTED, FAILED
+    Column("facts", JSON, nullable=False, default=dict),  # what macros give: {run_id, artifact_id, artifact_uri}
+    Column("parameters", JSON, nullable=False, default=dict),  # that a webhook's call gave
+    Column("ancestors", JSON, nullable=False, default=list),  # the triggers that led to the run that this is about
+    Column("created_at", Double, nullable=False),
+    Column("error_message", Text, nullable=False, default="", server_default=""),
+    Index(None, "trigger_id", "state", "number"),
+    Index(None, "trigger_id", "created_at", "id"),
+    Index(None, "state", "created_at"),
 )

@@ -107,6 +107,36 @@ def upgrade() -> None:
     op.create_index(op.f("ix_triggers_created_at_id"), "triggers", ["created_at", "id"], unique=False)
     op.create_index(op.f("ix_triggers_kind_enabled"), "triggers", ["kind", "enabled"], unique=False)
     op.create_table(
+        "trigger_events",
+        sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("trigger_id", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("parameters", sa.JSON(), nullable=False),
+        sa.Column("ancestors", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("error_message", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["trigger_id"], ["triggers.id"], name=op.f("fk_trigger_events_trigger_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_trigger_events")),
+        sa.UniqueConstraint("id", name=op.f("uq_trigger_events_id")),
+    )
+    op.create_index(op.f("ix_trigger_events_state_created_at"), "trigger_events", ["state", "created_at"], unique=False)
+    op.create_index(
+        op.f("ix_trigger_events_trigger_id_created_at_id"),
+        "trigger_events",
+        ["trigger_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_trigger_events_trigger_id_state_number"),
+        "trigger_events",
+        ["trigger_id", "state", "number"],
+        unique=False,
+    )
+    op.create_table(
         "notice_deliveries",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("rule_id", sa.String(length=64), nullable=False),
@@ -154,6 +184,7 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("expires_at", sa.Double(), server_default="0", nullable=False))
     op.create_index(op.f("ix_runs_expires_at"), "runs", ["expires_at"], unique=False)
     op.create_index(op.f("ix_runs_late_at"), "runs", ["late_at"], unique=False)
+    op.create_index(op.f("ix_runs_told_late_at"), "runs", ["told_late_at"], unique=False)
     op.create_index(
         op.f("ix_runs_pipeline_name_created_at_id"), "runs", ["pipeline_name", "created_at", "id"], unique=False
     )
@@ -173,3 +204,14 @@ def upgrade() -> None:
         sqlite_where=of_a_pool,
         postgresql_where=of_a_pool,
     )
+    _never_number_twice("run_states")
+
+
+def _never_number_twice(table: str) -> None:
+    """What follows a table by its numbers must not miss a row that got the number of one that was deleted.
+
+    PostgreSQL's sequences never go back; SQLite's numbers do, unless the table says AUTOINCREMENT.
+    """
+    if op.get_bind().dialect.name == "sqlite":
+        with op.batch_alter_table(table, recreate="always", table_kwargs={"sqlite_autoincrement": True}):
+            pass
