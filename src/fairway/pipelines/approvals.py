@@ -36,14 +36,14 @@ def verdicts(connection: Connection, run_id: str) -> dict[str, Verdict]:
     }
 
 
-def decide(connection: Connection, task_id: str, verdict: Verdict, now: float) -> bool:
+def decide(connection: Connection, run_id: str, task_id: str, verdict: Verdict, now: float) -> bool:
     """Answer a question, and have the engine read it. False where there is none that waits."""
     state = APPROVED if verdict.approved else REJECTED
     said = {"state": state, "decided_at": now, "decided_by": verdict.by, "comment": verdict.comment}
-    waiting = (approvals.c.task_id == task_id) & (approvals.c.state == WAITING)
+    question = (approvals.c.run_id == run_id) & (approvals.c.task_id == task_id)
+    waiting = question & (approvals.c.state == WAITING)
     if not connection.execute(approvals.update().where(waiting).values(**said)).rowcount:
         return False
-    run_id = select(approvals.c.run_id).where(approvals.c.task_id == task_id).scalar_subquery()
     connection.execute(runs.update().where(runs.c.id == run_id).values(asked=runs.c.asked + 1))
     return True
 

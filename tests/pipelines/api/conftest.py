@@ -52,6 +52,10 @@ class Server:
             loop.cancel()
             await asyncio.gather(loop, return_exceptions=True)
 
+    def act_as(self, user: str) -> None:
+        """From now on the calls are somebody else's."""
+        self.session.headers["X-User"] = user
+
     def kfp(self) -> kfp.Client:
         return kfp.Client(host=self.url, existing_token=TOKEN)
 
@@ -70,7 +74,8 @@ class Server:
 async def identify(request: web.Request, handler: Any) -> web.StreamResponse:
     """What the front door does, made small."""
     if request.headers.get("Authorization") == f"Bearer {TOKEN}":
-        request[IDENTITY] = Identity("tester", ("system:masters",))
+        user = request.headers.get("X-User")
+        request[IDENTITY] = Identity(user) if user else Identity("tester", ("system:masters",))
     response: web.StreamResponse = await handler(request)
     return response
 

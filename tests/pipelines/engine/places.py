@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from fairway.artifacts.store import Artifacts
 from fairway.kernel.control import controller
 from fairway.kernel.control.controller import World
 from fairway.kernel.control.mirror import Mirrors
+from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import Object
 from fairway.pipelines import tasks
+from fairway.pipelines.approvals import WAITING
 from fairway.pipelines.controller import Engine
 from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import RUN
-from fairway.pipelines.tables import runs, specs
+from fairway.pipelines.tables import approvals, runs, specs
 from fairway.pipelines.tables import tasks as task_rows
 from fairway.records.database import Database
 from fairway.testing.cluster import Cluster
@@ -97,6 +99,39 @@ class Here:
         run = await self.cluster.client.wait(RUN, run_id, "default", over, timeout=40)
         assert run is not None
         return run
+
+    async def write(self, work: Callable[[Connection], Any]) -> Any:
+        """What the API does: the records say it, and then the Run objects say that the records do."""
+        found = await self.records.write(work)
+        columns = (runs.c.id, runs.c.asked, runs.c.paused)
+        for id_, asked, paused in await self.records.read(lambda c: c.execute(select(*columns)).all()):
+            wanted = {"spec": {"asked": asked or None, "paused": paused or None}}
+            with contextlib.suppress(errors.NotFound):
+                await self.cluster.client.patch(RUN, id_, "default", wanted)
+        return found
+
+    async def pause(self, run_id: str, paused: bool) -> None:
+        values = {"paused": paused, "asked": runs.c.asked + 1}
+        await self.write(lambda c: c.execute(runs.update().where(runs.c.id == run_id).values(**values)))
+
+    async def asked(self, run_id: str) -> dict[str, str]:
+        """Questions that wait: the message by task id."""
+        query = select(approvals.c.task_id, approvals.c.message).where(
+            approvals.c.run_id == run_id, approvals.c.state == WAITING
+        )
+        return dict(await self.records.read(lambda c: [tuple(row) for row in c.execute(query)]))
+
+    async def until(self, look: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
+        async with asyncio.timeout(seconds):
+            while not (found := await look()):
+                await asyncio.sleep(0.02)
+            return found
+
+    async def rows(self, run_id: str) -> dict[str, dict[str, Any]]:
+        """The records of a run's tasks, by path."""
+        query = select(task_rows).where(task_rows.c.run_id == run_id)
+        found = await self.records.read(lambda c: c.execute(query).mappings().all())
+        return {row["scope_path"]: dict(row) for row in found}
 
     async def states(self, run_id: str) -> dict[str, str]:
         query = select(task_rows.c.scope_path, task_rows.c.state).where(task_rows.c.run_id == run_id)

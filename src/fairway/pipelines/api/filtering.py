@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Table, and_, exists, func
+from sqlalchemy import ColumnElement, FromClause, and_, exists, func
 
 from fairway.kernel import clock
 from fairway.kernel.objects import errors
@@ -41,7 +41,7 @@ def predicates(
     text: str,
     keys: Mapping[str, ColumnElement[Any]],
     *,
-    tagged: Table | None = None,
+    tagged: FromClause | None = None,
     words: Mapping[str, Callable[[str], str]] | None = None,
 ) -> list[ColumnElement[bool]]:
     """The conditions of a filter. Raises BadRequest.
@@ -67,7 +67,7 @@ def predicates(
 def _predicate(
     predicate: Any,
     keys: Mapping[str, ColumnElement[Any]],
-    tagged: Table | None,
+    tagged: FromClause | None,
     words: Mapping[str, Callable[[str], str]],
 ) -> ColumnElement[bool]:
     if not isinstance(predicate, dict):
@@ -145,7 +145,7 @@ def is_number(column: ColumnElement[Any]) -> bool:
     return column.type.python_type in (float, int)
 
 
-def _has_tag(table: Table, name: str, operation: str, value: Any) -> ColumnElement[bool]:
+def _has_tag(table: FromClause, name: str, operation: str, value: Any) -> ColumnElement[bool]:
     if operation != "EQUALS" or not isinstance(value, str):
         raise errors.BadRequest(f"the tag {name} can only be filtered by EQUALS and a stringValue")
     tags = tables.tags

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import orjson
 from aiohttp import web
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, func, select, tuple_
 
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import filtering
@@ -30,7 +30,7 @@ DEFAULT_PAGE, LARGEST_PAGE = 20, 200
 class Listed:
     """A table that is listed: what its lists may be sorted and filtered by, under the API's names."""
 
-    table: Table
+    table: FromClause
     keys: Mapping[str, ColumnElement[Any]]
     default: str = "created_at"
     tagged: bool = False

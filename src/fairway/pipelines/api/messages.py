@@ -53,6 +53,8 @@ FIELDS: dict[str, set[str]] = {
     "NoticeFilter": {"experiment_id", "pipeline_name", "recurring_run_id"},
     "NoticeWebhook": {"url", "secret_name", "secret_key"},
     "NoticeEmail": {"to"},
+    "Verdict": {"comment"},
+    "Pool": {"name", "slots", "description", "created_at", "used", "waiting"},
 }
 
 

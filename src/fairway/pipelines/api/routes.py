@@ -7,11 +7,14 @@ from aiohttp import web
 from fairway.kernel.feature import Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api.answers import Handler, Unsupported, answer, guarded
+from fairway.pipelines.api.approvals import Approvals
 from fairway.pipelines.api.artifacts import ArtifactRecords
 from fairway.pipelines.api.context import Context
+from fairway.pipelines.api.control import Control
 from fairway.pipelines.api.experiments import Experiments
 from fairway.pipelines.api.logs import Logs
 from fairway.pipelines.api.pipelines import Pipelines
+from fairway.pipelines.api.pools import Pools
 from fairway.pipelines.api.runs import Runs
 from fairway.pipelines.api.tasks import Tasks
 from fairway.pipelines.api.uploads import Uploads
@@ -24,7 +27,21 @@ COMPATIBLE_WITH = "2.17.0"
 
 
 def routes(context: Context) -> tuple[Route, ...]:
-    rooms = (Experiments, Uploads, Pipelines, Versions, Runs, Tasks, ArtifactRecords, Logs, Calls, TriggerRecords)
+    rooms = (
+        Experiments,
+        Uploads,
+        Pipelines,
+        Versions,
+        Runs,
+        Control,
+        Tasks,
+        Approvals,
+        Pools,
+        ArtifactRecords,
+        Logs,
+        Calls,
+        TriggerRecords,
+    )
     found = [route for room in rooms for route in room(context).routes()]
     # Public: it says nothing but the release, and kfp.Client waits 25 s for it before it says what is wrong.
     health = Route("GET", "/apis/v2beta1/healthz", _health, public=True)

@@ -1,4 +1,4 @@
-"""Runs: created from a package or a version, listed, ended, deleted.
+"""Runs: created from a package or a version, listed, archived, deleted. What is asked of one that runs: `control`.
 
 Creating writes the record first and answers after it is durable; the Run object follows (`starting`), so that a
 server that dies in between starts the run when it is back. The engine writes everything that happens later.
@@ -22,7 +22,6 @@ from fairway.pipelines.api.tasks import details_of_run, tasks_of_run
 from fairway.pipelines.api.versions import kept
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.tables import experiments, run_states, runs
-from fairway.pipelines.tasks import OVER
 
 LISTED = Listed(
     runs,
@@ -61,8 +60,6 @@ class Runs:
             Route("DELETE", one, self._delete),
             Route("POST", f"{one}:archive", self._archive),
             Route("POST", f"{one}:unarchive", self._unarchive),
-            Route("POST", f"{one}:terminate", self._terminate),
-            Route("POST", f"{one}:retry", self._retry),
         )
 
     async def _list(self, request: web.Request) -> web.Response:
@@ -137,44 +134,6 @@ class Runs:
         await self._context.records.write(unarchive)
         return answer({})
 
-    async def _terminate(self, request: web.Request) -> web.Response:
-        """A run that is over is left so: runs end sooner here than clients expect who terminate what they made."""
-        id_, now = request.match_info["id"], self._context.clock.now()
-
-        def terminate(connection: Connection) -> None:
-            found = existing(connection, runs, id_, "run")
-            if found["state"] not in {*OVER, "CANCELING"}:
-                changed(connection, runs, id_, state="CANCELING")
-                connection.execute(run_states.insert().values(run_id=id_, state="CANCELING", at=now))
-
-        await self._context.records.write(terminate)
-        self._context.wake.set()
-        return answer({})
-
-    async def _retry(self, request: web.Request) -> web.Response:
-        """What succeeded stays; the engine starts the rest again when it sees the object's new `retries`."""
-        id_, now = request.match_info["id"], self._context.clock.now()
-
-        def retry(connection: Connection) -> None:
-            found = existing(connection, runs, id_, "run")
-            if found["state"] not in ("FAILED", "CANCELED"):
-                raise Failed(f"only a failed or canceled run can be retried, and this one is {found['state']}")
-            changed(
-                connection,
-                runs,
-                id_,
-                state="RUNNING",
-                retries=found["retries"] + 1,
-                finished_at=0.0,
-                error_code=0,
-                error_message="",
-            )
-            connection.execute(run_states.insert().values(run_id=id_, state="RUNNING", at=now))
-
-        await self._context.records.write(retry)
-        self._context.wake.set()
-        return answer({})
-
 
 def _full(request: web.Request) -> bool:
     view = request.query.get("view", "DEFAULT").upper()
@@ -219,6 +178,10 @@ def _message(found: RowMapping, spec: dict[str, Any] | None, history: list[dict[
             "state": found["state"],
             "error": error_of(found),
             "recurring_run_id": found["recurring_run_id"],
+            "trigger_id": found["trigger_id"],
+            "source_run_id": found["source_run_id"],
+            "late_at": moment(found["late_at"]) if found["late_at"] else None,
+            "late": bool(found["told_late_at"]),
             "state_history": history,
         }
     )

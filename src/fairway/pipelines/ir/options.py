@@ -16,7 +16,9 @@ from fairway.pipelines.ir.values import duration
 
 PREFIX = "FAIRWAY_STEP_"
 
-_POOL = re.compile(r"(?P<name>[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)(?::(?P<slots>[1-9][0-9]{0,5}))?")
+POOL_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+
+_POOL = re.compile(rf"(?P<name>{POOL_NAME.pattern})(?::(?P<slots>[1-9][0-9]{{0,5}}))?")
 
 
 def read(env: Mapping[str, str], place: str) -> Options:
