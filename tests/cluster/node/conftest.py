@@ -114,13 +114,18 @@ async def pods(bench: Bench) -> AsyncIterator[Bench]:
 
 @pytest.fixture
 def wheel(tmp_path: Path) -> Path:
+    return make_wheel(tmp_path, "greeting", "TEXT = 'hello'\n")
+
+
+def make_wheel(folder: Path, name: str, source: str) -> Path:
     """The smallest wheel there is."""
-    path = tmp_path / "greeting-1.0-py3-none-any.whl"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("greeting.py", "TEXT = 'hello'\n")
-        archive.writestr("greeting-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
+        archive.writestr(f"{name}.py", source)
+        archive.writestr(f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         archive.writestr(
-            "greeting-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
-        archive.writestr("greeting-1.0.dist-info/RECORD", "")
+        archive.writestr(f"{name}-1.0.dist-info/RECORD", "")
     return path

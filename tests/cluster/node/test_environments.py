@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fairway.cluster.node import environments
-from fairway.cluster.node.environments import OWN, Environments
+from fairway.cluster.node import environments, installing, requirements
+from fairway.cluster.node.environments import OWN, Environment, Environments
 from fairway.cluster.node.runtime import CannotStart
+from tests.cluster.node.conftest import make_wheel
 
 
 @pytest.mark.parametrize(
@@ -22,11 +25,10 @@ from fairway.cluster.node.runtime import CannotStart
         ("surely-not-installed", False),
         ("surely-not-installed; python_version < '3'", True),
         ("aiohttp @ file:///tmp/aiohttp", False),
-        ("--index-url http://example.com", False),
     ],
 )
 def test_what_the_own_environment_satisfies(requirement: str, there: bool) -> None:
-    assert environments.satisfied([requirement]) is there
+    assert requirements.satisfied([requirement]) is there
 
 
 def test_the_address_does_not_depend_on_the_order() -> None:
@@ -44,10 +46,7 @@ async def test_a_missing_package_is_installed_once_on_top_of_our_own(tmp_path: P
     builder = Environments(tmp_path / "e")
     built = await asyncio.gather(*(builder.provide(wanted) for _ in range(3)))
     assert len({environment.python for environment in built}) == 1
-    program = "import greeting, aiohttp; print(greeting.TEXT)"
-    process = await asyncio.create_subprocess_exec(built[0].python, "-c", program, stdout=asyncio.subprocess.PIPE)
-    said, _ = await process.communicate()
-    assert said == b"hello\n"
+    assert await _said(built[0], "import greeting, aiohttp; print(greeting.TEXT)") == "hello"
 
 
 @pytest.mark.slow
@@ -58,6 +57,70 @@ async def test_a_package_that_cannot_be_had_is_reported(tmp_path: Path) -> None:
     assert refused.value.reason == "EnvironmentFailed"
 
 
-def test_an_annotation_that_is_no_list_is_refused() -> None:
+@pytest.mark.slow
+async def test_many_environments_are_built_side_by_side_and_kept(tmp_path: Path, wheel: Path) -> None:
+    wanted = [(f"greeting @ {wheel.as_uri()}", f"aiohttp>=3.{number}") for number in range(6)]
+    builder = Environments(tmp_path / "e")
+    assert all(map(builder.missing, wanted))
+    await asyncio.gather(*map(builder.provide, wanted))
+    assert not any(map(Environments(tmp_path / "e").missing, wanted))
+
+
+@pytest.mark.slow
+async def test_packages_come_from_where_the_pod_says(tmp_path: Path, wheel: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    wanted = requirements.parse(json.dumps(["greeting==1.0", f"--find-links={wheel.parent}"]))
+    built = await Environments(tmp_path / "e").provide(wanted)
+    assert await _said(built, "import greeting; print(greeting.TEXT)") == "hello"
+
+
+@pytest.mark.slow
+async def test_what_a_pod_installs_by_itself_changes_its_own_environment_only(tmp_path: Path, wheel: Path) -> None:
+    built = await Environments(tmp_path / "e").provide((f"greeting @ {wheel.as_uri()}",))
+    own = await environments.scratch(tmp_path / "own", built)
+    pip = await asyncio.create_subprocess_exec(
+        own.bin + "/pip", "install", "--quiet", "--no-index", str(_other(tmp_path))
+    )
+    assert await pip.wait() == 0
+    assert await _said(own, "import greeting, other, aiohttp; print(greeting.TEXT, other.TEXT)") == "hello you"
+    for untouched in (built, OWN):
+        assert await _said(untouched, "import importlib.util; print(importlib.util.find_spec('other'))") == "None"
+
+
+@pytest.mark.parametrize("annotation", ["pandas", '{"pandas": 1}', '["--upgrade", "pandas"]', '["-r=/etc/passwd"]'])
+def test_an_annotation_that_is_no_list_of_packages_is_refused(annotation: str) -> None:
     with pytest.raises(CannotStart, match="JSON list"):
-        environments.parse("pandas")
+        requirements.parse(annotation)
+
+
+def test_a_sentence_about_packages_holds_no_address() -> None:
+    wanted = ("pandas==2.2.0", "mine @ https://me:secret@example.org/mine.whl", "--index-url=https://me:secret@a.org")
+    assert requirements.told(wanted) == "pandas==2.2.0, mine"
+
+
+def test_a_trusted_host_may_be_written_as_an_address() -> None:
+    wanted = ("--trusted-host=https://a.org/simple", "--trusted-host=b.org")
+    assert requirements.options(wanted, "--trusted-host") == ["a.org", "b.org"]
+
+
+def test_the_settings_of_pip_count_for_uv_too() -> None:
+    listing = """global.extra-index-url='https://a.org/simple\\nhttps://b.org/simple'
+global.index-url='https://c.org/simple'
+install.index-url='https://d.org/simple'
+:env:.find-links='/wheels /more'
+global.timeout='5'"""
+    assert installing.translated(listing) == {
+        "UV_INDEX": "https://a.org/simple https://b.org/simple",
+        "UV_DEFAULT_INDEX": "https://d.org/simple",
+        "UV_FIND_LINKS": "/wheels,/more",
+    }
+
+
+async def _said(environment: Environment, program: str) -> str:
+    process = await asyncio.create_subprocess_exec(environment.python, "-c", program, stdout=asyncio.subprocess.PIPE)
+    said, _ = await process.communicate()
+    return said.decode().strip()
+
+
+def _other(folder: Path) -> Path:
+    return make_wheel(folder / "wheels", "other", "TEXT = 'you'\n")

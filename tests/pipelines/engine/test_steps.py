@@ -13,7 +13,7 @@ from player import Player, forked, write_task
 from specs import Out, Spec, task
 
 from fairway.pipelines import inpod
-from fairway.pipelines.render import folders
+from fairway.pipelines.render import folders, python_steps
 from fairway.pipelines.render.graph import Graph
 from fairway.pipelines.render.model import Instance, State
 from fairway.pipelines.render.python_steps import recognised
@@ -161,12 +161,28 @@ INSTALL = (
 )
 
 
+VENV = """ &&
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+tmp=$(mktemp -d)
+python3 -m venv "$tmp/venv" --system-site-packages
+. "$tmp/venv/bin/activate"
+"""
+
+
 @pytest.mark.parametrize(
     ("more", "requirements"),
     [
         ("", ()),
         (" &&  python3 -m pip install --quiet 'pandas==2.2.0' 'kfp-kubernetes' ", ("pandas==2.2.0", "kfp-kubernetes")),
-        (" &&  python3 -m pip install --index-url https://example.org/simple 'pandas' ", None),
+        (
+            " &&  python3 -m pip install -i https://a.org/s --extra-index-url=https://b.org/s 'pandas' ",
+            ("pandas", "--index-url=https://a.org/s", "--extra-index-url=https://b.org/s"),
+        ),
+        (f"{VENV}  python3 -m pip install 'kfp==2.14.3' --no-deps", ()),
+        (f"&& python3 -m pip install 'pandas' {VENV}  python3 -m pip install 'kfp==2.14.3' ", ("pandas",)),
+        (" &&  python3 -m pip install 'kfp @ https://example.org/kfp.zip' ", ("kfp @ https://example.org/kfp.zip",)),
+        (" &&  python3 -m pip install --upgrade 'pandas' ", None),
+        (" &&  python3 -m pip install --no-deps 'pandas' ", None),
         (" && rm -rf /tmp/x ", None),
     ],
 )
@@ -175,6 +191,22 @@ def test_only_commands_that_are_known_skip_the_shell(more: str, requirements: tu
     found = recognised(("sh", "-c", INSTALL.format(more=more), *run))
     assert (found.requirements if found else None) == requirements
     assert found is None or found.warm == "kfp-ml"
+
+
+@pytest.mark.parametrize(
+    ("texts", "installs"),
+    [
+        (["sh", "-c", "pip install x && run"], True),
+        (["python3", "-m", "pip", "--quiet", "install", "x"], True),
+        (["subprocess.run([sys.executable, '-m', 'pip', 'install', 'x'])"], True),
+        (["%pip install x"], True),
+        (["uv pip install x"], True),
+        (["print('a pipe to install')"], False),
+        (["cmake --install x"], False),
+    ],
+)
+def test_a_program_that_installs_packages_is_told_by_its_text(texts: list[str], installs: bool) -> None:
+    assert python_steps.installs(texts) is installs
 
 
 def test_each_attempt_has_a_folder_of_its_own(tmp_path: Path) -> None:

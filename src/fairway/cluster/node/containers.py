@@ -27,6 +27,9 @@ _CALM = 600.0
 """Seconds of running after which earlier failures are forgotten."""
 _LASTING = {"ImageNotInCatalogue", "InvalidRequirements", "VolumeNotSupported", "ProbeNotSupported"}
 """Reasons that only a new pod can cure: trying again would change nothing."""
+_BUILDING = "BuildingEnvironment"
+_LONGEST_DELAY = 10.0
+"""Seconds between two tries to start what could not be started; a failed installation is tried ever more rarely."""
 _LONGEST_MESSAGE = 4096
 _LEAST_GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL, however long the preStop hook took."""
@@ -143,6 +146,9 @@ class Container:
         while view.state is None:
             try:
                 spec = await self._tools.launcher.spec(self._pod(), view.spec, view.attempt)
+                if what := self._tools.runtime.awaits(spec):
+                    view.waiting = (_BUILDING, what)
+                    self._tell.publish()
                 state = await self._tools.runtime.start(spec)
                 if state.running and state.message:
                     self._tell.event("VolumePathsReplaced", state.message, "Warning")
@@ -153,14 +159,16 @@ class Container:
                 why = (problem.reason, problem.message)
             except (errors.ApiError, OSError) as problem:
                 why = ("CreateContainerConfigError", str(problem))
-            if why[1] != said:
-                view.waiting, said = why, why[1]
+            if view.waiting != why:
+                view.waiting = why
                 self._tell.publish()
+            if why[1] != said:
+                said = why[1]
                 self._tell.event("Failed", f"Error: {why[0]}: {why[1]}", "Warning")
             if why[0] in _LASTING:
                 await asyncio.Event().wait()  # until the pod is deleted
             await self._tools.clock.sleep(delay)
-            delay = min(delay * 2, 10.0)
+            delay = min(delay * 2, LONGEST_BACK_OFF if why[0] == "EnvironmentFailed" else _LONGEST_DELAY)
 
     async def _watch_over(self) -> None:
         view = self.view

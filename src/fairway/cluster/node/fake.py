@@ -46,6 +46,9 @@ class FakeRuntime:
     async def open(self, ended: Ended) -> None:
         self._ended = ended
 
+    def awaits(self, spec: ContainerSpec) -> str:
+        return ""
+
     async def start(self, spec: ContainerSpec) -> ContainerState:
         if spec.id in self.disk.states:
             return self.disk.states[spec.id]

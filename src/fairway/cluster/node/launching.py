@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fairway.cluster.node import environments, probes, variables, volumes, warm
+from fairway.cluster.node import environments, probes, requirements, variables, volumes, warm
 from fairway.cluster.node.addresses import Addresses
 from fairway.cluster.node.credentials import Credentials, Files
 from fairway.cluster.node.gpus import Devices
@@ -83,8 +83,9 @@ class Launcher:
             container.get("workingDir") or "",
             mounts,
             annotations.get(warm.ANNOTATION, ""),
-            environments.parse(annotations.get(environments.ANNOTATION, "")),
+            requirements.parse(annotations.get(requirements.ANNOTATION, "")),
             quantities.whole(limit) if limit else 0,
+            annotations.get(environments.INSTALLS) == "true",
         )
 
     def _first(self, pod: Object, container: Object, facts: Facts, files: Files | None) -> dict[str, str]:

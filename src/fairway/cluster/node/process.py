@@ -20,8 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fairway.cluster.node import images, warm
-from fairway.cluster.node.environments import INSTALL_VARIABLES, OWN, Environment, Environments, installs, scratch
+from fairway.cluster.node import images, requirements, warm
+from fairway.cluster.node.environments import OWN, Environment, Environments, installs, scratch
+from fairway.cluster.node.installing import INSTALL_VARIABLES
 from fairway.cluster.node.rewriting import NOTE, rewritten
 from fairway.cluster.node.runtime import (
     POD_IP,
@@ -69,6 +70,15 @@ class ProcessRuntime:
         self._found = self.pods()
         await self._flock.find()
 
+    def awaits(self, spec: ContainerSpec) -> str:
+        if (
+            not spec.requirements
+            or not images.find(spec.image).python
+            or not self._environments.missing(spec.requirements)
+        ):
+            return ""
+        return f"building an environment with {requirements.told(spec.requirements)}"
+
     async def start(self, spec: ContainerSpec) -> ContainerState:
         folder = self._container_folder(spec.id)
         if spec.id.pod in self._found and records.read(folder, records.RECORD):
@@ -77,12 +87,13 @@ class ProcessRuntime:
         image = images.find(spec.image)
         environment = await self._environments.provide(spec.requirements) if image.python else OWN
         command = (*spec.command, *spec.args) or image.command
-        if image.python and environment == OWN and installs(command):
-            environment = await scratch(self.folder(spec.id.pod) / f"packages-{spec.id.name}")
+        alone = image.python and (spec.installs or installs(command))
+        if alone:
+            environment = await scratch(self.folder(spec.id.pod) / f"packages-{spec.id.name}", environment)
         env = self._variables(spec, image, environment)
         request = self._request(spec, folder, command, env)
         form = warm.module_of(command) if image.python and spec.warm in warm.SETS else None
-        if form and warm.can_take(spec.env):
+        if form and not alone and warm.can_take(spec.env):
             request["module"], request["args"] = form[0], list(form[1])
             started = await _to_its_end(self._ask(request, environment, spec.warm))
         else:

@@ -52,6 +52,8 @@ class ContainerSpec:
     requirements: tuple[str, ...] = ()
     memory_bytes: int = 0
     """The most memory it may use; 0 where there is no limit."""
+    installs: bool = False
+    """It installs packages by itself: what it changes must be its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,10 @@ class PodRuntime(Protocol):
 
     async def open(self, ended: Ended) -> None:
         """Find again what runs. From now on `ended` is called once for each container that ends."""
+        ...
+
+    def awaits(self, spec: ContainerSpec) -> str:
+        """What `start` would first have to make ready, in words for those who wait; empty where nothing."""
         ...
 
     async def start(self, spec: ContainerSpec) -> ContainerState:

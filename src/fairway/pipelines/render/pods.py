@@ -26,6 +26,7 @@ WARM = "fairway.dev/warm"
 REQUIREMENTS = "fairway.dev/requirements"
 ENDPOINT = "KF_PIPELINES_ENDPOINT"
 """Where upstream's own clients look for the API, and so does our SDK."""
+INSTALLS = "fairway.dev/installs"
 COMMAND = ["python3", "-m", "fairway.pipelines.inpod"]
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
@@ -43,6 +44,7 @@ def render(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> Object:
     assert isinstance(container, Container)
     scene = Scene(folders.executor_input(instance, ""), defaults=_besides_inputs(instance))
     python = python_steps.recognised(container.command)
+    installs = python.installs if python else python_steps.installs((*container.command, *container.args))
     main: dict[str, Any] = {
         "name": "main",
         "image": scene.filled(container.image),
@@ -62,6 +64,7 @@ def render(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> Object:
                 ATTEMPT: str(instance.attempts - 1),
                 WARM: python.warm if python else "kfp",
                 **({REQUIREMENTS: json.dumps(python.requirements)} if python and python.requirements else {}),
+                **({INSTALLS: "true"} if installs else {}),
             },
             "ownerReferences": [dict(run.owner)] if run.owner else [],
         },

@@ -1,8 +1,9 @@
 """Recognising lightweight Python components, so that they run without a shell and without pip.
 
 The SDK compiles a function to a shell command: install kfp (and the author's packages), write the source to a file,
-run kfp's executor on it. Where the command is exactly that, `inpod` does the same in one warm process. Anything
-unusual in it (index options, a virtual environment, other scripts) is left alone and run as written.
+run kfp's executor on it. Where the command is exactly that, `inpod` does the same in one warm process, in an
+environment that the node builds from the author's packages once; that is a virtual environment in any case, so
+nothing is left to do where the author asked for one. Any other script is left alone and run as written.
 """
 
 from __future__ import annotations
@@ -10,24 +11,42 @@ from __future__ import annotations
 import functools
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _RUN = re.compile(r"python3 -m kfp\.(dsl|components)\.executor_main")
 _HEAVY = re.compile(r"^\s*(?:import|from)\s+(?:numpy|pandas|sklearn|joblib|scipy)\b", re.MULTILINE)
 _ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
 _PIP = ["python3", "-m", "pip", "install"]
-_FLAGS = frozenset({"--quiet", "--no-warn-script-location", "--no-deps"})
-_OURS = re.compile(r"(kfp|typing-extensions)(?![\w-])", re.IGNORECASE)
+_FLAGS = frozenset({"--quiet", "--no-warn-script-location", "--no-cache-dir"})
+_OPTIONS = {
+    "-i": "--index-url",
+    "-f": "--find-links",
+    **{name: name for name in ("--index-url", "--extra-index-url", "--find-links", "--trusted-host")},
+}
+_VENV = frozenset(
+    {
+        "export PIP_DISABLE_PIP_VERSION_CHECK=1",
+        "tmp=$(mktemp -d)",
+        'python3 -m venv "$tmp/venv" --system-site-packages',
+        '. "$tmp/venv/bin/activate"',
+    }
+)
+_OURS = re.compile(r"(kfp|typing-extensions)\s*([=<>!~;].*)?", re.IGNORECASE | re.DOTALL)
 """Requirements that the SDK adds by itself, pinned to the version that compiled; the step gets ours."""
+_INSTALLS = re.compile(r"\b(pip3?|uv)\b[^\n]{0,40}\binstall\b|\bensurepip\b|nbclient")
+"""A program that installs packages while it runs; a notebook may, and cannot be read here."""
 
 
 @dataclass(frozen=True, slots=True)
 class PythonStep:
-    """`warm` is the set of imports that the node should have ready; `requirements` the author's own packages."""
+    """`warm` is the set of imports that the node should have ready; `requirements` are the author's own packages, and
+    options `--name=value` that say where they are; `installs`: the source installs more of them by itself."""
 
     source: str
     warm: str
     requirements: tuple[str, ...]
+    installs: bool
 
 
 @functools.lru_cache(maxsize=256)
@@ -39,7 +58,13 @@ def recognised(command: tuple[str, ...]) -> PythonStep | None:
     requirements = _requirements(install)
     if requirements is None:
         return None
-    return PythonStep(run[3], "kfp-ml" if _HEAVY.search(run[3]) else "kfp", tuple(requirements))
+    warm = "kfp-ml" if _HEAVY.search(run[3]) else "kfp"
+    return PythonStep(run[3], warm, tuple(requirements), installs(run[3:]))
+
+
+def installs(texts: Iterable[str]) -> bool:
+    """Whether a program installs packages itself, as far as one can read: it must not do so where others run."""
+    return bool(_INSTALLS.search(" ".join(texts)))
 
 
 def _requirements(install: list[str]) -> list[str] | None:
@@ -50,19 +75,42 @@ def _requirements(install: list[str]) -> list[str] | None:
         return None
     script = install[2]
     body = script.partition("\nfi\n")[2] if "ensurepip" in script else script
-    *commands, last = (part.strip() for part in body.split("&&"))
+    *commands, last = filter(None, (part.strip() for part in re.split(r"&&|\n", body)))
     if last != '"$0" "$@"':
         return None
     found: list[str] = []
     for command in commands:
+        if command in _VENV:
+            continue
         words = _words(command)
         if words[: len(_PIP)] != _PIP:
             return None
-        arguments = words[len(_PIP) :]
-        if any(word.startswith("-") and word not in _FLAGS for word in arguments):
+        asked = _arguments(words[len(_PIP) :])
+        if asked is None:
             return None
-        found += [word for word in arguments if not word.startswith("-") and not _OURS.match(word)]
-    return found
+        found += asked
+    return list(dict.fromkeys(found))
+
+
+def _arguments(words: list[str]) -> list[str] | None:
+    """What one `pip install` is given beyond the SDK's own; None where it does more than find packages."""
+    packages: list[str] = []
+    options: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        name, _, value = word.partition("=")
+        if name in _OPTIONS:
+            options.append(f"{_OPTIONS[name]}={value or next(rest, '')}")
+        elif word == "--pre":
+            options.append(word)
+        elif not word.startswith("-"):
+            packages.append(word)
+        elif word not in _FLAGS and word != "--no-deps":
+            return None
+    authors = [package for package in packages if not _OURS.fullmatch(package)]
+    if not authors:
+        return []
+    return None if "--no-deps" in words else [*authors, *options]
 
 
 def _words(command: str) -> list[str]:

@@ -1,0 +1,51 @@
+"""Where the judge finds what it judges, and where it lets it run.
+
+$FAIRWAY_CORPORA is a folder with `kfp/compiled`, and $FAIRWAY_KFP_SOURCE a checkout of upstream's repository (also in
+part); without them `shared/corpora` beside this checkout is looked at. With a checkout everything is read from there,
+since the stored corpus leaves out the files that name a package index.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fairway.cli import connection
+from fairway.pipelines.sdk import Server
+from tests.e2e.conftest import Installation, free_port
+from tests.e2e.town import Cluster
+
+from . import objects
+
+ROOT = Path(__file__).parents[3]
+STORED = Path(os.environ.get("FAIRWAY_CORPORA", ROOT / "../shared/corpora")) / "kfp/compiled/valid"
+SOURCE = Path(os.environ.get("FAIRWAY_KFP_SOURCE") or os.devnull)
+
+
+def corpus() -> Path:
+    """The folder of compiled pipelines; it need not exist."""
+    return SOURCE / "test_data/sdk_compiled_pipelines/valid" if SOURCE.is_dir() else STORED
+
+
+@contextmanager
+def platform(data_dir: Path | None = None) -> Iterator[Server]:
+    """A platform with the objects that pipelines ask for: one that runs on `data_dir`, or one of our own."""
+    if data_dir is not None:
+        yield _furnished(Installation(data_dir, 0))
+        return
+    with tempfile.TemporaryDirectory(prefix="fairway-judge-") as folder:
+        own = Installation(Path(folder) / "data", free_port())
+        own.up()
+        try:
+            yield _furnished(own)
+        finally:
+            own.stop()
+
+
+def _furnished(installation: Installation) -> Server:
+    found: connection.Server = installation.server
+    objects.create(Cluster(installation))
+    return Server(found.url, found.token)
