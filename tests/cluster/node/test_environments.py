@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from fairway.cluster.node import environments, installing, requirements
 from fairway.cluster.node.environments import OWN, Environment, Environments
 from fairway.cluster.node.runtime import CannotStart
-from tests.cluster.node.conftest import make_wheel
+from tests.cluster.node.conftest import Bench, make_wheel, phase, state
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,45 @@ async def test_what_a_pod_installs_by_itself_changes_its_own_environment_only(tm
     assert await _said(own, "import greeting, other, aiohttp; print(greeting.TEXT, other.TEXT)") == "hello you"
     for untouched in (built, OWN):
         assert await _said(untouched, "import importlib.util; print(importlib.util.find_spec('other'))") == "None"
+
+
+@pytest.mark.slow
+async def test_a_pod_says_what_it_waits_for_and_how_its_packages_failed(
+    pods: Bench, tmp_path: Path, wheel: Path
+) -> None:
+    def wanting(*packages: str) -> dict[str, str]:
+        return {requirements.ANNOTATION: json.dumps(packages)}
+
+    await pods.create("well", "python3", "-c", "import greeting", annotations=wanting(f"greeting @ {wheel.as_uri()}"))
+    told = await pods.until("well", lambda pod: state(pod, "waiting").get("message"))
+    assert state(told, "waiting") == {
+        "reason": "BuildingEnvironment",
+        "message": "building an environment with greeting",
+    }
+    assert phase(await pods.over("well")) == "Succeeded"
+    missing = (tmp_path / "nothing-1-py3-none-any.whl").as_uri()
+    await pods.create("badly", "python3", "-c", "", annotations=wanting(f"nothing @ {missing}"))
+    failed = await pods.until("badly", lambda pod: state(pod, "waiting").get("reason") == "EnvironmentFailed")
+    assert state(failed, "waiting")["message"].startswith("cannot install nothing: ")
+
+
+@pytest.mark.slow
+async def test_a_pod_that_installs_packages_leaves_our_environment_alone(pods: Bench, tmp_path: Path) -> None:
+    program = f"pip install --quiet --no-index {_other(tmp_path)} && python3 -c 'import other; print(other.TEXT)'"
+    await pods.create("by-command", "sh", "-c", program)
+    hidden = "import os; os.system(os.environ['PROGRAM'])"
+    await pods.create(
+        "by-program",
+        "python3",
+        "-c",
+        hidden,
+        annotations={environments.INSTALLS: "true"},
+        container={"env": [{"name": "PROGRAM", "value": program}]},
+    )
+    for name in ("by-command", "by-program"):
+        await pods.over(name)
+        assert await pods.log(name) == "you\n"
+    assert importlib.util.find_spec("other") is None
 
 
 @pytest.mark.parametrize("annotation", ["pandas", '{"pandas": 1}', '["--upgrade", "pandas"]', '["-r=/etc/passwd"]'])
