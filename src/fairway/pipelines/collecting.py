@@ -20,11 +20,12 @@ class BadOutput(Exception):
     """The step ended well, and its outputs are not what it declares."""
 
 
-def collect(task: dict[str, Any]) -> dict[str, Any]:
+def collect(task: dict[str, Any], told: dict[str, Any] | None = None) -> dict[str, Any]:
     """The outputs: {"parameters": {name: value}, "artifacts": {name: {"uri", "metadata", "name"}},
-    "present": [paths of artifacts that have bytes]}."""
+    "present": [paths of artifacts that have bytes]}. `told` is what the step gave, where it has left no file."""
     declared = task["executorInput"]["outputs"]
-    told = _told(declared["outputFile"])
+    if told is None:
+        told = _told(declared["outputFile"])
     made = _artifacts(declared.get("artifacts", {}), told.get("artifacts") or {})
     return {
         "parameters": _parameters(task["outputs"], declared.get("parameters", {}), told.get("parameterValues") or {}),
@@ -36,8 +37,9 @@ def collect(task: dict[str, Any]) -> dict[str, Any]:
 def leave(path: str, outcome: dict[str, Any]) -> None:
     """Write the outcome so that it is there whole or not at all, even after the power goes."""
     unfinished = f"{path}.part"
-    with open(unfinished, "w", encoding="utf-8") as file:
-        json.dump(_finite(outcome), file, ensure_ascii=False)
+    content = json.dumps(_finite(outcome), ensure_ascii=False).encode()
+    with open(unfinished, "wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(unfinished, path)

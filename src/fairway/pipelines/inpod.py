@@ -2,36 +2,32 @@
 
     python3 -m fairway.pipelines.inpod file:///.../<task folder>
 
-A lightweight Python component runs in this very process, by kfp's own executor: no shell, no pip, and no new
-interpreter where this one was forked warm. Any other command runs as a child. The outcome is one file that appears
+A lightweight Python component runs in this very process (`lightweight`): no shell, no pip, and no new interpreter
+where this one was forked warm. Any other command runs as a child. The outcome is one file that appears
 at once, after everything else, so that it can be trusted by a server that was not there to see the pod end.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from fairway.pipelines import collecting
+from fairway.pipelines import collecting, lightweight
 from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
 
 ALREADY_STARTED = 75
 """Exit status where another pod has begun this attempt before (EX_TEMPFAIL)."""
 
 _STORAGE = ("gs://", "s3://", "minio://", "oci://", "az://", "abfs://", "hdfs://")
-
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a folder of our own is made in it
 
 _ROOM = 8 << 20
 """Bytes. With less left on the disk the outcome, and the platform's own records of it, may not be written."""
@@ -51,19 +47,20 @@ def run(arguments: list[str]) -> int:
         print("usage: python3 -m fairway.pipelines.inpod TASK_FOLDER", file=sys.stderr)
         return 2
     folder = _local(arguments[0])
-    with open(f"{folder}/task.json", encoding="utf-8") as file:
-        task: dict[str, Any] = json.load(file)
+    with open(f"{folder}/task.json", "rb", buffering=0) as file:
+        task: dict[str, Any] = json.loads(file.read())
     if not _claimed(folder):
         print("This attempt has begun in another pod before; it is not run a second time.", file=sys.stderr)
         return ALREADY_STARTED
     outcome: dict[str, Any]
+    told: dict[str, Any] | None = None
     try:
         _prepare(task, folder)
         if task["python"]:
-            _run_python(task)
+            told = _run_python(task, folder)
         else:
             _run_command(task)
-        outcome = {"succeeded": True, **collecting.collect(task)}
+        outcome = {"succeeded": True, **collecting.collect(task, told)}
     except (StepFailed, collecting.BadOutput, UnknownPlaceholder, OSError) as failure:
         print(f"fairway: {failure}", file=sys.stderr)
         message = f"{failure}{_make_room(folder)}"
@@ -125,33 +122,25 @@ def _scene(task: dict[str, Any]) -> Scene:
     return Scene(task["executorInput"], defaults=task["defaults"], job=task["job"])
 
 
-def _run_python(task: dict[str, Any]) -> None:
-    """What the SDK's own bootstrap does, in this process: the source as a module, kfp's executor on it."""
+def _run_python(task: dict[str, Any], folder: str) -> dict[str, Any] | None:
+    """What the SDK's own bootstrap does, in this process. Gives what the function gave, where that is known here."""
     os.environ["_KFP_RUNTIME"] = "true"
-    with tempfile.TemporaryDirectory(prefix="step-", dir=_memory()) as place:
-        module = f"{place}/ephemeral_component.py"
-        with open(module, "w", encoding="utf-8") as file:
-            file.write(task["command"][-1])
-        sys.argv = ["executor_main", "--component_module_path", module, *_scene(task).elements(task["args"])]
-        try:
-            importlib.import_module("kfp.dsl.executor_main").executor_main()
-            _wait_for_threads()
-        except SystemExit as end:
-            if end.code not in (None, 0):
-                code = end.code if isinstance(end.code, int) else 1
-                raise StepFailed(f"the step ended with exit status {end.code}", code) from end
-        except Exception as failure:
-            _print_from_user_code(failure)
-            raise StepFailed(_last_line(failure)) from failure
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-
-
-def _memory() -> str | None:
-    """A folder in memory, where the machine has one: the source goes there and is gone in microseconds; on some
-    disks removing a file takes longer than a short step."""
-    return _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK | os.X_OK) else None
+    scene = _scene(task)
+    try:
+        told = lightweight.run(task["command"][-1], task["args"], scene.elements, task["executorInput"], folder)
+        _wait_for_threads()
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            code = end.code if isinstance(end.code, int) else 1
+            raise StepFailed(f"the step ended with exit status {end.code}", code) from end
+        return None
+    except Exception as failure:
+        _print_from_user_code(failure)
+        raise StepFailed(_last_line(failure)) from failure
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return told
 
 
 def _run_command(task: dict[str, Any]) -> None:
@@ -193,7 +182,7 @@ def _wait_for_threads() -> None:
 def _print_from_user_code(failure: BaseException) -> None:
     """The traceback from the author's own function on, without our frames and kfp's."""
     trace = failure.__traceback__
-    while trace is not None and not trace.tb_frame.f_code.co_filename.endswith("ephemeral_component.py"):
+    while trace is not None and not trace.tb_frame.f_code.co_filename.endswith(f"/{lightweight.MODULE}.py"):
         trace = trace.tb_next
     traceback.print_exception(type(failure), failure, trace or failure.__traceback__)
 

@@ -32,7 +32,7 @@ async def test_an_end_that_nobody_saw_is_told_later(bench: Bench) -> None:
         pod = await bench.until("ends", lambda pod: state(pod, "running"))
     folder = bench.folder / "pods" / pod["metadata"]["uid"]
     (folder / "home" / "go").touch()
-    await _exists(folder / "c" / "main" / "0" / "exit.json")
+    await _exists(folder / "main.0" / "exit.json")
     async with bench.node():
         assert state(await bench.over("ends"), "terminated")["exitCode"] == 6
 
@@ -100,7 +100,7 @@ async def _exists(path: Path) -> None:
 
 
 def _record(bench: Bench, pod: Object) -> dict[str, int]:
-    record = bench.folder / "pods" / pod["metadata"]["uid"] / "c" / "main" / "0" / "record.json"
+    record = bench.folder / "pods" / pod["metadata"]["uid"] / "main.0" / "record.json"
     content: dict[str, int] = json.loads(record.read_text())
     return content
 

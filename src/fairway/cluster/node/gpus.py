@@ -44,6 +44,7 @@ class Devices:
             mine[container["name"]] = sorted(self._free)[:wanted]
             self._free -= set(mine[container["name"]])
             if wanted:
+                folder.mkdir(parents=True, exist_ok=True)
                 (folder / _NOTE).write_text(json.dumps(mine))
         return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, mine[container["name"]]))}
 

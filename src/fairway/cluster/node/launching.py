@@ -68,6 +68,7 @@ class Launcher:
         env = await variables.variables(pod, container, facts, self._first(pod, container, facts, files), self._fetch)
         note = termination_log(folder, container["name"], attempt)
         if mounts:
+            folder.mkdir(parents=True, exist_ok=True)
             note.touch()
             mounts += (Mount(str(note), container.get("terminationMessagePath") or _TERMINATION_LOG),)
             if files and not any(mount.target == volumes.ACCOUNT_FOLDER for mount in mounts):

@@ -2,7 +2,7 @@
 
     spec -> image catalogue, environment, base variables -> a shepherd (warm where it can be) -> fork
 
-On disk, under one folder for each pod: `c/NAME/ATTEMPT/` with record, exit record and logs, `home` and `tmp`. The
+On disk, under one folder for each pod: `NAME.ATTEMPT/` with record, exit record and logs, `home` and `tmp`. The
 disk is the truth; this class only remembers which shepherds it talks to. No images are pulled, and nothing is
 isolated but the session, the environment and, where there are volumes, the file system view.
 """
@@ -58,7 +58,6 @@ class ProcessRuntime:
         self._flock = Flock(folder / "shepherds", self._note_end, self._note_loss)
         self._preload = preload
         self._ended: Ended = lambda state: None
-        self._made: set[str] = set()
         self._found: set[str] = set()
         """Pods of which there may be something on disk: those found at the start, and those started since."""
         self._awaited: dict[ContainerId, asyncio.Future[None]] = {}
@@ -95,6 +94,7 @@ class ProcessRuntime:
         form = warm.module_of(command) if image.python and spec.warm in warm.SETS else None
         if form and not alone and warm.can_take(spec.env):
             request["module"], request["args"] = form[0], list(form[1])
+            request["call"] = warm.SETS[spec.warm].calls.get(form[0], "")
             started = await _to_its_end(self._ask(request, environment, spec.warm))
         else:
             started = await _to_its_end(self._ask(request, OWN, ""))
@@ -108,22 +108,17 @@ class ProcessRuntime:
         found: list[ContainerState] = []
         if pod not in self._found:
             return found
-        for folder in (self._pods / pod / "c").glob("*/*"):
-            container = ContainerId(pod, folder.parent.name, int(folder.name))
+        for folder in (self._pods / pod).glob("*.*"):
             if (folder / records.RECORD).exists():
-                found.append(self._state(container, str(folder)))
+                found.append(self._state(ContainerId(pod, folder.stem, int(folder.suffix[1:])), str(folder)))
         return sorted(found, key=lambda state: (state.id.name, state.id.attempt))
 
     def pods(self) -> set[str]:
         return {entry.name for entry in os.scandir(self._pods)}
 
     def folder(self, pod: str) -> Path:
-        folder = self._pods / pod
-        if pod not in self._made:
-            folder.mkdir(exist_ok=True, mode=0o700)
-            self._made.add(pod)
-            self._found.add(pod)
-        return folder
+        self._found.add(pod)
+        return self._pods / pod
 
     async def signal(self, container: ContainerId, number: int) -> None:
         if link := self._link_of(container):
@@ -154,7 +149,9 @@ class ProcessRuntime:
         shutil.rmtree(self._container_folder(container), ignore_errors=True)
 
     async def clear(self, pod: str) -> None:
-        await asyncio.to_thread(_remove, f"{self._pods}/{pod}/{_TEMPORARY}")
+        folder = f"{self._pods}/{pod}/{_TEMPORARY}"
+        if not _is_empty(folder):
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def remove(self, pod: str) -> None:
         running = [state.id for state in self.states(pod) if state.running]
@@ -163,7 +160,6 @@ class ProcessRuntime:
             await self.signal(container, signal.SIGKILL)
         if ends:
             await asyncio.wait(ends, timeout=_KILLED_WITHIN)
-        self._made.discard(pod)
         self._found.discard(pod)
         folder = self._pods / pod
         if folder.exists():
@@ -253,7 +249,7 @@ class ProcessRuntime:
     # What became of it
 
     def _container_folder(self, container: ContainerId) -> str:
-        return f"{self._pods}/{container.pod}/c/{container.name}/{container.attempt}"
+        return f"{self._pods}/{container.pod}/{container.name}.{container.attempt}"
 
     def _state(self, container: ContainerId, folder: str) -> ContainerState:
         record = records.read(folder, records.RECORD) or {}
@@ -283,12 +279,13 @@ class ProcessRuntime:
         self._ended(state)
 
 
-def _remove(folder: str) -> None:
-    """Nearly always an empty one; even so it is a write to the disk, which must not hold up the loop."""
+def _is_empty(folder: str) -> bool:
+    """An empty folder is as good as none, and costs less: a disk that has just removed much is slow to make anew."""
     try:
-        os.rmdir(folder)
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
     except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
+        return True
 
 
 def _parse(text: str) -> ContainerId:

@@ -120,7 +120,8 @@ class PodRuntime(Protocol):
         ...
 
     def folder(self, pod: str) -> Path:
-        """A folder of the pod's own, made on first use; `remove` deletes it."""
+        """A folder of the pod's own: there once a container has started, or when somebody makes it before. `remove`
+        deletes it."""
         ...
 
     async def signal(self, container: ContainerId, number: int) -> None:

@@ -1,7 +1,7 @@
 """Warm sets: which imports an interpreter has done before a container is forked from it.
 
-Data. A set is named by the pod's annotation `fairway.dev/warm`. Modules that are not installed are left out. The
-module that a pod runs is itself never imported here, only what it imports: it runs afresh in each pod.
+Data. A set is named by the pod's annotation `fairway.dev/warm`. Modules that are not installed are left out. A
+module that a pod runs is run afresh in each pod, but for those of `calls`.
 
 Forking an interpreter that has numpy in it is safe although OpenBLAS keeps threads: OpenBLAS registers a fork
 handler that starts them again in the child. The shepherd itself never starts a thread.
@@ -22,6 +22,9 @@ class WarmSet:
     """What must be set while importing: some packages decide at import what they are."""
     stand_in: str = ""
     """A larger set whose interpreter is used instead where it runs and ours does not: that saves its seconds."""
+    calls: Mapping[str, str] = field(default_factory=dict)
+    """Of modules that are imported: the function that is all they are as a main program. It takes the arguments and
+    gives the exit status, and is called where the module would be run afresh."""
 
 
 # What the standard library's share of nearly every step is, and of the in-pod modules.
@@ -37,12 +40,13 @@ _SCIENCE = (
 )  # fmt: skip
 
 _SERVER = ("asyncio", "gzip", "fairway.serving.inpod.program", "uvloop")
+_STEP = {"fairway.pipelines.inpod": "run"}
 _KFP_RUNTIME = {"_KFP_RUNTIME": "true"}  # the SDK then leaves out its compiler and clients
 
 SETS: Mapping[str, WarmSet] = {
     "python": WarmSet(_COMMON),
-    "kfp": WarmSet((*_COMMON, *_KFP), _KFP_RUNTIME),
-    "kfp-ml": WarmSet((*_COMMON, *_KFP, *_SCIENCE, *_SERVER), _KFP_RUNTIME),
+    "kfp": WarmSet((*_COMMON, *_KFP), _KFP_RUNTIME, calls=_STEP),
+    "kfp-ml": WarmSet((*_COMMON, *_KFP, *_SCIENCE, *_SERVER), _KFP_RUNTIME, calls=_STEP),
     "sklearn-server": WarmSet((*_COMMON, *_SCIENCE, *_SERVER), stand_in="kfp-ml"),
 }
 

@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 
 _SLOW_START = 0.3
 """Seconds after which a pod that is still being prepared says so; a fast one saves the write."""
-_BRIEF = 0.05
-"""Seconds for which a pod that is to end may run before it is said to: a shorter one tells all in one write."""
+_BRIEF = 0.5
+"""Seconds for which a pod that is to end may run before it is said to: a shorter one tells all in one write. A kubelet
+takes up to a second."""
 _DEADLINE = Verdict("Failed", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 _SHUTDOWN = Verdict("Failed", "Terminated", "Pod was terminated in response to imminent node shutdown.", disrupted=True)
 _SHUTDOWN_GRACE = 10.0

@@ -93,6 +93,8 @@ def _point_streams_at(path: str) -> None:
         os.dup2(source, target)
     os.close(nothing)
     os.close(log)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # they are text wrappers on 1 and 2
 
 
 def _import(names: list[str]) -> None:

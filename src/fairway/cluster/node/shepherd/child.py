@@ -7,6 +7,7 @@ No function here returns to the shepherd.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` wraps it in enumerations, which cost a short step much
 import atexit
 import ctypes
 import functools
@@ -22,16 +23,21 @@ import threading
 import time
 import traceback
 import warnings
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, NoReturn
 
 from fairway.cluster.node.shepherd import mounts
 
-# Looked up before any fork: a child should not have to search for the C library.
-_libc = ctypes.CDLL(None, use_errno=True)
+# Looked up before any fork: a child should not have to search for the C library, nor for what is in it.
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
 
-HELD = frozenset({signal.SIGTERM})
+_KILL = int(signal.SIGKILL)
+
+_TAKEN = (_signal.SIGCHLD, _signal.SIGTERM, _signal.SIGHUP)
+"""The signals that the shepherd handles or ignores."""
+
+HELD = frozenset({_signal.SIGTERM})
 """Held back from before the fork until its handler is the container's own: the shepherd's would swallow it."""
 
 CANNOT_START = 128
@@ -55,8 +61,6 @@ def become(
         _take_streams(streams)
         _leave_signals()
         try:
-            for folder in request["make"]:
-                os.makedirs(folder, mode=0o700, exist_ok=True)
             if request.get("mounts"):
                 mounts.enter([tuple(mount) for mount in request["mounts"]])
             os.chdir(request["cwd"])
@@ -74,8 +78,8 @@ def become(
 
 def _die_with(shepherd: int) -> None:
     """Nobody would read our output or note our end without the shepherd. Linux only; elsewhere pipes break."""
-    if sys.platform == "linux":
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, _KILL)
     if os.getppid() != shepherd:
         os._exit(CANNOT_START)
 
@@ -88,11 +92,11 @@ def _take_streams(streams: tuple[int, int]) -> None:
 
 
 def _leave_signals() -> None:
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+    _signal.set_wakeup_fd(-1)
+    for number in _TAKEN:
+        _signal.signal(number, _signal.SIG_DFL)
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, HELD)
 
 
 def _close_all_but(kept: int) -> None:
@@ -108,8 +112,8 @@ def _execute(argv: list[str], env: dict[str, str]) -> NoReturn:
             raise FileNotFoundError(2, "executable file not found in $PATH", program)
         program = found
     # Python ignores SIGPIPE and SIGXFSZ for itself; a program of its own expects the default.
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     os.execve(program, argv, env)  # noqa: S606  # this is what a node is for
 
 
@@ -122,13 +126,14 @@ def _run_module(request: dict[str, Any], fault: int) -> NoReturn:
     """What `python -m MODULE ARGS` does from here on, including the way an interpreter ends."""
     os.close(fault)
     _take_environment(request["env"])
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as every Python program has it
     module = request["module"]
     sys.argv = [module, *request["args"]]
     sys.path.insert(0, os.getcwd())
     code = 0
     try:
-        if (warm := warm_code(module)) is not None:
+        if request.get("call") and module in sys.modules:
+            code = _call(sys.modules[module], request["call"], request["args"])
+        elif (warm := warm_code(module)) is not None:
             runpy._run_module_code(warm[2], None, "__main__", warm[1])  # type: ignore[attr-defined]  # as run_module
         else:
             runpy.run_module(module, run_name="__main__", alter_sys=True)
@@ -138,6 +143,12 @@ def _run_module(request: dict[str, Any], fault: int) -> NoReturn:
         _report(error)
         code = 130 if isinstance(error, KeyboardInterrupt) else 1
     os._exit(_finish(code))
+
+
+def _call(module: ModuleType, function: str, arguments: list[str]) -> int:
+    """The warm set says that this is all the module does as a main program: its code need not be run afresh."""
+    sys.modules["__main__"] = module
+    return int(getattr(module, function)(arguments))
 
 
 @functools.cache
@@ -155,16 +166,20 @@ def warm_code(module: str) -> tuple[str, Any, Any] | None:
 
 
 def _take_environment(env: dict[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(env)
-    time.tzset()
+    own = os.environ.copy()
+    for name in own:
+        if name not in env:
+            del os.environ[name]
+    for name, value in env.items():
+        if own.get(name) != value:
+            os.environ[name] = value
+    if own.get("TZ") != env.get("TZ"):
+        time.tzset()
     tempfile.tempdir = None
     random.seed()
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed()
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # they are text wrappers on 1 and 2
 
 
 def _exit_code(code: object) -> int:

@@ -3,7 +3,7 @@
 Requests and answers are JSON lines over a unix socket in a folder that only its user can enter:
 
     {"seq", "op": "start", "id", "folder", "make", "address", "argv", "env", "cwd", "mounts"?, "module"?, "args"?,
-     "memory"?}
+     "call"?, "memory"?}
     {"seq", "op": "signal", "id", "signal"}     {"seq", "op": "exec", "id", "argv", "timeout"}     {"seq", "op": "list"}
     {"seq", "op": "retire"}: end as soon as nothing runs
 
@@ -133,14 +133,14 @@ class Shepherd:
         written = records.read(folder, records.RECORD)
         if written is not None:
             return written
-        os.makedirs(folder, exist_ok=True)
+        _make(folder, *request["make"])
         gate, opener = os.pipe()
         fault, fault_in = os.pipe()
         out, out_in = os.pipe()
         err, err_in = os.pipe()
         limit = memory.limit(request["id"], request.get("memory") or 0)
         started, parent = time.time(), os.getpid()
-        if request.get("module"):
+        if request.get("module") and not request.get("call"):
             child.warm_code(request["module"])
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, child.HELD)
         pid = os.fork()
@@ -311,6 +311,16 @@ class Shepherd:
         if self._containers or self._executions:
             return False
         return self._retired or time.monotonic() - self._quiet_since >= (IDLE if self._links else PATIENCE)
+
+
+def _make(*folders: str) -> None:
+    for folder in folders:
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            continue
+        except FileNotFoundError:
+            os.makedirs(folder, 0o700)
 
 
 def _child_signals() -> int:
