@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from fairway.pipelines import collecting, lightweight
+from fairway.pipelines import collecting, fetching, lightweight
 from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
 
 ALREADY_STARTED = 75
@@ -56,12 +56,14 @@ def run(arguments: list[str]) -> int:
     told: dict[str, Any] | None = None
     try:
         _prepare(task, folder)
-        if task["python"]:
+        if "fetch" in task:
+            _fetch(task)
+        elif task["python"]:
             told = _run_python(task, folder)
         else:
             _run_command(task)
         outcome = {"succeeded": True, **collecting.collect(task, told)}
-    except (StepFailed, collecting.BadOutput, UnknownPlaceholder, OSError) as failure:
+    except (StepFailed, collecting.BadOutput, fetching.CannotFetch, UnknownPlaceholder, OSError) as failure:
         print(f"fairway: {failure}", file=sys.stderr)
         message = f"{failure}{_make_room(folder)}"
         outcome = {"succeeded": False, "message": message, "code": getattr(failure, "code", 1)}
@@ -91,11 +93,13 @@ def _prepare(task: dict[str, Any], folder: str) -> None:
     os.makedirs(f"{folder}/outputs", exist_ok=True)
     os.makedirs(f"{folder}/parameters", exist_ok=True)
     workspace = task["job"].get(".workspace_path")
-    if workspace and workspace in json.dumps(task["executorInput"]):
+    if workspace and ("{{$.workspace_path}}" in json.dumps(task) or workspace in json.dumps(task["executorInput"])):
         os.makedirs(workspace, exist_ok=True)
     inputs = task["executorInput"].get("inputs", {}).get("artifacts", {})
     for name, entry in inputs.items():
         for artifact in entry["artifacts"]:
+            if artifact.get("customPath"):
+                continue
             if artifact["uri"].startswith(_STORAGE):
                 raise StepFailed(
                     f"input {name!r} is at {artifact['uri']}, which cannot be fetched here yet: "
@@ -118,8 +122,15 @@ def _make_room(folder: str) -> str:
     return " (the disk is full: what this step had written was removed; free some space and run it again)"
 
 
-def _scene(task: dict[str, Any]) -> Scene:
-    return Scene(task["executorInput"], defaults=task["defaults"], job=task["job"])
+def _scene(task: dict[str, Any], *, copies_only: bool = False) -> Scene:
+    return Scene(task["executorInput"], defaults=task["defaults"], job=task["job"], copies_only=copies_only)
+
+
+def _fetch(task: dict[str, Any]) -> None:
+    """An importer's bytes, for the workspace."""
+    for entry in task["fetch"].values():
+        print(f"fetching {entry['from']} to {entry['to']}", flush=True)
+        fetching.fetch(entry["from"], entry["to"])
 
 
 def _run_python(task: dict[str, Any], folder: str) -> dict[str, Any] | None:
@@ -144,7 +155,7 @@ def _run_python(task: dict[str, Any], folder: str) -> dict[str, Any] | None:
 
 
 def _run_command(task: dict[str, Any]) -> None:
-    scene = _scene(task)
+    scene = _scene(task, copies_only=True)  # a program that reads the whole input knows addresses only
     command = scene.elements([*task["command"], *task["args"]])
     if not command:
         raise StepFailed("the component has no command, and there is no image here whose own could be run")

@@ -47,6 +47,7 @@ def run(
     usual = list(written[:-1]) == _USUAL
     given = [_USUAL[0], text(executor_input), _USUAL[2], written[-1]] if usual else arguments(written)
     sys.argv = ["executor_main", "--component_module_path", path, *given]
+    _lead_to_copies(executor_input)
     if usual:
         logging.basicConfig(stream=sys.stdout, format=_FORMAT, level=logging.INFO)
         module = _module(source, path)
@@ -86,6 +87,23 @@ def _is_plain(function: Any, executor_input: dict[str, Any]) -> bool:
     if "artifacts" in executor_input.get("inputs", {}) or "artifacts" in executor_input["outputs"]:
         return False
     return "CLUSTER_SPEC" not in os.environ and all(type_ in _PLAIN for type_ in function.__annotations__.values())
+
+
+def _lead_to_copies(executor_input: dict[str, Any]) -> None:
+    """kfp makes the path of an artifact from its address alone; those that have a copy here are read there."""
+    inputs = executor_input.get("inputs", {}).get("artifacts", {})
+    items = [item for entry in inputs.values() for item in entry["artifacts"]]
+    copies = {item["uri"]: item["customPath"] for item in items if item.get("customPath")}
+    if not copies:
+        return
+    artifact = _kfp("types.artifact_types").Artifact
+    by_address = artifact._get_path
+
+    def path(self: Any) -> Any:
+        copy = None if self.custom_path else copies.get(self.uri)
+        return copy or by_address(self)
+
+    artifact._get_path = path
 
 
 def _called(function: FunctionType, executor_input: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Scene:
     executor_input: Mapping[str, Any]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     job: Mapping[str, str] = field(default_factory=dict)
+    copies_only: bool = False
+    """In the whole input, an artifact that has a copy here is told of as if that were its address."""
 
     def elements(self, written: Sequence[str]) -> list[str]:
         """A command line with every placeholder replaced; IfPresent may give none or several elements."""
@@ -85,7 +87,7 @@ class Scene:
 
     def _value(self, path: str) -> Any:
         if not path:
-            return dict(self.executor_input)
+            return self._whole()
         if path in self.job:
             return self.job[path]
         if path == ".outputs.output_file":
@@ -97,6 +99,15 @@ class Scene:
         if match := _ARTIFACT.fullmatch(path):
             return self._artifact(match)
         raise UnknownPlaceholder(f"the placeholder {{{{${path}}}}} is not known")
+
+    def _whole(self) -> dict[str, Any]:
+        whole = dict(self.executor_input)
+        inputs = whole.get("inputs", {})
+        if self.copies_only and "artifacts" in inputs:
+            artifacts = inputs["artifacts"].items()
+            led = {key: {"artifacts": [_led(item) for item in entry["artifacts"]]} for key, entry in artifacts}
+            whole["inputs"] = {**inputs, "artifacts": led}
+        return whole
 
     def _input_parameter(self, name: str) -> Any:
         values = self.executor_input.get("inputs", {}).get("parameterValues", {})
@@ -124,6 +135,10 @@ class Scene:
         if name not in entries:
             raise UnknownPlaceholder(f"the step has no {name!r} among its {side}")
         return entries[name]
+
+
+def _led(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {**item, "uri": item.get("customPath") or item["uri"]}
 
 
 def _named(match: re.Match[str], group: str) -> str:

@@ -26,7 +26,6 @@ NOT_HERE = {
     "containerized_python_component": "its code is in an image that never was",
     "critical/parameters_simple": "needs jq",
     "critical/pipeline_with_artifact_upload_download": "reads a data set from a hub",
-    "critical/pipeline_with_importer_workspace": "downloads to the workspace",
     "gpu-scheduling/nvidia_gpu_scheduling_check": "waits for a GPU",
     "integration/ray_integration_compiled": "needs a Ray cluster",
     "long-running": "sleeps for ten minutes",

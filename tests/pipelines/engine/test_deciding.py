@@ -28,7 +28,7 @@ class World:
         self.cache: dict[str, Hit] = given.pop("cache", {})
         known = given.pop("known", None)
         window = given.pop("window", 64)
-        run = facts(Path("/root"), given.pop("parameters", {}), id=RUN)
+        run = facts(Path("/root"), given.pop("parameters", {}), id=given.pop("run", RUN))
         self.graph = Graph(ir.load(spec, given.pop("platform", None)), run, known, window=window)
         self.now, self.order = 0.0, []
         self.questions: list[str] = []

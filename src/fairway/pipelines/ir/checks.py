@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 from fairway.pipelines.ir.model import (
     Component,
+    Config,
     Container,
     Dag,
     FromInput,
     FromTask,
+    Importer,
     InvalidPipeline,
     ParameterType,
     Task,
@@ -27,6 +29,16 @@ def check(components: Mapping[str, Component], root: str) -> frozenset[tuple[str
             _no_cycle(component.body.tasks, _needs(component.body), component.name)
     _no_cycle(components, lambda name: _inside(components[name]), root)
     return frozenset(_collected(components))
+
+
+def check_workspace(components: Mapping[str, Component], config: Config) -> None:
+    for component in components.values():
+        if isinstance(component.body, Importer) and component.body.download and config.workspace is None:
+            raise InvalidPipeline(
+                "the artifact is to be downloaded to the workspace, and the pipeline has none: give it "
+                "pipeline_config=dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size='1Gi'))",
+                component.name,
+            )
 
 
 def _check_names(component: Component) -> None:

@@ -70,8 +70,6 @@ def _texts(node: Node, key: str) -> list[str]:
 
 def _importer(node: Node) -> Importer:
     uri, type_ = node.node("artifactUri"), node.node("typeSchema")
-    if node.get("downloadToWorkspace"):
-        raise node.wrong("download_to_workspace is not supported yet; read the artifact at its address")
     by_parameter = uri.text("runtimeParameter")
     return Importer(
         uri=by_parameter or text(uri.get("constant") or ""),
@@ -79,6 +77,7 @@ def _importer(node: Node) -> Importer:
         type=ArtifactType(type_.text("schemaTitle"), type_.text("schemaVersion"), type_.text("instanceSchema")),
         metadata=plain(node.get("metadata") or {}),
         reimport=bool(node.get("reimport", False)),
+        download=bool(node.get("downloadToWorkspace", False)),
     )
 
 

@@ -53,6 +53,8 @@ def load(spec: Mapping[str, Any], platform: Mapping[str, Any] | None = None) -> 
         **{key: _component(key, node, leaves) for key, node in document.node("components").nodes()},
         ROOT: _component(ROOT, document.node("root"), leaves),
     }
+    whole = config.load(kubernetes.node("pipelineConfig"))
+    checks.check_workspace(components, whole)
     return Pipeline(
         name=name,
         display_name=info.text("displayName") or name,
@@ -61,7 +63,7 @@ def load(spec: Mapping[str, Any], platform: Mapping[str, Any] | None = None) -> 
         collected=checks.check(components, ROOT),
         default_root=document.text("defaultPipelineRoot"),
         sdk_version=document.text("sdkVersion"),
-        config=config.load(kubernetes.node("pipelineConfig")),
+        config=whole,
     )
 
 

@@ -214,6 +214,8 @@ class Importer:
     type: ArtifactType
     metadata: Mapping[str, Value]
     reimport: bool
+    download: bool = False
+    """The bytes are brought to the workspace of the run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import Any
 
 from fairway.pipelines import ir
-from fairway.pipelines.ir.model import MISSING, Container
-from fairway.pipelines.render import inputs, python_steps
+from fairway.pipelines.ir.model import MISSING, Container, Importer
+from fairway.pipelines.render import importing, inputs, python_steps
 from fairway.pipelines.render.model import Artifact, Instance, RunFacts
 
 TASK, OUTCOME, STARTED = "task.json", "outcome.json", "started"
@@ -32,15 +32,16 @@ def address(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> str:
 def task(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> dict[str, Any]:
     """The content of task.json."""
     component, folder = instance.component, path(address(pipeline, run, instance))
-    assert isinstance(component.body, Container)
+    body = component.body if isinstance(component.body, Container) else importing.CONTAINER
+    fetch = importing.fetch(pipeline, run, instance) if isinstance(component.body, Importer) else {}
     return {
         "name": instance.name,
         "taskId": instance.id,
         "runId": run.id,
         "attempt": instance.attempts - 1,
-        "python": python_steps.recognised(component.body.command) is not None,
-        "command": list(component.body.command),
-        "args": list(component.body.args),
+        "python": python_steps.recognised(body.command) is not None,
+        "command": list(body.command),
+        "args": list(body.args),
         "executorInput": executor_input(instance, folder),
         "defaults": {
             key: None if declared.default is MISSING else declared.default
@@ -49,6 +50,7 @@ def task(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> dict[str, 
         },
         "job": inputs.job_values(pipeline, run, instance),
         "outputs": {key: str(declared.type) for key, declared in component.output_parameters.items()},
+        **({"fetch": fetch} if fetch else {}),
     }
 
 
@@ -90,4 +92,5 @@ def path(uri: str) -> str:
 
 def _input_artifact(item: Artifact) -> dict[str, Any]:
     type_ = {"schemaTitle": item.type, "schemaVersion": item.version}
-    return {"name": item.id, "type": type_, "uri": path(item.uri), "metadata": dict(item.metadata)}
+    place = {"customPath": item.copy} if item.copy else {}
+    return {"name": item.id, "type": type_, "uri": path(item.uri), "metadata": dict(item.metadata), **place}

@@ -112,7 +112,7 @@ def job_values(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> dict
         ".pipeline_root": run.root,
         ".pipeline_task_name": instance.name,
         ".pipeline_task_uuid": instance.id,
-        ".workspace_path": f"{run.root.removeprefix('file://')}/{pipeline.name}/{run.id}/workspace",
+        ".workspace_path": run.workspace(pipeline),
     }
 
 

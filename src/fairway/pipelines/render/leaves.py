@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fairway.pipelines import caching
-from fairway.pipelines.ir.model import MISSING, Component, Importer, VolumeClaim
-from fairway.pipelines.ir.values import plain, text
-from fairway.pipelines.placeholders import Scene
-from fairway.pipelines.render import claims, gates, outputs, pods, retrying, sensors
+from fairway.pipelines.ir.model import Importer, VolumeClaim
+from fairway.pipelines.render import claims, gates, importing, outputs, pods, retrying, sensors
 from fairway.pipelines.render.board import Board, failure_of
 from fairway.pipelines.render.model import Hit, Instance, Known, Outcome, State, Type
 
@@ -60,7 +56,10 @@ def ended(board: Board, instance: Instance, outcome: Outcome, folder: str) -> No
     if sensors.sees_nothing(instance, outcome):
         sensors.look_again(board, instance)
     elif outcome.succeeded:
-        instance.outputs = outputs.of_step(instance, outcome, folder)
+        if isinstance(instance.component.body, Importer):
+            instance.outputs = importing.made(board.pipeline, board.run, instance)
+        else:
+            instance.outputs = outputs.of_step(instance, outcome, folder)
         board.end(instance, State.SUCCEEDED)
     elif board.stopping:
         board.end(instance, State.CANCELED, board.stopping)
@@ -80,7 +79,8 @@ def _take_up(board: Board, instance: Instance, known: Known) -> bool:
     instance.pod, instance.approved = known.pod, bool(known.attempts or (known.verdict and known.verdict.approved))
     instance.fingerprint, instance.cached_from = known.fingerprint, known.cached_from
     if known.state.ended:
-        instance.state, instance.outputs = known.state, known.outputs
+        instance.state = known.state
+        instance.outputs = importing.copied(board.pipeline, board.run, instance, known.outputs)
         instance.message, instance.code, instance.finished_at = known.message, known.code, known.finished_at
         if known.state is State.FAILED:
             instance.failure = failure_of(instance, known.message)
@@ -103,18 +103,14 @@ def _take_up(board: Board, instance: Instance, known: Known) -> bool:
 
 
 def _import(board: Board, instance: Instance, importer: Importer) -> None:
-    parameters = instance.inputs.parameters
-    scene = Scene({"inputs": {"parameterValues": {**_defaults(instance.component), **parameters}}})
-    written = f"{{{{$.inputs.parameters['{importer.uri}']}}}}" if importer.uri_is_parameter else importer.uri
-    uri = text(scene.value(written))
-    metadata = scene.value(plain(dict(importer.metadata)))
-    for key, slot in instance.component.output_artifacts.items():
-        made = outputs.artifact(instance, key, importer.type or slot.type, uri, {"metadata": metadata})
-        instance.outputs.artifacts[key] = (made,)
+    if importer.download:
+        board.to_start.append(instance)
+        return
+    instance.outputs = importing.made(board.pipeline, board.run, instance)
     if importer.reimport:
         board.end(instance, State.SUCCEEDED)
         return
-    instance.fingerprint = caching.of_import(importer, uri, metadata)
+    instance.fingerprint = caching.of_import(importer, *importing.source(instance))
     _ask(board, instance)
 
 
@@ -135,7 +131,3 @@ def _ask_or_start(board: Board, instance: Instance) -> None:
 def _ask(board: Board, instance: Instance) -> None:
     instance.state = State.ASKING
     board.decisions.asks.append(instance)
-
-
-def _defaults(component: Component) -> dict[str, Any]:
-    return {key: entry.default for key, entry in component.input_parameters.items() if entry.default is not MISSING}

@@ -59,6 +59,8 @@ class Artifact:
     version: str
     uri: str
     metadata: Mapping[str, Value] = field(default_factory=dict)
+    copy: str = ""
+    """A path where steps of this run find its bytes, where that is not what its address says."""
 
 
 @dataclass(slots=True)
@@ -89,6 +91,10 @@ class RunFacts:
     """Where artifacts belong and the cache looks: the namespace that the client named."""
     api_url: str = ""
     """The front door's address, which steps are told so that clients in them find the pipelines API."""
+
+    def workspace(self, pipeline: ir.Pipeline) -> str:
+        """The folder that all steps of the run share."""
+        return f"{self.root.removeprefix('file://')}/{pipeline.name}/{self.id}/workspace"
 
     def resource_name(self, pipeline: ir.Pipeline) -> str:
         """What upstream calls the workflow: the pipeline's name and a suffix."""
