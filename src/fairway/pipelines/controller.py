@@ -15,7 +15,7 @@ from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.kernel.objects.meta import Key
 from fairway.pipelines import tasks
-from fairway.pipelines.engine import attempts, following, opening, telling
+from fairway.pipelines.engine import attempts, expiring, following, opening, telling
 from fairway.pipelines.engine.play import Means, Play
 from fairway.pipelines.engine.slots import Slots
 from fairway.pipelines.kinds import RUN
@@ -55,7 +55,7 @@ class Engine:
             self._plays.pop(key, None)
             self._moved.pop(key, None)
             self._slots.forget(key)
-            return None
+            return await expiring.expire(self._means, world, run)
         try:
             return await self._reconcile(world, run)
         except BaseException:

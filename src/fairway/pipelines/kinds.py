@@ -23,7 +23,7 @@ RUN_KIND = CustomKind(
                 "runId": {**_TEXT, "description": "The id of the run's record; the object's name is the same."},
                 "displayName": _TEXT,
                 "terminate": {"type": "boolean", "description": "End the run: its pods stop, its state is CANCELED."},
-                "paused": {"type": "boolean", "description": "Start no further step until this is taken back."},
+                "paused": {"type": "boolean", "description": "No further step is started, as the record says."},
                 "asked": {
                     "type": "integer",
                     "description": "How many requests the records hold for the engine to read, such as approvals.",
@@ -37,11 +37,19 @@ RUN_KIND = CustomKind(
         "status": {
             "type": "object",
             "properties": {
-                "phase": {**_TEXT, "description": "PENDING, RUNNING, SUCCEEDED, FAILED, CANCELING or CANCELED."},
+                "phase": {
+                    **_TEXT,
+                    "description": "PENDING, RUNNING, PAUSED, SUCCEEDED, FAILED, CANCELING or CANCELED.",
+                },
                 "message": _TEXT,
                 "retries": {"type": "integer", "description": "The retries that the engine has taken up."},
                 "startedAt": {**_TEXT, "format": "date-time"},
                 "finishedAt": {**_TEXT, "format": "date-time"},
+                "expiresAt": {
+                    **_TEXT,
+                    "format": "date-time",
+                    "description": "When the object and its pods are removed; the records stay.",
+                },
                 "conditions": {
                     "type": "array",
                     "items": {

@@ -273,6 +273,29 @@ async def test_a_run_ends_at_its_deadline(here: Here) -> None:
         )
 
 
+@pytest.mark.parametrize("lives", [1, 2])
+async def test_what_the_cluster_holds_of_a_run_goes_in_time_and_the_records_stay(here: Here, lives: int) -> None:
+    document = Spec().step("s", command=["sh", "-c", "echo a last word"]).compiled({"s": task("s")})
+    config = {"platforms": {"kubernetes": {"pipelineConfig": {"resourceTtlOnCompletion": 1}}}}
+    client = here.cluster.client
+    async with contextlib.AsyncExitStack() as engines:
+        await engines.enter_async_context(here.engine())
+        run = await here.submit(document, config)
+        assert (await here.ended(run))["status"]["expiresAt"]
+        if lives == 2:
+            await engines.aclose()
+            await asyncio.sleep(1.0)
+            await engines.enter_async_context(here.engine())
+        await client.wait(RUN, run, "default", lambda found: found is None, timeout=20)
+        row = (await here.rows(run))["s"]
+        await client.wait(POD, row["pod_name"], "default", lambda found: found is None, timeout=20)
+    assert row["state"] == "SUCCEEDED"
+    assert b"a last word" in await here.artifacts.get(f"{row['folder']}/executor-logs")
+    query = select(runs.c.state, runs.c.expires_at).where(runs.c.id == run)
+    state, expires_at = await here.records.read(lambda c: tuple(c.execute(query).one()))
+    assert (state, expires_at > 0) == ("SUCCEEDED", True)
+
+
 def _everything(marks: Path, looks: Path, there: Path, items: int) -> dict[str, Any]:
     spec = pooled(pooled(Spec(), "gated", APPROVAL="Go on with {{$.inputs.parameters['n']}}?", POOL="desk"))
     spec.python("look", SENSOR, {"there": str, "looks": str}, {"Output": bool})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterable
 
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.pipelines import outcomes
+from fairway.pipelines.engine import logs
 from fairway.pipelines.engine.play import Play
 from fairway.pipelines.render import folders, pods
 from fairway.pipelines.render.inputs import InputError
@@ -19,9 +19,6 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 16
 """Most pods of one run that are asked for side by side."""
-
-_KEPT_LOG = 1 << 20
-"""Most bytes of the log of a step that is ended before its time."""
 
 
 async def see(play: Play, moved: Iterable[str]) -> None:
@@ -57,24 +54,12 @@ async def prepare(play: Play, starts: list[Instance]) -> None:
 
 async def begin(play: Play, starts: list[Instance]) -> None:
     """Create the pods."""
-    slots = asyncio.Semaphore(_AT_ONCE)
-
-    async def begin_one(instance: Instance) -> None:
-        async with slots:
-            await _begin(play, instance)
-
-    failures = await asyncio.gather(*(begin_one(instance) for instance in starts), return_exceptions=True)
-    for failure in failures:
-        if failure is not None:
-            raise failure
+    await _side_by_side(_begin, play, starts)
 
 
-async def stop(play: Play, instance: Instance) -> None:
-    """End the pod before its time. It is seen to be over like any other, unless it is gone already."""
-    await _keep_log(play, instance)
-    gone = not await play.world.client.delete(POD, instance.pod, play.namespace)
-    if gone and instance.pod in play.pods:
-        _ended(play, instance.pod, Outcome(False, message="the run was terminated"))
+async def stop(play: Play, stops: list[Instance]) -> None:
+    """End the pods before their time. Each is seen to be over like any other, unless it is gone already."""
+    await _side_by_side(_stop, play, stops)
 
 
 async def give_up(play: Play, name: str, why: str) -> None:
@@ -98,6 +83,27 @@ def runs(pod: Object) -> bool:
     return _phase(pod) == "Running"
 
 
+async def _side_by_side(work: Callable[[Play, Instance], Awaitable[None]], play: Play, steps: list[Instance]) -> None:
+    """All of them are tried, whatever becomes of one."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(instance: Instance) -> None:
+        async with slots:
+            await work(play, instance)
+
+    failures = await asyncio.gather(*(one(instance) for instance in steps), return_exceptions=True)
+    for failure in failures:
+        if failure is not None:
+            raise failure
+
+
+async def _stop(play: Play, instance: Instance) -> None:
+    await logs.keep(play.means, play.world.client, instance.pod, play.namespace, play.folder(instance))
+    gone = not await play.world.client.delete(POD, instance.pod, play.namespace)
+    if gone and instance.pod in play.pods:
+        _ended(play, instance.pod, Outcome(False, message="the run was terminated"))
+
+
 async def _begin(play: Play, instance: Instance) -> None:
     graph, name = play.graph, instance.pod
     play.pods[name] = instance
@@ -112,20 +118,6 @@ async def _begin(play: Play, instance: Instance) -> None:
 def _ended(play: Play, name: str, outcome: Outcome) -> None:
     instance = play.pods.pop(name)
     play.graph.ended(instance.id, instance.attempts - 1, outcome, play.folder(instance), play.now)
-
-
-async def _keep_log(play: Play, instance: Instance) -> None:
-    """The log goes with the pod, so what a step wrote is put into its folder before the pod is ended."""
-    kept = bytearray()
-    try:
-        async with aclosing(play.world.client.logs(instance.pod, play.namespace)) as log_:
-            async for chunk in log_:
-                kept += chunk
-                if len(kept) > _KEPT_LOG:
-                    break
-        await play.means.artifacts.put(f"{play.folder(instance)}/{folders.LOG}", bytes(kept[:_KEPT_LOG]))
-    except (errors.ApiError, OSError) as failure:
-        log.debug("the log of pod %s is not kept: %s", instance.pod, failure)
 
 
 def _phase(pod: Object) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from fairway.pipelines import approvals, outcomes, recalling, recording, tasks
-from fairway.pipelines.engine import attempts, claims
+from fairway.pipelines.engine import attempts, claims, expiring
 from fairway.pipelines.engine.play import Play
 from fairway.pipelines.render import gates
 from fairway.pipelines.render.model import Decisions, Hit, Instance, State
@@ -39,8 +39,7 @@ async def follow(play: Play) -> None:
         await attempts.begin(play, starts)
         for instance in decided.claims:
             await claims.carry_out(play, instance)
-        for instance in decided.stops:
-            await attempts.stop(play, instance)
+        await attempts.stop(play, decided.stops)
         if any(each.id in decided.changed for each in graph.wants):
             # The records say since now that these wait: a pool that was changed before that woke nobody up.
             graph.granted(await play.slots.look(play.key), play.now)
@@ -82,13 +81,18 @@ async def _write_records(play: Play, decided: Decisions) -> None:
     ended, root = graph.state if graph.state.ended else None, graph.root
     results = dict(root.outputs.parameters)
     message = root.failure if ended is State.FAILED else ""
+    if ended is not None:
+        play.expires_at = expiring.expires_at(play)
+    expires_at = play.expires_at
 
     def write(connection: Any) -> None:
         changes.write(connection)
         if questions:
             approvals.ask(connection, graph.run.id, questions, now)
         if ended is not None:
-            tasks.finish(connection, graph.run.id, str(ended), now, message=message, results=results)
+            tasks.finish(
+                connection, graph.run.id, str(ended), now, message=message, results=results, expires_at=expires_at
+            )
 
     await play.means.records.write(write)
     play.means.bell.ring()

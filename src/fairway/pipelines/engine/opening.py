@@ -28,14 +28,15 @@ async def opened(means: Means, world: World, slots: Slots, run: Object) -> Play 
     now = world.clock.now()
     if retries != int((run.get("status") or {}).get("retries") or 0):
         await means.records.write(lambda connection: tasks.reset(connection, run_id, now))
-        again = {"retries": retries, "phase": "RUNNING", "message": "", "finishedAt": None}
+        again = {"retries": retries, "phase": "RUNNING", "message": "", "finishedAt": None, "expiresAt": None}
         await world.client.patch_status(RUN, meta.name(run), meta.namespace(run), again)
     found = await means.records.read(lambda connection: recalling.find(connection, run_id))
     if found is None:
         log.warning("run %s has no record, and is left alone", run_id)
         return None
     if found.row["state"] in tasks.OVER:
-        await telling.show(world, run, found.row["state"], found.row["error_message"])
+        row = found.row
+        await telling.show(world, run, row["state"], row["error_message"], row["expires_at"])
         return None
     try:
         pipeline = await asyncio.to_thread(ir.load, found.spec, found.platform)

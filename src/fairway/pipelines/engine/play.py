@@ -41,6 +41,8 @@ class Play:
     pods: dict[str, Instance] = field(default_factory=dict)
     told: str = ""
     """The phase that the Run object shows."""
+    expires_at: float = 0.0
+    """When the run, now that it is over, leaves the cluster; 0 for never."""
 
     @property
     def now(self) -> float:

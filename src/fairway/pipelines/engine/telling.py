@@ -22,16 +22,17 @@ async def tell(play: Play, run: Object) -> None:
     else:
         phase, message = ("CANCELING" if graph.canceling else "PAUSED" if graph.paused else "RUNNING"), ""
     if phase != play.told:
-        await show(play.world, run, phase, message)
+        await show(play.world, run, phase, message, play.expires_at)
         play.told = phase
 
 
-async def show(world: World, run: Object, phase: str, message: str) -> None:
+async def show(world: World, run: Object, phase: str, message: str, expires_at: float = 0.0) -> None:
     now = timestamp(world.clock.now())
     status: Object = {"phase": phase, "message": message[:1024]}
     if not (run.get("status") or {}).get("startedAt"):
         status["startedAt"] = now
     status["finishedAt"] = now if phase in tasks.OVER else None
+    status["expiresAt"] = timestamp(expires_at) if expires_at else None
     try:
         await world.client.patch_status(RUN, meta.name(run), meta.namespace(run), status)
     except errors.NotFound:
