@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,30 @@ VALUES: Mapping[str, Any] = {
 }
 """What a required input is given that no expectation names: upstream's tests take random values of its type."""
 
+_VALID = "test_data/sdk_compiled_pipelines/valid/"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A function of a Python file of upstream's, which has to be compiled first."""
+
+    path: str
+    function: str
+    expected: Expectation = field(default_factory=Expectation)
+
+    @property
+    def name(self) -> str:
+        return self.path.removeprefix(_VALID)
+
 
 @dataclass(frozen=True)
 class Case:
+    """`problem` says why there is no package."""
+
     name: str
     package: Path
     expected: Expectation
+    problem: str = ""
 
     def arguments(self) -> dict[str, Any]:
         return {**{key: VALUES[kind] for key, kind in self._required().items()}, **self.expected.arguments}
@@ -43,8 +61,11 @@ class Case:
         return {key: each["parameterType"] for key, each in needed.items()}
 
     def _spec(self) -> dict[str, Any]:
+        """The pipeline; an empty one where the package is no single file, or something else."""
+        if self.package.suffix != ".yaml":
+            return {"root": {}}
         document = next(iter(yaml.load_all(self.package.read_text(), yaml.CSafeLoader)))
-        return dict(document.get("pipeline_spec") or document) if "root" in str(document) else {"root": {}}
+        return dict(document) if "root" in document else {"root": {}}
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,8 @@ class Judge:
 
     def judge(self, case: Case) -> Verdict:
         begun = time.monotonic()
+        if case.problem:
+            return Verdict(case, "does not compile", 0.0, case.problem)
         try:
             got, reason = self._run(case), ""
         except Wrong as wrong:
@@ -159,7 +161,7 @@ class Judge:
         return self._server.log(run, step.id).strip().rpartition("\n")[2][:300]
 
     def _differences(self, case: Case, run: str) -> Iterator[str]:
-        expected, tasks = case.expected, self._tasks(run)
+        expected, tasks = case.expected, list(self._server.pages(f"runs/{run}/tasks", "tasks"))
         root = next(task for task in tasks if task["type"] == "ROOT")
         given = {each["parameter_key"]: each.get("value") for each in root.get("outputs", {}).get("parameters", ())}
         for key, value in expected.outputs.items():
@@ -186,15 +188,6 @@ class Judge:
                 yield f"{name} is {', '.join(sorted(bad))}"
         if len(told) < len({name for name in case.tasks() if name in states}):
             yield f"the client is told of {', '.join(sorted(told))} only"
-
-    def _tasks(self, run: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        token = ""
-        while True:
-            page = self._server.get(f"runs/{run}/tasks", page_size="200", page_token=token)
-            found += page.get("tasks", ())
-            if not (token := page.get("next_page_token", "")):
-                return found
 
 
 def _until(seconds: float) -> Iterator[None]:

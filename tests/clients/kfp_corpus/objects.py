@@ -18,7 +18,7 @@ SECRETS: Mapping[str, Mapping[str, str]] = {
 }
 CONFIG_MAPS: Mapping[str, Mapping[str, str]] = {"my-cm": {"foo": "bar"}}
 CLAIMS = ("judge-claim",)
-LABELS = {"disktype": "ssd"}
+LABELS = {"disktype": "ssd", "cloud.google.com/gke-accelerator": "nvidia-tesla-p4"}
 GPUS = {"nvidia.com/gpu": "2"}
 """Upstream's own check of scheduling pretends to have some, too."""
 

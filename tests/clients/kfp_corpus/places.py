@@ -1,8 +1,8 @@
 """Where the judge finds what it judges, and where it lets it run.
 
-$FAIRWAY_CORPORA is a folder with `kfp/compiled`, and $FAIRWAY_KFP_SOURCE a checkout of upstream's repository (also in
-part); without them `shared/corpora` beside this checkout is looked at. With a checkout everything is read from there,
-since the stored corpus leaves out the files that name a package index.
+$FAIRWAY_CORPORA is a folder with `kfp/compiled`, and $FAIRWAY_KFP_CHECKOUT a checkout of kubeflow/pipelines; without
+them `shared/corpora` beside this checkout is looked at. With a checkout everything is read from there, since the
+stored corpus leaves out the files that name a package index.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from fairway.cli import connection
 from fairway.pipelines.sdk import Server
+from tests.clients.kfp_checkout import VARIABLE
 from tests.e2e.conftest import Installation, free_port
 from tests.e2e.town import Cluster
 
@@ -22,12 +23,18 @@ from . import objects
 
 ROOT = Path(__file__).parents[3]
 STORED = Path(os.environ.get("FAIRWAY_CORPORA", ROOT / "../shared/corpora")) / "kfp/compiled/valid"
-SOURCE = Path(os.environ.get("FAIRWAY_KFP_SOURCE") or os.devnull)
+
+
+def checkout() -> Path | None:
+    """Where upstream's repository is, if it is here."""
+    named = os.environ.get(VARIABLE)
+    return Path(named).expanduser().absolute() if named else None
 
 
 def corpus() -> Path:
     """The folder of compiled pipelines; it need not exist."""
-    return SOURCE / "test_data/sdk_compiled_pipelines/valid" if SOURCE.is_dir() else STORED
+    source = checkout()
+    return source / "test_data/sdk_compiled_pipelines/valid" if source else STORED
 
 
 @contextmanager
