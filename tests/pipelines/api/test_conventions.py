@@ -171,3 +171,25 @@ async def test_a_page_of_runs_is_read_along_an_index(server: Server) -> None:
     for step in await server.records.read(plans):
         assert "INDEX" in step, step
         assert "TEMP B-TREE" not in step, step
+
+
+async def test_an_artifact_that_is_not_there_cannot_be_given_to_a_run(server: Server) -> None:
+    document = hello()
+    slot = {"artifactType": {"schemaTitle": "system.Model", "schemaVersion": "0.0.1"}}
+    document["root"]["inputDefinitions"]["artifacts"] = {"model": slot}
+    for value, sentence in (
+        (None, "needs a value for model"),
+        (3, "model is an artifact, and 3 does not say which"),
+        ("no-such-id", "model: there is no artifact 'no-such-id' in the namespace of the run"),
+    ):
+        parameters = {"text": "hi", "model": value}
+        status, answer = await server.call(
+            "POST", "runs", run_of(pipeline_spec=document, runtime_config={"parameters": parameters})
+        )
+        assert status == 400, answer
+        assert sentence in answer["message"]
+    given = {"text": "hi", "model": {"uri": "file:///models/1", "metadata": {"framework": "sklearn"}}}
+    body = run_of(pipeline_spec=document, runtime_config={"parameters": given})
+    status, made = await server.call("POST", "runs", body)
+    assert status == 200, made
+    assert made["runtime_config"]["parameters"] == given

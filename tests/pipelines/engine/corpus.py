@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 
 from fairway.pipelines import ir
 from fairway.pipelines.ir.model import MISSING, Container, VolumeClaim
+from fairway.pipelines.render.model import Artifact
 from fairway.pipelines.render.python_steps import recognised
 
 CORPUS = Path(os.environ.get("FAIRWAY_CORPORA", Path(__file__).parents[3] / "../shared/corpora")) / "kfp/compiled/valid"
@@ -65,6 +67,17 @@ def needs_a_pod(name: str) -> bool:
             if step is None or step.requirements or body.platform:
                 return True
     return False
+
+
+def artifacts(pipeline: ir.Pipeline, folder: Path) -> dict[str, tuple[Artifact, ...]]:
+    """A file for each artifact that the pipeline takes."""
+    found = {}
+    for key, slot in pipeline.entry.input_artifacts.items():
+        if not slot.optional:
+            (folder / f"{key}.txt").write_text(key)
+            uri = f"file://{folder}/{key}.txt"
+            found[key] = (Artifact(str(uuid.uuid4()), key, slot.type.title, slot.type.version, uri, {"rows": 1}),)
+    return found
 
 
 def values(pipeline: ir.Pipeline, folder: Path) -> dict[str, Any]:

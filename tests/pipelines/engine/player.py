@@ -20,7 +20,7 @@ from typing import Any
 from fairway.pipelines import inpod, ir, outcomes
 from fairway.pipelines.render import folders, pods
 from fairway.pipelines.render.graph import Graph
-from fairway.pipelines.render.model import Hit, Instance, Outcome, RunFacts, State
+from fairway.pipelines.render.model import Artifact, Hit, Instance, Outcome, RunFacts, State
 
 
 @dataclass
@@ -38,10 +38,11 @@ class Player:
         parameters: Mapping[str, Any] | None = None,
         platform: Mapping[str, Any] | None = None,
         *,
+        artifacts: Mapping[str, tuple[Artifact, ...]] | None = None,
         limit: float = 50,
     ) -> Graph:
         pipeline = ir.load(spec, platform)
-        graph = Graph(pipeline, facts(self.root, parameters or {}))
+        graph = Graph(pipeline, facts(self.root, parameters or {}, artifacts=artifacts or {}))
         graph.begin(self.now)
         end = time.monotonic() + limit
         while not graph.state.ended:

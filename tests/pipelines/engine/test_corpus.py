@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from corpus import CORPUS, FAIL_BY_DESIGN, documents, names, needs_a_pod, values
+from corpus import CORPUS, FAIL_BY_DESIGN, artifacts, documents, names, needs_a_pod, values
 from player import Player
 
 from fairway.pipelines import ir
@@ -13,17 +13,14 @@ from fairway.pipelines import ir
 pytestmark = pytest.mark.slow
 
 CANNOT_BE_PLAYED = {
-    "component_with_metadata_fields": "takes an artifact as input of the run",
     "critical/modelcar": "imports an OCI image",
     "component_with_task_final_status_GH-12033": "asks for the final status of no task; skipped upstream",
     "env-var": "needs a variable of the server's environment",
-    "input_artifact": "takes an artifact as input of the run",
     "log_streaming_compiled": "sleeps",
     "nested_with_parameters": "expects nested lists from nested loops; upstream's engine gives one flat list",
     "parameters_complex": "expects nested lists from nested loops; upstream's engine gives one flat list",
     "pipeline_producer_consumer": "expects nested lists from nested loops; upstream's engine gives one flat list",
     "pipeline_with_importer": "reads a remote object",
-    "pipeline_with_metadata_fields": "takes an artifact as input of the run",
     "take_nap_compiled": "sleeps",
     "take_nap_pipeline_root_compiled": "sleeps",
 }
@@ -36,5 +33,6 @@ def test_a_pipeline_of_the_corpus_ends_as_it_should(name: str, tmp_path: Path) -
         pytest.skip(CANNOT_BE_PLAYED[name])
     spec, platform = documents(name)
     pipeline = ir.load(spec, platform)
-    graph = Player(tmp_path).play(spec, values(pipeline, tmp_path), platform)
+    given = artifacts(pipeline, tmp_path)
+    graph = Player(tmp_path).play(spec, values(pipeline, tmp_path), platform, artifacts=given)
     assert graph.state == ("FAILED" if name in FAIL_BY_DESIGN else "SUCCEEDED"), graph.root.failure

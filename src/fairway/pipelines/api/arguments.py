@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fairway.kernel.objects import errors
-from fairway.pipelines.ir.model import MISSING, Parameter, Pipeline
+from fairway.pipelines.given import CannotBeGiven, references
+from fairway.pipelines.ir.model import MISSING, ArtifactSlot, Parameter, Pipeline
 from fairway.pipelines.ir.values import WrongType, fitted, plain
 
 
@@ -17,28 +18,36 @@ def checked(pipeline: Pipeline, given: Any, *, partly: bool = False) -> dict[str
     """
     if not isinstance(given, Mapping):
         raise errors.BadRequest("runtime_config.parameters must be an object")
-    declared = pipeline.entry.input_parameters
-    unknown = sorted(given.keys() - declared.keys())
+    declared, slots = pipeline.entry.input_parameters, pipeline.entry.input_artifacts
+    unknown = sorted(given.keys() - declared.keys() - slots.keys())
     if unknown:
-        has = f"it has {', '.join(sorted(declared))}" if declared else "it has none"
+        names = sorted((*declared, *slots))
+        has = f"it has {', '.join(names)}" if names else "it has none"
         raise errors.BadRequest(f"the pipeline has no parameter {', '.join(unknown)}; {has}")
     values = {name: plain(value) for name, value in given.items()}
     missing = [name for name, parameter in declared.items() if _required(parameter) and values.get(name) is None]
+    missing += [name for name, slot in slots.items() if not slot.optional and values.get(name) is None]
     if missing and not partly:
         raise errors.BadRequest(f"the pipeline needs a value for {', '.join(sorted(missing))}")
-    artifacts = [name for name, slot in pipeline.entry.input_artifacts.items() if not slot.optional]
-    if artifacts:
-        raise errors.BadRequest(
-            f"the pipeline takes artifacts as input ({', '.join(sorted(artifacts))}), and a run can only be given "
-            "parameters; import them in a step with dsl.importer"
-        )
     for name, value in values.items():
-        _check(name, declared[name], value)
+        if name in slots:
+            _check_artifact(name, slots[name], value)
+        else:
+            _check(name, declared[name], value)
     return values
 
 
 def _required(parameter: Parameter) -> bool:
     return parameter.default is MISSING and not parameter.optional
+
+
+def _check_artifact(name: str, slot: ArtifactSlot, value: Any) -> None:
+    if value is None:
+        return
+    try:
+        references(name, slot, value)
+    except CannotBeGiven as wrong:
+        raise errors.BadRequest(str(wrong)) from wrong
 
 
 def _check(name: str, parameter: Parameter, value: Any) -> None:

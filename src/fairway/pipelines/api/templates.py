@@ -17,7 +17,7 @@ from fairway.artifacts.addresses import NotHere, key_under
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.names import dns_subdomain
-from fairway.pipelines import ir, tables
+from fairway.pipelines import given, ir, tables
 from fairway.pipelines.api import arguments, messages
 from fairway.pipelines.api.answers import Failed, Unsupported
 from fairway.pipelines.api.context import Context, existing
@@ -78,6 +78,10 @@ def values(connection: Connection, template: Template, caller: Identity, now: fl
     Raises NotFound, Failed and Forbidden for the experiment.
     """
     experiment = _experiment(connection, template.experiment_id, caller, now)
+    try:
+        given.check(connection, template.pipeline, template.parameters, experiment["namespace"])
+    except given.CannotBeGiven as wrong:
+        raise errors.BadRequest(str(wrong)) from wrong
     digest = keep(connection, template.documents)
     chosen_later = later and template.follows
     return {

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+
+from sqlalchemy import Connection
 
 from fairway.kernel.control.controller import World
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import POD, Object
-from fairway.pipelines import ir, outcomes, recalling, tasks
+from fairway.pipelines import given, ir, outcomes, recalling, tasks
 from fairway.pipelines.engine import attempts, claims, telling
 from fairway.pipelines.engine.play import Means, Play
 from fairway.pipelines.engine.slots import Slots
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.render.graph import Graph
-from fairway.pipelines.render.model import Instance, Known, RunFacts
+from fairway.pipelines.render.model import Artifact, Instance, Known, RunFacts
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +43,8 @@ async def opened(means: Means, world: World, slots: Slots, run: Object) -> Play 
         return None
     try:
         pipeline = await asyncio.to_thread(ir.load, found.spec, found.platform)
-    except ir.InvalidPipeline as wrong:
+        facts = await _with_artifacts(means, pipeline, _facts(means, run, found.row), now)
+    except (ir.InvalidPipeline, given.CannotBeGiven) as wrong:
         message = str(wrong)
         await means.records.write(
             lambda connection: tasks.finish(connection, run_id, "FAILED", now, message=message, results={})
@@ -48,7 +52,7 @@ async def opened(means: Means, world: World, slots: Slots, run: Object) -> Play 
         means.bell.ring()
         await telling.show(world, run, "FAILED", message)
         return None
-    graph = Graph(pipeline, _facts(means, run, found.row), found.known, window=means.window)
+    graph = Graph(pipeline, facts, found.known, window=means.window)
     told = str((run.get("status") or {}).get("phase") or "")
     play = Play(means, world, slots, graph, retries, int(found.row["asked"]), told=told)
     graph.pause(found.row["paused"], now)
@@ -75,6 +79,19 @@ def _facts(means: Means, run: Object, row: Mapping[str, Any]) -> RunFacts:
         cache_namespace=row["namespace"],
         api_url=means.public_url,
     )
+
+
+async def _with_artifacts(means: Means, pipeline: ir.Pipeline, facts: RunFacts, now: float) -> RunFacts:
+    """What the client gave under the names of artifact inputs, as artifacts."""
+    slots = pipeline.entry.input_artifacts
+    if not slots:
+        return facts
+
+    def find(connection: Connection) -> dict[str, tuple[Artifact, ...]]:
+        return given.find(connection, pipeline, facts.parameters, facts.cache_namespace, now)
+
+    parameters = {key: value for key, value in facts.parameters.items() if key not in slots}
+    return replace(facts, parameters=parameters, artifacts=await means.records.write(find))
 
 
 async def _take_up(play: Play, known: Mapping[str, Known]) -> None:

@@ -41,7 +41,11 @@ def of_root(component: Component, run: RunFacts) -> Values:
     unknown = sorted(set(run.parameters) - set(component.input_parameters))
     if unknown:
         raise InputError(f"the pipeline has no input {', '.join(map(repr, unknown))}")
-    return Values(declared(component, {key: _expanded(key, value, run) for key, value in run.parameters.items()}))
+    missing = [key for key, slot in component.input_artifacts.items() if not slot.optional and key not in run.artifacts]
+    if missing:
+        raise InputError(f"the pipeline takes artifacts that the run is not given: {', '.join(missing)}")
+    given = {key: _expanded(key, value, run) for key, value in run.parameters.items()}
+    return Values(declared(component, given), dict(run.artifacts))
 
 
 def of_task(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> tuple[Values, dict[str, Value]]:

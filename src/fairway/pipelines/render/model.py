@@ -89,6 +89,8 @@ class RunFacts:
     service_account: str = ""
     cache_namespace: str = ""
     """Where artifacts belong and the cache looks: the namespace that the client named."""
+    artifacts: Mapping[str, tuple[Artifact, ...]] = field(default_factory=dict)
+    """What the run is given for the pipeline's artifact inputs."""
     api_url: str = ""
     """The front door's address, which steps are told so that clients in them find the pipelines API."""
 
