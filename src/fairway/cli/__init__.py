@@ -1,13 +1,14 @@
 """The `fairway` command: one file for each verb.
 
-A verb is a module with `arguments(parser)` and `run(options) -> exit code`; a noun, such as `runs`, is one that has
-verbs of its own (see `nouns`). Only the module of the chosen verb is imported, so that `fairway status` does not pay
+A verb is a module with `arguments(parser)` and `run(options) -> exit code`; a noun, such as `runs`, has verbs of its
+own (see `nouns`). Only the module of the chosen verb is imported, so that `fairway status` does not pay
 for what `fairway up` needs. Errors leave as one sentence with the next action, on standard error, with exit code 1.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import os
 import sys
@@ -49,7 +50,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         prog="fairway",
         description="Kubeflow that starts with one command.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=18),
     )
     parser.add_argument("--version", action="version", version=f"fairway {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
@@ -71,5 +72,6 @@ def _fill(verb: argparse.ArgumentParser, name: str) -> None:
         metavar="D",
         help="where the platform keeps everything (default: $FAIRWAY_DATA_DIR or ~/.local/share/fairway)",
     )
-    module.arguments(verb)
-    verb.set_defaults(call=module.run)
+    chosen = getattr(module, "NOUN", module)
+    chosen.arguments(verb)
+    verb.set_defaults(call=chosen.run)

@@ -26,6 +26,9 @@ STATES = {
 }
 """How a state looks: its mark and its style."""
 
+SHORT = 8
+"""Characters of a run's id that are shown; the beginning of an id is enough to name a run."""
+
 _WIDE = 10_000
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from fairway.cli import nouns, printing
 from fairway.cli.runs import reading
@@ -17,8 +16,7 @@ from fairway.pipelines.sdk import values
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="a Python file with a @dsl.pipeline function, or a compiled pipeline")
-    parser.add_argument("--pipeline", default="", metavar="NAME", help="which function, where the file has several")
+    nouns.pipeline_file(parser)
     nouns.parameters(parser)
     parser.add_argument("--name", default="", help="the run's name")
     parser.add_argument("--experiment", default="", help="the experiment to run in (default: Default)")

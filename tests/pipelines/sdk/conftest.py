@@ -19,7 +19,9 @@ from aiohttp import web
 
 from fairway import cli
 from fairway.cli import connection
-from fairway.kernel.feature import IDENTITY, Identity
+from fairway.front.identity import Reviewer
+from fairway.kernel.clock import SystemClock
+from fairway.kernel.feature import IDENTITY
 from fairway.kernel.whereabouts import start_time
 from fairway.pipelines import sdk
 from fairway.pipelines.feature import FEATURE
@@ -34,13 +36,6 @@ class Installed:
     url: str
     loop: asyncio.AbstractEventLoop
     end: asyncio.Event
-
-
-@web.middleware
-async def _identify(request: web.Request, handler: web.RequestHandler) -> web.StreamResponse:
-    """What the front door does, made small."""
-    request[IDENTITY] = Identity("tester", ("system:masters",))
-    return await handler(request)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +69,17 @@ async def _serve(folder: Path, started: Future[Installed]) -> None:
 
 
 async def _front(here: Cluster, door: socket.socket) -> web.AppRunner:
-    app = web.Application(middlewares=[_identify])
+    reviewer = Reviewer(here.client, SystemClock())
+
+    @web.middleware
+    async def identify(request: web.Request, handler: web.RequestHandler) -> web.StreamResponse:
+        """What the real front door does, made small."""
+        identity = await reviewer.identify(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        if identity is not None:
+            request[IDENTITY] = identity
+        return await handler(request)
+
+    app = web.Application(middlewares=[identify])
     for route in here.parts[0].routes:
         app.router.add_route(route.method, route.path, route.handler)
     runner = web.AppRunner(app)

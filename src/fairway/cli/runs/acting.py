@@ -18,14 +18,14 @@ def _follow_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _retry_arguments(parser: argparse.ArgumentParser) -> None:
-    reading.one_run(parser)
+    nouns.one_run(parser)
     _follow_argument(parser)
 
 
 def _retry(server: sdk.Server, options: argparse.Namespace) -> Answer | int:
     run = sdk.run(options.run, server=server)
     run.retry()
-    return _answer(run, options, "is tried again")
+    return reading.begun(run, options, "is tried again")
 
 
 def _simply(act: Callable[[sdk.Run], None], said: str) -> Callable[[sdk.Server, argparse.Namespace], Answer]:
@@ -38,7 +38,7 @@ def _simply(act: Callable[[sdk.Run], None], said: str) -> Callable[[sdk.Server, 
 
 
 def _clone_arguments(parser: argparse.ArgumentParser) -> None:
-    reading.one_run(parser)
+    nouns.one_run(parser)
     nouns.parameters(parser)
     parser.add_argument("--name", default="", help="the new run's name")
     _follow_argument(parser)
@@ -46,11 +46,11 @@ def _clone_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _clone(server: sdk.Server, options: argparse.Namespace) -> Answer | int:
     old = sdk.run(options.run, server=server)
-    return _answer(old.clone(values.read(options.param), name=options.name), options, "is new")
+    return reading.begun(old.clone(values.read(options.param), name=options.name), options, "is new")
 
 
 def _rerun_arguments(parser: argparse.ArgumentParser) -> None:
-    reading.one_run(parser)
+    nouns.one_run(parser)
     parser.add_argument(
         "--from", dest="steps", action="append", required=True, metavar="STEP", help="run this step again; repeat"
     )
@@ -71,24 +71,16 @@ def _rerun(server: sdk.Server, options: argparse.Namespace) -> Answer | int:
             raise sdk.Failure(f"--input takes STEP.NAME=VALUE, not {place!r}")
         inputs.setdefault(step, {})[name] = value
     new = old.rerun(*options.steps, parameters=values.read(options.param), inputs=inputs, name=options.name)
-    return _answer(new, options, f"goes on from run {old.id}")
-
-
-def _answer(run: sdk.Run, options: argparse.Namespace, said: str) -> Answer | int:
-    if options.follow:
-        return reading.follow(run, as_json=options.json)
-    return Answer({"run_id": run.id}, f"run {run.id} {said}\n{run.url}")
+    return reading.begun(new, options, f"goes on from run {old.id}")
 
 
 VERBS = {
     "retry": Verb("run again what failed or was canceled; what succeeded stays", _retry, _retry_arguments),
-    "terminate": Verb(
-        "end a run: its steps are stopped", _simply(sdk.Run.terminate, "is being ended"), reading.one_run
-    ),
+    "terminate": Verb("end a run: its steps are stopped", _simply(sdk.Run.terminate, "is being ended"), nouns.one_run),
     "pause": Verb(
-        "start no further step; what runs goes on", _simply(sdk.Run.pause, "starts no further step"), reading.one_run
+        "start no further step; what runs goes on", _simply(sdk.Run.pause, "starts no further step"), nouns.one_run
     ),
-    "resume": Verb("let a paused run go on", _simply(sdk.Run.resume, "goes on"), reading.one_run),
+    "resume": Verb("let a paused run go on", _simply(sdk.Run.resume, "goes on"), nouns.one_run),
     "clone": Verb(
         "a new run of the same pipeline, with other parameters where given",
         _clone,
@@ -101,5 +93,5 @@ VERBS = {
         _rerun_arguments,
         "fairway runs rerun last --from train --input train.epochs=20",
     ),
-    "delete": Verb("remove a run and its records", _simply(sdk.Run.delete, "is deleted"), reading.one_run),
+    "delete": Verb("remove a run and its records", _simply(sdk.Run.delete, "is deleted"), nouns.one_run),
 }

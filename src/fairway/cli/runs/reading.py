@@ -14,18 +14,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from fairway.cli import printing, progress
+from fairway.cli import nouns, printing, progress
 from fairway.cli.nouns import Answer, Verb
 from fairway.cli.runs import logs
 from fairway.pipelines import sdk
 from fairway.pipelines.sdk import running, steps
-
-_SHORT = 8
-"""Characters of a run's id that are shown; the beginning of an id is enough to name a run."""
-
-
-def one_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help='an id, the beginning of one, a name that only one has, or "last"')
 
 
 def _list_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +32,7 @@ def _list(server: sdk.Server, options: argparse.Namespace) -> Answer:
     found = running.listed(server, options.state, options.experiment, options.name, options.limit)
     rows = (
         (
-            each["run_id"][:_SHORT],
+            each["run_id"][: printing.SHORT],
             printing.state(each["state"]),
             each.get("display_name", ""),
             printing.moment(each.get("created_at", "")),
@@ -94,8 +87,15 @@ def follow(run: sdk.Run, *, as_json: bool) -> int:
     return 0 if end.state == "SUCCEEDED" else 1
 
 
+def begun(run: sdk.Run, options: argparse.Namespace, said: str) -> Answer | int:
+    """What a verb answers that has started a run: the run's end with --follow, else its id."""
+    if options.follow:
+        return follow(run, as_json=options.json)
+    return Answer({"run_id": run.id}, f"run {run.id} {said}\n{run.url}")
+
+
 def _step_arguments(parser: argparse.ArgumentParser) -> None:
-    one_run(parser)
+    nouns.one_run(parser)
     parser.add_argument("step", nargs="?", default="", metavar="STEP", help="its name, or its path as `show` has it")
 
 
@@ -122,7 +122,7 @@ def _outputs(server: sdk.Server, options: argparse.Namespace) -> Answer:
 
 
 def _artifacts_arguments(parser: argparse.ArgumentParser) -> None:
-    one_run(parser)
+    nouns.one_run(parser)
     parser.add_argument("artifact", nargs="?", default="", metavar="ARTIFACT", help="its name, or STEP/OUTPUT")
     parser.add_argument("--save", type=Path, metavar="PATH", help="copy the artifact there")
     parser.add_argument("--print", action="store_true", help="write the artifact's bytes to standard output")
@@ -151,8 +151,8 @@ def _plain(artifacts: list[sdk.Artifact]) -> Iterator[dict[str, Any]]:
 
 VERBS = {
     "list": Verb("the newest runs", _list, _list_arguments, "fairway runs list --state failed"),
-    "show": Verb("a run with its steps, parameters and outputs", _show, one_run, "fairway runs show last"),
-    "follow": Verb("draw a run live until its end; exit code 0 where it succeeded", _follow, one_run),
+    "show": Verb("a run with its steps, parameters and outputs", _show, nouns.one_run, "fairway runs show last"),
+    "follow": Verb("draw a run live until its end; exit code 0 where it succeeded", _follow, nouns.one_run),
     "logs": Verb("what a step wrote, or all of them", _logs, _logs_arguments, "fairway runs logs last train --follow"),
     "outputs": Verb("the output parameters of a run, or of one step", _outputs, _step_arguments),
     "artifacts": Verb(

@@ -21,7 +21,12 @@ def pool(task: Task, name: str, *, slots: int = 1) -> Task:
 
 
 def approval(task: Task, question: str = "Go on?") -> Task:
-    """The step starts once a person has approved; a rejection fails it."""
+    """The step starts once a person has approved; a rejection fails it.
+
+    The question may name inputs of the step in curly braces, as in "Deploy a model with {accuracy}?".
+    """
+    for name in getattr(task, "inputs", {}):
+        question = question.replace(f"{{{name}}}", f"{{{{$.inputs.parameters['{name}']}}}}")
     return _set(task, "APPROVAL", question)
 
 

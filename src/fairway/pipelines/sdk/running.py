@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from fairway.pipelines.sdk import artifacts, following, steps, submitting
+from fairway.pipelines.sdk import approving, artifacts, finding, following, steps, submitting, templating
+from fairway.pipelines.sdk.approving import Approval
 from fairway.pipelines.sdk.artifacts import Artifact
 from fairway.pipelines.sdk.connecting import connect
 from fairway.pipelines.sdk.failures import Failure, NotThere
@@ -121,6 +123,18 @@ class Run:
     def resume(self) -> None:
         self.api.post(f"runs/{self.id}:resume")
 
+    def approvals(self, *, state: str = approving.WAITING) -> list[Approval]:
+        """The questions that the run asks: those that wait, or all with state=""."""
+        return approving.listed(self.api, f"runs/{self.id}/approvals", state)
+
+    def approve(self, step: str = "", comment: str = "") -> None:
+        """Let a step start that asks; without a name the only one that does. Raises Failure."""
+        approving.find(self.approvals(), step).approve(comment)
+
+    def reject(self, step: str = "", comment: str = "") -> None:
+        """Fail a step that asks."""
+        approving.find(self.approvals(), step).reject(comment)
+
     def clone(self, parameters: Mapping[str, Any] | None = None, *, name: str = "") -> Run:
         """A new run of the same pipeline; the given parameters replace those of this one."""
         body = _drop_empty({"display_name": name, "runtime_config": {"parameters": dict(parameters or {})}})
@@ -171,11 +185,17 @@ def submit(
     caching: bool | None = None,
     server: Api | None = None,
 ) -> Run:
-    """Start a run of a pipeline function or of a compiled file. `caching=False` runs every step, done before or not.
+    """Start a run of a pipeline function, of a compiled file, or of an uploaded pipeline by its name.
 
-    Needs the extra `fairway[pipelines]`. Raises Failure.
+    `caching=False` runs every step, done before or not. Functions and files need the extra `fairway[pipelines]`.
+    Raises Failure.
     """
     api = server or connect()
+    if templating.by_name(pipeline):
+        if caching is not None:
+            raise Failure("an uploaded pipeline has its own terms with the cache; leave caching out")
+        body = {"display_name": name or f"{pipeline} {datetime.now():%Y-%m-%d %H-%M-%S}"}
+        return Run(api, api.post("runs", {**body, **templating.fields(api, pipeline, arguments, experiment)})["run_id"])
     run_id = submitting.submit(api, pipeline, arguments, run_name=name, experiment=experiment, caching=caching)
     return Run(api, run_id)
 
@@ -186,7 +206,7 @@ def run(asked: str, *, server: Api | None = None) -> Run:
         raise Failure("run() finds a run by its id; submit() starts one")
     api = server or connect()
     if asked == LAST:
-        newest = _page(api, 1)
+        newest = _newest(api, 1)
         if not newest:
             raise NotThere("there is no run yet; start one with `fairway run FILE`")
         return Run(api, newest[0]["run_id"])
@@ -211,47 +231,33 @@ def runs(
 
 def listed(api: Api, state: str, experiment: str, name: str, limit: int) -> list[dict[str, Any]]:
     """The same as the API tells of them."""
-    predicates = []
+    conditions = []
     if state:
-        predicates.append(_predicate("EQUALS", "state", state.upper()))
+        conditions.append(("EQUALS", "state", state.upper()))
     if name:
-        predicates.append(_predicate("IS_SUBSTRING", "display_name", name))
+        conditions.append(("IS_SUBSTRING", "display_name", name))
     if experiment:
-        predicates.append(_predicate("EQUALS", "experiment_id", _experiment(api, experiment)))
-    return _page(api, limit, predicates)
+        conditions.append(("EQUALS", "experiment_id", templating.experiment_id(api, experiment, make=False)))
+    return _newest(api, limit, *conditions)
 
 
-def _page(api: Api, limit: int, predicates: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    filter_ = json.dumps({"predicates": list(predicates)}) if predicates else ""
-    for one in api.pages("runs", "runs", sort_by="created_at desc", filter=filter_, page_size=min(limit, 200)):
-        found.append(one)
-        if len(found) >= limit:
-            break
-    return found
+def _newest(api: Api, limit: int, *conditions: tuple[str, str, str]) -> list[dict[str, Any]]:
+    pages = api.pages(
+        "runs", "runs", sort_by="created_at desc", filter=finding.where(*conditions), page_size=min(limit, 200)
+    )
+    return list(islice(pages, limit))
 
 
 def _search(api: Api, asked: str) -> str:
-    begin = [each["run_id"] for each in _page(api, 200, [_predicate("IS_SUBSTRING", "run_id", asked)])]
+    begin = [each["run_id"] for each in _newest(api, 200, ("IS_SUBSTRING", "run_id", asked))]
     found = [run_id for run_id in begin if run_id.startswith(asked)]
     if not found:
-        found = [each["run_id"] for each in _page(api, 3, [_predicate("EQUALS", "display_name", asked)])]
+        found = [each["run_id"] for each in _newest(api, 3, ("EQUALS", "display_name", asked))]
     if len(found) == 1:
         return str(found[0])
     if found:
         raise NotThere(f"several runs are called {asked!r}; use an id: {', '.join(found[:5])}")
     raise NotThere(f'there is no run "{asked}"; `fairway runs list` shows which there are')
-
-
-def _experiment(api: Api, name: str) -> str:
-    filter_ = json.dumps({"predicates": [_predicate("EQUALS", "display_name", name)]})
-    for one in api.get("experiments", filter=filter_).get("experiments", ()):
-        return str(one["experiment_id"])
-    raise NotThere(f"there is no experiment {name!r}")
-
-
-def _predicate(operation: str, key: str, value: str) -> dict[str, str]:
-    return {"operation": operation, "key": key, "string_value": value}
 
 
 def _parameters(task: Mapping[str, Any], side: str) -> dict[str, Any]:
