@@ -11,13 +11,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from fairway.pipelines import ir
 from fairway.pipelines.ir.model import FromInput, FromTask
 from fairway.pipelines.recalling import chunks
 from fairway.pipelines.render import folders, outputs
 from fairway.pipelines.render.model import Artifact, Instance, RunFacts, State, Type
-from fairway.pipelines.tables import artifacts, cache_entries, task_artifacts, tasks
+from fairway.pipelines.tables import artifacts, cache_entries, run_metrics, task_artifacts, tasks
 
 
 class Changes:
@@ -32,6 +33,7 @@ class Changes:
         self._artifacts: dict[str, dict[str, Any]] = {}
         self._links: list[dict[str, Any]] = []
         self._entries: list[dict[str, Any]] = []
+        self._metrics: dict[str, float] = {}
         for instance in changed:
             self._add(pipeline, instance)
             instance.recorded = True
@@ -50,6 +52,7 @@ class Changes:
         for chunk in chunks(list(self._unlinked)):
             connection.execute(task_artifacts.delete().where(task_artifacts.c.task_id.in_(chunk)))
         self._write_artifacts(connection)
+        self._write_metrics(connection)
         if self._entries:
             connection.execute(cache_entries.insert(), self._entries)
 
@@ -63,6 +66,16 @@ class Changes:
             connection.execute(artifacts.insert(), rows)
         if self._links:
             connection.execute(task_artifacts.insert(), self._links)
+
+    def _write_metrics(self, connection: Connection) -> None:
+        """What runs are sorted by: of each metric the value that was told last."""
+        if not self._metrics:
+            return
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        upsert = insert(run_metrics)
+        upsert = upsert.on_conflict_do_update(index_elements=["run_id", "name"], set_={"value": upsert.excluded.value})
+        rows = [{"run_id": self._run.id, "name": name, "value": value} for name, value in self._metrics.items()]
+        connection.execute(upsert, rows)
 
     def _add(self, pipeline: ir.Pipeline, instance: Instance) -> None:
         changing = {
@@ -135,6 +148,7 @@ class Changes:
             self._link(instance, key, items, "OUTPUT", "", output=True)
             for item in items:
                 for name, value in outputs.metrics(item).items():
+                    self._metrics[name[:255]] = value
                     scalar = Artifact(str(uuid.uuid5(uuid.UUID(item.id), name)), name, outputs.METRIC, item.version, "")
                     self._link(instance, f"{key}/{name}", (scalar,), "OUTPUT", "", output=True)
                     if not instance.cached_from:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Computed,
     Double,
     ForeignKey,
     Index,
@@ -50,6 +51,11 @@ def _time(name: str, *, nullable: bool = True) -> Column[float]:
 def _moment(name: str) -> Column[float]:
     """A time that lists are sorted by: 0, the epoch, as long as it has not come."""
     return Column(name, Double, nullable=False, default=0.0, server_default="0")
+
+
+def _head(of: str) -> Column[str]:
+    """The beginning of a long text, to sort and to look it up by: no index takes a text of any length."""
+    return Column(f"{of}_head", String(255), Computed(f"substr({of}, 1, 255)"))
 
 
 def _json(name: str) -> Column[Any]:
@@ -155,6 +161,8 @@ runs = Table(
     Column("overrides", JSON, nullable=False, default=dict, server_default="{}"),
     Column("paused", Boolean, nullable=False, default=False, server_default=false()),
     Column("asked", Integer, nullable=False, default=0, server_default="0"),  # requests that the engine is to read
+    _moment("archived_at"),  # 0 where it is not, or was before this was kept
+    Column("external", Boolean, nullable=False, default=False, server_default=false()),  # played by somebody else
     _moment("late_at"),  # not over by then is late; 0 for never
     _moment("told_late_at"),  # when that was noticed
     _moment("expires_at"),  # what the cluster holds of it is removed then (resourceTtlOnCompletion); 0 for never
@@ -165,15 +173,21 @@ runs = Table(
     Column("error_code", Integer, nullable=False, default=0, server_default="0"),
     _long_text("error_message"),
     _json("outputs"),  # {name: value} of the root's output parameters, once it succeeded
-    Index(None, "created_at", "id"),
-    Index(None, "experiment_id", "created_at", "id"),
-    Index(None, "experiment_id", "storage_state", "created_at", "id"),
-    Index(None, "namespace", "created_at", "id"),
-    Index(None, "state", "created_at", "id"),
-    Index(None, "storage_state", "created_at", "id"),
+    _head("description"),
+    # Lists look for names in the order of time, so that both stand in one index: the rows themselves are too wide.
+    Index(None, "created_at", "id", "display_name"),
+    Index(None, "experiment_id", "created_at", "id", "display_name"),
+    Index(None, "experiment_id", "storage_state", "created_at", "id", "display_name"),
+    Index(None, "namespace", "created_at", "id", "display_name"),
+    Index(None, "state", "created_at", "id", "display_name"),
+    Index(None, "storage_state", "created_at", "id", "display_name"),
     Index(None, "display_name", "id"),
-    Index(None, "finished_at", "id"),
-    Index(None, "recurring_run_id", "scheduled_at"),
+    Index(None, "description_head", "id"),
+    Index(None, "finished_at", "id", "display_name"),
+    Index(None, "scheduled_at", "id", "display_name"),
+    Index(None, "archived_at"),
+    Index(None, "pipeline_id", "created_at", "id"),
+    Index(None, "recurring_run_id", "scheduled_at", "id"),
     Index(None, "trigger_id", "created_at"),
     Index(None, "pipeline_name", "created_at", "id"),
     Index(None, "late_at"),
@@ -192,6 +206,15 @@ run_states = Table(
     _long_text("error_message"),
     Index(None, "run_id", "number"),
     sqlite_autoincrement=True,  # numbers are followed (see `following`): none is given twice
+)
+
+run_metrics = Table(
+    "run_metrics",
+    METADATA,
+    Column("run_id", String(64), ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("value", Double, nullable=False),  # the one that was written last, where several steps tell of it
+    Index(None, "name", "value", "run_id"),
 )
 
 tasks = Table(
@@ -225,6 +248,8 @@ tasks = Table(
     Column("error_code", Integer, nullable=False, default=0, server_default="0"),
     _long_text("error_message"),
     _json("inputs"),  # {parameter: value}
+    # {parameter: {"type": ..., "task": ..., "iteration": ...}}: KFP 3.0's IOType of each, and who made it
+    Column("sources", JSON, nullable=False, default=dict, server_default="{}"),
     _json("outputs"),  # {parameter: value}
     Column("states", JSON, nullable=False, default=list),  # [{"state": ..., "at": seconds}], oldest first
     UniqueConstraint("run_id", "scope_path"),
@@ -248,9 +273,12 @@ artifacts = Table(
     Column("number_value", Double),  # of a scalar metric: one row for each
     _text("namespace", 63),
     _time("created_at", nullable=False),
+    _head("uri"),
     Index(None, "created_at", "id"),
     Index(None, "type", "created_at", "id"),
+    Index(None, "namespace", "created_at", "id"),
     Index(None, "name", "id"),
+    Index(None, "uri_head", "id"),
 )
 
 task_artifacts = Table(
@@ -304,4 +332,13 @@ pools = Table(
     Column("slots", Integer, nullable=False),
     _long_text("description"),
     _time("created_at", nullable=False),
+)
+
+leavings = Table(
+    "leavings",  # what runs that were deleted left in the artifacts: it is still to be removed, where nobody needs it
+    METADATA,
+    _id("run_id"),
+    _long_text("folder"),
+    _time("created_at", nullable=False),
+    Index(None, "created_at"),
 )

@@ -5,10 +5,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sqlalchemy import select
 
 from fairway.pipelines.kinds import RUN
-from fairway.pipelines.tables import runs
 from tests.pipelines.api.conftest import Server, hello
 
 
@@ -157,20 +155,6 @@ async def test_a_record_without_its_object_gets_one_when_the_server_is_back(serv
         again = await server.client.wait(RUN, created["run_id"], "default", lambda found: found is not None)
     assert again is not None
     assert again["spec"]["runId"] == created["run_id"]
-
-
-async def test_a_page_of_runs_is_read_along_an_index(server: Server) -> None:
-    def plans(connection: Any) -> list[str]:
-        found = []
-        for column in (runs.c.created_at, runs.c.finished_at, runs.c.display_name):
-            query = select(runs.c.id).where(column > 0).order_by(column.desc(), runs.c.id.desc()).limit(20)
-            text = str(query.compile(connection.engine, compile_kwargs={"literal_binds": True}))
-            found += [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
-        return found
-
-    for step in await server.records.read(plans):
-        assert "INDEX" in step, step
-        assert "TEMP B-TREE" not in step, step
 
 
 async def test_an_artifact_that_is_not_there_cannot_be_given_to_a_run(server: Server) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.pipelines.kinds import RUN
-from fairway.pipelines.tables import artifacts, run_states, runs, task_artifacts
+from fairway.pipelines.tables import artifacts, run_metrics, run_states, runs, task_artifacts
 from fairway.pipelines.tables import tasks as task_rows
 
 pytestmark = pytest.mark.slow
@@ -98,6 +98,8 @@ async def test_a_second_run_takes_what_is_cached_with_the_same_artifacts(here: H
         assert await made(first) == await made(second)
         query = select(artifacts.c.number_value, artifacts.c.name).where(artifacts.c.number_value.is_not(None))
         assert await here.records.read(lambda c: c.execute(query).all()) == [(0.5, "acc")]
+        sorted_by = await here.records.read(lambda c: c.execute(select(run_metrics)).all())
+        assert set(sorted_by) == {(first, "acc", 0.5), (second, "acc", 0.5)}
         for path in tmp_path.glob("artifacts/**/outputs/d"):
             path.unlink()
         third = await here.submit(document)

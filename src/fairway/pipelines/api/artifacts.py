@@ -35,6 +35,11 @@ LISTED = Listed(
         "uri": artifacts.c.uri,
         "namespace": artifacts.c.namespace,
     },
+    orders={
+        "type": (artifacts.c.type, artifacts.c.created_at),
+        "namespace": (artifacts.c.namespace, artifacts.c.created_at),
+        "uri": (artifacts.c.uri_head,),
+    },
 )
 _TYPES = {"system.Metrics": "Metric", "system.ClassificationMetrics": "ClassificationMetric",
           "system.SlicedClassificationMetrics": "SlicedClassificationMetric"}  # fmt: skip

@@ -19,7 +19,7 @@ from aiohttp import web
 from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, func, select, tuple_
 
 from fairway.kernel.objects import errors
-from fairway.pipelines.api import filtering
+from fairway.pipelines.api import filtering, ranking
 from fairway.pipelines.api.answers import compact
 from fairway.pipelines.api.messages import number
 
@@ -34,18 +34,35 @@ class Listed:
     keys: Mapping[str, ColumnElement[Any]]
     default: str = "created_at"
     tagged: bool = False
+    ranked: bool = False
+    """Whether it is the table of runs, which can be sorted by their metrics."""
     words: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     """For some keys, how a client's text becomes the column's (a state is upper case)."""
+    orders: Mapping[str, tuple[ColumnElement[Any], ...]] = field(default_factory=dict)
+    """For some keys, the columns of the index that a list sorted by it is read along; before the id, the last one."""
+
+    filters: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+    """Keys that lists are filtered by, and not sorted."""
+
+    def sorts(self, key: str) -> bool:
+        return key in self.keys or (self.ranked and ranking.is_metric(key))
+
+    def conditions(self, filter_: str) -> list[ColumnElement[bool]]:
+        tagged = self.table if self.tagged else None
+        return filtering.predicates(filter_, {**self.keys, **self.filters}, tagged=tagged, words=self.words)
+
+    def order(self, key: str) -> tuple[ColumnElement[Any], ...]:
+        return (*(self.orders.get(key) or (self.keys[key],)), self.table.c.id)
 
 
 @dataclass(frozen=True)
 class Order:
-    """How one list is sorted and filtered, and after which (value, id) the page begins."""
+    """How one list is sorted and filtered, and after which row, by the values that it is sorted by, the page begins."""
 
     key: str
     descending: bool
     filter: str
-    after: tuple[Any, str] | None
+    after: tuple[Any, ...] | None
     size: int
 
 
@@ -72,7 +89,7 @@ def order_of(request: web.Request, listed: Listed, *, sort: str = "sort_by", mos
     if not token:
         return Order(key, descending, filter_text, None, size)
     kept = _decoded(token)
-    if kept.key not in listed.keys or not _fits(listed.keys[kept.key], kept.after):
+    if not listed.sorts(kept.key) or not _fits(listed, kept):
         raise errors.BadRequest("the page_token is not one of this list")
     if asked and (key, descending) != (kept.key, kept.descending):
         raise errors.BadRequest(f"{sort} differs from the one of the page_token; leave it out, or start again")
@@ -82,51 +99,81 @@ def order_of(request: web.Request, listed: Listed, *, sort: str = "sort_by", mos
 
 
 def page(connection: Connection, listed: Listed, order: Order, *where: ColumnElement[bool]) -> Page:
-    """One page of the rows of `listed` for which `where` and the order's filter hold."""
-    table, column = listed.table, listed.keys[order.key]
-    tagged = table if listed.tagged else None
-    filtered = filtering.predicates(order.filter, listed.keys, tagged=tagged, words=listed.words)
-    conditions = [*where, *filtered]
-    total = connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
-    position = tuple_(column, table.c.id)
+    """One page of the rows of `listed` for which `where` and the order's filter hold.
+
+    Which rows it has is found in indexes, as far as they go; then those rows alone are read, for they are wide.
+    """
+    table, conditions = listed.table, [*where, *listed.conditions(order.filter)]
+    found = _positions(connection, listed, order, conditions)
+    shown = found[: order.size]
+    if order.after is None and len(found) <= order.size:
+        total = len(found)
+    else:
+        total = connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
+    rows = _rows(connection, table, [position[-1] for position in shown])
+    return Page(rows, _encoded(order, shown[-1]) if len(found) > order.size else "", total)
+
+
+def _positions(
+    connection: Connection, listed: Listed, order: Order, where: Sequence[ColumnElement[bool]]
+) -> list[tuple[Any, ...]]:
+    """What the page's rows are sorted by, their ids last; one more than fit, where there are more."""
+    if ranking.is_metric(order.key):
+        return ranking.positions(
+            connection, order.key, where, after=order.after, descending=order.descending, limit=order.size + 1
+        )
+    columns, conditions = listed.order(order.key), [*where]
     if order.after is not None:
+        position = tuple_(*columns)
         conditions.append(position < order.after if order.descending else position > order.after)
-    ends = (column.desc(), table.c.id.desc()) if order.descending else (column.asc(), table.c.id.asc())
-    query = select(table, column.label("sorted_by")).where(*conditions).order_by(*ends).limit(order.size + 1)
-    rows = connection.execute(query).mappings().all()
-    more, rows = len(rows) > order.size, rows[: order.size]
-    last = rows[-1] if more else None
-    return Page(rows, _encoded(order, (last["sorted_by"], last["id"])) if last else "", total)
+    ends = [column.desc() if order.descending else column.asc() for column in columns]
+    query = select(*columns).where(*conditions).order_by(*ends).limit(order.size + 1)
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def _rows(connection: Connection, table: FromClause, ids: Sequence[str]) -> list[RowMapping]:
+    found = connection.execute(select(table).where(table.c.id.in_(ids))).mappings() if ids else ()
+    by_id = {row["id"]: row for row in found}
+    return [by_id[id_] for id_ in ids]
 
 
 def _sort(text: str, listed: Listed, name: str) -> tuple[str, bool]:
-    words = text.lower().split()
+    words = text.split()
     if not words:
         return listed.default, False
-    direction = words[1] if len(words) > 1 else "asc"
+    key = words[0] if ranking.is_metric(words[0]) else words[0].lower()
+    direction = words[1].lower() if len(words) > 1 else "asc"
     if len(words) > 2 or direction not in ("asc", "desc"):
         raise errors.BadRequest(f'{name} must be "FIELD", "FIELD asc" or "FIELD desc", not {text!r}')
-    if words[0] not in listed.keys:
-        raise errors.BadRequest(f"cannot sort by {words[0]!r}; possible are {', '.join(listed.keys)}")
-    return words[0], direction == "desc"
+    if not listed.sorts(key):
+        possible = [*listed.keys, *([f"{ranking.PREFIX}NAME"] if listed.ranked else [])]
+        raise errors.BadRequest(f"cannot sort by {words[0]!r}; possible are {', '.join(possible)}")
+    return key, direction == "desc"
 
 
-def _encoded(order: Order, after: tuple[Any, str]) -> str:
-    token = {"key": order.key, "desc": order.descending, "filter": order.filter, "value": after[0], "id": after[1]}
+def _encoded(order: Order, after: tuple[Any, ...]) -> str:
+    token = {"key": order.key, "desc": order.descending, "filter": order.filter, "after": after}
     return base64.urlsafe_b64encode(orjson.dumps(token)).decode()
 
 
 def _decoded(token: str) -> Order:
     try:
         kept = orjson.loads(base64.urlsafe_b64decode(token))
-        after = kept["value"], str(kept["id"])
-        return Order(str(kept["key"]), bool(kept["desc"]), str(kept["filter"]), after, 0)
+        return Order(str(kept["key"]), bool(kept["desc"]), str(kept["filter"]), tuple(kept["after"]), 0)
     except (binascii.Error, ValueError, KeyError, TypeError) as wrong:
         raise errors.BadRequest("the page_token is not one of ours; start again without it") from wrong
 
 
-def _fits(column: ColumnElement[Any], after: tuple[Any, str] | None) -> bool:
-    """Whether a position, which may come from anybody, can be compared with the column."""
-    assert after is not None
-    kinds = (int, float) if filtering.is_number(column) else (str,)
-    return isinstance(after[0], kinds) and "\0" not in f"{after[0]}{after[1]}"
+def _fits(listed: Listed, order: Order) -> bool:
+    """Whether a position, which may come from anybody, can be compared with what the list is sorted by."""
+    assert order.after is not None
+    if ranking.is_metric(order.key):
+        return ranking.fits(order.after)
+    columns = listed.order(order.key)
+    return len(order.after) == len(columns) and all(map(_comparable, columns, order.after))
+
+
+def _comparable(column: ColumnElement[Any], value: Any) -> bool:
+    if filtering.is_number(column):
+        return isinstance(value, int | float) and abs(value) < 2**63
+    return isinstance(value, str) and "\0" not in value

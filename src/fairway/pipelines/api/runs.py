@@ -40,9 +40,25 @@ LISTED = Listed(
         "namespace": runs.c.namespace,
         "experiment_id": runs.c.experiment_id,
         "recurring_run_id": runs.c.recurring_run_id,
-        "service_account": runs.c.service_account,
+        "pipeline_id": runs.c.pipeline_id,
+        "pipeline_name": runs.c.pipeline_name,
+        "trigger_id": runs.c.trigger_id,
     },
+    filters={"pipeline_version_id": runs.c.pipeline_version_id},
+    ranked=True,
     words={"state": str.upper, "status": str.upper, "storage_state": str.upper},
+    orders={
+        "description": (runs.c.description_head,),
+        "storage_state": (runs.c.storage_state, runs.c.created_at),
+        "state": (runs.c.state, runs.c.created_at),
+        "status": (runs.c.state, runs.c.created_at),
+        "namespace": (runs.c.namespace, runs.c.created_at),
+        "experiment_id": (runs.c.experiment_id, runs.c.created_at),
+        "recurring_run_id": (runs.c.recurring_run_id, runs.c.scheduled_at),
+        "pipeline_id": (runs.c.pipeline_id, runs.c.created_at),
+        "pipeline_name": (runs.c.pipeline_name, runs.c.created_at),
+        "trigger_id": (runs.c.trigger_id, runs.c.created_at),
+    },
 )
 _FULL_PAGE = 100
 

@@ -1,4 +1,4 @@
-"""Recurring runs, triggers, notices, approvals and pools; what runs and steps remember of them."""
+"""Recurring runs, triggers, notices, approvals, pools; what runs and steps remember of them; long lists; deleting."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -188,9 +188,6 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_runs_pipeline_name_created_at_id"), "runs", ["pipeline_name", "created_at", "id"], unique=False
     )
-    op.create_index(
-        op.f("ix_runs_recurring_run_id_scheduled_at"), "runs", ["recurring_run_id", "scheduled_at"], unique=False
-    )
     op.create_index(op.f("ix_runs_trigger_id_created_at"), "runs", ["trigger_id", "created_at"], unique=False)
     op.add_column("tasks", sa.Column("looks", sa.Integer(), server_default="0", nullable=False))
     op.add_column("tasks", sa.Column("pool", sa.String(length=255), server_default="", nullable=False))
@@ -205,6 +202,67 @@ def upgrade() -> None:
         postgresql_where=of_a_pool,
     )
     _never_number_twice("run_states")
+    _long_lists()
+    _deleting()
+
+
+def _long_lists() -> None:
+    """Indexes that lists of a hundred thousand runs are read along, and metrics to sort runs by."""
+    for by in (["created_at"], ["finished_at"], ["experiment_id", "created_at"], ["namespace", "created_at"],
+               ["state", "created_at"], ["storage_state", "created_at"],
+               ["experiment_id", "storage_state", "created_at"]):  # fmt: skip
+        name = f"ix_runs_{'_'.join(by)}_id"
+        op.drop_index(op.f(name), "runs")
+        op.create_index(op.f(f"{name}_display_name"), "runs", [*by, "id", "display_name"], unique=False)
+    _add_head("runs", "description")
+    op.create_index(
+        op.f("ix_runs_scheduled_at_id_display_name"), "runs", ["scheduled_at", "id", "display_name"], unique=False
+    )
+    for by in (["pipeline_id", "created_at"], ["recurring_run_id", "scheduled_at"]):
+        op.create_index(op.f(f"ix_runs_{'_'.join(by)}_id"), "runs", [*by, "id"], unique=False)
+    _add_head("artifacts", "uri")
+    op.create_index(
+        op.f("ix_artifacts_namespace_created_at_id"), "artifacts", ["namespace", "created_at", "id"], unique=False
+    )
+    op.create_table(
+        "run_metrics",
+        sa.Column("run_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_metrics_run_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run_id", "name", name=op.f("pk_run_metrics")),
+    )
+    op.create_index(op.f("ix_run_metrics_name_value_run_id"), "run_metrics", ["name", "value", "run_id"], unique=False)
+    op.execute(
+        "INSERT INTO run_metrics (run_id, name, value) "
+        "SELECT task_artifacts.run_id, artifacts.name, MAX(artifacts.number_value) FROM task_artifacts "
+        "JOIN artifacts ON artifacts.id = task_artifacts.artifact_id "
+        "WHERE task_artifacts.output AND artifacts.number_value IS NOT NULL "
+        "GROUP BY task_artifacts.run_id, artifacts.name"
+    )
+    op.add_column("tasks", sa.Column("sources", sa.JSON(), server_default="{}", nullable=False))
+    op.add_column("runs", sa.Column("external", sa.Boolean(), server_default=sa.false(), nullable=False))
+
+
+def _add_head(table: str, of: str) -> None:
+    # SQLite adds no stored column to a table that is there, and PostgreSQL indexes no virtual one.
+    stored = True if op.get_bind().dialect.name == "postgresql" else None
+    beginning = sa.Computed(f"substr({of}, 1, 255)", persisted=stored)
+    op.add_column(table, sa.Column(f"{of}_head", sa.String(length=255), beginning))
+    op.create_index(op.f(f"ix_{table}_{of}_head_id"), table, [f"{of}_head", "id"], unique=False)
+
+
+def _deleting() -> None:
+    op.add_column("runs", sa.Column("archived_at", sa.Double(), server_default="0", nullable=False))
+    op.create_index(op.f("ix_runs_archived_at"), "runs", ["archived_at"], unique=False)
+    op.create_table(
+        "leavings",
+        sa.Column("run_id", sa.String(length=64), nullable=False),
+        sa.Column("folder", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_leavings")),
+    )
+    op.create_index(op.f("ix_leavings_created_at"), "leavings", ["created_at"], unique=False)
 
 
 def _never_number_twice(table: str) -> None:
