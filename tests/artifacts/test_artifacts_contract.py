@@ -40,6 +40,23 @@ async def test_addresses_of_other_stores_are_refused(artifacts: Artifacts, uri: 
         await artifacts.get(f"{artifacts.root}-beside/x")
 
 
+async def test_the_extent_of_a_file_and_of_a_folder(artifacts: Artifacts) -> None:
+    folder = artifacts.address("run")
+    assert await artifacts.extent(folder, most=2) is None
+    await artifacts.put(f"{folder}/a", b"one")
+    await artifacts.put(f"{folder}/deep/b", b"three")
+    whole, single = await artifacts.extent(folder, most=2), await artifacts.extent(f"{folder}/a", most=2)
+    assert whole is not None
+    assert single is not None
+    assert (whole.files, whole.size, single.files, single.size) == (2, 8, 1, 3)
+    newest = max(entry.modified for entry in await artifacts.list(folder))
+    assert whole.modified == newest
+    assert (await artifacts.extent(artifacts.root, most=2)) == whole
+    await artifacts.put(f"{folder}/c", b"")
+    with pytest.raises(ArtifactsFailed, match="more than 2 files"):
+        await artifacts.extent(folder, most=2)
+
+
 async def test_streams_give_exactly_the_asked_range(artifacts: Artifacts) -> None:
     uri = artifacts.address("big")
     content = bytes(number % 251 for number in range(CHUNK * 2 + 1000))

@@ -149,7 +149,7 @@ class Artifacts:
                 if files > most:
                     raise ArtifactsFailed(f"the folder {uri} holds more than {most:,} files; name a file in it")
                 size += sum(entry["size"] for entry in chunk)
-                modified = max(modified, *(entry["last_modified"].timestamp() for entry in chunk))
+                modified = max([modified, *(entry["last_modified"].timestamp() for entry in chunk)])
         except FileNotFoundError:
             return None
         except BaseError as failure:

@@ -16,10 +16,15 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from fairway.pipelines.tables import run_states, runs
+from fairway.pipelines.api.context import existing
+from fairway.pipelines.schedules.tables import recurring_runs
+from fairway.pipelines.tables import experiments, run_states, runs
 
 ENDS = ("SUCCEEDED", "FAILED", "CANCELED")
 """The states in which runs end."""
+
+CHOICES = ("pipeline_name", "experiment_id", "recurring_run_id")
+"""What runs may be chosen by."""
 
 IN_FLIGHT_SECONDS = 30.0
 """Longer than a write takes from its number to its commit, and servers' clocks differ."""
@@ -73,6 +78,19 @@ def read(connection: Connection, after: int, now: float, *, limit: int = _AT_ONC
         if row["state"] in ENDS
     )
     return Stretch(tuple(ends), settled, more=len(rows) == limit and settled > after)
+
+
+def is_chosen(run: Mapping[str, Any], choice: Mapping[str, Any]) -> bool:
+    """Whether all holds that the choice names."""
+    return all(run[name] == choice[name] for name in CHOICES if choice.get(name))
+
+
+def check_choice(connection: Connection, choice: Mapping[str, Any]) -> None:
+    """With a misspelt id, who follows would never be told anything. Raises NotFound."""
+    if choice.get("experiment_id"):
+        existing(connection, experiments, choice["experiment_id"], "experiment")
+    if choice.get("recurring_run_id"):
+        existing(connection, recurring_runs, choice["recurring_run_id"], "recurring run")
 
 
 def event_id(follower: str, key: str) -> str:

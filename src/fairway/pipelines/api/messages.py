@@ -179,6 +179,14 @@ def patched(fields: Mapping[str, Any], current: Mapping[str, Any], *, limit: int
     return {}
 
 
+def mode(fields: Mapping[str, Any], *, default: bool) -> bool:
+    """Whether something that can be switched off is to be on."""
+    asked = fields.get("mode")
+    if asked not in (None, "ENABLE", "DISABLE"):
+        raise errors.BadRequest(f"mode must be ENABLE or DISABLE, not {asked!r}")
+    return default if asked is None else bool(asked == "ENABLE")
+
+
 def flag(request: web.Request, name: str) -> bool:
     value = request.query.get(name, "").lower()
     if value not in ("", "true", "false", "1", "0"):

@@ -19,6 +19,7 @@ from fairway.pipelines.api.runs import Runs
 from fairway.pipelines.api.tasks import Tasks
 from fairway.pipelines.api.uploads import Uploads
 from fairway.pipelines.api.versions import Versions
+from fairway.pipelines.notices.api import NoticeRecords
 from fairway.pipelines.triggers.api import TriggerRecords
 from fairway.pipelines.triggers.calls import Calls
 
@@ -41,6 +42,7 @@ def routes(context: Context) -> tuple[Route, ...]:
         Logs,
         Calls,
         TriggerRecords,
+        NoticeRecords,
     )
     found = [route for room in rooms for route in room(context).routes()]
     # Public: it says nothing but the release, and kfp.Client waits 25 s for it before it says what is wrong.

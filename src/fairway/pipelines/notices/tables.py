@@ -15,7 +15,7 @@ notice_rules = Table(
     Column("events", JSON, nullable=False, default=list),  # FAILED, SUCCEEDED, CANCELED, LATE, APPROVAL
     Column("only", JSON, nullable=False, default=dict),  # {experiment_id, pipeline_name, recurring_run_id}: all hold
     Column("channel", String(16), nullable=False),  # WEBHOOK, EMAIL
-    Column("target", JSON, nullable=False, default=dict),  # {url, secret} or {to}; secrets by name only
+    Column("target", JSON, nullable=False, default=dict),  # {url, secret_name, secret_key, anywhere} or {to}
     Column("enabled", Boolean, nullable=False, default=True, server_default=true()),
     Column("cursor", Text, nullable=False, default="", server_default=""),
     Column("created_by", String(255), nullable=False, default="", server_default=""),

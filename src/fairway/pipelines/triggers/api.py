@@ -14,11 +14,11 @@ from sqlalchemy import ColumnElement, Connection, RowMapping
 
 from fairway.kernel.feature import IDENTITY, Identity, Route
 from fairway.kernel.objects import errors
+from fairway.pipelines import chronicle
 from fairway.pipelines.api import messages, templates
 from fairway.pipelines.api.answers import Failed, answer
 from fairway.pipelines.api.context import Context, changed, existing, new_id, row
 from fairway.pipelines.api.listing import Listed, order_of, page
-from fairway.pipelines.schedules.tables import recurring_runs
 from fairway.pipelines.tables import experiments
 from fairway.pipelines.triggers import calls, finding, sources, wire
 from fairway.pipelines.triggers.places import Places
@@ -98,7 +98,7 @@ class TriggerRecords:
             "kind": kind,
             "source": source,
             "token_digest": digest,
-            "enabled": wire.enabled(fields, default=True),
+            "enabled": messages.mode(fields, default=True),
             "max_concurrency": wire.max_concurrency(fields),
             "created_by": caller.user[:255],
             "created_at": now,
@@ -106,7 +106,7 @@ class TriggerRecords:
         }
 
         def write(connection: Connection) -> dict[str, Any]:
-            _check_named(connection, source)
+            chronicle.check_choice(connection, source)
             run = templates.values(connection, template, caller, now, later=True)
             begun = finding.fresh(connection, now) if cursor is None else cursor
             connection.execute(triggers.insert().values(**run, **own, cursor=begun))
@@ -139,7 +139,7 @@ class TriggerRecords:
         def write(connection: Connection) -> dict[str, Any]:
             if existing(connection, triggers, id_, "trigger")["updated_at"] != before["updated_at"]:
                 raise errors.Conflict("the trigger was changed at the same time; look at it and try again")
-            _check_named(connection, source)
+            chronicle.check_choice(connection, source)
             run = templates.values(connection, template, caller, now, later=True) if template else {}
             if values.get("enabled"):
                 _check_open(connection, run.get("experiment_id", before["experiment_id"]))
@@ -241,7 +241,7 @@ class TriggerRecords:
         if "max_concurrency" in fields:
             values["max_concurrency"] = wire.max_concurrency(fields)
         if "mode" in fields:
-            values["enabled"] = wire.enabled(fields, default=before["enabled"])
+            values["enabled"] = messages.mode(fields, default=before["enabled"])
         if any(name in fields for name in sources.FIELDS):
             kind, source = sources.read(fields)
             if kind != before["kind"]:
@@ -249,14 +249,6 @@ class TriggerRecords:
             if source != before["source"]:
                 values["source"] = source
         return values
-
-
-def _check_named(connection: Connection, source: Mapping[str, Any]) -> None:
-    """A misspelt id would make a trigger that never fires. Raises NotFound."""
-    if source.get("experiment_id"):
-        existing(connection, experiments, source["experiment_id"], "experiment")
-    if source.get("recurring_run_id"):
-        existing(connection, recurring_runs, source["recurring_run_id"], "recurring run")
 
 
 def _one(connection: Connection, id_: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fairway.kernel.objects import errors
+from fairway.pipelines import chronicle
 from fairway.pipelines.api import messages
 from fairway.pipelines.chronicle import ENDS, End
 
@@ -22,7 +23,6 @@ EVERY_SECONDS, SHORTEST, LONGEST = 30, 5, 24 * 3600
 """How often an address is looked at: unless it is said, at least and at most."""
 
 _MACRO = re.compile(r"\[\[trigger\.([^\[\]]*)\]\]")
-_BY_RUN = ("pipeline_name", "experiment_id", "recurring_run_id")
 
 
 def read(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -37,7 +37,7 @@ def read(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 def wants(source: Mapping[str, Any], end: End) -> bool:
     """Whether a trigger of kind RUN fires for the end of this run."""
-    return end.state in source["states"] and all(end.run[name] == source[name] for name in _BY_RUN if source.get(name))
+    return end.state in source["states"] and chronicle.is_chosen(end.run, source)
 
 
 def facts(kind: str, source: Mapping[str, Any]) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def _run(value: Any) -> dict[str, Any]:
     states = fields.get("states", ["SUCCEEDED"])
     if not isinstance(states, list) or not states or not all(state in ENDS for state in states):
         raise errors.BadRequest(f"run.states must be a list of some of {', '.join(ENDS)}, not {states!r}")
-    return {**_texts(fields, *_BY_RUN), "states": states}
+    return {**_texts(fields, *chronicle.CHOICES), "states": states}
 
 
 def _artifact(value: Any) -> dict[str, Any]:

@@ -74,10 +74,3 @@ def max_concurrency(fields: Mapping[str, Any]) -> int:
     if not 1 <= number <= MOST_AT_ONCE:
         raise errors.BadRequest(f"max_concurrency must be a whole number from 1 to {MOST_AT_ONCE}, not {value!r}")
     return number
-
-
-def enabled(fields: Mapping[str, Any], *, default: bool) -> bool:
-    mode = fields.get("mode")
-    if mode not in (None, "ENABLE", "DISABLE"):
-        raise errors.BadRequest(f"mode must be ENABLE or DISABLE, not {mode!r}")
-    return default if mode is None else mode == "ENABLE"
