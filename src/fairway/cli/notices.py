@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from fairway.cli import printing
+from fairway.cli import nouns, printing
 from fairway.cli.nouns import Answer, Noun, Verb
 from fairway.pipelines import sdk
 from fairway.pipelines.sdk import finding
@@ -19,11 +19,17 @@ def _one(parser: argparse.ArgumentParser) -> None:
 def _list(server: sdk.Server, _: argparse.Namespace) -> Answer:
     found = finding.newest(server, finding.NOTICE)
     rows = (
-        (one.get("display_name", ""), ", ".join(one.get("events", ())).lower(), _to(one), one["notice_id"])
+        (
+            one.get("display_name", ""),
+            ", ".join(one.get("events", ())).lower(),
+            _to(one),
+            one.get("status", "").lower(),
+            one["notice_id"],
+        )
         for one in found
     )
     nothing = "no notices; `fairway notices create --help` says how to make one"
-    return Answer(found, printing.table(("notice", "of runs that are", "to", "id"), rows, nothing))
+    return Answer(found, printing.table(("notice", "of runs that are", "to", "status", "id"), rows, nothing))
 
 
 def _to(record: Mapping[str, Any]) -> str:
@@ -87,10 +93,13 @@ def _outcome(told: Mapping[str, Any]) -> str:
     return f"{told.get('state', '').lower()}{f': {problem}' if problem else ''}"
 
 
-def _delete(server: sdk.Server, options: argparse.Namespace) -> Answer:
-    found = sdk.find_notice(options.notice, server=server)
-    found.delete()
-    return Answer({"notice_id": found.id}, "deleted")
+def _simply(act: Callable[[sdk.Notice], None], said: str) -> nouns.Run:
+    def verb(server: sdk.Server, options: argparse.Namespace) -> Answer:
+        found = sdk.find_notice(options.notice, server=server)
+        act(found)
+        return Answer({"notice_id": found.id}, said)
+
+    return verb
 
 
 NOUN = Noun(
@@ -104,6 +113,8 @@ NOUN = Noun(
         ),
         "test": Verb("send one now", _test, _one),
         "deliveries": Verb("what was sent, and how it went", _deliveries, _one),
-        "delete": Verb("remove a rule", _delete, _one),
+        "enable": Verb("tell again", _simply(sdk.Notice.enable, "enabled"), _one),
+        "disable": Verb("tell nothing until it is enabled", _simply(sdk.Notice.disable, "disabled"), _one),
+        "delete": Verb("remove a rule", _simply(sdk.Notice.delete, "deleted"), _one),
     }
 )

@@ -11,11 +11,15 @@ from fairway.pipelines import sdk
 
 
 def _list(server: sdk.Server, _: argparse.Namespace) -> Answer:
-    found = sdk.pools(server=server)
-    rows = ((one.name, f"{one.used} of {one.slots}", one.waiting, one.description) for one in found)
+    found = sdk.pools(missing=True, server=server)
+    rows = ((one.name, _used(one), one.waiting, one.description) for one in found)
     nothing = "no pools; make one with `fairway pools set NAME SLOTS`"
     columns = ("pool", "used", "waiting", "description")
     return Answer([asdict(one) for one in found], printing.table(columns, rows, nothing))
+
+
+def _used(one: sdk.Pool) -> str:
+    return f"{one.used} of {one.slots}" if one.slots is not None else "missing: steps wait for it"
 
 
 def _set_arguments(parser: argparse.ArgumentParser) -> None:

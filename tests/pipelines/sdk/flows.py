@@ -62,6 +62,11 @@ def squares(n: int = 4, factor: int = 1) -> int:
     return add_up(rows=made.outputs["rows"], factor=factor).output
 
 
+@dsl.pipeline(name="added")
+def added(rows: Input[Dataset], factor: int = 1) -> int:
+    return add_up(rows=rows, factor=factor).output
+
+
 @dsl.pipeline(name="doubled")
 def doubled() -> None:
     with dsl.ParallelFor([1, 2, 3]) as x:

@@ -37,6 +37,18 @@ def test_an_artifact_is_bytes_a_path_a_copy_and_a_table(server: sdk.Server, tmp_
         run.artifact("columns")
 
 
+def test_a_run_is_given_what_another_made_or_a_file(server: sdk.Server, tmp_path: Path) -> None:
+    before = sdk.submit(flows.squares, {"n": 3})
+    before.wait(timeout=30)
+    run = sdk.submit(flows.added, {"rows": before.artifact("measure/rows"), "factor": 3})
+    run.wait(timeout=30)
+    assert run.outputs() == {"Output": 15}
+    (tmp_path / "rows.csv").write_text("x,y\n1,7\n")
+    run = sdk.submit(flows.added, {"rows": tmp_path / "rows.csv"})
+    run.wait(timeout=30)
+    assert run.outputs() == {"Output": 7}
+
+
 def test_a_step_is_named_by_its_path_or_a_name_that_only_one_has(server: sdk.Server) -> None:
     run = sdk.submit(flows.doubled)
     run.wait(timeout=30)

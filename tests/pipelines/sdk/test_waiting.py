@@ -80,10 +80,12 @@ def test_a_rejection_fails_the_step(server: sdk.Server) -> None:
 
 def test_steps_wait_for_slots_of_a_pool(server: sdk.Server, fairway: Command, tmp_path: Path) -> None:
     assert "no pools" in fairway("pools").out
-    assert "pool desk has 1 slots" in fairway("pools", "set", "desk", "1").out
     go = tmp_path / "go"
     run = sdk.submit(sharing, {"until": str(go)}, caching=False)
-    once(run, lambda now: any("waits for a slot of the pool 'desk'" in step.message for step in now.steps))
+    once(run, lambda now: any("which does not exist" in step.message for step in now.steps))
+    assert "desk  missing: steps wait for it  2" in fairway("pools").out
+    assert "pool desk has 1 slots" in fairway("pools", "set", "desk", "1").out
+    once(run, lambda now: {step.state for step in steps.doing(now.steps)} == {"PENDING", "RUNNING"})
     [desk] = sdk.pools()
     assert (desk.slots, desk.used, desk.waiting) == (1, 1, 1)
     sdk.set_pool("desk", 2)

@@ -1,6 +1,6 @@
-"""`fairway runs`: look into runs, and act on them. `reading` and `acting` hold the verbs."""
+"""`fairway runs`: look into runs, and act on them. `reading`, `acting` and `debugging` hold the verbs."""
 
 from fairway.cli.nouns import Noun
-from fairway.cli.runs import acting, reading
+from fairway.cli.runs import acting, debugging, reading
 
-NOUN = Noun({**reading.VERBS, **acting.VERBS})
+NOUN = Noun({**reading.VERBS, **acting.VERBS, **debugging.VERBS})

@@ -36,7 +36,7 @@ class Environment:
 
     @property
     def bin(self) -> str:
-        return os.path.dirname(self.python)
+        return str(Path(self.python).parent)
 
 
 OWN = Environment("", sys.executable)

@@ -26,7 +26,7 @@ def pipeline_in(path: Path, name: str = "") -> Any:
         return path
     if path.suffix != ".py":
         raise Failure(f"{path} is neither a Python file nor a compiled pipeline ({', '.join(PACKAGES)})")
-    found = _pipelines(path)
+    found = among(loaded(path))
     wanted = name or ("pipeline" if "pipeline" in found else next(iter(found)) if len(found) == 1 else "")
     if wanted in found:
         return found[wanted]
@@ -45,7 +45,17 @@ def among(namespace: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
     return dict(sorted(found.items(), key=lambda item: item[1].pipeline_func.__code__.co_firstlineno))
 
 
-def _pipelines(path: Path) -> dict[str, Callable[..., Any]]:
+def function_in(path: Path, name: str) -> Callable[..., Any]:
+    """The function of a step in a Python file: of a component, or a plain one. Raises Failure."""
+    for value in loaded(path).values():
+        function: Callable[..., Any] = getattr(value, "python_func", value)
+        if getattr(function, "__name__", "") == name and callable(function):
+            return function
+    raise Failure(f"{path} has no step with a function {name}")
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    """The names of a Python file, once it has run. Raises Failure with the author's own line."""
     module_name = path.stem.replace("-", "_")
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
@@ -62,7 +72,7 @@ def _pipelines(path: Path) -> dict[str, Callable[..., Any]]:
         raise Failure(f"{_place(wrong, path)}: {said(wrong)}; correct it and run again") from wrong
     finally:
         sys.path.pop(0)
-    return among(vars(module))
+    return vars(module)
 
 
 def _place(wrong: BaseException, path: Path) -> str:

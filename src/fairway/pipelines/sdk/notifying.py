@@ -30,6 +30,13 @@ class Notice:
         """What was sent, and how it went."""
         return list(self.api.pages(f"notices/{self.id}/deliveries", "deliveries"))
 
+    def enable(self) -> None:
+        """What happened while it was disabled is not told."""
+        self.api.post(f"notices/{self.id}:enable")
+
+    def disable(self) -> None:
+        self.api.post(f"notices/{self.id}:disable")
+
     def edit(self, **fields: Any) -> None:
         """Change fields of the message, such as events or webhook."""
         self.api.patch(f"notices/{self.id}", fields)

@@ -21,27 +21,28 @@ from typing import Any
 from fairway.pipelines import collecting
 from fairway.pipelines.collecting import BadOutput
 from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
+from fairway.pipelines.sdk import files
 from fairway.pipelines.sdk.failures import NO_KFP, Failure
 
 _MODULE = "ephemeral_component"
 """kfp's own name for the file of a step."""
 
 
-def perform(
-    task: dict[str, Any], place: Path, *, debug: bool, stop: bool, function: Callable[..., Any] | None
-) -> dict[str, Any]:
+Substitute = Callable[..., Any] | Path | None
+"""What is run in place of a step's own function: another one, or the one of the same name in a file."""
+
+
+def perform(task: dict[str, Any], place: Path, *, debug: bool, stop: bool, function: Substitute) -> dict[str, Any]:
     """Run the step in the folder `place`, and give its outputs as `collecting` has them. Raises Failure, and whatever
     a Python step raises."""
     scene = Scene(task["executorInput"], defaults=task["defaults"], job=task["job"])
     try:
+        own = None if not task["python"] and function is None else _function(task, scene, place, function)
         with _surroundings(place, task["env"]):
-            if function is not None:
-                _execute(task["executorInput"], getattr(function, "python_func", function), debug=debug, stop=stop)
-            elif task["python"]:
-                named = _function_name(scene.elements(task["args"]))
-                _execute(task["executorInput"], _loaded(task, place, named), debug=debug, stop=stop)
-            else:
+            if own is None:
                 _run(scene.elements([*task["command"], *task["args"]]))
+            else:
+                _execute(task["executorInput"], own, debug=debug, stop=stop)
         return collecting.collect(task)
     except (BadOutput, UnknownPlaceholder) as wrong:
         raise Failure(str(wrong)) from wrong
@@ -49,8 +50,9 @@ def perform(
 
 @contextlib.contextmanager
 def _surroundings(place: Path, env: Mapping[str, str]) -> Iterator[None]:
-    """The step's variables and folder, and afterwards those of whoever called."""
+    """The step's variables and folder, and this very Python as `python3`; afterwards what was before."""
     before, folder = dict(os.environ), os.getcwd()
+    os.environ["PATH"] = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ.update(env)
     os.chdir(place)
     try:
@@ -61,14 +63,18 @@ def _surroundings(place: Path, env: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _function_name(args: list[str]) -> str:
-    try:
-        return args[args.index("--function_to_execute") + 1]
-    except (ValueError, IndexError):
-        raise Failure("the step does not say which function it runs; run its command by hand") from None
+def _function(task: Mapping[str, Any], scene: Scene, place: Path, substitute: Substitute) -> Callable[..., Any]:
+    if callable(substitute):
+        own: Callable[..., Any] = getattr(substitute, "python_func", substitute)
+        return own
+    args = scene.elements(task["args"])
+    if not task["python"] or "--function_to_execute" not in args[:-1]:
+        raise Failure("the step is a command and has no function; run it without a file")
+    name = args[args.index("--function_to_execute") + 1]
+    return files.function_in(substitute, name) if substitute else _from_source(task, place, name)
 
 
-def _loaded(task: Mapping[str, Any], place: Path, name: str) -> Callable[..., Any]:
+def _from_source(task: Mapping[str, Any], place: Path, name: str) -> Callable[..., Any]:
     """The step's function, from its source as a file: a debugger shows the lines of that."""
     file = place / f"{_MODULE}.py"
     file.write_text(task["source"] or task["command"][-1], encoding="utf-8")

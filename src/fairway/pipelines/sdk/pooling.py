@@ -12,17 +12,19 @@ from fairway.pipelines.sdk.wire import Api
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """`used` slots are taken now, and `waiting` steps wait for some."""
+    """`used` slots are taken now, and `waiting` steps wait for some. Without `slots` there is no such pool (yet)."""
 
     name: str
-    slots: int
+    slots: int | None
     used: int = 0
     waiting: int = 0
     description: str = ""
 
 
-def pools(*, server: Api | None = None) -> list[Pool]:
-    return [_read(found) for found in (server or connect()).get("pools").get("pools", ())]
+def pools(*, missing: bool = False, server: Api | None = None) -> list[Pool]:
+    """All pools; with `missing` also those that nobody has made and steps wait for."""
+    answer = (server or connect()).get("pools")
+    return [_read(found) for found in (*answer.get("pools", ()), *(answer.get("missing", ()) if missing else ()))]
 
 
 def set_pool(name: str, slots: int, *, description: str = "", server: Api | None = None) -> Pool:
@@ -38,4 +40,4 @@ def delete_pool(name: str, *, server: Api | None = None) -> None:
 
 def _read(found: Mapping[str, Any]) -> Pool:
     used, waiting = int(found.get("used", 0)), int(found.get("waiting", 0))
-    return Pool(found["name"], int(found["slots"]), used, waiting, found.get("description", ""))
+    return Pool(found["name"], found.get("slots"), used, waiting, found.get("description", ""))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from fairway.pipelines.sdk import finding, templating
+from fairway.pipelines.sdk import finding, templating, values
 from fairway.pipelines.sdk.connecting import connect
 from fairway.pipelines.sdk.failures import Failure
 from fairway.pipelines.sdk.running import Run
@@ -60,7 +60,7 @@ class Schedule:
         if pipeline is not None:
             body |= templating.fields(self.api, pipeline, None, "")
         if parameters is not None:
-            body["runtime_config"] = {"parameters": dict(parameters)}
+            body["runtime_config"] = {"parameters": values.sent(parameters)}
         if cron or every:
             body["trigger"] = _trigger(cron, every, time_zone, start, end)
         elif time_zone or start or end:

@@ -36,6 +36,7 @@ def replay(
     debug: bool = False,
     stop: bool = False,
     function: Callable[..., Any] | None = None,
+    file: str | Path | None = None,
     inputs: Mapping[str, Any] | None = None,
     folder: str | Path | None = None,
     server: Api | None = None,
@@ -44,8 +45,9 @@ def replay(
 
     A Python step runs as the function it is, so that `breakpoint()` in it works, and its exceptions are raised as
     they are. With `debug` an exception opens pdb where it happened; with `stop` pdb waits at the first line.
-    `function`, a function or a component, is run in place of the step's own: the corrected one, say. `inputs` changes
-    parameters. Any other step's command is run as it is. Raises Failure.
+    `function`, a function or a component, is run in place of the step's own, such as the corrected one; `file` is the
+    Python file where the function of the same name is. `inputs` changes parameters. Any other step's command is run as
+    it is. Raises Failure.
     """
     found = run(asked, server=server) if isinstance(asked, str) else asked
     given = found.api.get(f"runs/{found.id}/tasks/{found.step(step).id}:replay")
@@ -55,7 +57,7 @@ def replay(
         "source": given.get("source", ""),
         "command": given.get("command") or [],
         "args": given.get("args") or [],
-        "executorInput": _moved(found.api, given["executor_input"], inputs or {}, place),
+        "executorInput": _moved(found.api, given["executor_input"], _known(given, inputs or {}), place),
         "defaults": given.get("defaults") or {},
         "job": given.get("job") or {},
         "outputs": given.get("outputs") or {},
@@ -64,9 +66,19 @@ def replay(
     }
     # kfp's executor is large: who replays nothing does not wait for it.
     performing = importlib.import_module("fairway.pipelines.sdk.performing")
-    made = performing.perform(task, place, debug=debug, stop=stop, function=function)
+    made = performing.perform(task, place, debug=debug, stop=stop, function=function or (file and Path(file)))
     paths = {name: Path(item["uri"]) for name, item in made["artifacts"].items()}
     return Replay(place, made["parameters"], paths)
+
+
+def _known(given: Mapping[str, Any], changed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The changed parameters, once it is sure that the step has them."""
+    parameters = (given["executor_input"].get("inputs") or {}).get("parameterValues") or {}
+    has = sorted({*parameters, *(given.get("defaults") or {})})
+    unknown = sorted(set(changed) - set(has))
+    if unknown:
+        raise Failure(f"the step has no parameter {', '.join(unknown)}; it has {', '.join(has) or 'none'}")
+    return changed
 
 
 def _moved(api: Api, executor_input: Mapping[str, Any], changed: Mapping[str, Any], place: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from fairway.pipelines.sdk import approving, artifacts, finding, following, steps, submitting, templating
+from fairway.pipelines.sdk import approving, artifacts, finding, following, steps, submitting, templating, values
 from fairway.pipelines.sdk.approving import Approval
 from fairway.pipelines.sdk.artifacts import Artifact
 from fairway.pipelines.sdk.connecting import connect
@@ -137,7 +137,7 @@ class Run:
 
     def clone(self, parameters: Mapping[str, Any] | None = None, *, name: str = "") -> Run:
         """A new run of the same pipeline; the given parameters replace those of this one."""
-        body = _drop_empty({"display_name": name, "runtime_config": {"parameters": dict(parameters or {})}})
+        body = _drop_empty({"display_name": name, "runtime_config": {"parameters": values.sent(parameters)}})
         return Run(self.api, self.api.post(f"runs/{self.id}:clone", body)["run_id"])
 
     def rerun(
@@ -154,9 +154,9 @@ class Run:
         known = self.snapshot().steps
         body = {
             "from": [steps.find(known, step).path for step in from_steps],
-            "inputs": {steps.find(known, step).path: dict(values) for step, values in (inputs or {}).items()},
+            "inputs": {steps.find(known, step).path: values.sent(given) for step, given in (inputs or {}).items()},
             "display_name": name,
-            "runtime_config": {"parameters": dict(parameters or {})},
+            "runtime_config": {"parameters": values.sent(parameters)},
         }
         return Run(self.api, self.api.post(f"runs/{self.id}:rerun", _drop_empty(body))["run_id"])
 
@@ -187,7 +187,8 @@ def submit(
 ) -> Run:
     """Start a run of a pipeline function, of a compiled file, or of an uploaded pipeline by its name.
 
-    `caching=False` runs every step, done before or not. Functions and files need the extra `fairway[pipelines]`.
+    An argument may be an Artifact of an earlier run, or a path, where the pipeline takes an artifact. `caching=False`
+    runs every step, done before or not. Functions and files need the extra `fairway[pipelines]`.
     Raises Failure.
     """
     api = server or connect()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fairway.pipelines.sdk import values
 from fairway.pipelines.sdk.failures import NO_KFP, Failure, NoAnswer, said, told
 from fairway.pipelines.sdk.wire import Api
 
@@ -38,7 +39,7 @@ def submit(
     import kfp_server_api  # noqa: PLC0415 - comes with kfp
 
     options: dict[str, Any] = {
-        "arguments": dict(arguments or {}),
+        "arguments": values.sent(arguments),
         "run_name": run_name or None,
         "experiment_name": experiment or None,
         "enable_caching": caching,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fairway.pipelines.sdk import files, finding
+from fairway.pipelines.sdk import files, finding, values
 from fairway.pipelines.sdk.failures import NotThere
 from fairway.pipelines.sdk.wire import Api
 
@@ -20,7 +20,7 @@ def fields(api: Api, pipeline: Any, parameters: Mapping[str, Any] | None, experi
     """
     found = _pipeline(api, pipeline)
     if parameters:
-        found["runtime_config"] = {"parameters": dict(parameters)}
+        found["runtime_config"] = {"parameters": values.sent(parameters)}
     if experiment:
         found["experiment_id"] = experiment_id(api, experiment)
     return found

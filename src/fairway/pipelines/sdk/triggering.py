@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fairway.pipelines.sdk import finding, recurring, templating
+from fairway.pipelines.sdk import finding, recurring, templating, values
 from fairway.pipelines.sdk.connecting import connect
 from fairway.pipelines.sdk.wire import Api
 
@@ -37,7 +37,7 @@ class Trigger:
 
     def fire(self, parameters: Mapping[str, Any] | None = None, *, key: str = "") -> dict[str, Any]:
         """Call the webhook, with the token that was given when it was made. A repeated `key` counts once."""
-        body = {**({"parameters": dict(parameters)} if parameters else {}), **({"key": key} if key else {})}
+        body = {**({"parameters": values.sent(parameters)} if parameters else {}), **({"key": key} if key else {})}
         return Api(self.api.url, self.token).post(f"{self._path}:fire", body)
 
     def rotate(self) -> Trigger:
