@@ -19,7 +19,7 @@ _UNCOMPILED = "test_data/sdk_uncompiled_pipelines"
 _SAMPLES = "samples/core"
 _CLOUD_SDK = beyond("gsutil of the image google/cloud-sdk", "google/cloud-sdk")
 _WORKFLOW = refused("Workflow", "a workflow of the first version of pipelines")
-_OUT_OF_MEMORY = fails("", "upstream's test expects it to run out of memory", arguments={"n": 21234567})
+_OUT_OF_MEMORY = fails("OOMKilled", "upstream's test expects it to run out of memory", arguments={"n": 21234567})
 
 SNAPSHOTS = (
     "config_map_as_env",

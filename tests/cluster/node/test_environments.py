@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,47 @@ async def test_many_environments_are_built_side_by_side_and_kept(tmp_path: Path,
     assert all(map(builder.missing, wanted))
     await asyncio.gather(*map(builder.provide, wanted))
     assert not any(map(Environments(tmp_path / "e").missing, wanted))
+
+
+@pytest.mark.slow
+async def test_pip_installs_where_there_is_no_uv(tmp_path: Path, wheel: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(installing.shutil, "which", lambda name, path=None: None)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    wanted = requirements.parse(json.dumps(["greeting==1.0", f"--find-links={wheel.parent}"]))
+    built = await Environments(tmp_path / "e").provide(wanted)
+    assert await _said(built, "import greeting, aiohttp; print(greeting.TEXT)") == "hello"
+
+
+SLOW_UV = """#!/bin/sh
+echo begun >> "$HOME/said"
+sleep 0.5
+echo ended >> "$HOME/said"
+"""
+BUILD = """
+import asyncio, sys, pathlib
+from fairway.cluster.node.environments import Environments
+asyncio.run(Environments(pathlib.Path(sys.argv[1])).provide(("a-package",)))
+"""
+
+
+@pytest.mark.slow
+async def test_an_installer_whose_server_was_killed_is_waited_for(tmp_path: Path) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text(SLOW_UV)
+    uv.chmod(0o700)
+    env = {**os.environ, "HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    async def build() -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(sys.executable, "-c", BUILD, str(tmp_path / "e"), env=env)
+
+    said = tmp_path / "said"
+    killed = await build()
+    while not said.exists():
+        await asyncio.sleep(0.01)
+    killed.kill()
+    await killed.wait()
+    assert await (await build()).wait() == 0
+    assert said.read_text().split() == ["begun", "ended"] * 2
 
 
 @pytest.mark.slow

@@ -87,14 +87,15 @@ class Environments:
         built = _in(folder)
         lock = os.open(folder.parent / f"{folder.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            # Another server may build the same one; it is only whole once `complete` is there.
+            # Another server may build the same one, or an installer whose server was killed may still be at work; it is
+            # only whole once `complete` is there.
             await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
             if (folder / "complete").exists():
                 return built
             async with self._slots:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
                 await installing.create(folder)
-                await installing.install(built.python, wanted)
+                await installing.install(built.python, wanted, lock)
             (folder / "complete").touch()
         finally:
             os.close(lock)

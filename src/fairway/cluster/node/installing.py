@@ -54,11 +54,14 @@ async def create(folder: Path, below: Sequence[str] = ()) -> None:
     Path(packages_of(folder), "fairway-below.pth").write_text(lines)
 
 
-async def install(python: str, wanted: Sequence[str]) -> None:
-    """Raises CannotStart with the installer's own last words."""
+async def install(python: str, wanted: Sequence[str], held: int) -> None:
+    """Raises CannotStart with the installer's own last words.
+
+    The descriptor `held` stays open in the installer: a lock on it outlives a server that is killed in the middle.
+    """
     program, variables = await _installer(python)
     env = {**environment(os.environ), **variables, **_chosen(wanted)}
-    await _run([*program, *requirements.packages(wanted)], env, f"install {requirements.told(wanted)}")
+    await _run([*program, *requirements.packages(wanted)], env, f"install {requirements.told(wanted)}", (held,))
 
 
 async def add_pip(folder: Path, python: str) -> None:
@@ -140,13 +143,14 @@ def _chosen(wanted: Sequence[str]) -> dict[str, str]:
     return found
 
 
-async def _run(command: Sequence[str], env: Mapping[str, str], what: str) -> str:
+async def _run(command: Sequence[str], env: Mapping[str, str], what: str, held: Sequence[int] = ()) -> str:
     process = await asyncio.create_subprocess_exec(
         *command,
         env=env,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        pass_fds=held,
     )
     try:
         said, _ = await process.communicate()
