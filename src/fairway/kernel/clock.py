@@ -6,6 +6,7 @@ Controllers ask the clock and never the system, so that a test of a ten minute b
 from __future__ import annotations
 
 import asyncio
+import functools
 import heapq
 import time
 from datetime import UTC, datetime
@@ -68,7 +69,13 @@ def timestamp(seconds: float) -> str:
     >>> timestamp(0)
     '1970-01-01T00:00:00Z'
     """
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _text(int(seconds))
+
+
+@functools.lru_cache(maxsize=64)
+def _text(seconds: int) -> str:
+    """Remembered, since a busy server writes the same second a thousand times."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def timestamp_micro(seconds: float) -> str:

@@ -19,6 +19,7 @@ class Addresses:
         self._size = network.num_addresses
         self._next = int(hashlib.sha256(owner.encode()).hexdigest(), 16) % self._size if owner else 1
         self._by_pod: dict[str, int] = {}
+        self._texts: dict[str, str] = {}
         self._taken: set[int] = set()
 
     def keep(self, pod: str, address: str) -> None:
@@ -30,24 +31,23 @@ class Addresses:
 
     def of(self, pod: str) -> str | None:
         """The pod's address, if it has one."""
-        number = self._by_pod.get(pod)
-        return None if number is None else str(ipaddress.IPv4Address(self._first + number))
+        return self._texts.get(pod)
 
     def give(self, pod: str) -> str:
         """The pod's address; a free one the first time."""
-        number = self._by_pod.get(pod)
-        if number is None:
-            number = self._free()
-            self._take(pod, number)
-        return str(ipaddress.IPv4Address(self._first + number))
+        if pod not in self._by_pod:
+            self._take(pod, self._free())
+        return self._texts[pod]
 
     def free(self, pod: str) -> None:
         number = self._by_pod.pop(pod, None)
         if number is not None:
             self._taken.discard(number)
+            del self._texts[pod]
 
     def _take(self, pod: str, number: int) -> None:
         self._by_pod[pod] = number
+        self._texts[pod] = str(ipaddress.IPv4Address(self._first + number))
         self._taken.add(number)
 
     def _free(self) -> int:

@@ -36,7 +36,7 @@ class Environment:
 
     @property
     def bin(self) -> str:
-        return str(Path(self.python).parent)
+        return os.path.dirname(self.python)
 
 
 OWN = Environment("", sys.executable)

@@ -23,6 +23,7 @@ from typing import Any
 from fairway.cluster.node import images, requirements, warm
 from fairway.cluster.node.environments import OWN, Environment, Environments, installs, scratch
 from fairway.cluster.node.installing import INSTALL_VARIABLES
+from fairway.cluster.node.pacing import Pace
 from fairway.cluster.node.rewriting import NOTE, rewritten
 from fairway.cluster.node.runtime import (
     POD_IP,
@@ -56,10 +57,11 @@ class ProcessRuntime:
         self._pods = folder / "pods"
         self._environments = Environments(folder / "environments")
         self._flock = Flock(folder / "shepherds", self._note_end, self._note_loss)
+        self._pace = Pace()
         self._preload = preload
         self._ended: Ended = lambda state: None
         self._found: set[str] = set()
-        """Pods of which there may be something on disk: those found at the start, and those started since."""
+        """Pods of which a container may be on disk: those found at the start, and those started since."""
         self._awaited: dict[ContainerId, asyncio.Future[None]] = {}
         self._own = {name: os.environ[name] for name in _PASSED if name in os.environ}
 
@@ -92,12 +94,16 @@ class ProcessRuntime:
         env = self._variables(spec, image, environment)
         request = self._request(spec, folder, command, env)
         form = warm.module_of(command) if image.python and spec.warm in warm.SETS else None
+        chosen = ""
         if form and not alone and warm.can_take(spec.env):
-            request["module"], request["args"] = form[0], list(form[1])
-            request["call"] = warm.SETS[spec.warm].calls.get(form[0], "")
-            started = await _to_its_end(self._ask(request, environment, spec.warm))
-        else:
-            started = await _to_its_end(self._ask(request, OWN, ""))
+            chosen, request["module"], request["args"] = spec.warm, form[0], list(form[1])
+            request["call"] = warm.SETS[chosen].calls.get(form[0], "")
+        await self._pace.begin(spec.id)
+        try:
+            started = await _to_its_end(self._ask(request, environment if chosen else OWN, chosen))
+        except BaseException:
+            self._pace.begun(spec.id)
+            raise
         return ContainerState(spec.id, started_at=started["started"], message=started.get("note", ""))
 
     async def prepare(self, warm_set: str) -> None:
@@ -117,7 +123,6 @@ class ProcessRuntime:
         return {entry.name for entry in os.scandir(self._pods)}
 
     def folder(self, pod: str) -> Path:
-        self._found.add(pod)
         return self._pods / pod
 
     async def signal(self, container: ContainerId, number: int) -> None:
@@ -264,6 +269,7 @@ class ProcessRuntime:
 
     def _note_end(self, message: Message) -> None:
         container = _parse(message["ended"])
+        self._pace.begun(container)
         self._tell(_with_end(ContainerState(container, started_at=message["started"]), message))
 
     def _note_loss(self, ids: set[str]) -> None:

@@ -23,7 +23,7 @@ from fairway.kernel.objects.kinds import POD, Object
 
 log = logging.getLogger(__name__)
 
-_SLOW_START = 0.3
+_SLOW_START = 1.0
 """Seconds after which a pod that is still being prepared says so; a fast one saves the write."""
 _BRIEF = 0.5
 """Seconds for which a pod that is to end may run before it is said to: a shorter one tells all in one write. A kubelet
@@ -205,7 +205,7 @@ class Worker:
             self._writer = asyncio.create_task(self._write(), name=f"status-{meta.name(self.pod)}")
 
     def _begun(self) -> None:
-        if self.pod["spec"].get("restartPolicy", "Always") == "Always" or self._written:
+        if self.pod["spec"].get("restartPolicy", "Always") == "Always":
             self.publish()
         elif self._later is None:
             self._later = asyncio.get_running_loop().call_later(_BRIEF, self.publish)
