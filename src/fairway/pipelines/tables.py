@@ -157,7 +157,8 @@ runs = Table(
     _text("recurring_run_id", 64),
     _text("trigger_id", 64),
     _text("source_run_id", 64),  # the run that it is a clone of, or goes on from
-    # {scope path: {parameter: value}}: inputs of steps that were changed for this run
+    # {scope path: {parameter: value}}: inputs of steps that were changed for this run, steps that are to run and not
+    # to be taken from the cache
     Column("overrides", JSON, nullable=False, default=dict, server_default="{}"),
     Column("paused", Boolean, nullable=False, default=False, server_default=false()),
     Column("asked", Integer, nullable=False, default=0, server_default="0"),  # requests that the engine is to read

@@ -28,7 +28,8 @@ class World:
         self.cache: dict[str, Hit] = given.pop("cache", {})
         known = given.pop("known", None)
         window = given.pop("window", 64)
-        run = facts(Path("/root"), given.pop("parameters", {}), id=given.pop("run", RUN))
+        more = {name: given.pop(name) for name in ("overrides", "cache_by") if name in given}
+        run = facts(Path("/root"), given.pop("parameters", {}), id=given.pop("run", RUN), **more)
         self.graph = Graph(ir.load(spec, given.pop("platform", None)), run, known, window=window)
         self.now, self.order = 0.0, []
         self.questions: list[str] = []
@@ -68,6 +69,10 @@ class World:
         """By path, of what the records would know."""
         known = {each.path: str(each.state) for each in self.graph.instances.values() if each.id in self.rows}
         return {path: state for path, state in sorted(known.items()) if path}
+
+    def hit(self, instance: Instance) -> Hit:
+        """What the cache would say later."""
+        return Hit(instance.id, instance.outputs)
 
     def at(self, path: str) -> Instance:
         return next(each for each in self.graph.instances.values() if each.path == path)

@@ -6,8 +6,8 @@ Everything that can be wrong with it is said here, at once. `starting` gives the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,9 @@ class Start:
     """Instead of the template's own."""
     late_at: float = 0.0
     description: str = ""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    also: Callable[[Connection], None] | None = None
+    """What is written together with the run."""
 
 
 async def create(context: Context, fields: Mapping[str, Any], caller: Identity) -> str:
@@ -78,6 +81,7 @@ async def start(context: Context, kept: Mapping[str, Any], wanted: Start) -> boo
         "pipeline_name": pipeline.name,
         "scheduled_at": wanted.scheduled_at,
         "late_at": wanted.late_at,
+        "overrides": dict(wanted.overrides),
         **wanted.from_,
     }
 
@@ -85,6 +89,8 @@ async def start(context: Context, kept: Mapping[str, Any], wanted: Start) -> boo
         if row(connection, runs, wanted.id) is not None:
             return False
         _insert(connection, values, now)
+        if wanted.also is not None:
+            wanted.also(connection)
         return True
 
     try:

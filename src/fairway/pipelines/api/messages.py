@@ -53,6 +53,8 @@ FIELDS: dict[str, set[str]] = {
     "NoticeFilter": {"experiment_id", "pipeline_name", "recurring_run_id"},
     "NoticeWebhook": {"url", "secret_name", "secret_key"},
     "NoticeEmail": {"to"},
+    "Clone": {"display_name", "runtime_config"},
+    "Rerun": {"from", "display_name", "runtime_config", "inputs"},
     "Verdict": {"comment"},
     "Pool": {"name", "slots", "description", "created_at", "used", "waiting"},
 }

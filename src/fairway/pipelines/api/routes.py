@@ -15,6 +15,8 @@ from fairway.pipelines.api.experiments import Experiments
 from fairway.pipelines.api.logs import Logs
 from fairway.pipelines.api.pipelines import Pipelines
 from fairway.pipelines.api.pools import Pools
+from fairway.pipelines.api.replays import Replays
+from fairway.pipelines.api.reruns import Reruns
 from fairway.pipelines.api.runs import Runs
 from fairway.pipelines.api.tasks import Tasks
 from fairway.pipelines.api.uploads import Uploads
@@ -35,6 +37,8 @@ def routes(context: Context) -> tuple[Route, ...]:
         Versions,
         Runs,
         Control,
+        Reruns,
+        Replays,
         Tasks,
         Approvals,
         Pools,

@@ -105,13 +105,13 @@ class Runs:
             fields["experiment_id"] = request.query["experiment_id"]
         id_ = await creating.create(self._context, fields, request[IDENTITY])
         self._context.wake.set()
-        return answer(await self._context.records.read(lambda connection: _one(connection, id_)))
+        return answer(await self._context.records.read(lambda connection: one(connection, id_)))
 
     async def _get(self, request: web.Request) -> web.Response:
         id_, full = request.match_info["id"], _full(request)
 
         def read(connection: Connection) -> dict[str, Any]:
-            message = _one(connection, id_)
+            message = one(connection, id_)
             message["run_details"] = {"task_details": details_of_run(connection, id_)}
             if full:
                 message["tasks"] = tasks_of_run(connection, id_)
@@ -158,7 +158,7 @@ def _full(request: web.Request) -> bool:
     return view == "FULL"
 
 
-def _one(connection: Connection, id_: str) -> dict[str, Any]:
+def one(connection: Connection, id_: str) -> dict[str, Any]:
     return _messages(connection, [existing(connection, runs, id_, "run")])[0]
 
 

@@ -67,7 +67,7 @@ async def read(context: Context, fields: Mapping[str, Any], *, partly: bool = Fa
         follows=follows,
         experiment_id=messages.text(fields, "experiment_id", limit=64),
         parameters=arguments.checked(pipeline, config.get("parameters", {}), partly=partly),
-        pipeline_root=_root(context, config),
+        pipeline_root=root(context, config),
         service_account=account,
     )
 
@@ -77,17 +77,14 @@ def values(connection: Connection, template: Template, caller: Identity, now: fl
 
     Raises NotFound, Failed and Forbidden for the experiment.
     """
-    experiment = _experiment(connection, template.experiment_id, caller, now)
-    try:
-        given.check(connection, template.pipeline, template.parameters, experiment["namespace"])
-    except given.CannotBeGiven as wrong:
-        raise errors.BadRequest(str(wrong)) from wrong
+    chosen = experiment(connection, template.experiment_id, caller, now)
+    check_given(connection, template.pipeline, template.parameters, chosen["namespace"])
     digest = keep(connection, template.documents)
     chosen_later = later and template.follows
     return {
-        "experiment_id": experiment["id"],
-        "namespace": experiment["namespace"],
-        "object_namespace": experiment["namespace"],
+        "experiment_id": chosen["id"],
+        "namespace": chosen["namespace"],
+        "object_namespace": chosen["namespace"],
         "pipeline_id": template.pipeline_id,
         "pipeline_version_id": "" if chosen_later else template.version_id,
         "spec_digest": "" if chosen_later else digest,
@@ -106,7 +103,8 @@ def documents(connection: Connection, row: Mapping[str, Any]) -> tuple[Documents
     return kept(connection, digest), version, digest
 
 
-def _experiment(connection: Connection, asked: str, caller: Identity, now: float) -> RowMapping:
+def experiment(connection: Connection, asked: str, caller: Identity, now: float) -> RowMapping:
+    """The experiment that was asked for, or the default one. Raises NotFound, Failed and Forbidden."""
     found = existing(connection, experiments, asked, "experiment") if asked else default_experiment(connection, now)
     if found["storage_state"] == "ARCHIVED":
         raise Failed(f'the experiment "{found["display_name"]}" is archived; unarchive it or choose another')
@@ -118,7 +116,15 @@ def _experiment(connection: Connection, asked: str, caller: Identity, now: float
     return found
 
 
-def _root(context: Context, config: Mapping[str, Any]) -> str:
+def check_given(connection: Connection, pipeline: ir.Pipeline, parameters: Mapping[str, Any], namespace: str) -> None:
+    """Raise BadRequest where the parameters name an artifact that cannot be given."""
+    try:
+        given.check(connection, pipeline, parameters, namespace)
+    except given.CannotBeGiven as wrong:
+        raise errors.BadRequest(str(wrong)) from wrong
+
+
+def root(context: Context, config: Mapping[str, Any]) -> str:
     root = messages.text(config, "pipeline_root")
     if root:
         try:

@@ -20,6 +20,7 @@ from fairway.pipelines.engine.slots import Slots
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.render.graph import Graph
 from fairway.pipelines.render.model import Artifact, Instance, Known, RunFacts
+from fairway.pipelines.render.places import Overrides
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ def _facts(means: Means, run: Object, row: Mapping[str, Any]) -> RunFacts:
         pod_namespace=meta.namespace(run),
         service_account=row["service_account"],
         cache_namespace=row["namespace"],
+        overrides=Overrides(row["overrides"]),
         api_url=means.public_url,
     )
 

@@ -52,7 +52,7 @@ class Board:
     ) -> Instance:
         """An instance that waits: a new one, unless what surrounds it is opened again. Its id is made from its place,
         the same in every life of the engine."""
-        id_ = str(uuid.uuid5(self._namespace, path))
+        id_ = task_id(self._namespace, path)
         if (before := self.instances.get(id_)) is not None:
             before.close()
             return before
@@ -130,6 +130,11 @@ class Board:
     def limit(self, instance: Instance, until: float) -> None:
         """Let the task be over by that time."""
         heapq.heappush(self.timers, (until, next(self._order), instance, True))
+
+
+def task_id(run: uuid.UUID, path: str) -> str:
+    """The id of the task at that place of the run."""
+    return str(uuid.uuid5(run, path))
 
 
 def failure_of(instance: Instance, message: str) -> str:

@@ -35,6 +35,7 @@ def decided(board: Board, instance: Instance, verdict: Verdict) -> None:
     del board.questions[instance.id]
     if verdict.approved:
         instance.approved = True
+        board.hold(instance, f"approved by {verdict.by}" if verdict.by else "")
         board.to_go.append(instance)
         return
     said = f": {verdict.comment}" if verdict.comment else ""

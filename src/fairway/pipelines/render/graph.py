@@ -254,9 +254,11 @@ class Graph:
         if instance.task is None:
             instance.inputs = inputs.of_root(instance.component, self.run)
             return True
-        if not instance.whole:
-            return True  # the loop gave it its inputs
+        if not instance.whole:  # the loop gave it its inputs
+            inputs.override(self.run, instance, {})
+            return True
         instance.inputs, seen = inputs.of_task(self.pipeline, self.run, instance)
+        inputs.override(self.run, instance, seen)
         instance.extras = {key: value for key, value in seen.items() if key not in instance.inputs.parameters}
         if instance.task.condition and not holds(instance.task.condition, seen):
             self._board.end(instance, State.SKIPPED, f"the condition does not hold: {instance.task.condition}")

@@ -64,6 +64,22 @@ def of_task(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> tuple[V
     return Values(parameters, _artifacts(component, task, scope, skipped)), {**values, **parameters}
 
 
+def override(run: RunFacts, instance: Instance, seen: dict[str, Value]) -> None:
+    """What whoever started the run wants to be different for this task. Null takes a value away."""
+    if not run.overrides:
+        return
+    changed = run.overrides.inputs(instance.path)
+    for key, value in changed.items():
+        declared = instance.component.input_parameters.get(key)
+        if declared is None:
+            raise InputError(f"input {key!r} is to be changed for this run, and the task has no such input")
+        if value is None and not instance.is_scope:
+            instance.inputs.parameters.pop(key, None)
+        else:
+            instance.inputs.parameters[key] = value if value is None else as_declared(key, declared, value)
+    seen |= changed
+
+
 def declared(component: Component, given: dict[str, Value], skipped: str = "") -> dict[str, Value]:
     """The given values as the component declares them, with defaults. A scope keeps null, a step leaves it out."""
     scope = isinstance(component.body, Dag)

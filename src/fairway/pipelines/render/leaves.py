@@ -119,12 +119,15 @@ def _ask_or_start(board: Board, instance: Instance) -> None:
     never = sensors.is_sensor(instance) or (isinstance(body, VolumeClaim) and body.deletes)
     if task is None or not task.cached or never:
         board.to_start.append(instance)
-    elif isinstance(body, VolumeClaim):
+        return
+    if isinstance(body, VolumeClaim):
         instance.fingerprint = caching.of_claim(instance.component, instance.inputs, claims.name(instance))
-        _ask(board, instance)
     else:
         mounted = pods.claims(board.pipeline, board.run, instance)
         instance.fingerprint = caching.of_step(instance.component, task, instance.inputs, mounted)
+    if board.run.overrides and board.run.overrides.names(instance.path):
+        board.to_start.append(instance)  # whoever names a step wants it to run
+    else:
         _ask(board, instance)
 
 

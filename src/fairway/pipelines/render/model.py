@@ -9,6 +9,7 @@ from typing import Any
 
 from fairway.pipelines import ir
 from fairway.pipelines.ir.model import Component, Container, Dag, Loop, Options, Task, Value
+from fairway.pipelines.render.places import Overrides
 
 
 class State(enum.StrEnum):
@@ -91,6 +92,7 @@ class RunFacts:
     """Where artifacts belong and the cache looks: the namespace that the client named."""
     artifacts: Mapping[str, tuple[Artifact, ...]] = field(default_factory=dict)
     """What the run is given for the pipeline's artifact inputs."""
+    overrides: Overrides = field(default_factory=Overrides)
     api_url: str = ""
     """The front door's address, which steps are told so that clients in them find the pipelines API."""
 
