@@ -183,14 +183,21 @@ def test_an_item_of_the_wrong_type_fails_its_iteration_only() -> None:
     assert "expected an integer, got the string" in world.graph.root.failure
 
 
-def test_loops_inside_loops_collect_flat() -> None:
-    spec = Spec().step("double", {"n": int}, {"Output": int}).step("use", {"all": list})
-    spec.dag(
-        "inner", {"double": task("double", {"n": In("item")})}, {"item": int}, {"Output": list}, Output=Out("double")
-    )
-    spec.dag("outer", {"loop": task("inner", each=[1, 2])}, {"item": int}, {"Output": list}, Output=Out("loop"))
-    tasks = {"loop": task("outer", each=[1, 2]), "use": task("use", {"all": Out("loop")})}
-    assert World(spec.compiled(tasks)).settle().at("use").inputs.parameters == {"all": [2, 4, 2, 4]}
+def test_loops_inside_loops_give_lists_of_parameters_in_lists_and_artifacts_flat() -> None:
+    outputs = {"Output": int, "data": "Dataset"}
+    spec = Spec().step("double", {"n": int}, outputs).step("use", {"all": list, "datasets": "[Dataset]"})
+    gathered = {"Output": list, "data": "[Dataset]"}
+    made = {"Output": Out("double"), "data": Out("double", "data")}
+    spec.dag("inner", {"double": task("double", {"n": In("item")})}, {"item": int}, gathered, **made)
+    passed = {"Output": Out("loop"), "data": Out("loop", "data")}
+    spec.dag("outer", {"loop": task("inner", each=[1, 2])}, {"item": int}, gathered, **passed)
+    tasks = {
+        "loop": task("outer", each=[1, 2, 3]),
+        "use": task("use", {"all": Out("loop")}, {"datasets": Out("loop", "data")}),
+    }
+    used = World(spec.compiled(tasks)).settle().at("use").inputs
+    assert used.parameters == {"all": [[2, 4], [2, 4], [2, 4]]}
+    assert len(used.artifacts["datasets"]) == 6
 
 
 def test_a_parallel_limit_holds_and_the_loop_goes_on() -> None:

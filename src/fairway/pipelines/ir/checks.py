@@ -1,4 +1,4 @@
-"""What can be said only of the whole: references between components, cycles, and which outputs are gathered."""
+"""What can be said only of the whole: references between components, and cycles."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from fairway.pipelines.ir.model import (
 )
 
 
-def check(components: Mapping[str, Component], root: str) -> frozenset[tuple[str, str]]:
-    """Raise InvalidPipeline where parts do not fit; give `Pipeline.collected`."""
+def check(components: Mapping[str, Component], root: str) -> None:
+    """Raise InvalidPipeline where parts do not fit."""
     for component in components.values():
         _check_names(component)
         _check_sensor(component)
@@ -28,7 +28,6 @@ def check(components: Mapping[str, Component], root: str) -> frozenset[tuple[str
                 _check_task(components, component, component.body, task)
             _no_cycle(component.body.tasks, _needs(component.body), component.name)
     _no_cycle(components, lambda name: _inside(components[name]), root)
-    return frozenset(_collected(components))
 
 
 def check_workspace(components: Mapping[str, Component], config: Config) -> None:
@@ -107,20 +106,3 @@ def _no_cycle(names: Iterable[str], onwards: Callable[[str], Iterable[str]], pla
             elif step not in finished:
                 path[step] = None
                 stack.append((step, iter(onwards(step))))
-
-
-def _collected(components: Mapping[str, Component]) -> set[tuple[str, str]]:
-    """Grow the set until nothing is added: an output is gathered where its producer loops or gathers itself."""
-    found: set[tuple[str, str]] = set()
-    while True:
-        before = len(found)
-        for component in components.values():
-            if not isinstance(component.body, Dag):
-                continue
-            for outputs in (component.body.parameter_outputs, component.body.artifact_outputs):
-                for key, sources in outputs.items():
-                    tasks = [(component.body.tasks[source.task], source.key) for source in sources]
-                    if any(task.loop or (task.component, inner) in found for task, inner in tasks):
-                        found.add((component.name, key))
-        if len(found) == before:
-            return found

@@ -55,12 +55,12 @@ def load(spec: Mapping[str, Any], platform: Mapping[str, Any] | None = None) -> 
     }
     whole = config.load(kubernetes.node("pipelineConfig"))
     checks.check_workspace(components, whole)
+    checks.check(components, ROOT)
     return Pipeline(
         name=name,
         display_name=info.text("displayName") or name,
         root=ROOT,
         components=components,
-        collected=checks.check(components, ROOT),
         default_root=document.text("defaultPipelineRoot"),
         sdk_version=document.text("sdkVersion"),
         config=whole,

@@ -264,8 +264,6 @@ class Pipeline:
     display_name: str
     root: str
     components: Mapping[str, Component]
-    collected: frozenset[tuple[str, str]]
-    """(component, output key) whose value is gathered from a loop further inside: such lists are joined, not nested."""
     default_root: str
     sdk_version: str
     config: Config = field(default_factory=Config)

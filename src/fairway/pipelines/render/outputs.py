@@ -1,7 +1,8 @@
 """What a task gives to others: a step's outcome as artifacts, a scope's outputs from its children.
 
-A loop gives one flat list for each output, in the order of its iterations; loops inside loops do not nest their
-lists (upstream's CollectInputs). An iteration whose producer did not run adds nothing.
+A loop gives a list for each output, in the order of its iterations. Of parameters, a loop around a loop gives a list
+of lists; artifacts come in one flat list, since there are no others (docs/decisions/0005). An iteration whose producer
+did not run adds nothing.
 """
 
 from __future__ import annotations
@@ -65,19 +66,11 @@ def of_scope(pipeline: ir.Pipeline, scope: Instance) -> Values:
 
 def of_loop(pipeline: ir.Pipeline, loop: Instance) -> Values:
     result = Values()
-    iterations = [loop.children[str(number)] for number in range(len(loop.items))]
+    iterations = [loop.children[str(number)].outputs for number in range(len(loop.items))]
     for key in loop.component.output_parameters:
-        joined = (loop.component.name, key) in pipeline.collected
-        gathered: list[Any] = []
-        for iteration in iterations:
-            if key in iteration.outputs.parameters:
-                value = iteration.outputs.parameters[key]
-                gathered.extend(value) if joined else gathered.append(value)
-        result.parameters[key] = gathered
+        result.parameters[key] = [given.parameters[key] for given in iterations if key in given.parameters]
     for key in loop.component.output_artifacts:
-        result.artifacts[key] = tuple(
-            each for iteration in iterations for each in iteration.outputs.artifacts.get(key, ())
-        )
+        result.artifacts[key] = tuple(item for given in iterations for item in given.artifacts.get(key, ()))
     return result
 
 
