@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from fairway.cluster.node.shepherd import memory
+from fairway.cluster.node.volumes import in_memory as volumes_in_memory
 from fairway.kernel.objects import conditions
-from fairway.kernel.objects.kinds import CONFIG_MAP, EVENT, PERSISTENT_VOLUME_CLAIM, POD, SECRET
+from fairway.kernel.objects.kinds import CONFIG_MAP, EVENT, PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, SECRET
 
 from .conftest import Bench, main, phase, state
 
@@ -233,6 +235,54 @@ async def test_a_claim_outlives_its_pods(pods: Bench) -> None:
     assert await pods.log("reads") == "kept\n"
     claim = await pods.client.get(PERSISTENT_VOLUME_CLAIM, "data", "default")
     assert claim["status"]["phase"] == "Bound"
+
+
+async def test_a_claim_that_is_deleted_takes_its_bytes_along_and_a_new_one_begins_empty(
+    pods: Bench, tmp_path: Path
+) -> None:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    mount = {"volumeMounts": [{"name": "v", "mountPath": "/claim-test"}]}
+    for name in ("first", "second"):
+        await pods.client.create(PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME_CLAIM.new("data", "default", spec=spec))
+        await pods.create(name, "sh", "-c", "ls /claim-test; echo x > /claim-test/f", volumes=volumes, container=mount)
+        assert phase(await pods.over(name)) == "Succeeded"
+        assert await pods.log(name) == ""
+        (folder,) = tmp_path.glob("**/claims/default/data")
+        await pods.client.delete(PERSISTENT_VOLUME_CLAIM, "data", "default")
+        async with asyncio.timeout(5):
+            while folder.exists():
+                await asyncio.sleep(0.02)
+
+
+async def test_volumes_made_by_hand_and_volumes_for_one_pod(pods: Bench, tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "f").write_text("by hand")
+    size = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    volume = {"hostPath": {"path": str(tmp_path / "given")}, "accessModes": ["ReadWriteOnce"]}
+    volume["capacity"] = {"storage": "1Gi"}
+    await pods.client.create(PERSISTENT_VOLUME, PERSISTENT_VOLUME.new("given", spec=volume))
+    claim = PERSISTENT_VOLUME_CLAIM.new("mine", "default", spec={**size, "volumeName": "given"})
+    await pods.client.create(PERSISTENT_VOLUME_CLAIM, claim)
+    volumes = [
+        {"name": "g", "persistentVolumeClaim": {"claimName": "mine"}},
+        {"name": "e", "ephemeral": {"volumeClaimTemplate": {"spec": size}}},
+        {"name": "m", "emptyDir": {"medium": "Memory"}},
+    ]
+    mounts = [
+        {"name": "g", "mountPath": "/given-test"},
+        {"name": "e", "mountPath": "/own-test"},
+        {"name": "m", "mountPath": "/dev/shm"},
+    ]
+    script = "cat /given-test/f; echo x > /own-test/f; echo x > /dev/shm/f; stat -f -c %T /dev/shm; ls /dev/shm"
+    await pods.create("pod", "sh", "-c", script, volumes=volumes, container={"volumeMounts": mounts})
+    pod = await pods.over("pod")
+    assert await pods.log("pod") == "by handtmpfs\nf\n"
+    async with asyncio.timeout(5):
+        while volumes_in_memory(pod["metadata"]["uid"]).exists():
+            await asyncio.sleep(0.02)
+    await pods.client.delete(PERSISTENT_VOLUME_CLAIM, "mine", "default")
+    assert (tmp_path / "given" / "f").exists()
 
 
 @pytest.mark.skipif(not memory.available(), reason="this machine lets us make no control group")

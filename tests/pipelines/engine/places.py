@@ -17,7 +17,7 @@ from fairway.kernel.control import controller
 from fairway.kernel.control.controller import World
 from fairway.kernel.control.mirror import Mirrors
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.kinds import POD, Object
 from fairway.pipelines import tasks
 from fairway.pipelines.approvals import WAITING
 from fairway.pipelines.controller import Engine
@@ -136,6 +136,30 @@ class Here:
     async def states(self, run_id: str) -> dict[str, str]:
         query = select(task_rows.c.scope_path, task_rows.c.state).where(task_rows.c.run_id == run_id)
         return {path: state for path, state in await self.records.read(lambda c: c.execute(query).all()) if path}
+
+    async def message(self, run_id: str, path: str) -> str:
+        """What is said of a task that does not go on, once something is."""
+        query = select(task_rows.c.error_message)
+        query = query.where(
+            task_rows.c.run_id == run_id, task_rows.c.scope_path == path, task_rows.c.error_message != ""
+        )
+        async with asyncio.timeout(10):
+            while not (found := await self.records.read(lambda c: c.execute(query).scalars().all())):
+                await asyncio.sleep(0.02)
+        return str(found[0])
+
+    async def pod(self, name: str, script: str, volumes: list[Object], mounts: list[Object]) -> None:
+        """A pod of somebody else, until it has ended well."""
+        main = {"name": "main", "image": "busybox", "command": ["sh", "-c", script], "volumeMounts": mounts}
+        spec = {"restartPolicy": "Never", "containers": [main], "volumes": volumes}
+        await self.cluster.client.create(POD, POD.new(name, "default", spec=spec))
+
+        def over(pod: Object | None) -> bool:
+            return ((pod or {}).get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+        ended = await self.cluster.client.wait(POD, name, "default", over, timeout=20)
+        assert ended is not None
+        assert ended["status"]["phase"] == "Succeeded"
 
 
 class _Ended(Exception):

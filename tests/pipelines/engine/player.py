@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fairway.pipelines import inpod, ir, outcomes
-from fairway.pipelines.render import folders, pods
+from fairway.pipelines.render import folders, pods, task_files
 from fairway.pipelines.render.graph import Graph
 from fairway.pipelines.render.model import Artifact, Hit, Instance, Outcome, RunFacts, State
 
@@ -85,7 +85,7 @@ def write_task(graph: Graph, instance: Instance) -> Path:
     pods.render(graph.pipeline, graph.run, instance)  # a pod must be possible, even though none is started
     folder = Path(folders.path(folders.address(graph.pipeline, graph.run, instance)))
     folder.mkdir(parents=True)
-    (folder / folders.TASK).write_text(json.dumps(folders.task(graph.pipeline, graph.run, instance)))
+    (folder / folders.TASK).write_text(json.dumps(task_files.content(graph.pipeline, graph.run, instance)))
     return folder
 
 

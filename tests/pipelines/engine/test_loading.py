@@ -62,9 +62,9 @@ def test_a_task_name_cannot_leave_its_folder() -> None:
 
 
 def test_unsupported_kubernetes_settings_are_refused_by_name() -> None:
-    executors = {"exec-make": {"initContainers": [{"name": "x"}]}}
+    executors = {"exec-make": {"hostNetwork": True}}
     platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
-    assert "initContainers is not supported" in _refused(_spec(), platform)
+    assert "executors.exec-make: the Kubernetes setting hostNetwork is not supported" in _refused(_spec(), platform)
 
 
 def test_numbers_are_plain() -> None:

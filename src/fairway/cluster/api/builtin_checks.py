@@ -329,6 +329,11 @@ def _claim(obj: Object) -> Iterator[Cause]:
         yield _required("spec.accessModes", "at least 1 access mode is required")
     if not ((spec.get("resources") or {}).get("requests") or {}).get("storage"):
         yield _required("spec.resources[storage]")
+    for source in ("dataSource", "dataSourceRef"):
+        if spec.get(source):
+            yield _invalid(f"spec.{source}", spec[source], "this server cannot copy volumes: fill the claim with a pod")
+    if spec.get("volumeMode") == "Block":
+        yield _unsupported("spec.volumeMode", "Block", "Filesystem")
 
 
 Check = Callable[[Object], Iterable[Cause]]

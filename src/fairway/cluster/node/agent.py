@@ -47,6 +47,13 @@ class Agent:
         if worker := self._workers.get(state.id.pod):
             worker.ended(state)
 
+    def uses(self, claim: Object) -> bool:
+        """Whether a pod that is not over has the claim among its volumes."""
+        mine = (each for each in self._pods.all(meta.namespace(claim)) if not _is_over(each))
+        volumes = (volume for pod in mine for volume in pod["spec"].get("volumes") or ())
+        claims = (volume["persistentVolumeClaim"] for volume in volumes if volume.get("persistentVolumeClaim"))
+        return any(found["claimName"] == meta.name(claim) for found in claims)
+
     async def stop_pods(self) -> None:
         """Stop what runs and take nothing new: the node goes down."""
         self._tools.leaving.set()

@@ -10,6 +10,7 @@ from pathlib import Path
 from fairway.cluster.node import preload
 from fairway.cluster.node.addresses import Addresses
 from fairway.cluster.node.agent import Agent
+from fairway.cluster.node.claims import Claims, Folders
 from fairway.cluster.node.containers import Tools
 from fairway.cluster.node.credentials import Credentials
 from fairway.cluster.node.gpus import Devices
@@ -25,7 +26,7 @@ from fairway.kernel.clock import Clock
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.feature import Parts, Ready, Service
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import POD, SERVICE
+from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, POD, SERVICE
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Node:
         self._credentials = Credentials(client, clock, data / "credentials", config.api_url, config.ca_pem)
         self._services = Mirror(client, SERVICE, clock)
         self._prober = Prober(self._runtime, clock)
+        folders = Folders(data / "claims")
         launcher = Launcher(
             client,
             self._runtime,
@@ -70,14 +72,16 @@ class Node:
             Addresses(owner=str(data.absolute())),
             Devices(gpus()),
             self._services,
-            data / "claims",
+            folders,
             config.name,
             HOST_IP,
             config.api_url,
             self._registration.allocatable,
         )
         tools = Tools(client, clock, self._runtime, launcher, self._prober, config.restart_delay)
-        self._agent = Agent(tools, Mirror(client, POD, clock, fields=f"spec.nodeName={config.name}"))
+        pods = Mirror(client, POD, clock, fields=f"spec.nodeName={config.name}")
+        self._agent = Agent(tools, pods)
+        self._claims = Claims(Mirror(client, PERSISTENT_VOLUME_CLAIM, clock), folders, self._agent.uses, clock)
         self.logs = Logs(self._runtime, clock)
         self.parts = Parts(services=(Service("node", self._run),))
 
@@ -102,6 +106,7 @@ class Node:
                 await self._registration.ensure(HOST_IP, self._notes())
                 tasks.create_task(self._registration.heartbeat(), name="node-heartbeat")
                 tasks.create_task(self._credentials.keep_fresh(), name="node-credentials")
+                tasks.create_task(self._claims.run(), name="node-claim-folders")
                 tasks.create_task(self._warm_up(), name="node-warm-up")
                 await self._agent.run(ready)
         finally:

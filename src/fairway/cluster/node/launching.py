@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from fairway.cluster.node import environments, probes, requirements, variables, volumes, warm
 from fairway.cluster.node.addresses import Addresses
+from fairway.cluster.node.claims import Folders
 from fairway.cluster.node.credentials import Credentials, Files
 from fairway.cluster.node.gpus import Devices
 from fairway.cluster.node.runtime import POD_IP, CannotStart, ContainerId, ContainerSpec, Mount, PodRuntime
@@ -28,7 +29,7 @@ class Launcher:
     addresses: Addresses
     devices: Devices
     services: Mirror
-    claims: Path
+    claims: Folders
     node_name: str
     host_ip: str
     api_url: str

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fairway.cluster.node import images, requirements, warm
+from fairway.cluster.node import images, requirements, volumes, warm
 from fairway.cluster.node.environments import OWN, Environment, Environments, installs, scratch
 from fairway.cluster.node.installing import INSTALL_VARIABLES
 from fairway.cluster.node.pacing import Pace
@@ -155,6 +155,7 @@ class ProcessRuntime:
 
     async def clear(self, pod: str) -> None:
         folder = f"{self._pods}/{pod}/{_TEMPORARY}"
+        await _forget_memory(pod)
         if not _is_empty(folder):
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
@@ -166,6 +167,7 @@ class ProcessRuntime:
         if ends:
             await asyncio.wait(ends, timeout=_KILLED_WITHIN)
         self._found.discard(pod)
+        await _forget_memory(pod)
         folder = self._pods / pod
         if folder.exists():
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -283,6 +285,13 @@ class ProcessRuntime:
         if awaited and not awaited.done():
             awaited.set_result(None)
         self._ended(state)
+
+
+async def _forget_memory(pod: str) -> None:
+    """Volumes in memory go as soon as the pod is over."""
+    place = volumes.in_memory(pod)
+    if place.exists():
+        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
 
 def _is_empty(folder: str) -> bool:

@@ -1,8 +1,8 @@
 """A pod's volumes as folders on disk, and a container's view of them.
 
-Served: emptyDir, configMap, secret, projected, downwardAPI, hostPath, persistentVolumeClaim (a folder of the data
-directory). Every other kind is refused by name. The files of configMap and secret volumes are those of the moment
-when the pod starts.
+Served: emptyDir, configMap, secret, projected, downwardAPI, hostPath, ephemeral (which is a folder of the pod's own),
+persistentVolumeClaim (a folder of the data directory). Every other kind is refused by name. The files of configMap and
+secret volumes are those of the moment when the pod starts.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from fairway.cluster.node.claims import Folders
 from fairway.cluster.node.runtime import CannotStart, Mount
 from fairway.cluster.node.variables import Facts, Fetch, field, resource, values
 from fairway.kernel.objects import meta
-from fairway.kernel.objects.kinds import CONFIG_MAP, PERSISTENT_VOLUME_CLAIM, SECRET, Object
+from fairway.kernel.objects.kinds import CONFIG_MAP, PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, SECRET, Object
 
 ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -25,10 +26,11 @@ Bind = Callable[[Object], Awaitable[None]]
 """Says of a claim that it has its volume, which is at its first use."""
 
 _FILE_MODE = 0o644
+_MEMORY = Path("/dev/shm")  # noqa: S108 - each pod has a folder of its own there
 
 
 class Volumes:
-    def __init__(self, claims: Path, fetch: Fetch, bind: Bind) -> None:
+    def __init__(self, claims: Folders, fetch: Fetch, bind: Bind) -> None:
         self._claims, self._fetch, self._bind = claims, fetch, bind
 
     async def prepare(self, pod: Object, folder: Path, facts: Facts, token: Token) -> dict[str, Path]:
@@ -41,13 +43,15 @@ class Volumes:
             elif claim := volume.get("persistentVolumeClaim"):
                 place = await self._claim(claim["claimName"], meta.namespace(pod))
             else:
+                if (volume.get("emptyDir") or {}).get("medium") == "Memory" and os.access(_MEMORY, os.W_OK | os.X_OK):
+                    place = in_memory(meta.uid(pod)) / volume["name"]
                 place.mkdir(parents=True, exist_ok=True)
                 await self._fill(volume, pod, place, facts, token)
             result[volume["name"]] = place
         return result
 
     async def _fill(self, volume: Object, pod: Object, place: Path, facts: Facts, token: Token) -> None:
-        if "emptyDir" in volume:
+        if "emptyDir" in volume or "ephemeral" in volume:
             return
         if projected := volume.get("projected"):
             for source in projected.get("sources") or ():
@@ -64,7 +68,7 @@ class Volumes:
         raise CannotStart(
             "VolumeNotSupported",
             f'volume "{volume["name"]}" of kind {kind} is not supported on one machine. Use emptyDir, configMap, '
-            "secret, projected, downwardAPI, hostPath or persistentVolumeClaim.",
+            "secret, projected, downwardAPI, hostPath, ephemeral or persistentVolumeClaim.",
         )
 
     async def _project(self, source: Object, pod: Object, place: Path, facts: Facts, token: Token, mode: int) -> None:
@@ -88,9 +92,27 @@ class Volumes:
             raise CannotStart("VolumeNotReady", f'persistentvolumeclaim "{name}" not found')
         if (claim.get("status") or {}).get("phase") != "Bound":
             await self._bind(claim)
-        place = self._claims / namespace / name
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return place
+        if volume := claim["spec"].get("volumeName"):
+            return await self._static(volume)
+        return self._claims.of(claim)
+
+    async def _static(self, name: str) -> Path:
+        """A volume that an administrator made by hand, and a claim names."""
+        volume = await self._fetch(PERSISTENT_VOLUME, name, "")
+        if volume is None:
+            raise CannotStart("VolumeNotReady", f'persistentvolume "{name}" not found')
+        for kind in ("hostPath", "local"):
+            if place := volume["spec"].get(kind):
+                return _host_path(place)
+        raise CannotStart(
+            "VolumeNotSupported",
+            f'persistentvolume "{name}" is neither hostPath nor local, which is all there is',
+        )
+
+
+def in_memory(pod: str) -> Path:
+    """Where the volumes in memory of a pod are, by its uid. They go with it."""
+    return _MEMORY / f"fairway-{pod}"
 
 
 def mounts(container: Object, places: dict[str, Path]) -> tuple[Mount, ...]:

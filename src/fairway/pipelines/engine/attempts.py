@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.pipelines import outcomes
-from fairway.pipelines.engine import logs
+from fairway.pipelines.engine import claims, logs
 from fairway.pipelines.engine.play import Play
-from fairway.pipelines.render import folders, pods
+from fairway.pipelines.render import pods, task_files, workspaces
 from fairway.pipelines.render.inputs import InputError
 from fairway.pipelines.render.model import Instance, Outcome
 
@@ -48,7 +49,10 @@ async def prepare(play: Play, starts: list[Instance]) -> None:
     """Write the task folders."""
     if starts:
         graph = play.graph
-        content = [(play.folder(each), folders.task(graph.pipeline, graph.run, each)) for each in starts]
+        content = []
+        for each in starts:
+            with suppress(InputError):  # the pod is refused for the same reason
+                content.append((play.folder(each), task_files.content(graph.pipeline, graph.run, each)))
         await asyncio.to_thread(outcomes.prepare, content)
 
 
@@ -108,6 +112,8 @@ async def _begin(play: Play, instance: Instance) -> None:
     graph, name = play.graph, instance.pod
     play.pods[name] = instance
     try:
+        if workspaces.claimed(graph.pipeline, graph.run, instance):
+            await claims.ensure_workspace(play)
         await play.world.client.create(POD, pods.render(graph.pipeline, graph.run, instance))
     except errors.AlreadyExists:
         log.debug("pod %s is there already", name)

@@ -6,11 +6,13 @@ again, and one that is gone already was deleted.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM
 from fairway.pipelines.engine.play import Play
 from fairway.pipelines.ir.model import VolumeClaim
-from fairway.pipelines.render import claims
+from fairway.pipelines.render import claims, workspaces
 from fairway.pipelines.render.inputs import InputError
 from fairway.pipelines.render.model import Hit, Instance, Outcome
 
@@ -38,6 +40,12 @@ async def there(play: Play, instance: Instance, hit: Hit) -> bool:
         return True
     name = str(hit.outputs.parameters.get("name") or "")
     return bool(name) and await play.world.client.find(PERSISTENT_VOLUME_CLAIM, name, play.namespace) is not None
+
+
+async def ensure_workspace(play: Play) -> None:
+    """The claim of the run's workspace, before a pod that mounts it or speaks of it."""
+    with suppress(errors.AlreadyExists):
+        await play.world.client.create(PERSISTENT_VOLUME_CLAIM, workspaces.render(play.graph.pipeline, play.graph.run))
 
 
 async def _create(play: Play, instance: Instance) -> Outcome:

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from fairway.pipelines.ir import options
+from fairway.pipelines.ir import options, platforms
 from fairway.pipelines.ir.model import ArtifactType, Container, Importer, Resources, VolumeClaim
 from fairway.pipelines.ir.reading import Node
 from fairway.pipelines.ir.values import plain, text
 
 Leaf = Container | Importer | VolumeClaim
-
-SUPPORTED_PLATFORM = frozenset(
-    {
-        "secretAsEnv",
-        "secretAsVolume",
-        "configMapAsEnv",
-        "configMapAsVolume",
-        "pvcMount",
-        "emptyDirMounts",
-        "nodeSelector",
-        "tolerations",
-        "nodeAffinity",
-        "podMetadata",
-        "fieldPathAsEnv",
-        "imagePullSecret",
-        "imagePullPolicy",
-        "activeDeadlineSeconds",
-        "securityContext",
-    }
-)
 
 _VOLUME_CLAIMS = {"argostub/createpvc": VolumeClaim(deletes=False), "argostub/deletepvc": VolumeClaim(deletes=True)}
 """Images that kfp-kubernetes names in place of the step that the backend is to do itself."""
@@ -50,7 +30,6 @@ def _leaf(node: Node, extension: Node) -> Leaf:
 
 def _container(node: Node, extension: Node) -> Container:
     image = node.text("image")
-    extension.refuse_others(SUPPORTED_PLATFORM, "the Kubernetes setting")
     env = tuple((str(entry.get("name")), str(entry.get("value") or "")) for entry in node.list("env"))
     return Container(
         image=image,
@@ -58,7 +37,7 @@ def _container(node: Node, extension: Node) -> Container:
         args=tuple(_texts(node, "args")),
         env=env,
         resources=_resources(node.node("resources")),
-        platform=extension.value,
+        platform=platforms.check(extension),
         options=options.read(dict(env), f"{node.place}.env"),
     )
 

@@ -27,6 +27,14 @@ from fairway.pipelines.ir.values import WrongType, fitted, plain
 SCHEMA_VERSION = "2.1.0"
 ROOT = "root"
 
+_PASSED_ON = (
+    "RESOURCES",
+    "ENV",
+    "KUBERNETES_AFFINITY",
+    "KUBERNETES_TOLERATIONS",
+    "KUBERNETES_NODE_SELECTOR",
+    "KUBERNETES_VOLUMES",
+)
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,126}[a-z0-9])?")
 
 
@@ -69,8 +77,6 @@ def load(spec: Mapping[str, Any], platform: Mapping[str, Any] | None = None) -> 
 
 def _component(name: str, node: Node, leaves: Mapping[str, executors.Leaf]) -> Component:
     inputs, outputs = node.node("inputDefinitions"), node.node("outputDefinitions")
-    if node.get("taskConfigPassthroughs"):
-        raise node.wrong("dsl.TaskConfig passthroughs are not supported; set resources on the task itself")
     return Component(
         name=name,
         body=_body(node, leaves),
@@ -78,7 +84,18 @@ def _component(name: str, node: Node, leaves: Mapping[str, executors.Leaf]) -> C
         input_artifacts={key: _artifact(entry) for key, entry in inputs.node("artifacts").nodes()},
         output_parameters={key: _parameter(entry) for key, entry in outputs.node("parameters").nodes()},
         output_artifacts={key: _artifact(entry) for key, entry in outputs.node("artifacts").nodes()},
+        passed_on=_passed_on(node),
     )
+
+
+def _passed_on(node: Node) -> dict[str, bool]:
+    found = {}
+    for entry in node.list("taskConfigPassthroughs"):
+        field = str(entry.get("field") or "")
+        if field not in _PASSED_ON:
+            raise node.wrong(f"a task config cannot pass on {field!r}; it can pass on {', '.join(_PASSED_ON)}")
+        found[field] = bool(entry.get("applyToTask", False))
+    return found
 
 
 def _body(node: Node, leaves: Mapping[str, executors.Leaf]) -> Any:
@@ -98,8 +115,6 @@ def _parameter(node: Node) -> Parameter:
         type_ = ParameterType(written)
     except ValueError:
         raise node.wrong(f"the parameter type {written or 'missing'!r} is not known") from None
-    if type_ is ParameterType.TASK_CONFIG:
-        raise node.wrong("dsl.TaskConfig inputs are not supported; set resources on the task itself")
     default = plain(node.get("defaultValue")) if node.has("defaultValue") else MISSING
     if default is not MISSING and default is not None:
         try:

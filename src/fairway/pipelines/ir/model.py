@@ -233,6 +233,8 @@ class Component:
     input_artifacts: Mapping[str, ArtifactSlot]
     output_parameters: Mapping[str, Parameter]
     output_artifacts: Mapping[str, ArtifactSlot]
+    passed_on: Mapping[str, bool] = field(default_factory=dict)
+    """The settings of its pod that a step is told of (dsl.TaskConfig), and whether its own pod has them too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,6 @@ from __future__ import annotations
 from typing import Any
 
 from fairway.pipelines import ir
-from fairway.pipelines.ir.model import MISSING, Container, Importer
-from fairway.pipelines.render import importing, inputs, python_steps
 from fairway.pipelines.render.model import Artifact, Instance, RunFacts
 
 TASK, OUTCOME, STARTED = "task.json", "outcome.json", "started"
@@ -27,31 +25,6 @@ def address(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> str:
     """Of the newest attempt."""
     attempt = f"-{instance.attempts - 1}" if instance.attempts > 1 else ""
     return f"{run.root}/{pipeline.name}/{run.id}/{instance.name}/{instance.id}{attempt}"
-
-
-def task(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> dict[str, Any]:
-    """The content of task.json."""
-    component, folder = instance.component, path(address(pipeline, run, instance))
-    body = component.body if isinstance(component.body, Container) else importing.CONTAINER
-    fetch = importing.fetch(pipeline, run, instance) if isinstance(component.body, Importer) else {}
-    return {
-        "name": instance.name,
-        "taskId": instance.id,
-        "runId": run.id,
-        "attempt": instance.attempts - 1,
-        "python": python_steps.recognised(body.command) is not None,
-        "command": list(body.command),
-        "args": list(body.args),
-        "executorInput": executor_input(instance, folder),
-        "defaults": {
-            key: None if declared.default is MISSING else declared.default
-            for key, declared in component.input_parameters.items()
-            if declared.optional or declared.default is not MISSING
-        },
-        "job": inputs.job_values(pipeline, run, instance),
-        "outputs": {key: str(declared.type) for key, declared in component.output_parameters.items()},
-        **({"fetch": fetch} if fetch else {}),
-    }
 
 
 def executor_input(instance: Instance, folder: str) -> dict[str, Any]:

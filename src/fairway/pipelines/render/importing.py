@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from fairway.pipelines import ir
-from fairway.pipelines.ir.model import MISSING, Container, Importer, Resources, Value
+from fairway.pipelines.ir.model import Container, Importer, Resources, Value
 from fairway.pipelines.ir.values import plain, text
 from fairway.pipelines.placeholders import Scene
-from fairway.pipelines.render import outputs, workspaces
+from fairway.pipelines.render import inputs, outputs, workspaces
 from fairway.pipelines.render.model import Instance, RunFacts, Values
 
 CONTAINER = Container("fairway/importer", (), (), (), Resources({}, {}), {})
@@ -22,9 +22,9 @@ CONTAINER = Container("fairway/importer", (), (), (), Resources({}, {}), {})
 
 def source(instance: Instance) -> tuple[str, Any]:
     """The address and the metadata."""
-    importer, declared = _importer(instance), instance.component.input_parameters
-    defaults = {key: entry.default for key, entry in declared.items() if entry.default is not MISSING}
-    scene = Scene({"inputs": {"parameterValues": {**defaults, **instance.inputs.parameters}}})
+    importer = _importer(instance)
+    given = {"inputs": {"parameterValues": instance.inputs.parameters}}
+    scene = Scene(given, defaults=inputs.defaults(instance.component))
     written = f"{{{{$.inputs.parameters['{importer.uri}']}}}}" if importer.uri_is_parameter else importer.uri
     return text(scene.value(written)), scene.value(plain(dict(importer.metadata)))
 

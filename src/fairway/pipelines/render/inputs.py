@@ -98,6 +98,15 @@ def declared(component: Component, given: dict[str, Value], skipped: str = "") -
     return result
 
 
+def defaults(component: Component) -> dict[str, Value]:
+    """What placeholders find for inputs that a task is not given: the default, or null."""
+    return {
+        key: None if parameter.default is MISSING else parameter.default
+        for key, parameter in component.input_parameters.items()
+        if parameter.optional or parameter.default is not MISSING
+    }
+
+
 def as_declared(key: str, parameter: Parameter, value: Value) -> Value:
     try:
         value = fitted(value, parameter.type)

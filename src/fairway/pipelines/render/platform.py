@@ -1,7 +1,7 @@
 """The Kubernetes platform document of a step (kfp-kubernetes), as fields of its pod.
 
 Names may be constants, inputs of the surrounding scope, or outputs of siblings. Null skips the setting, as upstream
-does. Which settings exist is decided in `ir.executors`; each of them has one function here.
+does. Which settings there are, and that they are complete, is checked in `ir.platforms`; each has one function here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fairway.pipelines.ir.model import MISSING
 from fairway.pipelines.ir.reading import Node
 from fairway.pipelines.ir.tasks import parameter_source
 from fairway.pipelines.ir.values import text
-from fairway.pipelines.render import inputs
+from fairway.pipelines.render import affinity, inputs, mounting
 from fairway.pipelines.render.inputs import InputError
 from fairway.pipelines.render.model import Instance, RunFacts
 
@@ -26,15 +26,15 @@ Resolve = Callable[[Any], Any]
 def apply(pod: Object, pipeline: ir.Pipeline, run: RunFacts, instance: Instance, document: Mapping[str, Any]) -> None:
     """Add what the document says to a pod that nobody else has seen yet."""
     resolve = _resolver(pipeline, run, instance)
-    for setting, content in document.items():
-        if content:
-            _SETTINGS[setting](pod, content, resolve)
+    for setting, add in _SETTINGS.items():
+        if document.get(setting):
+            add(pod, document[setting], resolve)
 
 
 def claims(pipeline: ir.Pipeline, run: RunFacts, instance: Instance, document: Mapping[str, Any]) -> list[str]:
+    """The names of the claims that are mounted."""
     resolve = _resolver(pipeline, run, instance)
-    names = (_name(entry, "pvcName", resolve) for entry in document.get("pvcMount") or ())
-    return [name for name in names if name]
+    return [name for entry in document.get("pvcMount") or () if (name := _claim(entry, resolve))]
 
 
 def _resolver(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> Resolve:
@@ -50,13 +50,23 @@ def _resolver(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> Resol
 
 
 def _name(entry: Mapping[str, Any], key: str, resolve: Resolve) -> str:
-    """The name under `key`, or under its newer twin `keyParameter`, or (claims) in the entry itself."""
+    """The name under `keyParameter`, or under its older twin `key`; empty where it is null."""
     if f"{key}Parameter" in entry:
         return text(resolve(entry[f"{key}Parameter"]) or "")
-    if entry.get(key):
-        return str(entry[key])
-    sources = ("constant", "componentInputParameter", "taskOutputParameter")
-    return text(resolve(entry) or "") if any(source in entry for source in sources) else ""
+    return str(entry.get(key) or "")
+
+
+def _claim(entry: Mapping[str, Any], resolve: Resolve) -> str:
+    """A claim's older form has the source in the entry itself."""
+    return _name(entry, "pvcName", resolve) if "pvcNameParameter" in entry else text(resolve(entry) or "")
+
+
+def _json(source: Any, resolve: Resolve, kinds: tuple[type, ...], setting: str) -> Any:
+    """The value of a setting that is given as a whole; None where it is null."""
+    value = resolve(source)
+    if value is not None and not isinstance(value, kinds):
+        raise InputError(f"{setting} is {text(value)}, and must be what Kubernetes has under that name")
+    return value
 
 
 def _environment(kind: str, key_name: str) -> Callable[[Object, Any, Resolve], None]:
@@ -67,7 +77,8 @@ def _environment(kind: str, key_name: str) -> Callable[[Object, Any, Resolve], N
         for entry in content:
             name = _name(entry, f"{kind}Name", resolve)
             for key in entry.get("keyToEnv") or () if name else ():
-                source = {"name": name, "key": key[key_name], "optional": bool(entry.get("optional"))}
+                optional = {"optional": bool(entry["optional"])} if "optional" in entry else {}
+                source = {"name": name, "key": key[key_name], **optional}
                 _main(pod)["env"].append({"name": key["envVar"], "valueFrom": {reference: source}})
 
     return set_environment
@@ -77,74 +88,89 @@ def _secret_volumes(pod: Object, content: Any, resolve: Resolve) -> None:
     for entry in content:
         if name := _name(entry, "secretName", resolve):
             source = {"secret": {"secretName": name, "optional": bool(entry.get("optional"))}}
-            _mount(pod, source, {"mountPath": entry["mountPath"]})
+            mounting.mount(pod, name, source, entry["mountPath"])
 
 
 def _config_map_volumes(pod: Object, content: Any, resolve: Resolve) -> None:
     for entry in content:
         if name := _name(entry, "configMapName", resolve):
             source = {"configMap": {"name": name, "optional": bool(entry.get("optional"))}}
-            _mount(pod, source, {"mountPath": entry["mountPath"]})
+            mounting.mount(pod, name, source, entry["mountPath"])
 
 
 def _claims(pod: Object, content: Any, resolve: Resolve) -> None:
     for entry in content:
-        name = _name(entry, "pvcName", resolve)
+        name = _claim(entry, resolve)
         if not name:
             raise InputError("a PersistentVolumeClaim is to be mounted, and its name is empty")
-        place = {"mountPath": entry["mountPath"], **({"subPath": entry["subPath"]} if entry.get("subPath") else {})}
-        _mount(pod, {"persistentVolumeClaim": {"claimName": name}}, place)
+        source = {"persistentVolumeClaim": {"claimName": name}}
+        mounting.mount(pod, name, source, entry["mountPath"], below=str(entry.get("subPath") or ""))
+
+
+def _ephemeral_volumes(pod: Object, content: Any, resolve: Resolve) -> None:
+    for entry in content:
+        spec: Object = {
+            "accessModes": list(entry.get("accessModes") or ["ReadWriteOnce"]),
+            "resources": {"requests": {"storage": entry["size"]}},
+        }
+        if not entry.get("defaultStorageClass"):
+            spec["storageClassName"] = entry.get("storageClassName") or ""
+        template = {"metadata": dict(entry.get("metadata") or {}), "spec": spec}
+        source = {"ephemeral": {"volumeClaimTemplate": template}}
+        mounting.mount(pod, entry["volumeName"], source, entry["mountPath"])
 
 
 def _empty_dirs(pod: Object, content: Any, resolve: Resolve) -> None:
     for entry in content:
         source = {key: entry[key] for key in ("medium", "sizeLimit") if entry.get(key)}
-        _mount(pod, {"emptyDir": source}, {"mountPath": entry["mountPath"]})
+        mounting.mount(pod, entry["volumeName"], {"emptyDir": source}, entry["mountPath"])
+
+
+def _shared_memory(pod: Object, content: Any, resolve: Resolve) -> None:
+    size = {"sizeLimit": content["size"]} if content.get("size") else {}
+    source = {"emptyDir": {"medium": "Memory", **size}}
+    mounting.mount(pod, content.get("volumeName") or "shared-memory", source, "/dev/shm")  # noqa: S108 - the pod's
 
 
 def _node_selector(pod: Object, content: Any, resolve: Resolve) -> None:
-    labels = content.get("labels") or {}
+    labels = content.get("labels")
     if "nodeSelectorJson" in content:
-        labels = resolve(content["nodeSelectorJson"]) or {}
+        labels = _json(content["nodeSelectorJson"], resolve, (dict,), "nodeSelectorJson")
     if labels:
-        pod["spec"].setdefault("nodeSelector", {}).update(labels)
+        pod["spec"]["nodeSelector"] = {key: text(value) for key, value in labels.items()}
 
 
 def _tolerations(pod: Object, content: Any, resolve: Resolve) -> None:
+    found: list[Object] = []
     for entry in content:
         if "tolerationJson" in entry:
-            found = resolve(entry["tolerationJson"]) or []
-            entries = found if isinstance(found, list) else [found]
+            given = _json(entry["tolerationJson"], resolve, (dict, list), "tolerationJson") or []
+            found += given if isinstance(given, list) else [given]
         else:
-            entries = [entry]
-        for each in entries:
-            if each:
-                pod["spec"].setdefault("tolerations", []).append(dict(each))
+            found.append(entry)
+    for each in found:
+        if each:
+            seconds = {"tolerationSeconds": int(each["tolerationSeconds"])} if "tolerationSeconds" in each else {}
+            pod["spec"].setdefault("tolerations", []).append({**each, **seconds})
 
 
 def _node_affinity(pod: Object, content: Any, resolve: Resolve) -> None:
-    affinity = pod["spec"].setdefault("affinity", {}).setdefault("nodeAffinity", {})
     for entry in content:
         if "nodeAffinityJson" in entry:
-            affinity.update(resolve(entry["nodeAffinityJson"]) or {})
-            continue
-        term = {key: entry[key] for key in ("matchExpressions", "matchFields") if entry.get(key)}
-        if not term:
-            continue
-        if entry.get("weight"):
-            preferred = affinity.setdefault("preferredDuringSchedulingIgnoredDuringExecution", [])
-            preferred.append({"weight": int(entry["weight"]), "preference": term})
+            given = _json(entry["nodeAffinityJson"], resolve, (dict,), "nodeAffinityJson") or {}
+            affinity.add_nodes_given(pod, given)
         else:
-            required = affinity.setdefault("requiredDuringSchedulingIgnoredDuringExecution", {})
-            required.setdefault("nodeSelectorTerms", []).append(term)
-    if not affinity:
-        del pod["spec"]["affinity"]
+            affinity.add_nodes(pod, entry)
+
+
+def _pod_affinity(pod: Object, content: Any, resolve: Resolve) -> None:
+    for entry in content:
+        affinity.add_pods(pod, entry)
 
 
 def _pod_metadata(pod: Object, content: Any, resolve: Resolve) -> None:
     for part in ("labels", "annotations"):
-        ours = pod["metadata"][part]
-        pod["metadata"][part] = {**(content.get(part) or {}), **ours}
+        pod["metadata"].setdefault(part, {}).update(content.get(part) or {})
 
 
 def _field_paths(pod: Object, content: Any, resolve: Resolve) -> None:
@@ -168,7 +194,27 @@ def _deadline(pod: Object, content: Any, resolve: Resolve) -> None:
 
 
 def _security(pod: Object, content: Any, resolve: Resolve) -> None:
-    _main(pod)["securityContext"] = {key: int(v) if key != "runAsNonRoot" else v for key, v in content.items()}
+    """Whoever asks for a user of their own gets no capabilities, as upstream has it."""
+    given = {key: value if key == "runAsNonRoot" else int(value) for key, value in content.items()}
+    _main(pod)["securityContext"] = {**given, "capabilities": {"drop": ["ALL"]}}
+
+
+def _init_containers(pod: Object, content: Any, resolve: Resolve) -> None:
+    volumes = {volume["name"] for volume in pod["spec"].get("volumes") or ()}
+    for entry in content:
+        container: Object = {"name": entry["name"], "image": entry["image"]}
+        container |= {key: list(entry[key]) for key in ("command", "args") if entry.get(key)}
+        container |= {key: entry[key] for key in ("restartPolicy", "resources") if entry.get(key)}
+        if entry.get("env"):
+            container["env"] = [{"name": each["name"], "value": each.get("value", "")} for each in entry["env"]]
+        for mount in entry.get("volumeMounts") or ():
+            name = mounting.name(mount["volumeName"])
+            if name not in volumes:
+                raise InputError(
+                    f"init container {entry['name']!r} mounts {mount['volumeName']!r}, which the pod lacks"
+                )
+            container.setdefault("volumeMounts", []).append({"name": name, "mountPath": mount["mountPath"]})
+        pod["spec"].setdefault("initContainers", []).append(container)
 
 
 def _main(pod: Object) -> dict[str, Any]:
@@ -176,27 +222,25 @@ def _main(pod: Object) -> dict[str, Any]:
     return main
 
 
-def _mount(pod: Object, source: dict[str, Any], place: dict[str, Any]) -> None:
-    volumes = pod["spec"].setdefault("volumes", [])
-    name = f"volume-{len(volumes)}"
-    volumes.append({"name": name, **source})
-    _main(pod).setdefault("volumeMounts", []).append({"name": name, **place})
-
-
 _SETTINGS: dict[str, Callable[[Object, Any, Resolve], None]] = {
-    "secretAsEnv": _environment("secret", "secretKey"),
-    "configMapAsEnv": _environment("configMap", "configMapKey"),
+    "pvcMount": _claims,
     "secretAsVolume": _secret_volumes,
     "configMapAsVolume": _config_map_volumes,
-    "pvcMount": _claims,
+    "genericEphemeralVolume": _ephemeral_volumes,
     "emptyDirMounts": _empty_dirs,
+    "enabledSharedMemory": _shared_memory,
+    "secretAsEnv": _environment("secret", "secretKey"),
+    "configMapAsEnv": _environment("configMap", "configMapKey"),
+    "fieldPathAsEnv": _field_paths,
     "nodeSelector": _node_selector,
     "tolerations": _tolerations,
     "nodeAffinity": _node_affinity,
+    "podAffinity": _pod_affinity,
     "podMetadata": _pod_metadata,
-    "fieldPathAsEnv": _field_paths,
     "imagePullSecret": _pull_secrets,
     "imagePullPolicy": _pull_policy,
     "activeDeadlineSeconds": _deadline,
     "securityContext": _security,
+    "initContainers": _init_containers,
 }
+"""In the order in which they are added: init containers may mount what others have added."""
