@@ -10,6 +10,7 @@ VERBS: dict[str, str] = {
     "approvals": "the questions that steps ask, and answering them",
     "pools": "how many steps may use something at a time",
     "triggers": "pipelines that run because something happened",
+    "notices": "who is told when runs fail, succeed, are late or ask a person",
     "pipelines": "pipelines that are kept by name and version",
     "status": "say what runs here and how it is",
     "stop": "end the platform; everything is kept",
