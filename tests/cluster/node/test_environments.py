@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import importlib.util
 import json
 import os
@@ -80,7 +81,7 @@ async def test_pip_installs_where_there_is_no_uv(tmp_path: Path, wheel: Path, mo
 
 SLOW_UV = """#!/bin/sh
 echo begun >> "$HOME/said"
-sleep 0.5
+until [ -e "$HOME/go" ]; do sleep 0.05; done
 echo ended >> "$HOME/said"
 """
 BUILD = """
@@ -106,6 +107,10 @@ async def test_an_installer_whose_server_was_killed_is_waited_for(tmp_path: Path
         await asyncio.sleep(0.01)
     killed.kill()
     await killed.wait()
+    lock = next((tmp_path / "e").glob("*.lock"))
+    with lock.open() as file, pytest.raises(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    (tmp_path / "go").touch()
     assert await (await build()).wait() == 0
     assert said.read_text().split() == ["begun", "ended"] * 2
 
