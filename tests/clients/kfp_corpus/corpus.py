@@ -21,10 +21,8 @@ from .expectations import (
     beyond,
     fails,
     gives,
-    refused,
 )
 
-_ARTIFACT_INPUT = refused("takes artifacts as input", "takes an artifact as input of the run: no client can give one")
 _MADE_UP_PROGRAM = fails("my_program", "its program is made up: upstream only compiles it")
 _PUBLIC_BUCKET = "an object of a public bucket"
 _CLOUD_JOB = beyond("Google's cloud, where it starts a custom job", "custom-training-job")
@@ -139,12 +137,20 @@ EXPECTATIONS: Mapping[str, Expectation] = {
     "pipeline_with_string_machine_fields_task_output": Expectation(
         WAITS, "asks for a device named NVIDIA_TESLA_P4, which no node has", message="Insufficient NVIDIA_TESLA_P4"
     ),
-    # It takes what no client can give
-    "component_with_metadata_fields": _ARTIFACT_INPUT,
-    "components_with_optional_artifacts": beyond(_PUBLIC_BUCKET, "gs://"),
-    "input_artifact": _ARTIFACT_INPUT,
-    "pipeline_with_metadata_fields": _ARTIFACT_INPUT,
-    "pipeline_with_various_io_types": _ARTIFACT_INPUT,
+    # Artifacts as inputs of the run: upstream has no way to give them
+    "component_with_metadata_fields": gives(
+        "one two", dataset_a=f"file://{FOLDER}/a", dataset_b={"uri": f"{FOLDER}/b", "metadata": {"rows": 1}}
+    ).but(given={"a": "one ", "b": "two"}),
+    "input_artifact": gives(data={"uri": f"file://{FOLDER}/a", "metadata": {"rows": 1}}).but(
+        given={"a": ""}, says={"input-artifact": "{'rows': 1}"}
+    ),
+    "pipeline_with_metadata_fields": gives(string="one ", in_dataset=f"{FOLDER}/b").but(given={"b": "two"}),
+    "pipeline_with_various_io_types": fails(
+        "gcr.io/image",
+        "its image is made up: upstream only compiles it",
+        arguments={"input3": f"{FOLDER}/a"},
+        given={"a": ""},
+    ),
     # Made up: upstream only compiles them
     "container_io": _MADE_UP_PROGRAM,
     "container_with_artifact_output": fails("gcr.io/my-image", "its image is made up: upstream only compiles it"),
@@ -154,6 +160,7 @@ EXPECTATIONS: Mapping[str, Expectation] = {
     "containerized_python_component": fails("kfp-image", "its image is made up: upstream only compiles it"),
     "pipeline_with_importer_and_gcpc_types": fails('"dummy"', "its image is made up: upstream only compiles it"),
     # Beyond one machine without the outside
+    "components_with_optional_artifacts": beyond(_PUBLIC_BUCKET, "gs://"),
     "critical/modelcar": beyond("a registry of images, for a model in an image", "oci://"),
     "integration/ray_integration_compiled": beyond("the Ray operator", "ray-fn", online=True, seconds=300),
     "pipeline_with_condition_dynamic_task_output_custom_training_job": _CLOUD_JOB,

@@ -198,6 +198,8 @@ def _until(seconds: float) -> Iterator[None]:
 
 
 def _in_folder(value: Any, folder: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _in_folder(each, folder) for key, each in value.items()}
     return value.replace(FOLDER, folder) if isinstance(value, str) else value
 
 
