@@ -72,13 +72,8 @@ class ProcessRuntime:
         await self._flock.find()
 
     def awaits(self, spec: ContainerSpec) -> str:
-        if (
-            not spec.requirements
-            or not images.find(spec.image).python
-            or not self._environments.missing(spec.requirements)
-        ):
-            return ""
-        return f"building an environment with {requirements.told(spec.requirements)}"
+        wanted = spec.requirements if images.find(spec.image).python else ()
+        return f"building an environment with {requirements.told(wanted)}" if self._environments.missing(wanted) else ""
 
     async def start(self, spec: ContainerSpec) -> ContainerState:
         folder = self._container_folder(spec.id)
