@@ -7,11 +7,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, serving, start, steps
+from bench import api, lists, serving, start, steps
 from bench.measuring import Row
 from bench.platform import platform
 
-SUITES = {"start": start.measure, "steps": steps.measure, "api": api.measure, "serving": serving.measure}
+SUITES = {
+    "start": start.measure,
+    "steps": steps.measure,
+    "api": api.measure,
+    "lists": lists.measure,
+    "serving": serving.measure,
+}
 
 
 def main() -> None:

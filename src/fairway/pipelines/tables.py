@@ -189,7 +189,7 @@ runs = Table(
     Index(None, "archived_at"),
     Index(None, "pipeline_id", "created_at", "id"),
     Index(None, "recurring_run_id", "scheduled_at", "id"),
-    Index(None, "trigger_id", "created_at"),
+    Index(None, "trigger_id", "created_at", "id"),
     Index(None, "pipeline_name", "created_at", "id"),
     Index(None, "late_at"),
     Index(None, "told_late_at"),

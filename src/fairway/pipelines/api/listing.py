@@ -111,7 +111,13 @@ def page(connection: Connection, listed: Listed, order: Order, *where: ColumnEle
     else:
         total = connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
     rows = _rows(connection, table, [position[-1] for position in shown])
-    return Page(rows, _encoded(order, shown[-1]) if len(found) > order.size else "", total)
+    return Page(rows, token_after(order, shown[-1]) if len(found) > order.size else "", total)
+
+
+def token_after(order: Order, after: tuple[Any, ...]) -> str:
+    """The token of the page that begins behind a row, given by what the list is sorted by."""
+    token = {"key": order.key, "desc": order.descending, "filter": order.filter, "after": after}
+    return base64.urlsafe_b64encode(orjson.dumps(token)).decode()
 
 
 def _positions(
@@ -149,11 +155,6 @@ def _sort(text: str, listed: Listed, name: str) -> tuple[str, bool]:
         possible = [*listed.keys, *([f"{ranking.PREFIX}NAME"] if listed.ranked else [])]
         raise errors.BadRequest(f"cannot sort by {words[0]!r}; possible are {', '.join(possible)}")
     return key, direction == "desc"
-
-
-def _encoded(order: Order, after: tuple[Any, ...]) -> str:
-    token = {"key": order.key, "desc": order.descending, "filter": order.filter, "after": after}
-    return base64.urlsafe_b64encode(orjson.dumps(token)).decode()
 
 
 def _decoded(token: str) -> Order:

@@ -188,7 +188,6 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_runs_pipeline_name_created_at_id"), "runs", ["pipeline_name", "created_at", "id"], unique=False
     )
-    op.create_index(op.f("ix_runs_trigger_id_created_at"), "runs", ["trigger_id", "created_at"], unique=False)
     op.add_column("tasks", sa.Column("looks", sa.Integer(), server_default="0", nullable=False))
     op.add_column("tasks", sa.Column("pool", sa.String(length=255), server_default="", nullable=False))
     op.add_column("tasks", sa.Column("slots", sa.Integer(), server_default="0", nullable=False))
@@ -218,7 +217,7 @@ def _long_lists() -> None:
     op.create_index(
         op.f("ix_runs_scheduled_at_id_display_name"), "runs", ["scheduled_at", "id", "display_name"], unique=False
     )
-    for by in (["pipeline_id", "created_at"], ["recurring_run_id", "scheduled_at"]):
+    for by in (["pipeline_id", "created_at"], ["trigger_id", "created_at"], ["recurring_run_id", "scheduled_at"]):
         op.create_index(op.f(f"ix_runs_{'_'.join(by)}_id"), "runs", [*by, "id"], unique=False)
     _add_head("artifacts", "uri")
     op.create_index(
