@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from fairway.pipelines import ir
 from fairway.pipelines.ir.model import FromInput, FromTask
 from fairway.pipelines.recalling import chunks
-from fairway.pipelines.render import folders, outputs
+from fairway.pipelines.render import folders, outputs, sources
 from fairway.pipelines.render.model import Artifact, Instance, RunFacts, State, Type
 from fairway.pipelines.tables import artifacts, cache_entries, run_metrics, task_artifacts, tasks
 
@@ -112,7 +112,7 @@ class Changes:
         if instance.renewed:
             self._unlinked.add(instance.id)
         if instance.renewed and instance.state is not State.WAITING:
-            self._inputs.append({"of": instance.id, "inputs": _own_inputs(instance)})
+            self._inputs.append({"of": instance.id, **_given(instance)})
             self._link_inputs(instance)
             instance.renewed = False
 
@@ -127,15 +127,15 @@ class Changes:
             "scope_path": instance.path,
             "iteration_index": instance.iteration,
             "created_at": instance.created_at,
-            "inputs": _own_inputs(instance),
+            **_given(instance),
         }
 
     def _link_inputs(self, instance: Instance) -> None:
         if instance.type not in (Type.STEP, Type.IMPORTER):
             return
-        sources = instance.task.artifacts if instance.task else {}
+        given = instance.task.artifacts if instance.task else {}
         for key, items in instance.inputs.artifacts.items():
-            source = sources.get(key)
+            source = given.get(key)
             kind = "COMPONENT_INPUT" if isinstance(source, FromInput) else "TASK_OUTPUT_INPUT"
             if len(items) > 1:
                 kind = "COLLECTED_INPUTS"
@@ -203,6 +203,12 @@ class Changes:
             "namespace": self._run.cache_namespace,
             "created_at": self._now,
         }
+
+
+def _given(instance: Instance) -> dict[str, Any]:
+    """The columns that say what a task was given."""
+    inputs = _own_inputs(instance)
+    return {"inputs": inputs, "sources": sources.of_parameters(instance, inputs)}
 
 
 def _own_inputs(instance: Instance) -> dict[str, Any]:

@@ -101,9 +101,10 @@ async def test_tasks_in_the_words_of_3(server: Server, run: str) -> None:
     assert found["train-1"]["state"] == "CACHED"
     assert found["train-1"]["cached_from_task_id"] == "train-0"
     assert found["train-0"]["type_attributes"] == {"iteration_index": "0"}
+    made = {"type": "ITERATOR_OUTPUT", "producer": {"task_name": "train"}}
     assert found["train-0"]["outputs"]["parameters"] == [
-        {"parameter_key": "score", "value": 0},
-        {"parameter_key": "ok", "value": False},
+        {"parameter_key": "score", "value": 0, **made},
+        {"parameter_key": "ok", "value": False, **made},
     ]
     by_key = {item["artifact_key"]: item for item in found["train-0"]["outputs"]["artifacts"]}
     assert by_key["auc"]["artifacts"][0]["number_value"] == 0.0

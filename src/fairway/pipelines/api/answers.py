@@ -101,7 +101,7 @@ def moment(seconds: float) -> str:
 
 def compact(message: Mapping[str, Any]) -> dict[str, Any]:
     """The message without its unset fields, as proto3 JSON has it: no null, "", [], {}, 0 or False."""
-    return {key: value for key, value in message.items() if value not in (None, "", [], {}, 0, False)}
+    return {key: value for key, value in message.items() if value}
 
 
 def error_of(row: RowMapping) -> dict[str, Any] | None:

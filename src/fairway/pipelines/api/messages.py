@@ -44,6 +44,7 @@ FIELDS: dict[str, set[str]] = {
     "PipelineVersionReference": {"pipeline_id", "pipeline_version_id"},
     "RuntimeConfig": {"parameters", "pipeline_root"},
     "Url": {"pipeline_url"},
+    "FindCachedTaskRequest": {"namespace", "cache_fingerprint"},
     "Trigger": _TRIGGER,
     "RunSource": {"pipeline_name", "experiment_id", "recurring_run_id", "states"},
     "ArtifactSource": {"name", "type", "pipeline_name", "uri", "every_seconds"},

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from fairway.kernel.feature import IDENTITY, Route
 from fairway.kernel.objects import errors
@@ -18,10 +18,10 @@ from fairway.pipelines.api import creating, messages
 from fairway.pipelines.api.answers import Failed, answer, compact, error_of, moment
 from fairway.pipelines.api.context import Context, changed, existing, row
 from fairway.pipelines.api.listing import LARGEST_PAGE, Listed, order_of, page
-from fairway.pipelines.api.tasks import details_of_run, tasks_of_run
+from fairway.pipelines.api.task_messages import details_of_run, of_runs
 from fairway.pipelines.api.versions import kept
 from fairway.pipelines.kinds import RUN
-from fairway.pipelines.tables import experiments, run_states, runs
+from fairway.pipelines.tables import experiments, run_states, runs, tasks
 
 LISTED = Listed(
     runs,
@@ -92,9 +92,8 @@ class Runs:
             if experiment and not found.rows:
                 existing(connection, experiments, experiment, "experiment")
             shown = _messages(connection, found.rows)
-            if full:
-                for message in shown:
-                    message["tasks"] = tasks_of_run(connection, message["run_id"])
+            if "view" in request.query:
+                _as_3(connection, shown, full=full)
             return found.wire("runs", shown)
 
         return answer(await self._context.records.read(read))
@@ -113,8 +112,8 @@ class Runs:
         def read(connection: Connection) -> dict[str, Any]:
             message = one(connection, id_)
             message["run_details"] = {"task_details": details_of_run(connection, id_)}
-            if full:
-                message["tasks"] = tasks_of_run(connection, id_)
+            if "view" in request.query:
+                _as_3(connection, [message], full=full)
             return message
 
         return answer(await self._context.records.read(read))
@@ -156,6 +155,18 @@ def _full(request: web.Request) -> bool:
     if view not in ("DEFAULT", "FULL"):
         raise errors.BadRequest(f"view must be DEFAULT or FULL, not {view!r}")
     return view == "FULL"
+
+
+def _as_3(connection: Connection, shown: Sequence[dict[str, Any]], *, full: bool) -> None:
+    """Add what KFP 3.0 has in its runs. Its clients say which view they want, and those of 2.17 do not."""
+    ids = [message["run_id"] for message in shown]
+    query = select(tasks.c.run_id, func.count()).where(tasks.c.run_id.in_(ids)).group_by(tasks.c.run_id)
+    counts = {row[0]: row[1] for row in connection.execute(query)}
+    of_each = of_runs(connection, ids) if full else {}
+    for message in shown:
+        id_ = message["run_id"]
+        reference = message.get("pipeline_version_reference")
+        message |= compact({"task_count": counts.get(id_), "pipeline_reference": reference, "tasks": of_each.get(id_)})
 
 
 def one(connection: Connection, id_: str) -> dict[str, Any]:
