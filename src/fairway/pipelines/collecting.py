@@ -6,12 +6,14 @@ parameter that is in neither fails the step, a missing artifact does not.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import shutil
 from typing import Any
 
+from fairway.pipelines import digests
 from fairway.pipelines.ir.model import ParameterType
 from fairway.pipelines.ir.values import WrongType, parsed, plain
 
@@ -21,12 +23,12 @@ class BadOutput(Exception):
 
 
 def collect(task: dict[str, Any], told: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The outputs: {"parameters": {name: value}, "artifacts": {name: {"uri", "metadata", "name"}},
+    """The outputs: {"parameters": {name: value}, "artifacts": {name: {"uri", "metadata", "name", "digest"?}},
     "present": [paths of artifacts that have bytes]}. `told` is what the step gave, where it has left no file."""
     declared = task["executorInput"]["outputs"]
     if told is None:
         told = _told(declared["outputFile"])
-    made = _artifacts(declared.get("artifacts", {}), told.get("artifacts") or {})
+    made = _artifacts(declared.get("artifacts", {}), told.get("artifacts") or {}, bool(task.get("digests")))
     return {
         "parameters": _parameters(task["outputs"], declared.get("parameters", {}), told.get("parameterValues") or {}),
         "artifacts": made,
@@ -77,7 +79,7 @@ def _parameters(types: dict[str, str], files: dict[str, Any], told: dict[str, An
     return result
 
 
-def _artifacts(declared: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+def _artifacts(declared: dict[str, Any], told: dict[str, Any], digested: bool) -> dict[str, Any]:
     result = {}
     for name, entry in declared.items():
         ours = entry["artifacts"][0]
@@ -87,6 +89,9 @@ def _artifacts(declared: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]
             uri = os.path.abspath(uri)
         _fetch_custom(found.get("custom_path") or found.get("customPath"), uri)
         result[name] = {"name": found.get("name") or name, "uri": uri, "metadata": found.get("metadata") or {}}
+        if digested and "://" not in uri:
+            with contextlib.suppress(OSError):  # the server may still read it
+                result[name]["digest"] = digests.of(uri)
     return result
 
 

@@ -22,7 +22,7 @@ def build(platform: Platform) -> Parts:
     artifacts = open_store(platform.artifacts_url)
     settings = platform.settings_of(PipelinesSettings)
     context = Context(platform.client, platform.clock, records, artifacts, settings, public_url=platform.public_url)
-    means = Means(records, artifacts, public_url=platform.public_url, bell=context.bell)
+    means = Means(records, artifacts, public_url=platform.public_url, settings=settings, bell=context.bell)
     starting = Starting(context)
 
     async def keep_runs_started(ready: Ready) -> None:

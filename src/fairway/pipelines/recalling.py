@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from fairway.pipelines import approvals
 from fairway.pipelines.render.model import Artifact, Hit, Known, State, Values
@@ -41,17 +41,24 @@ def hits(connection: Connection, fingerprints: Sequence[str], pipeline: str, nam
     """For each fingerprint the newest task that has it, where there is one."""
     newest: dict[str, RowMapping] = {}
     for chunk in chunks(fingerprints):
-        query = (
-            select(cache_entries.c.fingerprint, tasks.c.id, tasks.c.outputs, tasks.c.folder)
-            .join(tasks, tasks.c.id == cache_entries.c.task_id)
+        numbers = (
+            select(func.max(cache_entries.c.number))
             .where(cache_entries.c.fingerprint.in_(chunk))
             .where(cache_entries.c.pipeline_name == pipeline, cache_entries.c.namespace == namespace)
-            .order_by(cache_entries.c.number)
+            .group_by(cache_entries.c.fingerprint)
+        )
+        entry = (cache_entries.c.fingerprint, cache_entries.c.created_at)
+        query = (
+            select(*entry, tasks.c.id, tasks.c.outputs, tasks.c.folder)
+            .join(tasks, tasks.c.id == cache_entries.c.task_id)
+            .where(cache_entries.c.number.in_(numbers))
         )
         newest |= {row["fingerprint"]: row for row in connection.execute(query).mappings()}
     made = _outputs(connection, task_artifacts.c.task_id.in_({row["id"] for row in newest.values()}))
     return {
-        fingerprint: CacheHit(Hit(row["id"], Values(dict(row["outputs"]), made[row["id"]])), row["folder"])
+        fingerprint: CacheHit(
+            Hit(row["id"], Values(dict(row["outputs"]), made[row["id"]])), row["folder"], row["created_at"]
+        )
         for fingerprint, row in newest.items()
     }
 
@@ -62,6 +69,7 @@ class CacheHit:
 
     hit: Hit
     folder: str
+    made_at: float
 
 
 def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
@@ -108,7 +116,13 @@ def _outputs(connection: Connection, where: Any) -> dict[str, dict[str, tuple[Ar
     found: dict[str, dict[str, tuple[Artifact, ...]]] = defaultdict(dict)
     for row in connection.execute(query).mappings():
         item = Artifact(
-            row["id"], row["name"], row["type"], row["schema_version"], row["uri"], dict(row["metadata"] or {})
+            row["id"],
+            row["name"],
+            row["type"],
+            row["schema_version"],
+            row["uri"],
+            dict(row["metadata"] or {}),
+            digest=row["digest"],
         )
         of_task = found[row["task_id"]]
         of_task[row["key"]] = (*of_task.get(row["key"], ()), item)

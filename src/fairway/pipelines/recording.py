@@ -198,6 +198,7 @@ class Changes:
             "type": item.type[:255],
             "schema_version": item.version,
             "uri": item.uri,
+            "digest": item.digest,
             "metadata": dict(item.metadata),
             "number_value": number,
             "namespace": self._run.cache_namespace,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from fairway.pipelines import approvals
 from fairway.pipelines.kinds import RUN
-from fairway.pipelines.tables import run_states, runs, tasks
+from fairway.pipelines.tables import cache_entries, run_states, runs, tasks
 from tests.pipelines.api.conftest import Server, hello
 
 
@@ -179,3 +179,19 @@ async def test_a_retry_forgets_when_the_run_would_have_expired(server: Server, r
     await server.call("POST", f"runs/{run}:retry")
     row = await server.records.read(lambda connection: connection.execute(select(runs)).mappings().one())
     assert (row["state"], row["expires_at"], row["paused"], row["retries"]) == ("RUNNING", 0.0, False, 1)
+
+
+async def test_what_was_cached_is_forgotten_by_pipeline_and_by_namespace(server: Server, run: str) -> None:
+    row = {"id": "t", "run_id": run, "type": "RUNTIME", "state": "SUCCEEDED", "created_at": 1.0, "states": []}
+    await write(server, tasks.insert().values(**row))
+    for pipeline, namespace in (("a", "default"), ("b", "default"), ("b", "other"), ("c", "other")):
+        entry = {"fingerprint": "f", "pipeline_name": pipeline, "namespace": namespace, "task_id": "t"}
+        await write(server, cache_entries.insert().values(**entry, created_at=1.0))
+    assert await server.call("DELETE", "cache", pipeline_name="b", namespace="default") == (200, {"deleted": 1})
+    assert await server.call("DELETE", "cache", pipeline_name="a") == (200, {"deleted": 1})
+    server.act_as("system:serviceaccount:default:default")
+    assert (await refused(server, "DELETE", "cache"))[0] == 403
+    assert (await refused(server, "DELETE", "cache?namespace=other"))[0] == 403
+    assert await server.call("DELETE", "cache", namespace="default") == (200, {"deleted": 0})
+    del server.session.headers["X-User"]
+    assert await server.call("DELETE", "cache") == (200, {"deleted": 2})

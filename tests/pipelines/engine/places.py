@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -23,6 +23,7 @@ from fairway.pipelines.approvals import WAITING
 from fairway.pipelines.controller import Engine
 from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import RUN
+from fairway.pipelines.settings import PipelinesSettings
 from fairway.pipelines.tables import approvals, runs, specs
 from fairway.pipelines.tables import tasks as task_rows
 from fairway.records.database import Database
@@ -36,6 +37,7 @@ class Here:
     cluster: Cluster
     records: Database
     artifacts: Artifacts
+    settings: PipelinesSettings = field(default_factory=PipelinesSettings)
 
     @contextlib.asynccontextmanager
     async def engine(self) -> AsyncGenerator[None, None]:
@@ -49,7 +51,7 @@ class Here:
                 with contextlib.suppress(_Ended):
                     async with asyncio.TaskGroup() as inner:
                         world = World(client, clock, Mirrors(client, clock, inner))
-                        engine = Engine(Means(self.records, self.artifacts))
+                        engine = Engine(Means(self.records, self.artifacts, settings=self.settings))
                         inner.create_task(controller.run(engine.controller(), world))
                         await stop.wait()
                         raise _Ended

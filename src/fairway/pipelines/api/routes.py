@@ -9,6 +9,7 @@ from fairway.kernel.objects import errors
 from fairway.pipelines.api.answers import Handler, Unsupported, answer, guarded
 from fairway.pipelines.api.approvals import Approvals
 from fairway.pipelines.api.artifacts import ArtifactRecords
+from fairway.pipelines.api.cache import Cache
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.api.control import Control
 from fairway.pipelines.api.experiments import Experiments
@@ -42,6 +43,7 @@ def routes(context: Context) -> tuple[Route, ...]:
         Tasks,
         Approvals,
         Pools,
+        Cache,
         ArtifactRecords,
         Logs,
         Calls,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fairway.pipelines import approvals, outcomes, recalling, recording, tasks
-from fairway.pipelines.engine import attempts, claims, expiring
+from fairway.pipelines import approvals, caching, outcomes, recalling, recording, tasks
+from fairway.pipelines.engine import attempts, claims, contents, expiring
 from fairway.pipelines.engine.play import Play
 from fairway.pipelines.render import gates
-from fairway.pipelines.render.model import Decisions, Hit, Instance, State
+from fairway.pipelines.render.model import Decisions, Hit, Instance, State, Type
 
 
 async def read(play: Play, asked: int) -> None:
@@ -52,8 +52,11 @@ async def _decided(play: Play) -> Decisions:
     while True:
         decisions = graph.decide()
         whole.add(decisions)
-        if not (decisions.asks or decisions.wants):
+        if not (decisions.asks or decisions.wants or decisions.reads):
             return whole
+        if decisions.reads:
+            found = await contents.read(play, decisions.reads)
+            graph.read([each.id for each in decisions.reads], found, play.now)
         if decisions.asks:
             graph.answer(await _answers(play, decisions.asks), play.now)
         if decisions.wants:
@@ -66,12 +69,18 @@ async def _answers(play: Play, asks: list[Instance]) -> dict[str, Hit | None]:
     run, wanted = play.graph.run, list({instance.fingerprint for instance in asks})
     hits = await play.means.records.read(lambda c: recalling.hits(c, wanted, run.pipeline_name, run.cache_namespace))
     there = await asyncio.to_thread(outcomes.intact, [hit.folder for hit in hits.values()])
-    good = {print_: hit.hit for (print_, hit), intact in zip(hits.items(), there, strict=True) if intact}
-    answers = {instance.id: good.get(instance.fingerprint) for instance in asks}
-    for instance in asks:
-        if (hit := answers[instance.id]) is not None and not await claims.there(play, instance, hit):
-            answers[instance.id] = None
-    return answers
+    good = {print_: hit for (print_, hit), intact in zip(hits.items(), there, strict=True) if intact}
+    return {instance.id: await _good(play, instance, good.get(instance.fingerprint)) for instance in asks}
+
+
+async def _good(play: Play, instance: Instance, found: recalling.CacheHit | None) -> Hit | None:
+    """What was found, unless it is too old for this step, or what it made is gone from the cluster."""
+    if found is None:
+        return None
+    age = caching.max_age(play.graph.run, instance) if instance.type is Type.STEP else 0.0
+    if age and found.made_at + age < play.now:
+        return None
+    return found.hit if await claims.there(play, instance, found.hit) else None
 
 
 async def _write_records(play: Play, decided: Decisions) -> None:

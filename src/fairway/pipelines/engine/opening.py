@@ -17,6 +17,7 @@ from fairway.pipelines import given, ir, outcomes, recalling, tasks
 from fairway.pipelines.engine import attempts, claims, telling
 from fairway.pipelines.engine.play import Means, Play
 from fairway.pipelines.engine.slots import Slots
+from fairway.pipelines.ir.model import Container
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.render.graph import Graph
 from fairway.pipelines.render.model import Artifact, Instance, Known, RunFacts
@@ -44,7 +45,7 @@ async def opened(means: Means, world: World, slots: Slots, run: Object) -> Play 
         return None
     try:
         pipeline = await asyncio.to_thread(ir.load, found.spec, found.platform)
-        facts = await _with_artifacts(means, pipeline, _facts(means, run, found.row), now)
+        facts = await _with_artifacts(means, pipeline, _facts(means, pipeline, run, found.row), now)
     except (ir.InvalidPipeline, given.CannotBeGiven) as wrong:
         message = str(wrong)
         await means.records.write(
@@ -64,7 +65,7 @@ async def opened(means: Means, world: World, slots: Slots, run: Object) -> Play 
     return play
 
 
-def _facts(means: Means, run: Object, row: Mapping[str, Any]) -> RunFacts:
+def _facts(means: Means, pipeline: ir.Pipeline, run: Object, row: Mapping[str, Any]) -> RunFacts:
     root = row["pipeline_root"] or means.artifacts.root
     return RunFacts(
         id=row["id"],
@@ -78,9 +79,18 @@ def _facts(means: Means, run: Object, row: Mapping[str, Any]) -> RunFacts:
         pod_namespace=meta.namespace(run),
         service_account=row["service_account"],
         cache_namespace=row["namespace"],
+        cache_by=means.settings.cache_by,
+        cache_max_age=means.settings.cache_seconds,
+        digests=_content_counts(means, pipeline),
         overrides=Overrides(row["overrides"]),
         api_url=means.public_url,
     )
+
+
+def _content_counts(means: Means, pipeline: ir.Pipeline) -> bool:
+    """Whether there is a step whose input artifacts count by their content."""
+    bodies = [each.body for each in pipeline.components.values() if isinstance(each.body, Container)]
+    return any((body.options.cache_by or means.settings.cache_by) == "content" for body in bodies)
 
 
 async def _with_artifacts(means: Means, pipeline: ir.Pipeline, facts: RunFacts, now: float) -> RunFacts:

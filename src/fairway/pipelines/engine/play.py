@@ -11,6 +11,7 @@ from fairway.pipelines.engine.slots import Slots
 from fairway.pipelines.render import folders
 from fairway.pipelines.render.graph import WINDOW, Graph
 from fairway.pipelines.render.model import Instance
+from fairway.pipelines.settings import PipelinesSettings
 from fairway.pipelines.waking import Bell
 from fairway.records.database import Database
 
@@ -23,6 +24,7 @@ class Means:
     artifacts: Artifacts
     window: int = WINDOW
     public_url: str = ""
+    settings: PipelinesSettings = field(default_factory=PipelinesSettings)
     bell: Bell = field(default_factory=Bell)
     """Rung when a run, or a step of one, got further (see `waking`)."""
 

@@ -39,6 +39,8 @@ class Board:
         """Steps with a pod that has not been seen to end."""
         self.questions: dict[str, Instance] = {}
         """Steps that wait for a person."""
+        self.digests: dict[str, str] = {}
+        """Of the bytes of artifacts by id, read for this run where the artifacts do not bring them."""
         self.wants: dict[str, Instance] = {}
         """Steps that wait for slots of their pool."""
         self.timers: list[tuple[float, int, Instance, bool]] = []

@@ -96,6 +96,16 @@ class Graph:
                 leaves.answered(board, board.instances[task_id], hit)
         self._advance()
 
+    def read(self, task_ids: Iterable[str], digests: Mapping[str, str], now: float) -> None:
+        """The content of the artifacts that `Decisions.reads` want, by artifact."""
+        board = self._board
+        board.now = now
+        board.digests |= digests
+        for task_id in task_ids:
+            if board.instances[task_id].state is State.ASKING:
+                self._guarded(leaves.look_up, board.instances[task_id])
+        self._advance()
+
     def decided(self, verdicts: Mapping[str, Verdict], now: float) -> None:
         """What people say of the steps that `Decisions.questions` named."""
         board = self._board

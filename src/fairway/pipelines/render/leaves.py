@@ -120,15 +120,37 @@ def _ask_or_start(board: Board, instance: Instance) -> None:
     if task is None or not task.cached or never:
         board.to_start.append(instance)
         return
+    if caching.by_content(board.run, instance) and _unread(board, instance):
+        instance.state = State.ASKING
+        board.decisions.reads.append(instance)
+    else:
+        look_up(board, instance)
+
+
+def look_up(board: Board, instance: Instance) -> None:
+    """All that counts for the cache is known."""
+    task, body = instance.task, instance.component.body
+    assert task is not None
     if isinstance(body, VolumeClaim):
         instance.fingerprint = caching.of_claim(instance.component, instance.inputs, claims.name(instance))
     else:
         mounted = pods.claims(board.pipeline, board.run, instance)
-        instance.fingerprint = caching.of_step(instance.component, task, instance.inputs, mounted)
+        contents = _contents(board, instance) if caching.by_content(board.run, instance) else None
+        instance.fingerprint = caching.of_step(instance.component, task, instance.inputs, mounted, contents)
     if board.run.overrides and board.run.overrides.names(instance.path):
         board.to_start.append(instance)  # whoever names a step wants it to run
     else:
         _ask(board, instance)
+
+
+def _contents(board: Board, instance: Instance) -> dict[str, str]:
+    """The digests of the input artifacts, as far as they are known."""
+    found = {item.id: item.digest or board.digests.get(item.id, "") for item in instance.inputs.given()}
+    return {id_: digest for id_, digest in found.items() if digest}
+
+
+def _unread(board: Board, instance: Instance) -> bool:
+    return len(_contents(board, instance)) < len({item.id for item in instance.inputs.given()})
 
 
 def _ask(board: Board, instance: Instance) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +63,8 @@ class Artifact:
     metadata: Mapping[str, Value] = field(default_factory=dict)
     copy: str = ""
     """A path where steps of this run find its bytes, where that is not what its address says."""
+    digest: str = ""
+    """Of its bytes (see `digests`), where they were read when it was made."""
 
 
 @dataclass(slots=True)
@@ -70,6 +73,10 @@ class Values:
 
     parameters: dict[str, Value] = field(default_factory=dict)
     artifacts: dict[str, tuple[Artifact, ...]] = field(default_factory=dict)
+
+    def given(self) -> Iterator[Artifact]:
+        """All artifacts, under whatever name."""
+        return itertools.chain.from_iterable(self.artifacts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,11 @@ class RunFacts:
     """Where artifacts belong and the cache looks: the namespace that the client named."""
     artifacts: Mapping[str, tuple[Artifact, ...]] = field(default_factory=dict)
     """What the run is given for the pipeline's artifact inputs."""
+    cache_by: str = "id"
+    """How input artifacts count for the cache, and how long a finished step does, where a step does not say it."""
+    cache_max_age: float = 0.0
+    digests: bool = False
+    """Steps take the digests of what they make: some step's artifacts count by their content."""
     overrides: Overrides = field(default_factory=Overrides)
     api_url: str = ""
     """The front door's address, which steps are told so that clients in them find the pipelines API."""
@@ -251,6 +263,8 @@ class Decisions:
     changed: dict[str, Instance] = field(default_factory=dict)
     asks: list[Instance] = field(default_factory=list)
     """Steps whose fingerprint is to be looked up in the cache."""
+    reads: list[Instance] = field(default_factory=list)
+    """Steps whose input artifacts count by their content, which is to be read."""
     questions: list[Instance] = field(default_factory=list)
     """Steps that a person is to approve; the message is the question."""
     wants: list[Instance] = field(default_factory=list)

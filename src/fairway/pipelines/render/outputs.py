@@ -38,6 +38,7 @@ def artifact(instance: Instance, key: str, type_: ArtifactType, uri: str, told: 
         version=type_.version,
         uri=f"file://{uri}" if uri.startswith("/") else uri,
         metadata=plain(told.get("metadata") or {}),
+        digest=str(told.get("digest") or ""),
     )
 
 

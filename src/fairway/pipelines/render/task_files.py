@@ -27,6 +27,7 @@ def content(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> dict[st
         "job": inputs.job_values(pipeline, run, instance),
         "outputs": {key: str(declared.type) for key, declared in component.output_parameters.items()},
         **({"fetch": fetch} if fetch else {}),
+        **({"digests": True} if run.digests else {}),
     }
 
 
