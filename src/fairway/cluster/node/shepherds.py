@@ -7,6 +7,7 @@ have nothing to do): the next request starts another.
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import json
 import logging
@@ -200,6 +201,7 @@ def _code_stamp() -> str:
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:8]
 
 
+@functools.cache
 def source_root() -> str:
     """The folder that holds the package `fairway`, for interpreters that would not find it by themselves."""
     return str(Path(fairway.__file__).parent.parent)

@@ -82,6 +82,11 @@ def value_checks(schema: Object, check_of: Callable[[Object], Check]) -> list[Ch
     return checks + _combined(schema, check_of)
 
 
+def plain_class(schema: Object) -> type | None:
+    """The class whose values a schema takes that has no check but that of its type."""
+    return _CLASSES.get(str(schema.get("type")))
+
+
 def _shown(value: Any) -> str:
     return orjson.dumps(value).decode()
 

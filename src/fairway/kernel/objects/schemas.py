@@ -21,7 +21,7 @@ from typing import Any
 
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
-from fairway.kernel.objects.schema_checks import Check, Finding, Step, value_checks
+from fairway.kernel.objects.schema_checks import Check, Finding, Step, plain_class, value_checks
 
 _INT_OR_STRING = "x-kubernetes-int-or-string"
 _LIST_TYPE = "x-kubernetes-list-type"
@@ -93,6 +93,7 @@ class _Node:
         "items",
         "keeps",
         "nullable",
+        "plain",
         "properties",
         "resource",
     )
@@ -107,6 +108,7 @@ class _Node:
         self.fills = False  # something below has a default
         self.nullable: frozenset[str] = frozenset()  # properties in which null is a value, not an absence
         self.checks: list[Check] = []
+        self.plain: type | None = None  # a value of exactly this class needs no check
         self.check: Check = self._all
         """None where all is well, which costs no allocation."""
 
@@ -180,6 +182,8 @@ class _Compiler:
         # Upstream merges built-in lists by their keys, but does not check that the keys are there once.
         checked = {key: value for key, value in schema.items() if key != _LIST_TYPE} if self._lenient else schema
         node.checks = value_checks(checked, self._check_of)
+        if len(node.checks) == 1 and not (node.properties or node.extra or node.items):
+            node.plain = plain_class(checked)
         node.checks += _children_checks(node)
 
     def _may_be_null(self, schema: Object) -> bool:
@@ -213,7 +217,7 @@ def _children_checks(node: _Node) -> list[Check]:
             found: list[Finding] | None = None
             for name, inner in value.items():
                 child = properties.get(name) or extra
-                if child is None or (inner is None and name in nullable):
+                if child is None or inner.__class__ is child.plain or (inner is None and name in nullable):
                     continue
                 if more := child.check(inner):
                     found = (found or []) + [finding.under(name) for finding in more]
@@ -228,7 +232,7 @@ def _children_checks(node: _Node) -> list[Check]:
                 return None
             found: list[Finding] | None = None
             for index, inner in enumerate(value):
-                if more := items.check(inner):
+                if inner.__class__ is not items.plain and (more := items.check(inner)):
                     found = (found or []) + [finding.under(index) for finding in more]
             return found
 

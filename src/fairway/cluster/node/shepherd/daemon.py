@@ -335,5 +335,4 @@ def _child_signals() -> int:
 
 def _drain(descriptor: int) -> None:
     with suppress(BlockingIOError):
-        while os.read(descriptor, _CHUNK):
-            pass
+        os.read(descriptor, _CHUNK)

@@ -7,7 +7,7 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-_MOST_AT_ONCE = 1 << 20
+_MOST_AT_ONCE = 1 << 16
 
 
 class Link:

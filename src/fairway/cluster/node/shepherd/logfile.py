@@ -1,7 +1,7 @@
 """A container's log in the CRI format: `2026-01-02T03:04:05.000000006Z stdout F line`.
 
 P instead of F marks a piece of a line that is longer than the buffer. Two files at most: when the first is full it
-becomes `log.1`, and what was `log.1` is gone.
+becomes `log.1`, and what was `log.1` is gone. A container that prints nothing has no file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ class LogFile:
     def __init__(self, path: str, largest: int = LARGEST_FILE) -> None:
         self._path, self._largest = path, largest
         self._pending: dict[str, bytes] = {}
-        self._open()
+        self._descriptor = -1
+        self._size = 0
 
     def write(self, stream: str, data: bytes) -> None:
         """Whole lines are written at once; the rest waits for its end, or until it is too long."""
@@ -38,15 +39,19 @@ class LogFile:
         for stream, rest in self._pending.items():
             self._append(f"{_now()} {stream} ".encode() + b"P " + rest + b"\n")
         self._pending.clear()
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
     def _append(self, data: bytes) -> None:
-        if self._size and self._size + len(data) > self._largest:
-            os.close(self._descriptor)
-            os.rename(self._path, f"{self._path}.1")
-            self._open()
         # A full disk must not end the container: its output is lost, it goes on.
         try:
+            if self._descriptor < 0:
+                self._open()
+            if self._size and self._size + len(data) > self._largest:
+                os.close(self._descriptor)
+                self._descriptor = -1
+                os.rename(self._path, f"{self._path}.1")
+                self._open()
             self._size += os.write(self._descriptor, data)
         except OSError:
             return

@@ -11,6 +11,8 @@ from typing import Any
 
 RECORD, EXIT, LOG = "record.json", "exit.json", "log"
 
+_LONGEST_STAT = 4096
+
 Record = dict[str, Any]
 
 
@@ -37,8 +39,8 @@ def read(folder: str, name: str) -> Record | None:
 def start_ticks(pid: int) -> int:
     """When the process started, in ticks since boot; 0 where there is none. With the pid, it names a process."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            after_name = file.read().rpartition(b")")[2].split()
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            after_name = file.read(_LONGEST_STAT).rpartition(b")")[2].split()
     except OSError:
         return 0
     return 0 if after_name[0] in (b"Z", b"X") else int(after_name[19])
