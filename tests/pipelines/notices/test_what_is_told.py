@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fairway.pipelines.notices import noticing
 from fairway.pipelines.notices.loop import Notices
 from tests.pipelines.notices.conftest import World
 from tests.pipelines.notices.receiver import Receiver
@@ -120,7 +121,7 @@ async def test_what_happened_before_or_while_a_rule_was_disabled_is_not_told(wor
         await world.late(run, world.clock.now())
         await world.ask_for(await world.run(), "?")
         await world.end(run, "FAILED")
-        await world.clock.advance(1)
+        await world.clock.advance(0.5)
 
     await everything()
     rule = await world.rule("FAILED", "LATE", "APPROVAL", webhook={"url": receiver.url})
@@ -134,6 +135,19 @@ async def test_what_happened_before_or_while_a_rule_was_disabled_is_not_told(wor
     await everything()
     await world.tell()
     assert sorted(body["event"] for body in receiver.bodies) == ["APPROVAL", "FAILED", "LATE"]
+
+
+async def test_what_was_read_while_somebody_disabled_the_rule_is_dropped(world: World, receiver: Receiver) -> None:
+    rule = await world.rule("FAILED", webhook={"url": receiver.url})
+    await world.end(await world.run(), "FAILED")
+    now = world.clock.now()
+    noticed, _ = await world.context.records.read(lambda connection: noticing.look(connection, now, URL))
+    assert len(noticed[0].deliveries) == 1
+    for change in (":disable", ":enable"):
+        await world.call("POST", f"notices/{rule['notice_id']}{change}")
+        await world.context.records.write(lambda connection: noticing.record(connection, noticed))
+    await world.tell()
+    assert receiver.calls == []
 
 
 async def test_a_run_that_is_retried_is_told_of_each_time(world: World, receiver: Receiver) -> None:

@@ -4,9 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from fairway.pipelines.tables import run_states, runs
+from fairway.pipelines.triggers import finding
 from fairway.pipelines.triggers.loop import Triggers
+from fairway.pipelines.triggers.tables import triggers
 from tests.pipelines.triggers.conftest import World, pipeline
 
 AFTER: dict[str, Any] = {"pipeline_name": "upstream"}
@@ -81,6 +84,20 @@ async def test_enabling_what_is_enabled_forgets_nothing(world: World) -> None:
     await world.call("POST", f"triggers/{trigger['trigger_id']}:enable")
     await world.look()
     assert len(await world.started(trigger)) == 1
+
+
+async def test_what_was_read_while_somebody_disabled_it_is_dropped(world: World) -> None:
+    trigger = await world.trigger(run=AFTER)
+    await world.end(await world.run())
+    row, now = await row_of(world, trigger), world.clock.now()
+    found, _ = await world.context.records.read(lambda connection: finding.look(connection, [row], now))
+    assert len(found[0].events) == 1
+    await world.call("POST", f"triggers/{trigger['trigger_id']}:disable")
+    await world.context.records.write(lambda connection: finding.record(connection, found))
+    await world.call("POST", f"triggers/{trigger['trigger_id']}:enable")
+    await world.context.records.write(lambda connection: finding.record(connection, found))
+    await world.look()
+    assert await world.started(trigger) == []
 
 
 async def test_a_new_source_counts_from_now(world: World) -> None:
@@ -251,3 +268,8 @@ async def test_two_servers_start_each_run_once_and_not_too_many(two_servers: tup
         assert len(going) <= 3
         await world.end(going[0]["id"])
     assert len({run["id"] for run in counted}) == len(counted) == 8
+
+
+async def row_of(world: World, trigger: Any) -> dict[str, Any]:
+    query = select(triggers).where(triggers.c.id == trigger["trigger_id"])
+    return dict(await world.context.records.read(lambda connection: connection.execute(query).mappings().one()))

@@ -56,6 +56,17 @@ async def test_what_was_taken_from_the_cache_or_only_read_is_not_new(world: Worl
     assert await world.started(trigger) == []
 
 
+async def test_it_is_the_maker_that_an_artifact_is_told_of(world: World) -> None:
+    """Not who took it from the cache while it went on."""
+    trigger = await world.trigger(artifact=MODEL, runtime_config={"parameters": {"text": "[[trigger.run_id]]"}})
+    user, maker = await world.run(), await world.run()
+    model = await world.make(maker, "model")
+    await world.make(user, "model", id=model, cached_from="another-task")
+    await world.end(user)
+    await world.look()
+    assert await world.texts(trigger) == [maker]
+
+
 async def test_metrics_are_no_artifacts_of_their_own(world: World) -> None:
     trigger = await world.trigger(artifact={"pipeline_name": "upstream"})
     upstream = await world.run()

@@ -34,8 +34,7 @@ CLAIM_SECONDS = 180.0
 
 def due(connection: Connection, now: float) -> list[str]:
     """The rules that have something to send."""
-    query = select(deliveries.c.rule_id).join(notice_rules, notice_rules.c.id == deliveries.c.rule_id)
-    query = query.where(deliveries.c.state == "PENDING", deliveries.c.next_at <= now, notice_rules.c.enabled)
+    query = select(deliveries.c.rule_id).where(deliveries.c.state == "PENDING", deliveries.c.next_at <= now)
     return list(connection.execute(query.distinct()).scalars())
 
 
@@ -65,10 +64,9 @@ class Sender:
             pending = (deliveries.c.rule_id == rule_id, deliveries.c.state == "PENDING", deliveries.c.next_at <= now)
             query = select(deliveries).where(*pending).order_by(deliveries.c.created_at, deliveries.c.id).limit(1)
             one = connection.execute(query).mappings().first()
-            if rule is None or not rule["enabled"] or one is None:
+            if rule is None or one is None:
                 return None
-            as_it_was = (deliveries.c.id == one["id"], deliveries.c.attempts == one["attempts"], *pending)
-            taking = deliveries.update().where(*as_it_was)
+            taking = deliveries.update().where(deliveries.c.id == one["id"], *pending)
             taken = connection.execute(taking.values(attempts=one["attempts"] + 1, next_at=now + CLAIM_SECONDS))
             return (dict(rule), dict(one)) if taken.rowcount else None
 

@@ -38,5 +38,6 @@ deliveries = Table(
     Column("error_message", Text, nullable=False, default="", server_default=""),
     Column("created_at", Double, nullable=False),
     Index(None, "state", "next_at"),
-    Index(None, "rule_id", "created_at"),
+    Index(None, "rule_id", "created_at", "id"),
+    Index(None, "rule_id", "state", "created_at", "id"),
 )

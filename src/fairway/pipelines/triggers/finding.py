@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import Connection, select
 
 from fairway.pipelines import chronicle
 from fairway.pipelines.chronicle import End
@@ -20,8 +20,8 @@ from fairway.pipelines.tables import artifacts, runs, task_artifacts, tasks
 from fairway.pipelines.triggers import sources
 from fairway.pipelines.triggers.tables import events, triggers
 
-_RECENT_SECONDS = 15.0
-"""Artifacts are looked for by their time this far back: looks are more frequent, and servers' clocks differ."""
+_RECENT_SECONDS = 10.0
+"""Artifacts are looked for by their time this far back; looks are more frequent."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,17 @@ def look(connection: Connection, followers: Sequence[Mapping[str, Any]], now: fl
         return [], False
     cursors = {trigger["id"]: Cursor.of(trigger["cursor"]) for trigger in followers}
     stretch = chronicle.read(connection, min(cursor.number for cursor in cursors.values()), now)
+    by_artifact = any(trigger["kind"] == sources.ARTIFACT for trigger in followers)
+    made = _made(connection, stretch.ends, now) if by_artifact else []
     found = []
     for trigger in followers:
-        cursor = cursors[trigger["id"]]
-        ends = [end for end in stretch.ends if end.number > cursor.number]
+        cursor, source = cursors[trigger["id"]], trigger["source"]
         if trigger["kind"] == sources.RUN:
-            seen = [_of_end(end) for end in ends if sources.wants(trigger["source"], end)]
+            ends = (end for end in stretch.ends if end.number > cursor.number)
+            seen = [_of_end(end) for end in ends if sources.wants(source, end)]
         else:
-            seen = _of_artifacts(connection, trigger["source"], cursor.since, ends, now)
+            since_then = (each for each in made if each["created_at"] >= cursor.since)
+            seen = [_of_artifact(each) for each in since_then if sources.wants_artifact(source, each)]
         moved = replace(cursor, number=max(cursor.number, stretch.settled))
         new = _new(connection, trigger["id"], seen)
         if new or moved != cursor:
@@ -117,41 +120,29 @@ def _of_end(end: End) -> Event:
     return Event(f"run {end.run['id']} {end.number}", end.at, {"run_id": end.run["id"]})
 
 
-def _of_artifacts(
-    connection: Connection, source: Mapping[str, Any], since: float, ends: Sequence[End], now: float
-) -> list[Event]:
-    made = _made(connection, source, since, artifacts.c.created_at > now - _RECENT_SECONDS)
-    if ends:
-        made |= _made(connection, source, since, task_artifacts.c.run_id.in_({end.run["id"] for end in ends}))
-    return sorted(made.values(), key=lambda event: event.at)
+def _of_artifact(made: Mapping[str, Any]) -> Event:
+    facts = {"artifact_id": made["id"], "artifact_uri": made["uri"], "run_id": made["run_id"]}
+    return Event(f"artifact {made['id']}", made["created_at"], facts)
 
 
-def _made(
-    connection: Connection, source: Mapping[str, Any], since: float, where: ColumnElement[bool]
-) -> dict[str, Event]:
-    """Artifacts that were made since then, by their ids. What a run took from the cache, another one made."""
+def _made(connection: Connection, ends: Sequence[End], now: float) -> list[Mapping[str, Any]]:
+    """Artifacts that were made a moment ago, or by runs that have ended, in their order.
+
+    What a run took from the cache another one made, and scalar metrics are parts of artifacts.
+    """
     query = (
-        select(artifacts.c.id, artifacts.c.uri, artifacts.c.created_at, task_artifacts.c.run_id)
+        select(artifacts.c.id, artifacts.c.name, artifacts.c.type, artifacts.c.uri, artifacts.c.created_at)
+        .add_columns(task_artifacts.c.run_id, runs.c.pipeline_name)
         .join(task_artifacts, (task_artifacts.c.artifact_id == artifacts.c.id) & task_artifacts.c.output)
         .join(tasks, (tasks.c.id == task_artifacts.c.task_id) & (tasks.c.cached_from == ""))
         .join(runs, (runs.c.id == task_artifacts.c.run_id) & (runs.c.created_at <= artifacts.c.created_at))
-        .where(where, artifacts.c.created_at >= since, artifacts.c.number_value.is_(None))
+        .where(artifacts.c.number_value.is_(None))
     )
-    if source.get("name"):
-        # Not along the index of names: there are many of one name, and few since then or of these runs.
-        query = query.where(artifacts.c.name.concat("") == source["name"])
-    if source.get("type"):
-        query = query.where(artifacts.c.type.in_({source["type"], f"system.{source['type']}"}))
-    if source.get("pipeline_name"):
-        query = query.where(runs.c.pipeline_name == source["pipeline_name"])
-    return {
-        each["id"]: Event(
-            f"artifact {each['id']}",
-            each["created_at"],
-            {"artifact_id": each["id"], "artifact_uri": each["uri"], "run_id": each["run_id"]},
-        )
-        for each in connection.execute(query).mappings()
-    }
+    parts = [query.where(artifacts.c.created_at > now - _RECENT_SECONDS)]
+    if ends:
+        parts.append(query.where(task_artifacts.c.run_id.in_({end.run["id"] for end in ends})))
+    found = {row["id"]: dict(row) for part in parts for row in connection.execute(part).mappings()}
+    return sorted(found.values(), key=lambda made: made["created_at"])
 
 
 def _new(connection: Connection, trigger_id: str, seen: Sequence[Event]) -> tuple[Event, ...]:

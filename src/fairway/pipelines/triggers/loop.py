@@ -60,17 +60,24 @@ class Triggers:
             await self._ear.wait(clock, self._until_next())
 
     async def look(self) -> None:
-        """Once: see what happened, and start what there is room for."""
-        while await self._follow():
-            continue
+        """Once: see what happened, and start what there is room for, of each trigger in turn."""
+        again = True
+        while again:
+            more = await self._follow()
+            again = await self._start() or more
+        await self._forget()
+
+    async def _start(self) -> bool:
+        """One run of each trigger for which events wait and that has room. True where there was one."""
+        started = False
         for trigger_id in await self._context.records.read(starts.waiting):
             try:
-                await starts.settle(self._context, trigger_id)
+                started = await starts.first(self._context, trigger_id) or started
             except (OSError, errors.ApiError):
                 raise
             except Exception:
                 log.exception("the trigger %s cannot start its runs", trigger_id)
-        await self._forget()
+        return started
 
     async def _follow(self) -> bool:
         """One stretch of what happened; True where there is more."""

@@ -40,6 +40,16 @@ def wants(source: Mapping[str, Any], end: End) -> bool:
     return end.state in source["states"] and chronicle.is_chosen(end.run, source)
 
 
+def wants_artifact(source: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    """Whether a trigger of kind ARTIFACT fires for this one. Types may leave out "system.", as in the API."""
+    types = (source.get("type"), f"system.{source.get('type')}")
+    return (
+        source.get("name", made["name"]) == made["name"]
+        and ("type" not in source or made["type"] in types)
+        and source.get("pipeline_name", made["pipeline_name"]) == made["pipeline_name"]
+    )
+
+
 def facts(kind: str, source: Mapping[str, Any]) -> tuple[str, ...]:
     """The names that macros may have: [[trigger.NAME]]."""
     if kind == RUN:

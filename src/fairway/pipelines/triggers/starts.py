@@ -30,14 +30,8 @@ class _Due:
     event: Mapping[str, Any]
 
 
-async def settle(context: Context, trigger_id: str) -> None:
-    """Start what waits for this trigger, as far as there is room. Raises OSError where the records fail."""
-    while await first(context, trigger_id):
-        continue
-
-
 async def first(context: Context, trigger_id: str) -> bool:
-    """Start the event that waits longest; False where none waits, or there is no room."""
+    """Start the event that waits longest; False where none waits, or there is no room. Raises OSError."""
     due = await context.records.read(lambda connection: _due(connection, trigger_id))
     if due is not None:
         await _start(context, due)

@@ -154,7 +154,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notice_deliveries")),
     )
     op.create_index(
-        op.f("ix_notice_deliveries_rule_id_created_at"), "notice_deliveries", ["rule_id", "created_at"], unique=False
+        op.f("ix_notice_deliveries_rule_id_created_at_id"),
+        "notice_deliveries",
+        ["rule_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_notice_deliveries_rule_id_state_created_at_id"),
+        "notice_deliveries",
+        ["rule_id", "state", "created_at", "id"],
+        unique=False,
     )
     op.create_index(op.f("ix_notice_deliveries_state_next_at"), "notice_deliveries", ["state", "next_at"], unique=False)
     op.create_table(
