@@ -80,15 +80,16 @@ class Reader:
                 ["bash", "-c", command],
                 input="\n".join(typed) + "\n" if typed else "",
                 cwd=self.folder,
-                capture_output=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 text=True,
                 timeout=120,
                 check=False,
             )
-            said = done.stdout + done.stderr
             fails = any(line.startswith(("fairway: ", "FAILED")) for line in expected)
-            assert (done.returncode != 0) == fails, f"{self.name}:{block.line}: $ {command}\n{said}"
-            self.compare(block, expected, said)
+            assert (done.returncode != 0) == fails, f"{self.name}:{block.line}: $ {command}\n{done.stdout}"
+            self.compare(block, expected, done.stdout.replace("(Pdb) ", ""))
 
     def ipython(self, block: Block) -> None:
         interactive = pytest.importorskip("IPython.core.interactiveshell", reason="IPython is not installed")

@@ -52,7 +52,7 @@ def _clone(server: sdk.Server, options: argparse.Namespace) -> Answer | int:
 def _rerun_arguments(parser: argparse.ArgumentParser) -> None:
     nouns.one_run(parser)
     parser.add_argument(
-        "--from", dest="steps", action="append", required=True, metavar="STEP", help="run this step again; repeat"
+        "--from", dest="steps", action="append", default=[], metavar="STEP", help="run this step again; repeat"
     )
     nouns.parameters(parser)
     parser.add_argument(
@@ -70,6 +70,8 @@ def _rerun(server: sdk.Server, options: argparse.Namespace) -> Answer | int:
         if not dot:
             raise sdk.Failure(f"--input takes STEP.NAME=VALUE, not {place!r}")
         inputs.setdefault(step, {})[name] = value
+    if not (options.steps or options.param or inputs):
+        raise sdk.Failure("say what is to run again: --from STEP, or a changed --param or --input")
     new = old.rerun(*options.steps, parameters=values.read(options.param), inputs=inputs, name=options.name)
     return reading.begun(new, options, f"goes on from run {old.id}")
 

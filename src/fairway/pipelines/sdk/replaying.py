@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -64,6 +65,9 @@ def replay(
         "requirements": given.get("requirements") or [],
         "env": given.get("env") or {},
     }
+    absent = [name for name in given.get("env_elsewhere") or () if name not in os.environ]
+    if absent:
+        print(f"the step had {', '.join(absent)} from elsewhere, such as a secret; set them here", file=sys.stderr)
     # kfp's executor is large: who replays nothing does not wait for it.
     performing = importlib.import_module("fairway.pipelines.sdk.performing")
     made = performing.perform(task, place, debug=debug, stop=stop, function=function or (file and Path(file)))

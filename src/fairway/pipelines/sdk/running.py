@@ -149,12 +149,13 @@ class Run:
     ) -> Run:
         """A new run that takes over what succeeded before the named steps, and runs those steps and what follows.
 
-        `inputs` changes what single steps are given: {"train": {"epochs": 20}}. Raises Failure.
+        A step in a loop that is named without an iteration's number means it in all of them. Steps that take a changed
+        parameter run again too. `inputs` changes what single steps are given: {"train": {"epochs": 20}}.
         """
         known = self.snapshot().steps
         body = {
-            "from": [steps.find(known, step).path for step in from_steps],
-            "inputs": {steps.find(known, step).path: values.sent(given) for step, given in (inputs or {}).items()},
+            "from": [steps.place(known, step) for step in from_steps],
+            "inputs": {steps.place(known, step): values.sent(given) for step, given in (inputs or {}).items()},
             "display_name": name,
             "runtime_config": {"parameters": values.sent(parameters)},
         }

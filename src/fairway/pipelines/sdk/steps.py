@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from fairway.pipelines.sdk.failures import NotThere
 
 OVER = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 
+_ITERATION = re.compile(r"\[\d+\]")
 _RUNS = ("RUNTIME", "IMPORTER")
 """Kinds of tasks that do something themselves. The others hold steps: loops, conditions, pipelines in pipelines."""
 
@@ -125,6 +127,25 @@ def find(steps: Iterable[Step], asked: str) -> Step:
     if doing:
         raise NotThere(f"the run has several steps {asked!r}; say which: {choice}")
     raise NotThere(f"the run has no step {asked!r}; its steps are {choice}")
+
+
+def place(steps: Iterable[Step], asked: str) -> str:
+    """The path of a step, or that of all its iterations where one is named without their numbers. Raises NotThere."""
+    known = [step for step in steps if step.kind != "ROOT"]
+    everywhere = [_anywhere(step.path) for step in known if asked in (step.name, step.path.rpartition("/")[2])]
+    if asked in map(_anywhere, (step.path for step in known)):
+        return asked
+    if len(everywhere) > 1 and len(set(everywhere)) == 1:
+        return everywhere[0]
+    return find(known, asked).path
+
+
+def _anywhere(path: str) -> str:
+    """
+    >>> _anywhere("for-loop-1[3]/train")
+    'for-loop-1/train'
+    """
+    return _ITERATION.sub("", path)
 
 
 def doing(steps: Iterable[Step]) -> list[Step]:
