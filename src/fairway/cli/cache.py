@@ -13,9 +13,9 @@ def _clear_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _clear(server: sdk.Server, options: argparse.Namespace) -> Answer:
-    sdk.clear_cache(options.pipeline, server=server)
+    count = sdk.clear_cache(options.pipeline, server=server)
     whose = f"pipeline {options.pipeline}" if options.pipeline else "all pipelines"
-    return Answer({"pipeline": options.pipeline}, f"the cache of {whose} is empty; their steps run again")
+    return Answer({"deleted": count}, f"forgot the results of {count} steps of {whose}; they run again next time")
 
 
 NOUN = Noun({"clear": Verb("forget what was cached", _clear, _clear_arguments, "fairway cache clear breast-cancer")})

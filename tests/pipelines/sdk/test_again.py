@@ -53,6 +53,14 @@ def test_a_run_goes_on_from_a_step_with_other_inputs(squares: sdk.Run, fairway: 
         squares.rerun("count")
 
 
+def test_what_was_cached_is_forgotten(squares: sdk.Run, fairway: Command) -> None:
+    assert set(states(sdk.submit(flows.squares, {"n": 3, "factor": 2})).values()) == {"CACHED"}
+    assert json.loads(fairway("cache", "clear", "squares", "--json").out)["deleted"] >= 2
+    assert set(states(sdk.submit(flows.squares, {"n": 3, "factor": 2})).values()) == {"SUCCEEDED"}
+    assert "forgot the results of 0 steps of pipeline nothing" in fairway("cache", "clear", "nothing").out
+    assert sdk.clear_cache() >= 2
+
+
 @dsl.pipeline(name="both")
 def both() -> None:
     with dsl.ParallelFor([1, 2]) as x:

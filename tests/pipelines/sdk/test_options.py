@@ -74,3 +74,23 @@ def test_a_sensor_ends_when_what_it_waits_for_is_there(server: sdk.Server, tmp_p
     sdk.submit(due, inputs).wait(timeout=30)
     with pytest.raises(sdk.Failure, match="is SUCCEEDED, and FAILED was waited for"):
         sdk.submit(disappointed, {"run_id": before.id}).wait(timeout=30)
+
+
+@dsl.component(base_image="python:3.11")
+def look_around() -> str:
+    from fairway.pipelines import sdk  # noqa: PLC0415
+
+    return sdk.run("last").record()["display_name"]
+
+
+@dsl.pipeline(name="inside")
+def inside() -> str:
+    return look_around().output
+
+
+@FUTURE
+@pytest.mark.slow
+def test_a_step_finds_the_platform_by_itself(server: sdk.Server) -> None:
+    run = sdk.submit(inside, name="who am I")
+    run.wait(timeout=30)
+    assert run.outputs() == {"Output": "who am I"}

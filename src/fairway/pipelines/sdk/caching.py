@@ -6,6 +6,7 @@ from fairway.pipelines.sdk.connecting import connect
 from fairway.pipelines.sdk.wire import Api
 
 
-def clear_cache(pipeline: str = "", *, namespace: str = "", server: Api | None = None) -> None:
-    """Forget the results of a pipeline, by its name, or of all pipelines: their steps run again next time."""
-    (server or connect()).delete("cache", pipeline_name=pipeline, namespace=namespace)
+def clear_cache(pipeline: str = "", *, namespace: str = "", server: Api | None = None) -> int:
+    """Forget the results of a pipeline, by its name, or of all pipelines; gives how many steps' results these were."""
+    answer = (server or connect()).delete("cache", pipeline_name=pipeline, namespace=namespace)
+    return int(answer.get("deleted", 0))
