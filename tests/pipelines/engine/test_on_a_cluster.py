@@ -76,6 +76,18 @@ async def test_whenever_the_engine_dies_no_step_runs_twice_and_the_run_ends(
     assert row == {"sum": count * (count - 1)}
 
 
+@pytest.mark.timeout(120)
+async def test_two_engines_at_once_run_no_step_twice(here: Here, tmp_path: Path) -> None:
+    """What leadership is to prevent, and what must do no harm where it fails: both work on the same run."""
+    marks, count = tmp_path / "marks", 20
+    async with here.engine(), here.engine():
+        runs_ = [await here.submit(_fan(marks, count)) for _ in range(2)]
+        for run_id in runs_:
+            assert (await here.ended(run_id))["status"]["phase"] == "SUCCEEDED"
+            assert set((await here.states(run_id)).values()) == {"SUCCEEDED"}
+    assert Counter(marks.read_text().split()) == Counter({str(number): 2 for number in range(count)})
+
+
 async def test_a_second_run_takes_what_is_cached_with_the_same_artifacts(here: Here, tmp_path: Path) -> None:
     source = (
         "def run(m: Output[Metrics], d: Output[Dataset]):\n"

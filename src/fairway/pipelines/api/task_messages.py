@@ -17,6 +17,11 @@ from fairway.pipelines.api.answers import compact, error_of, moment
 from fairway.pipelines.api.artifacts import linked
 from fairway.pipelines.tables import artifacts, task_artifacts, tasks
 
+MOST = 1000
+"""Most tasks that come with a run in the words of 2.17, and most children that come with tasks."""
+
+_TOLD = ("PENDING", "RUNNING", "FAILED")
+_DETAILS = tuple(column for column in tasks.c if column.name not in ("inputs", "outputs"))
 _STATES_2 = {"CACHED": "SUCCEEDED"}
 """2.17 has no word for a step that was taken from the cache."""
 
@@ -44,15 +49,31 @@ def of_tasks(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[st
     ids = [row["id"] for row in rows]
     links = _links(connection, task_artifacts.c.task_id.in_(ids))
     names = select(tasks.c.id, tasks.c.parent_task_id, tasks.c.name).where(tasks.c.parent_task_id.in_(ids))
-    children = _children(connection.execute(names.order_by(tasks.c.created_at, tasks.c.id)).mappings())
+    found = connection.execute(names.order_by(tasks.c.created_at, tasks.c.id).limit(MOST))
+    children = _children(found.mappings())
     return [_message(row, links[row["id"]], children.get(row["id"], ())) for row in rows]
 
 
 def details_of_run(connection: Connection, run: str) -> list[dict[str, Any]]:
-    """All tasks of a run as 2.17 gives them, oldest first."""
-    rows = _rows(connection, tasks.c.run_id == run)
-    links, children = _links(connection, task_artifacts.c.run_id == run), _children(rows)
+    """The tasks of a run as 2.17 gives them, oldest first.
+
+    Clients of 2.17 ask for a run every few seconds to see how it is. Where it is too large for that, they are told of
+    what is not inside of anything, and of what runs, waits or failed; all of it is in the list of tasks.
+    """
+    few = tasks.c.run_id == run
+    if not _fits(connection, run):
+        top = select(tasks.c.id).where(tasks.c.run_id == run, tasks.c.parent_task_id == "")
+        few &= tasks.c.parent_task_id.in_(("", *connection.execute(top).scalars())) | tasks.c.state.in_(_TOLD)
+    query = select(*_DETAILS).where(few).order_by(tasks.c.created_at, tasks.c.id).limit(MOST)
+    rows = connection.execute(query).mappings().all()
+    ids = [row["id"] for row in rows]
+    links, children = _links(connection, task_artifacts.c.task_id.in_(ids)), _children(rows)
     return [_detail(row, links[row["id"]], children.get(row["id"], ())) for row in rows]
+
+
+def _fits(connection: Connection, run: str) -> bool:
+    one_more = select(tasks.c.id).where(tasks.c.run_id == run).offset(MOST).limit(1)
+    return connection.execute(one_more).first() is None
 
 
 def _rows(connection: Connection, where: ColumnElement[bool]) -> Sequence[RowMapping]:
@@ -131,6 +152,9 @@ def _message(row: RowMapping, links: Links, children: Iterable[RowMapping]) -> d
             "cache_fingerprint": row["fingerprint"],
             "cached_from_task_id": row["cached_from"],
             "attempts": row["attempts"],
+            "looks": row["looks"],
+            "pool": row["pool"],
+            "slots": row["slots"],
             "status_metadata": compact({"message": row["error_message"]}),
             "error": error_of(row),
             "state_history": _history(row, {}),

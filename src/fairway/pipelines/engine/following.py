@@ -20,7 +20,7 @@ async def read(play: Play, asked: int) -> None:
     play.graph.pause(found.paused, play.now)
     if play.graph.wants:
         play.graph.granted(await play.slots.look(play.key), play.now)
-        play.graph.held({each.id: play.slots.why(each) for each in play.graph.wants}, play.now)
+        play.graph.held({each.id: play.slots.why(each) for each in play.graph.wants.values()}, play.now)
     play.asked = asked
 
 
@@ -40,7 +40,7 @@ async def follow(play: Play) -> None:
         for instance in decided.claims:
             await claims.carry_out(play, instance)
         await attempts.stop(play, decided.stops)
-        if any(each.id in decided.changed for each in graph.wants):
+        if any(task_id in graph.wants for task_id in decided.changed):
             # The records say since now that these wait: a pool that was changed before that woke nobody up.
             graph.granted(await play.slots.look(play.key), play.now)
         graph.granted(play.slots.given(play.key), play.now)
@@ -86,7 +86,7 @@ async def _good(play: Play, instance: Instance, found: recalling.CacheHit | None
 async def _write_records(play: Play, decided: Decisions) -> None:
     graph, now = play.graph, play.now
     changes = recording.Changes(graph.pipeline, graph.run, decided.changed.values(), now)
-    questions = {each.id: gates.question(each) for each in decided.questions}
+    questions = {each.id: gates.question(each) for each in decided.questions if not each.state.ended}
     ended, root = graph.state if graph.state.ended else None, graph.root
     results = dict(root.outputs.parameters)
     message = root.failure if ended is State.FAILED else ""

@@ -183,9 +183,9 @@ class Graph:
         return list(self._board.live.values())
 
     @property
-    def wants(self) -> list[Instance]:
-        """Steps that wait for slots of their pool."""
-        return list(self._board.wants.values())
+    def wants(self) -> Mapping[str, Instance]:
+        """Steps that wait for slots of their pool, by id."""
+        return self._board.wants
 
     @property
     def instances(self) -> Mapping[str, Instance]:
