@@ -14,7 +14,10 @@ from typing import Any
 
 from fairway.pipelines.ir.values import text
 
-_PLACEHOLDER = re.compile(r"\{\{\$(?P<path>[^{}]*)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{\$(?P<path>(?:\.[^{}]*)?)\}\}")
+_OURS = (".inputs.", ".outputs.", ".pipeline_", ".workspace_path", ".json_escape")
+"""How placeholders of KFP begin. Others are texts of somebody else's templates, and stay as they are."""
+_ESCAPED = re.compile(r"(?P<path>.*)\.json_escape\[(?P<times>\d)\]")
 _KEY = r"\[(?:'(?P<{0}>[^']*)'|\"(?P<{0}2>[^\"]*)\")\]"
 _INPUT_PARAMETER = re.compile(r"\.inputs\.parameters" + _KEY.format("key"))
 _OUTPUT_FILE = re.compile(r"\.outputs\.parameters" + _KEY.format("key") + r"\.output_file")
@@ -46,13 +49,13 @@ class Scene:
 
     def filled(self, written: str) -> str:
         """One text with its placeholders replaced. A value that is put in is not looked at again."""
-        return _PLACEHOLDER.sub(lambda match: text(self._value(match["path"])), written)
+        return _PLACEHOLDER.sub(lambda match: text(self._value(match["path"])) if _ours(match) else match[0], written)
 
     def value(self, written: Any) -> Any:
         """Placeholders replaced at any depth. A text that is one placeholder becomes the value with its type."""
         if isinstance(written, str):
             whole = _PLACEHOLDER.fullmatch(written)
-            return self._value(whole["path"]) if whole else self.filled(written)
+            return self._value(whole["path"]) if whole and _ours(whole) else self.filled(written)
         if isinstance(written, list):
             return [self.value(item) for item in written]
         if isinstance(written, Mapping):
@@ -90,8 +93,10 @@ class Scene:
             return self._whole()
         if path in self.job:
             return self.job[path]
-        if path == ".outputs.output_file":
+        if path in (".outputs.output_file", ".outputMetadataUri"):
             return self.executor_input["outputs"]["outputFile"]
+        if escaped := _ESCAPED.fullmatch(path):
+            return _escaped(text(self._value(escaped["path"])), int(escaped["times"]))
         if match := _INPUT_PARAMETER.fullmatch(path):
             return self._input_parameter(_named(match, "key"))
         if match := _OUTPUT_FILE.fullmatch(path):
@@ -135,6 +140,17 @@ class Scene:
         if name not in entries:
             raise UnknownPlaceholder(f"the step has no {name!r} among its {side}")
         return entries[name]
+
+
+def _ours(match: re.Match[str]) -> bool:
+    return not match["path"] or match["path"].startswith(_OURS) or match["path"] == ".outputMetadataUri"
+
+
+def _escaped(written: str, times: int) -> str:
+    """As the inside of a JSON text, so many times over: what Google's components do with texts in their JSON."""
+    for _ in range(times):
+        written = json.dumps(written, ensure_ascii=False)[1:-1]
+    return written
 
 
 def _led(item: Mapping[str, Any]) -> dict[str, Any]:

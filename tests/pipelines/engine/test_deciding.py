@@ -423,6 +423,39 @@ def test_an_attempt_that_was_ended_from_outside_is_made_again_and_uses_up_no_ret
     assert (world.at("a").attempts, world.at("a").disruptions) == (4, 2)
 
 
+def test_a_value_may_come_from_the_pipelines_own_inputs_at_any_depth() -> None:
+    spec = Spec().step("use", {"x": str}).dag("inner", {"use": task("use", {"x": "replaced"})})
+    source = {"runtimeValue": {"runtimeParameter": "who"}}
+    spec.components["inner"]["dag"]["tasks"]["use"]["inputs"]["parameters"]["x"] = source
+    document = spec.compiled({"group": task("inner")}, {"who": str})
+    world = World(document, parameters={"who": "me"}).settle()
+    assert world.at("group/use").inputs.parameters == {"x": "me"}
+    del document["root"]["inputDefinitions"]["parameters"]["who"]
+    with pytest.raises(ir.InvalidPipeline, match="the pipeline's input 'who', which does not exist"):
+        ir.load(document)
+
+
+def test_a_loop_over_artifacts_gives_one_to_each_iteration() -> None:
+    spec = Spec().step("make", {"n": int}, {"data": "Dataset"}).step("use", {"one": "Dataset", "all": "[Dataset]"})
+    spec.dag(
+        "making",
+        {"make": task("make", {"n": In("item")})},
+        {"item": int},
+        {"data": "[Dataset]"},
+        data=Out("make", "data"),
+    )
+    each = {"use": task("use", {}, {"one": In("one"), "all": In("all")})}
+    spec.dag("using", each, {"one": "Dataset", "all": "[Dataset]"})
+    loop = task("using", {}, {"all": Out("making", "data")})
+    loop["artifactIterator"] = {"itemInput": "one", "items": {"inputArtifact": "all"}}
+    world = World(spec.compiled({"making": task("making", each=[1, 2, 3]), "loop": loop})).settle()
+    assert world.graph.state is State.SUCCEEDED
+    ids = [world.at(f"making[{number}]/make").outputs.artifacts["data"][0].id for number in range(3)]
+    used = [world.at(f"loop[{number}]/use").inputs.artifacts for number in range(3)]
+    assert [inputs["one"][0].id for inputs in used] == ids
+    assert [item.id for item in used[0]["all"]] == ids
+
+
 def test_text_macros_in_parameters_are_replaced_and_unknown_ones_refused() -> None:
     spec = Spec().step("s", {"x": str}).compiled({"s": task("s", {"x": In("x")})}, {"x": str})
     world = World(spec, parameters={"x": "[[RunUUID]] at [[ScheduledTime]]"}).settle()

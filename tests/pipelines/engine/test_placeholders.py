@@ -38,7 +38,10 @@ SCENE = Scene(INPUT, defaults={"left_out": "default", "null": None}, job={".pipe
         ("{{$.outputs.parameters['p'].output_file}}", "/out/p"),
         ("{{$.outputs.output_file}}", "/out/executor_output.json"),
         ("{{$.pipeline_job_uuid}}", "run-1"),
+        ("{{$.outputMetadataUri}}", "/out/executor_output.json"),
+        ("{{$.inputs.parameters['words'].json_escape[1]}}", r"[\"a\",\"b\"]"),
         ("no placeholder {{ here }}", "no placeholder {{ here }}"),
+        ("{{$name}} {{$.Values.image}}", "{{$name}} {{$.Values.image}}"),  # of other templates
     ],
 )
 def test_values_are_put_in(written: str, filled: str) -> None:
@@ -60,12 +63,24 @@ def test_if_present_gives_none_or_many_elements() -> None:
     assert SCENE.elements([json.dumps({"IfPresent": {"InputName": "gone", "Then": "a"}})]) == []
 
 
+def test_the_whole_executor_input_inside_json() -> None:
+    escaped = SCENE.filled('{"input": "{{$.json_escape[1]}}"}')
+    assert json.loads(json.loads(escaped)["input"]) == INPUT
+
+
+def test_lists_of_artifacts() -> None:
+    (data,) = json.loads(SCENE.filled("{{$.inputs.artifacts['data']}}"))
+    assert (data["uri"], data["metadata"]) == ("/data/x", {"rows": 3})
+
+
 def test_concat_joins_and_nests() -> None:
     inner = {"IfPresent": {"InputName": "n", "Then": ["={{$.inputs.parameters['n']}}"]}}
     assert SCENE.elements([json.dumps({"Concat": ["--n", inner, "!"]})]) == ["--n=3!"]
 
 
-@pytest.mark.parametrize("written", ["{{$.inputs.parameters['zzz']}}", "{{$.outputs.artifacts['zzz'].uri}}", "{{$.x}}"])
+@pytest.mark.parametrize(
+    "written", ["{{$.inputs.parameters['zzz']}}", "{{$.outputs.artifacts['zzz'].uri}}", "{{$.pipeline_x}}"]
+)
 def test_unknown_names_are_told(written: str) -> None:
     with pytest.raises(UnknownPlaceholder):
         SCENE.filled(written)

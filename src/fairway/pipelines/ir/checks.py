@@ -10,6 +10,7 @@ from fairway.pipelines.ir.model import (
     Container,
     Dag,
     FromInput,
+    FromRun,
     FromTask,
     Importer,
     InvalidPipeline,
@@ -25,7 +26,7 @@ def check(components: Mapping[str, Component], root: str) -> None:
         _check_sensor(component)
         if isinstance(component.body, Dag):
             for task in component.body.tasks.values():
-                _check_task(components, component, component.body, task)
+                _check_task(components, components[root], component, component.body, task)
             _no_cycle(component.body.tasks, _needs(component.body), component.name)
     _no_cycle(components, lambda name: _inside(components[name]), root)
 
@@ -55,10 +56,14 @@ def _check_sensor(component: Component) -> None:
         raise InvalidPipeline("a sensor says by a boolean output whether it is over, and this has none", component.name)
 
 
-def _check_task(components: Mapping[str, Component], scope: Component, dag: Dag, task: Task) -> None:
+def _check_task(components: Mapping[str, Component], root: Component, scope: Component, dag: Dag, task: Task) -> None:
     place = f"{scope.name}.dag.tasks.{task.name}"
     if task.component not in components:
         raise InvalidPipeline(f"there is no component {task.component!r}", place)
+    for key, source in task.parameters.items():
+        if isinstance(source.origin, FromRun) and source.origin.name not in root.input_parameters:
+            wanted = source.origin.name
+            raise InvalidPipeline(f"{key!r} comes from the pipeline's input {wanted!r}, which does not exist", place)
     makers = {name: components.get(dag.tasks[name].component) for name in task.needs}
     for key, source in task.parameters.items():
         made = {name: maker.output_parameters for name, maker in makers.items() if maker}

@@ -85,6 +85,13 @@ class FromInput:
 
 
 @dataclass(frozen=True, slots=True)
+class FromRun:
+    """The value of an input of the whole pipeline, wherever the task is."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class FromTask:
     """The value of an output of a sibling task."""
 
@@ -110,7 +117,7 @@ class FinalStatus:
 class ParameterSource:
     """Where a task's parameter comes from, and optionally which part of it is taken."""
 
-    origin: FromInput | FromTask | Constant | FinalStatus
+    origin: FromInput | FromRun | FromTask | Constant | FinalStatus
     selector: str = ""
 
 

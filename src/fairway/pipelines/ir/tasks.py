@@ -12,6 +12,7 @@ from fairway.pipelines.ir.model import (
     Dag,
     FinalStatus,
     FromInput,
+    FromRun,
     FromTask,
     Loop,
     ParameterSource,
@@ -83,7 +84,7 @@ def _needs(
     return tuple(needed)
 
 
-def _origin(node: Node) -> FromInput | FromTask | Constant | FinalStatus:
+def _origin(node: Node) -> FromInput | FromRun | FromTask | Constant | FinalStatus:
     if node.has("componentInputParameter"):
         return FromInput(node.text("componentInputParameter"))
     if node.has("taskOutputParameter"):
@@ -95,7 +96,7 @@ def _origin(node: Node) -> FromInput | FromTask | Constant | FinalStatus:
     if value.has("constant"):
         return Constant(plain(value.get("constant")))
     if value.has("runtimeParameter"):
-        raise value.wrong("runtimeParameter values are not supported; give a constant or an input of the component")
+        return FromRun(value.text("runtimeParameter"))
     raise node.wrong("the parameter has no value: expected an input, a task's output, a constant or a final status")
 
 

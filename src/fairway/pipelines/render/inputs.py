@@ -19,6 +19,7 @@ from fairway.pipelines.ir.model import (
     Dag,
     FinalStatus,
     FromInput,
+    FromRun,
     FromTask,
     Missing,
     Parameter,
@@ -151,6 +152,10 @@ def _origin(pipeline: ir.Pipeline, run: RunFacts, scope: Instance, source: Param
         return origin.value
     if isinstance(origin, FromInput):
         return scope.inputs.parameters.get(origin.name, MISSING)
+    if isinstance(origin, FromRun):
+        return _root(scope).inputs.parameters.get(origin.name, MISSING)
+    if isinstance(origin, FromTask) and origin.task not in scope.children:
+        raise InputError(f"the value is an output of {origin.task!r}, and there is no such task beside this one")
     if isinstance(origin, FromTask):
         return scope.children[origin.task].outputs.parameters.get(origin.key, MISSING)
     return _final_status(pipeline, run, scope, origin)
@@ -236,6 +241,12 @@ def _compact(seconds: float) -> str:
 
 def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _root(scope: Instance) -> Instance:
+    while scope.parent is not None:
+        scope = scope.parent
+    return scope
 
 
 def _task(instance: Instance) -> Task:
