@@ -19,7 +19,14 @@ from fairway.pipelines.render import folders
 from fairway.pipelines.render.model import Outcome
 
 _NEVER_STARTS = frozenset(
-    {"ImageNotInCatalogue", "InvalidRequirements", "EnvironmentFailed", "VolumeNotSupported", "ProbeNotSupported"}
+    {
+        "ImageNotInCatalogue",
+        "ProgramNotInstalled",
+        "InvalidRequirements",
+        "EnvironmentFailed",
+        "VolumeNotSupported",
+        "ProbeNotSupported",
+    }
 )
 """Reasons of a waiting container that our node does not get over by itself, or not soon: a step whose packages cannot
 be installed fails, as it would in a container of its own. On other clusters an image may come yet."""

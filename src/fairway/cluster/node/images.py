@@ -5,26 +5,44 @@ An image that is in no line here is refused by name. Order matters: the first li
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from fairway.cluster.node.runtime import CannotStart
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
 class Image:
     """`python`: it has Fairway's interpreter in front of PATH. `command` is Docker's CMD: it runs where the pod gives
-    neither command nor args. None of these images has an entrypoint that would stay in front of args."""
+    neither command nor args. `entrypoint` stays in front of args. `programs` are what the image is for: it can be run
+    here if this machine has them. `ash`: its sh is busybox's, which knows more than POSIX asks for."""
 
     python: bool = False
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    entrypoint: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    ash: bool = False
+
+
+_ELSEWHERE = "or connect a Kubernetes cluster with `fairway up --kubeconfig FILE`, which runs any image."
+
+
+def _of(*programs: str, entrypoint: bool = False) -> Image:
+    """An image around programs, with a shell beside them."""
+    if entrypoint:
+        return Image(python=True, entrypoint=programs[:1], programs=programs)
+    return Image(python=True, command=("sh",), programs=programs)
 
 
 _PYTHON = Image(python=True, command=("python3",))
 # A shell image has the interpreter too: whatever a pipeline's step runs, it is `inpod` that runs it.
-_SHELL = Image(python=True, command=("sh",))
+_SHELL = Image(python=True, command=("sh",), ash=True)
 _BASH = Image(python=True, command=("bash",))
 _NOTHING = Image(command=("sleep", "infinity"))
 
@@ -51,22 +69,61 @@ CATALOGUE: tuple[tuple[str, Image], ...] = (
     ("*/bash", _BASH),
     ("*/debian", _BASH),
     ("*/ubuntu", _BASH),
+    ("google/cloud-sdk", _of("gsutil")),
+    ("*/google-cloud-cli", _of("gsutil")),
+    ("*/cloud-sdk", _of("gsutil")),
+    ("amazon/aws-cli", _of("aws", entrypoint=True)),
+    ("curlimages/curl", _of("curl", entrypoint=True)),
+    ("*/alpine-curl", _of("curl", entrypoint=True)),
+    ("alpine/git", _of("git", entrypoint=True)),
+    ("*/kubectl", _of("kubectl", entrypoint=True)),
+    ("*/jq", _of("jq", entrypoint=True)),
+    ("node", _of("node")),
+    ("perl", _of("perl")),
+    ("ruby", _of("ruby")),
+    ("r-base", _of("Rscript")),
 )
 
 
 def find(image: str) -> Image:
-    """Raises CannotStart for an image that is not in the catalogue."""
+    """Raises CannotStart for an image that is not in the catalogue, or whose programs this machine does not have."""
     name = repository(image)
     for pattern, entry in CATALOGUE:
         if fnmatchcase(name, pattern):
+            _check_programs(image, entry)
             return entry
-    known = ", ".join(pattern for pattern, _ in CATALOGUE if not pattern.startswith("*/"))
+    known = ", ".join(pattern for pattern, entry in CATALOGUE if not pattern.startswith("*/") and not entry.programs)
     raise CannotStart(
         "ImageNotInCatalogue",
         f'image "{image}" cannot be run as a process on this machine. Use one of these images: {known} '
-        "(any tag, also from another registry), or connect a Kubernetes cluster with "
-        "`fairway up --kubeconfig FILE`, which runs any image.",
+        f"(any tag, also from another registry), {_ELSEWHERE}",
     )
+
+
+def _check_programs(image: str, entry: Image) -> None:
+    missing = [program for program in entry.programs if not shutil.which(program, path=SYSTEM_PATH)]
+    if missing:
+        raise CannotStart(
+            "ProgramNotInstalled",
+            f'image "{image}" is run here with this machine\'s own {" and ".join(missing)}, and there is none: install '
+            f"{'it' if len(missing) == 1 else 'them'}, {_ELSEWHERE}",
+        )
+
+
+def shells(folder: Path) -> Path | None:
+    """A folder with a `sh` that knows what busybox's does, such as [[; None where this machine has no such shell.
+
+    The machine's own sh may know POSIX only.
+    """
+    shell = shutil.which("busybox", path=SYSTEM_PATH) or shutil.which("bash", path=SYSTEM_PATH)
+    if shell is None:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / "sh"
+    if not link.is_symlink() or link.readlink() != Path(shell):
+        link.unlink(missing_ok=True)
+        link.symlink_to(shell)
+    return folder
 
 
 def repository(image: str) -> str:

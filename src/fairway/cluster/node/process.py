@@ -39,7 +39,6 @@ from fairway.cluster.node.shepherds import Flock, Link, Message, Refused, Shephe
 
 log = logging.getLogger(__name__)
 
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PASSED = ("TZ", *INSTALL_VARIABLES)
 """What a container sees of the server's own variables: the time zone, and what a `pip install` needs. No others:
 they may hold secrets, and a pod must not depend on the shell that the server was started from."""
@@ -58,6 +57,7 @@ class ProcessRuntime:
         self._environments = Environments(folder / "environments")
         self._flock = Flock(folder / "shepherds", self._note_end, self._note_loss)
         self._pace = Pace()
+        self._shells = images.shells(folder / "shells")
         self._preload = preload
         self._ended: Ended = lambda state: None
         self._found: set[str] = set()
@@ -82,7 +82,7 @@ class ProcessRuntime:
         self._found.add(spec.id.pod)
         image = images.find(spec.image)
         environment = await self._environments.provide(spec.requirements) if image.python else OWN
-        command = (*spec.command, *spec.args) or image.command
+        command = (*spec.command, *spec.args) if spec.command else (*image.entrypoint, *(spec.args or image.command))
         alone = image.python and (spec.installs or installs(command))
         if alone:
             environment = await scratch(self.folder(spec.id.pod) / f"packages-{spec.id.name}", environment)
@@ -179,8 +179,11 @@ class ProcessRuntime:
 
     def _variables(self, spec: ContainerSpec, image: images.Image, environment: Environment) -> dict[str, str]:
         folder = f"{self._pods}/{spec.id.pod}"
+        path = [str(environment.bin)] if image.python else []
+        if image.ash and self._shells:
+            path.append(str(self._shells))
         base = {
-            "PATH": f"{environment.bin}:{_SYSTEM_PATH}" if image.python else _SYSTEM_PATH,
+            "PATH": ":".join((*path, images.SYSTEM_PATH)),
             "HOME": f"{folder}/{_HOME}",
             "TMPDIR": f"{folder}/{_TEMPORARY}",
             "LANG": "C.UTF-8",
@@ -232,7 +235,7 @@ class ProcessRuntime:
         warm_set = self._nearest_warm(place, warm_set)
         chosen = warm.SETS[warm_set] if warm_set else None
         name = f"{place}-{warm_set or 'plain'}"
-        env = {"PATH": f"{environment.bin}:{_SYSTEM_PATH}", "LANG": "C.UTF-8", **(chosen.env if chosen else {})}
+        env = {"PATH": f"{environment.bin}:{images.SYSTEM_PATH}", "LANG": "C.UTF-8", **(chosen.env if chosen else {})}
         if self._preload:
             env["LD_PRELOAD"] = str(self._preload)
         return await self._flock.link(name, environment.python, chosen.imports if chosen else (), env)
