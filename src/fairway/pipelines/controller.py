@@ -15,7 +15,7 @@ from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.kernel.objects.meta import Key
 from fairway.pipelines import tasks
-from fairway.pipelines.engine import attempts, expiring, following, opening, telling
+from fairway.pipelines.engine import attempts, expiring, following, opening, stops, telling
 from fairway.pipelines.engine.play import Means, Play
 from fairway.pipelines.engine.slots import Slots
 from fairway.pipelines.kinds import RUN
@@ -85,6 +85,7 @@ class Engine:
             await attempts.see(play, self._moved.pop(key, set()))
         if play.asked < (asked := spec.get("asked") or 0):
             await following.read(play, asked)
+        look_again = await stops.see(play)
         graph, now = play.graph, play.now
         if spec.get("terminate"):
             graph.cancel(now)
@@ -94,4 +95,7 @@ class Engine:
         if graph.state.ended:
             self._plays.pop(key, None)
             self._slots.forget(key)
-        return None if graph.state.ended or graph.next_tick is None else max(graph.next_tick - play.now, 0.01)
+            return None
+        until = None if graph.next_tick is None else graph.next_tick - play.now
+        waits = [wait for wait in (look_again, until) if wait is not None]
+        return max(min(waits), 0.01) if waits else None

@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from fairway.pipelines import collecting, fetching, lightweight
+from fairway.pipelines import collecting, fetching, lightweight, stopping
 from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
 
 ALREADY_STARTED = 75
@@ -56,15 +56,21 @@ def run(arguments: list[str]) -> int:
     told: dict[str, Any] | None = None
     try:
         _prepare(task, folder)
+        if stopping.BEFORE in task.get("stops", ()):
+            stopping.stop(folder, stopping.BEFORE)
         if "fetch" in task:
             _fetch(task)
         elif task["python"]:
             told = _run_python(task, folder)
         else:
             _run_command(task)
+        if stopping.AFTER in task.get("stops", ()):
+            stopping.stop(folder, stopping.AFTER)
         outcome = {"succeeded": True, **collecting.collect(task, told)}
     except (StepFailed, collecting.BadOutput, fetching.CannotFetch, UnknownPlaceholder, OSError) as failure:
         print(f"fairway: {failure}", file=sys.stderr)
+        if {stopping.AFTER, stopping.ON_ERROR} & set(task.get("stops", ())):
+            stopping.stop(folder, stopping.ON_ERROR)
         message = f"{failure}{_make_room(folder)}"
         outcome = {"succeeded": False, "message": message, "code": getattr(failure, "code", 1)}
     collecting.leave(f"{folder}/outcome.json", outcome)
@@ -92,8 +98,7 @@ def _prepare(task: dict[str, Any], folder: str) -> None:
     storage schemes, and hands other addresses to the step as they are."""
     os.makedirs(f"{folder}/outputs", exist_ok=True)
     os.makedirs(f"{folder}/parameters", exist_ok=True)
-    workspace = task["job"].get(".workspace_path")
-    if workspace and ("{{$.workspace_path}}" in json.dumps(task) or workspace in json.dumps(task["executorInput"])):
+    if workspace := task.get("workspace"):
         os.makedirs(workspace, exist_ok=True)
     inputs = task["executorInput"].get("inputs", {}).get("artifacts", {})
     for name, entry in inputs.items():

@@ -225,3 +225,20 @@ async def test_the_sdk_follows_a_run_to_its_end(server: Server, run: str) -> Non
     assert (last.state, last.message, last.over) == ("FAILED", "bad failed", True)
     made = await asyncio.to_thread(sdk.artifacts, run)
     assert {(item["name"], item["task"]) for item in made} == {("model", "train"), ("auc", "train")}
+
+
+async def test_a_step_that_stopped_for_a_look_is_told_to_go_on(server: Server, run: str) -> None:
+    folder = server.artifacts.address("hello", run, "bad", "folder")
+    path = f"runs/{run}/tasks/bad:continue"
+    status, answer = await server.call("POST", path)
+    assert (status, answer["code"]) == (400, 9), answer
+    assert "does not stand still" in answer["message"]
+
+    def move(connection: Connection) -> None:
+        connection.execute(tasks.update().where(tasks.c.id == "bad").values(folder=folder))
+
+    await server.records.write(move)
+    await server.artifacts.put(f"{folder}/stopped", b"before")
+    assert await server.call("POST", path) == (200, {})
+    assert await server.artifacts.find(f"{folder}/continue") is not None
+    assert (await server.call("POST", f"runs/{run}/tasks/zzz:continue"))[0] == 404

@@ -135,6 +135,9 @@ class Here:
         found = await self.records.read(lambda c: c.execute(query).mappings().all())
         return {row["scope_path"]: dict(row) for row in found}
 
+    async def terminate(self, run_id: str) -> None:
+        await self.cluster.client.patch(RUN, run_id, "default", {"spec": {"terminate": True}})
+
     async def states(self, run_id: str) -> dict[str, str]:
         query = select(task_rows.c.scope_path, task_rows.c.state).where(task_rows.c.run_id == run_id)
         return {path: state for path, state in await self.records.read(lambda c: c.execute(query).all()) if path}

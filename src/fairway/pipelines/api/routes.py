@@ -19,6 +19,7 @@ from fairway.pipelines.api.pools import Pools
 from fairway.pipelines.api.replays import Replays
 from fairway.pipelines.api.reruns import Reruns
 from fairway.pipelines.api.runs import Runs
+from fairway.pipelines.api.stops import Stops
 from fairway.pipelines.api.tasks import Tasks
 from fairway.pipelines.api.uploads import Uploads
 from fairway.pipelines.api.versions import Versions
@@ -42,6 +43,7 @@ def routes(context: Context) -> tuple[Route, ...]:
         Replays,
         Tasks,
         Approvals,
+        Stops,
         Pools,
         Cache,
         ArtifactRecords,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fairway.pipelines import stopping
 from fairway.pipelines.ir import options, platforms
 from fairway.pipelines.ir.model import ArtifactType, Container, Importer, Resources, VolumeClaim
 from fairway.pipelines.ir.reading import Node
@@ -39,6 +40,7 @@ def _container(node: Node, extension: Node) -> Container:
         resources=_resources(node.node("resources")),
         platform=platforms.check(extension),
         options=options.read(dict(env), f"{node.place}.env"),
+        stops=tuple(where for name, where in stopping.VARIABLES.items() if dict(env).get(name, "").lower() == "true"),
     )
 
 

@@ -210,6 +210,8 @@ class Container:
     platform: Mapping[str, Any]
     """The executor's part of the Kubernetes platform document, with its sources loaded by `platform.load`."""
     options: Options = field(default_factory=Options)
+    stops: tuple[str, ...] = ()
+    """Where the step stops for a look: "before", "after", "on_error" (`set_debug_pause`)."""
 
 
 @dataclass(frozen=True, slots=True)

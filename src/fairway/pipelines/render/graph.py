@@ -78,6 +78,14 @@ class Graph:
             instance.message = why
             board.record(instance)
 
+    def standing(self, task_id: str, why: str, now: float) -> None:
+        """A step that runs stands still until somebody has looked, or, without a word, goes on."""
+        board = self._board
+        instance, board.now = board.live.get(task_id), now
+        if instance is not None and instance.state is State.RUNNING and instance.message != why:
+            instance.message = why
+            board.record(instance)
+
     def ended(self, task_id: str, attempt: int, outcome: Outcome, folder: str, now: float) -> None:
         """An attempt of a step is over."""
         instance = self._board.live.get(task_id)

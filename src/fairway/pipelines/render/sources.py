@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fairway.pipelines.ir.model import Constant, FinalStatus, FromInput, FromTask, ParameterSource
+from fairway.pipelines.ir.model import Constant, FinalStatus, FromInput, FromRun, FromTask, ParameterSource
 from fairway.pipelines.render.model import Instance, Type
 
 
@@ -29,7 +29,7 @@ def _source(instance: Instance, name: str) -> dict[str, Any]:
 
 def _given(instance: Instance, given: ParameterSource) -> dict[str, Any]:
     match given.origin:
-        case FromInput():
+        case FromInput() | FromRun():
             return {"type": "COMPONENT_INPUT"}
         case Constant():
             return {"type": "RUNTIME_VALUE_INPUT"}

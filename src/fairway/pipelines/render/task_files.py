@@ -6,7 +6,7 @@ from typing import Any
 
 from fairway.pipelines import ir
 from fairway.pipelines.ir.model import Importer, ParameterType
-from fairway.pipelines.render import folders, importing, inputs, python_steps, settings
+from fairway.pipelines.render import folders, importing, inputs, python_steps, settings, workspaces
 from fairway.pipelines.render.model import Instance, RunFacts
 
 
@@ -28,6 +28,8 @@ def content(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> dict[st
         "outputs": {key: str(declared.type) for key, declared in component.output_parameters.items()},
         **({"fetch": fetch} if fetch else {}),
         **({"digests": True} if run.digests else {}),
+        **({"stops": list(body.stops)} if body.stops else {}),
+        **({"workspace": run.workspace(pipeline)} if workspaces.used(pipeline, run, instance) else {}),
     }
 
 
