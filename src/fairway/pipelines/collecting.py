@@ -15,7 +15,10 @@ from typing import Any
 
 from fairway.pipelines import digests
 from fairway.pipelines.ir.model import ParameterType
-from fairway.pipelines.ir.values import WrongType, parsed, plain
+from fairway.pipelines.ir.values import WrongType, parsed, plain, text
+
+LARGEST = 8 << 20
+"""Bytes of one parameter. Parameters are kept in the records and shown as they are; larger values are artifacts."""
 
 
 class BadOutput(Exception):
@@ -66,16 +69,26 @@ def _parameters(types: dict[str, str], files: dict[str, Any], told: dict[str, An
     result = {}
     for name, type_ in types.items():
         if name in told:
+            _check_size(name, len(text(told[name])))
             result[name] = plain(told[name])
             continue
         try:
             with open(files[name]["outputFile"], encoding="utf-8") as file:
+                _check_size(name, os.fstat(file.fileno()).st_size)
                 result[name] = parsed(file.read(), ParameterType(type_))
         except FileNotFoundError:
             raise BadOutput(f"the step did not write its output parameter {name!r}") from None
         except WrongType as wrong:
             raise BadOutput(f"the output parameter {name!r} does not fit: {wrong}") from wrong
     return result
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > LARGEST:
+        raise BadOutput(
+            f"the output parameter {name!r} has {size:,} bytes, and a parameter has at most {LARGEST:,}: "
+            "give it as an artifact"
+        )
 
 
 def _artifacts(declared: dict[str, Any], told: dict[str, Any], digested: bool) -> dict[str, Any]:

@@ -29,6 +29,8 @@ ALREADY_STARTED = 75
 
 _STORAGE = ("gs://", "s3://", "minio://", "oci://", "az://", "abfs://", "hdfs://")
 
+_LONGEST_ARGUMENT = (128 << 10) - 1
+
 _ROOM = 8 << 20
 """Bytes. With less left on the disk the outcome, and the platform's own records of it, may not be written."""
 
@@ -71,7 +73,7 @@ def run(arguments: list[str]) -> int:
         print(f"fairway: {failure}", file=sys.stderr)
         if {stopping.AFTER, stopping.ON_ERROR} & set(task.get("stops", ())):
             stopping.stop(folder, stopping.ON_ERROR)
-        message = f"{failure}{_make_room(folder)}"
+        message = f"{failure}{_missing(task)}{_make_room(folder)}"
         outcome = {"succeeded": False, "message": message, "code": getattr(failure, "code", 1)}
     collecting.leave(f"{folder}/outcome.json", outcome)
     return 0 if outcome["succeeded"] else int(outcome["code"]) or 1
@@ -112,6 +114,19 @@ def _prepare(task: dict[str, Any], folder: str) -> None:
                 )
             if "://" in artifact["uri"]:
                 print(f"fairway: input {name!r} is at {artifact['uri']} and is not copied here", file=sys.stderr)
+
+
+def _missing(task: dict[str, Any]) -> str:
+    """What the message of a step that failed is to say of inputs without bytes. A step need not read them all."""
+    inputs = task["executorInput"].get("inputs", {}).get("artifacts", {})
+    places = {
+        name: place
+        for name, entry in inputs.items()
+        for item in entry["artifacts"]
+        if (place := item.get("customPath") or item["uri"]).startswith("/") and not os.path.exists(place)
+    }
+    told = [f" (the input artifact {name!r} has no bytes: nothing is at {place})" for name, place in places.items()]
+    return "".join(told)
 
 
 def _make_room(folder: str) -> str:
@@ -164,6 +179,7 @@ def _run_command(task: dict[str, Any]) -> None:
     command = scene.elements([*task["command"], *task["args"]])
     if not command:
         raise StepFailed("the component has no command, and there is no image here whose own could be run")
+    _check_length(command)
     try:
         child = subprocess.Popen(command)
     except FileNotFoundError:
@@ -176,6 +192,18 @@ def _run_command(task: dict[str, Any]) -> None:
         raise StepFailed(f"the command was ended by signal {-status}", 128 - status)
     if status:
         raise StepFailed(f"the command ended with exit status {status}", status)
+
+
+def _check_length(command: list[str]) -> None:
+    """The kernel's limit, which it would tell of with a number only."""
+    for place, word in enumerate(command):
+        if len(word.encode()) > _LONGEST_ARGUMENT:
+            raise StepFailed(
+                f"argument {place} of the command has {len(word.encode()):,} bytes, and Linux passes at most "
+                f"{_LONGEST_ARGUMENT:,} in one: give so large an input as an artifact, or make the component a Python "
+                "function (dsl.component), which gets it without a command line",
+                126,
+            )
 
 
 @contextlib.contextmanager

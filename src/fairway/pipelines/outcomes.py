@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ _NEVER_STARTS = frozenset(
 )
 """Reasons of a waiting container that our node does not get over by itself, or not soon: a step whose packages cannot
 be installed fails, as it would in a container of its own. On other clusters an image may come yet."""
+
+
+_SIGKILL = 137
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +72,17 @@ def of_pod(pod: Object | None, trace: Trace) -> Outcome:
     A step that was asked to stop with its node may still have told of a failure: that is the stop, not the step.
     """
     if trace.outcome is not None and (trace.outcome.succeeded or not _disrupted(pod)):
-        return trace.outcome
+        killed = "" if trace.outcome.succeeded else _killed(pod, trace.outcome.code)
+        return replace(trace.outcome, message=f"{trace.outcome.message}: {killed}") if killed else trace.outcome
     if pod is None:
         return Outcome(False, message="the step's pod disappeared while it ran", code=1)
     status = pod.get("status") or {}
     terminated = _terminated(status)
     code = int(terminated.get("exitCode") or 1)
     why = status.get("message") or terminated.get("message") or status.get("reason") or terminated.get("reason")
-    if not why or why == "Error":
+    if killed := _killed(pod, code):
+        why = killed
+    elif not why or why == "Error":
         why = f"the step ended with exit status {code} and left no outcome; see its log"
     return Outcome(False, message=str(why), code=code, disrupted=_disrupted(pod))
 
@@ -101,6 +107,23 @@ def waiting(pod: Object) -> str:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return str(condition.get("message") or "")
     return ""
+
+
+def _killed(pod: Object | None, code: int) -> str:
+    """What may have killed a step, and what to do; empty for a step that ended in any other way."""
+    if pod is None or code != _SIGKILL:
+        return ""
+    if _terminated(pod.get("status") or {}).get("reason") == "OOMKilled":
+        limit = ((pod["spec"]["containers"][0].get("resources") or {}).get("limits") or {}).get("memory")
+        told = f" of {limit}" if limit else ""
+        return (
+            f"the step took more memory than its limit{told} and was killed (OOMKilled): "
+            "raise it with set_memory_limit, or let the step take less"
+        )
+    return (
+        f"the step was killed (exit status {_SIGKILL}, SIGKILL), most likely because the machine ran out of memory: "
+        "let it take less, run fewer steps at a time, or set a limit with set_memory_limit"
+    )
 
 
 def _disrupted(pod: Object | None) -> bool:

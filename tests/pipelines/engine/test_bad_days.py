@@ -1,0 +1,98 @@
+"""Steps on bad days: what is too large, what is missing, and what kills a step are said with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from places import Here
+from player import Player
+from specs import Out, Spec, task
+
+from fairway.cluster.node.shepherd import memory
+from fairway.pipelines import collecting
+from fairway.pipelines.outcomes import Trace, of_pod
+from fairway.pipelines.render.model import Outcome, State
+
+MEGABYTE = 1 << 20
+
+
+def _chain(end: Spec) -> dict[str, Any]:
+    source = f"def run() -> str:\n    return 'x' * {MEGABYTE}\n"
+    spec = end.python("make", source, outputs={"Output": str})
+    spec.python("pass", "def run(x: str) -> str:\n    return x\n", {"x": str}, {"Output": str})
+    tasks = {
+        "make": task("make"),
+        "pass": task("pass", {"x": Out("make")}),
+        "end": task("end", {"x": Out("pass")}),
+    }
+    return spec.compiled(tasks, None, {"Output": int}, Output=Out("end"))
+
+
+def test_a_megabyte_passes_through_a_chain_of_functions(tmp_path: Path) -> None:
+    end = Spec().python("end", "def run(x: str) -> int:\n    return len(x)\n", {"x": str}, {"Output": int})
+    assert Player(tmp_path).play(_chain(end)).root.outputs.parameters == {"Output": MEGABYTE}
+
+
+def test_what_is_too_long_for_a_command_line_is_said_with_what_to_do(tmp_path: Path) -> None:
+    args = ["{{$.inputs.parameters['x']}}"]
+    end = Spec().step("end", {"x": str}, {"Output": int}, command=["echo"], args=args)
+    graph = Player(tmp_path).play(_chain(end))
+    assert graph.state is State.FAILED
+    assert "argument 1 of the command has 1,048,576 bytes, and Linux passes at most 131,071" in graph.root.failure
+
+
+@pytest.mark.parametrize("written", ["return 'x' * size", "open(path, 'w').write('x' * size)"])
+def test_a_parameter_that_is_too_large_is_to_be_an_artifact(tmp_path: Path, written: str) -> None:
+    size = collecting.LARGEST + 1
+    spec = Spec()
+    if "return" in written:
+        spec.python("s", f"def run() -> str:\n    return 'x' * {size}\n", outputs={"Output": str})
+    else:
+        script = f'head -c {size} /dev/zero | tr "\\0" x > "$0"'
+        files = ["{{$.outputs.parameters['Output'].output_file}}"]
+        spec.step("s", outputs={"Output": str}, command=["sh", "-c", script], args=files)
+    graph = Player(tmp_path).play(spec.compiled({"s": task("s")}))
+    assert "the output parameter 'Output' has 8,388,609 bytes" in graph.root.failure
+    assert "give it as an artifact" in graph.root.failure
+
+
+def test_an_input_without_bytes_is_named_with_its_place_where_the_step_fails_of_it(tmp_path: Path) -> None:
+    spec = Spec().python("make", "def run(data: Output[Dataset]):\n    pass\n", outputs={"data": "Dataset"})
+    spec.python("read", "def run(data: Input[Dataset]):\n    open(data.path)\n", {"data": "Dataset"})
+    spec.python("look", "def run(data: Input[Dataset]):\n    print(data.metadata)\n", {"data": "Dataset"})
+    given = {"data": Out("make", "data")}
+    tasks = {"make": task("make"), "read": task("read", {}, given), "look": task("look", {}, given)}
+    graph = Player(tmp_path).play(spec.compiled(tasks))
+    steps = {each.name: each for each in graph.instances.values()}
+    assert steps["look"].state is State.SUCCEEDED
+    (made,) = steps["make"].outputs.artifacts["data"]
+    place = made.uri.removeprefix("file://")
+    assert f"the input artifact 'data' has no bytes: nothing is at {place}" in steps["read"].message
+
+
+def _ended(reason: str, code: int) -> dict[str, Any]:
+    state = {"terminated": {"reason": reason, "exitCode": code}}
+    container = {"name": "main", "resources": {"limits": {"memory": "64Mi"}}}
+    return {"spec": {"containers": [container]}, "status": {"containerStatuses": [{"state": state}]}}
+
+
+def test_who_was_killed_is_told_what_may_have_done_it() -> None:
+    silent = Trace(1.0, None)
+    assert "more memory than its limit of 64Mi" in of_pod(_ended("OOMKilled", 137), silent).message
+    assert "ran out of memory" in of_pod(_ended("Error", 137), silent).message
+    assert "exit status 3" in of_pod(_ended("Error", 3), silent).message
+    told = Trace(1.0, Outcome(False, message="the command was ended by signal 9", code=137))
+    assert of_pod(_ended("OOMKilled", 137), told).message.startswith("the command was ended by signal 9: the step took")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not memory.available(), reason="this machine lets us make no control group")
+async def test_a_step_that_takes_too_much_memory_says_so(here: Here) -> None:
+    source = "def run():\n    x = b'x' * (300 << 20)\n"
+    spec = Spec().python("s", source)
+    spec.executors["exec-s"]["container"]["resources"] = {"resourceMemoryLimit": "64Mi"}
+    async with here.engine():
+        run = await here.ended(await here.submit(spec.compiled({"s": task("s")})))
+    assert "more memory than its limit of 64Mi" in run["status"]["message"]
