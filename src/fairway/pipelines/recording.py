@@ -7,7 +7,7 @@ what is written twice is there once.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -19,6 +19,16 @@ from fairway.pipelines.recalling import chunks
 from fairway.pipelines.render import folders, outputs, sources
 from fairway.pipelines.render.model import Artifact, Instance, RunFacts, State, Type
 from fairway.pipelines.tables import artifacts, cache_entries, run_metrics, task_artifacts, tasks
+
+
+def keep_metrics(connection: Connection, run: str, metrics: Mapping[str, float]) -> None:
+    """What runs are sorted by: of each metric the value that was told last."""
+    if not metrics:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    upsert = insert(run_metrics)
+    upsert = upsert.on_conflict_do_update(index_elements=["run_id", "name"], set_={"value": upsert.excluded.value})
+    connection.execute(upsert, [{"run_id": run, "name": key[:255], "value": value} for key, value in metrics.items()])
 
 
 class Changes:
@@ -52,7 +62,7 @@ class Changes:
         for chunk in chunks(list(self._unlinked)):
             connection.execute(task_artifacts.delete().where(task_artifacts.c.task_id.in_(chunk)))
         self._write_artifacts(connection)
-        self._write_metrics(connection)
+        keep_metrics(connection, self._run.id, self._metrics)
         if self._entries:
             connection.execute(cache_entries.insert(), self._entries)
 
@@ -66,16 +76,6 @@ class Changes:
             connection.execute(artifacts.insert(), rows)
         if self._links:
             connection.execute(task_artifacts.insert(), self._links)
-
-    def _write_metrics(self, connection: Connection) -> None:
-        """What runs are sorted by: of each metric the value that was told last."""
-        if not self._metrics:
-            return
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        upsert = insert(run_metrics)
-        upsert = upsert.on_conflict_do_update(index_elements=["run_id", "name"], set_={"value": upsert.excluded.value})
-        rows = [{"run_id": self._run.id, "name": name, "value": value} for name, value in self._metrics.items()]
-        connection.execute(upsert, rows)
 
     def _add(self, pipeline: ir.Pipeline, instance: Instance) -> None:
         changing = {
@@ -148,7 +148,7 @@ class Changes:
             self._link(instance, key, items, "OUTPUT", "", output=True)
             for item in items:
                 for name, value in outputs.metrics(item).items():
-                    self._metrics[name[:255]] = value
+                    self._metrics[name] = value
                     scalar = Artifact(str(uuid.uuid5(uuid.UUID(item.id), name)), name, outputs.METRIC, item.version, "")
                     self._link(instance, f"{key}/{name}", (scalar,), "OUTPUT", "", output=True)
                     if not instance.cached_from:

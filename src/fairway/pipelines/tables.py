@@ -53,9 +53,13 @@ def _moment(name: str) -> Column[float]:
     return Column(name, Double, nullable=False, default=0.0, server_default="0")
 
 
+HEAD = 255
+"""How much of a long text is indexed."""
+
+
 def _head(of: str) -> Column[str]:
     """The beginning of a long text, to sort and to look it up by: no index takes a text of any length."""
-    return Column(f"{of}_head", String(255), Computed(f"substr({of}, 1, 255)"))
+    return Column(f"{of}_head", String(HEAD), Computed(f"substr({of}, 1, {HEAD})"))
 
 
 def _json(name: str) -> Column[Any]:

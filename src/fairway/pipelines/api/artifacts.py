@@ -1,27 +1,22 @@
-"""Artifacts: their records, the links between them and tasks, and their bytes.
-
-Bytes are given as a download, never as a page: an HTML artifact is somebody's code, and must not run as ours.
-A folder is listed; each file in it has its own address.
-"""
+"""Artifacts: their records, and which tasks made or took which of them. Their bytes are given by `content`."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import base64
+import binascii
 from typing import Any
-from urllib.parse import quote
 
+import orjson
 from aiohttp import web
-from sqlalchemy import ColumnElement, RowMapping, select
+from sqlalchemy import ColumnElement, Connection, func, select, tuple_
 
-from fairway.artifacts.addresses import checked
-from fairway.artifacts.store import Entry
 from fairway.kernel.feature import Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import messages
-from fairway.pipelines.api.answers import answer, compact, moment
+from fairway.pipelines.api.answers import answer, compact
+from fairway.pipelines.api.artifact_messages import link, message, title
 from fairway.pipelines.api.context import Context, existing
-from fairway.pipelines.api.listing import Listed, order_of, page
+from fairway.pipelines.api.listing import DEFAULT_PAGE, LARGEST_PAGE, Listed, order_of, page
 from fairway.pipelines.tables import artifacts, task_artifacts
 
 LISTED = Listed(
@@ -40,11 +35,12 @@ LISTED = Listed(
         "namespace": (artifacts.c.namespace, artifacts.c.created_at),
         "uri": (artifacts.c.uri_head,),
     },
+    words={"type": title},
+    heads={"uri": artifacts.c.uri_head},
 )
-_TYPES = {"system.Metrics": "Metric", "system.ClassificationMetrics": "ClassificationMetric",
-          "system.SlicedClassificationMetrics": "SlicedClassificationMetric"}  # fmt: skip
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
-_LISTED_FILES = 1000
+_LINK = (task_artifacts.c.task_id, task_artifacts.c.output, task_artifacts.c.key, task_artifacts.c.position)
+"""What a link is known by, and what lists of links are sorted by."""
+_MOST_IDS = 200
 
 
 class ArtifactRecords:
@@ -56,8 +52,6 @@ class ArtifactRecords:
         return (
             Route("GET", "/apis/v2beta1/artifacts", self._list),
             Route("GET", "/apis/v2beta1/artifact_tasks", self._links),
-            Route("GET", f"{one}:files", self._files),
-            Route("GET", f"{one}:content", self._content),
             Route("GET", one, self._get),
         )
 
@@ -70,120 +64,58 @@ class ArtifactRecords:
         return answer(found.wire("artifacts", [message(row) for row in found.rows]))
 
     async def _get(self, request: web.Request) -> web.Response:
-        return answer(message(await self._row(request)))
+        id_ = request.match_info["id"]
+        return answer(await self._context.records.read(lambda c: message(existing(c, artifacts, id_, "artifact"))))
 
     async def _links(self, request: web.Request) -> web.Response:
         """Which tasks made or took which artifacts; by runs, tasks or artifacts, each a repeated parameter."""
-        columns = {
-            "run_ids": task_artifacts.c.run_id,
-            "task_ids": task_artifacts.c.task_id,
-            "artifact_ids": task_artifacts.c.artifact_id,
-        }
-        where = [column.in_(request.query.getall(name)) for name, column in columns.items() if name in request.query]
-        if not where:
-            raise errors.BadRequest(f"ask for some of {', '.join(columns)}")
-        query = select(task_artifacts).where(*where).order_by(task_artifacts.c.task_id, task_artifacts.c.key)
-        found = await self._context.records.read(lambda connection: connection.execute(query).mappings().all())
-        return answer(compact({"artifact_tasks": [_link(row) for row in found], "total_size": len(found)}))
+        where, after = _asked(request), _after(request)
+        size = min(messages.number(request, "page_size", DEFAULT_PAGE) or DEFAULT_PAGE, LARGEST_PAGE)
 
-    async def _files(self, request: web.Request) -> web.Response:
-        """The files of an artifact that is a folder; of a file, itself under the empty path."""
-        uri = (await self._row(request))["uri"]
-        single = await self._context.artifacts.find(uri)
-        found = [single] if single else await self._context.artifacts.list(uri)
-        if not found:
-            raise errors.NotFound(f"there are no bytes at {uri} (any more)")
-        files = [{"path": entry.uri[len(uri) :].strip("/"), "size": entry.size} for entry in found[:_LISTED_FILES]]
-        return answer({"files": files, "total_size": len(found)})
+        def read(connection: Connection) -> dict[str, Any]:
+            total = connection.execute(select(func.count()).select_from(task_artifacts).where(*where)).scalar_one()
+            query = select(task_artifacts).where(*where).order_by(*_LINK).limit(size + 1)
+            found = connection.execute(query if after is None else query.where(tuple_(*_LINK) > after)).mappings().all()
+            token = _token([found[size - 1][column.name] for column in _LINK]) if len(found) > size else ""
+            shown = [link(dict(row)) for row in found[:size]]
+            return compact({"artifact_tasks": shown, "next_page_token": token, "total_size": total})
 
-    async def _content(self, request: web.Request) -> web.StreamResponse:
-        """The bytes of a file, or of `path` in a folder: a range with a Range header, at most `limit` with that."""
-        row = await self._row(request)
-        inside = request.query.get("path", "")
-        uri = f"{row['uri'].rstrip('/')}/{checked(inside)}" if inside else row["uri"]
-        entry = await self._context.artifacts.find(uri)
-        if entry is None:
-            raise errors.NotFound(f"there is no file at {uri}; see /apis/v2beta1/artifacts/{row['id']}:files")
-        start, length, partial = _span(request, entry)
-        response = web.StreamResponse(status=206 if partial else 200, headers=_headers(entry, start, length, partial))
-        await response.prepare(request)
-        async for chunk in self._context.artifacts.stream(uri, start=start, length=length):
-            await response.write(chunk)
-        await response.write_eof()
-        return response
-
-    async def _row(self, request: web.Request) -> RowMapping:
-        id_ = request.match_info["id"]
-        return await self._context.records.read(lambda connection: existing(connection, artifacts, id_, "artifact"))
+        return answer(await self._context.records.read(read))
 
 
-def message(row: RowMapping) -> dict[str, Any]:
-    return _artifact(row, row["id"], row["type"])
-
-
-def linked(link: RowMapping) -> dict[str, Any]:
-    """The artifact in a row that joins it to a task."""
-    return _artifact(link, link["artifact_id"], link["artifact_type"])
-
-
-def _artifact(row: RowMapping, id_: str, type_: str) -> dict[str, Any]:
-    found = compact(
-        {
-            "artifact_id": id_,
-            "name": row["name"],
-            "description": row["description"],
-            "type": _TYPES.get(type_, type_.removeprefix("system.")),
-            "uri": row["uri"],
-            "metadata": row["metadata"],
-            "created_at": moment(row["created_at"]),
-            "namespace": row["namespace"],
-        }
-    )
-    if row["number_value"] is not None:
-        found["number_value"] = row["number_value"]
-    return found
-
-
-def _link(row: RowMapping) -> dict[str, Any]:
-    return compact(
-        {
-            "id": f"{row['task_id']}/{'out' if row['output'] else 'in'}/{row['key']}/{row['position']}",
-            "artifact_id": row["artifact_id"],
-            "run_id": row["run_id"],
-            "task_id": row["task_id"],
-            "type": row["type"],
-            "key": row["key"],
-            "producer": compact({"task_name": row["producer_task_name"]}),
-        }
-    )
-
-
-def _span(request: web.Request, entry: Entry) -> tuple[int, int, bool]:
-    """(start, length, whether it is a part) of what is to be sent."""
-    limit = messages.number(request, "limit", 0) or entry.size
-    header = request.headers.get("Range", "")
-    if not header:
-        return 0, min(limit, entry.size), False
-    match = _RANGE.fullmatch(header.strip())
-    if match is None:
-        raise errors.BadRequest(f"the range {header!r} is not supported; ask for bytes=FIRST-LAST")
-    start = int(match[1])
-    end = min(int(match[2]) + 1, entry.size) if match[2] else entry.size
-    if start >= entry.size or end <= start:
-        raise web.HTTPRequestRangeNotSatisfiable(headers={"Content-Range": f"bytes */{entry.size}"})
-    return start, min(end - start, limit), True
-
-
-def _headers(entry: Entry, start: int, length: int, partial: bool) -> Mapping[str, str]:
-    name = quote(entry.uri.rsplit("/", 1)[-1])
-    headers = {
-        "Content-Type": "application/octet-stream",
-        "Content-Length": str(length),
-        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
-        "X-Content-Type-Options": "nosniff",
-        "X-Artifact-Size": str(entry.size),
-        "Accept-Ranges": "bytes",
+def _asked(request: web.Request) -> list[ColumnElement[bool]]:
+    columns = {
+        "run_ids": task_artifacts.c.run_id,
+        "task_ids": task_artifacts.c.task_id,
+        "artifact_ids": task_artifacts.c.artifact_id,
     }
-    if partial:
-        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{entry.size}"
-    return headers
+    where: list[ColumnElement[bool]] = []
+    for name, column in columns.items():
+        ids = [messages.storable(id_, name) for id_ in request.query.getall(name, [])]
+        if not all(ids) or len(ids) > _MOST_IDS:
+            raise errors.BadRequest(f"{name} must be ids, at most {_MOST_IDS} of them")
+        if ids:
+            where.append(column.in_(ids))
+    if not where:
+        raise errors.BadRequest(f"ask for some of {', '.join(columns)}")
+    for name in ("sort_by", "filter"):
+        if request.query.get(name):
+            raise errors.BadRequest(f"these are not listed with {name}; ask by {', '.join(columns)} and type")
+    if request.query.get("type"):
+        where.append(task_artifacts.c.type == messages.storable(request.query["type"], "type"))
+    return where
+
+
+def _token(position: list[Any]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(position)).decode()
+
+
+def _after(request: web.Request) -> tuple[Any, ...] | None:
+    token = request.query.get("page_token", "")
+    if not token:
+        return None
+    try:
+        task, output, key, number = orjson.loads(base64.urlsafe_b64decode(token))
+        return str(task), bool(output), messages.storable(str(key), "page_token"), int(number)
+    except (binascii.Error, ValueError, TypeError) as wrong:
+        raise errors.BadRequest("the page_token is not one of ours; start again without it") from wrong

@@ -51,6 +51,7 @@ async def create(context: Context, fields: Mapping[str, Any], caller: Identity) 
         "description": messages.text(fields, "description"),
         "pipeline_name": template.pipeline.name,
         "scheduled_at": now,
+        "external": messages.boolean(fields, "external"),
     }
 
     def write(connection: Connection) -> str:

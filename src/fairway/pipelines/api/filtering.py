@@ -7,6 +7,7 @@ by its number, and one value of one kind, in camelCase or in snake_case.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from fairway.kernel import clock
 from fairway.kernel.objects import errors
 from fairway.pipelines import tables
 from fairway.pipelines.api.messages import snake, storable
+from fairway.pipelines.tables import HEAD
 
 Compare = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
 
@@ -37,17 +39,21 @@ _MOST = 200
 """Predicates in a filter, and values in one of them: what no list needs and a database would stumble over."""
 
 
-def predicates(
-    text: str,
-    keys: Mapping[str, ColumnElement[Any]],
-    *,
-    tagged: FromClause | None = None,
-    words: Mapping[str, Callable[[str], str]] | None = None,
-) -> list[ColumnElement[bool]]:
-    """The conditions of a filter. Raises BadRequest.
+@dataclass(frozen=True)
+class Terms:
+    """What a list may be filtered by: columns under the API's names."""
 
-    `tagged` is the table whose rows have tags; `words` says for some keys how a client's text becomes the column's.
-    """
+    columns: Mapping[str, ColumnElement[Any]]
+    words: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    """For some keys, how a client's text becomes the column's."""
+    heads: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+    """For some keys, the column with the beginning of the text, which has the index (see `tables`)."""
+    tagged: FromClause | None = None
+    """The table whose rows have tags."""
+
+
+def predicates(text: str, terms: Terms) -> list[ColumnElement[bool]]:
+    """The conditions of a filter. Raises BadRequest."""
     if not text:
         return []
     try:
@@ -61,15 +67,10 @@ def predicates(
         raise errors.BadRequest("predicates must be a list")
     if len(found) > _MOST:
         raise errors.BadRequest(f"a filter has at most {_MOST} predicates")
-    return [_predicate(predicate, keys, tagged, words or {}) for predicate in found]
+    return [_predicate(predicate, terms) for predicate in found]
 
 
-def _predicate(
-    predicate: Any,
-    keys: Mapping[str, ColumnElement[Any]],
-    tagged: FromClause | None,
-    words: Mapping[str, Callable[[str], str]],
-) -> ColumnElement[bool]:
+def _predicate(predicate: Any, terms: Terms) -> ColumnElement[bool]:
     if not isinstance(predicate, dict):
         raise errors.BadRequest("a predicate must be an object")
     fields = {snake(key): value for key, value in predicate.items()}
@@ -78,14 +79,18 @@ def _predicate(
         raise errors.BadRequest(f"unknown field {min(unknown)!r} in a predicate")
     operation, key = _operation(fields.get("operation")), str(fields.get("key") or "")
     value = _value(fields, operation)
-    if tagged is not None and key.startswith("tags."):
-        return _has_tag(tagged, key.removeprefix("tags."), operation, value)
-    column = keys.get(key)
+    if terms.tagged is not None and key.startswith("tags."):
+        return _has_tag(terms.tagged, key.removeprefix("tags."), operation, value)
+    column = terms.columns.get(key)
     if column is None:
-        raise errors.BadRequest(f"cannot filter by {key!r}; possible are {', '.join(keys)}")
+        raise errors.BadRequest(f"cannot filter by {key!r}; possible are {', '.join(terms.columns)}")
     if operation == "IS_SUBSTRING" and (is_number(column) or not isinstance(value, str)):
         raise errors.BadRequest(f"IS_SUBSTRING compares texts with a stringValue, and {key} cannot be compared so")
-    return _OPERATIONS[operation](column, _fitting(column, key, value, words.get(key, str)))
+    fitting = _fitting(column, key, value, terms.words.get(key, str))
+    holds = _OPERATIONS[operation](column, fitting)
+    if operation == "EQUALS" and key in terms.heads:
+        return and_(terms.heads[key] == func.substr(fitting, 1, HEAD), holds)
+    return holds
 
 
 def _operation(asked: Any) -> str:

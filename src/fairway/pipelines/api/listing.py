@@ -41,6 +41,8 @@ class Listed:
     orders: Mapping[str, tuple[ColumnElement[Any], ...]] = field(default_factory=dict)
     """For some keys, the columns of the index that a list sorted by it is read along; before the id, the last one."""
 
+    heads: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+    """For some keys, the column with the beginning of the text, which has the index (see `tables`)."""
     filters: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
     """Keys that lists are filtered by, and not sorted."""
 
@@ -49,7 +51,8 @@ class Listed:
 
     def conditions(self, filter_: str) -> list[ColumnElement[bool]]:
         tagged = self.table if self.tagged else None
-        return filtering.predicates(filter_, {**self.keys, **self.filters}, tagged=tagged, words=self.words)
+        terms = filtering.Terms({**self.keys, **self.filters}, self.words, self.heads, tagged)
+        return filtering.predicates(filter_, terms)
 
     def order(self, key: str) -> tuple[ColumnElement[Any], ...]:
         return (*(self.orders.get(key) or (self.keys[key],)), self.table.c.id)

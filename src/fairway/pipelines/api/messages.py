@@ -5,7 +5,7 @@ Fields that only the server sets (ids, times, states) are known and not read, as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -27,7 +27,12 @@ _VERSION = {"pipeline_id", "pipeline_version_id", "display_name", "name", "descr
 _RUN = {"experiment_id", "run_id", "display_name", "storage_state", "description", "pipeline_version_id",
         "pipeline_spec", "pipeline_version_reference", "runtime_config", "service_account", "created_at",
         "scheduled_at", "finished_at", "state", "error", "run_details", "recurring_run_id", "state_history",
-        "plugins_input", "plugins_output"}  # fmt: skip
+        "plugins_input", "plugins_output", "external", "pipeline_reference", "task_count", "tasks"}  # fmt: skip
+_TASK = {"name", "display_name", "task_id", "run_id", "pods", "cache_fingerprint", "create_time", "start_time",
+         "end_time", "state", "status_metadata", "state_history", "type", "type_attributes", "parent_task_id",
+         "child_tasks", "inputs", "outputs", "scope_path", "error", "attempts", "cached_from_task_id"}  # fmt: skip
+_ARTIFACT = {"artifact_id", "name", "description", "type", "uri", "metadata", "number_value", "created_at",
+             "namespace"}  # fmt: skip
 _TRIGGER = {"trigger_id", "display_name", "description", "experiment_id", "namespace", "pipeline_spec",
             "pipeline_version_reference", "runtime_config", "service_account", "max_concurrency", "mode", "status",
             "run", "artifact", "webhook", "created_at", "updated_at", "created_by", "fired_at", "error",
@@ -45,6 +50,20 @@ FIELDS: dict[str, set[str]] = {
     "RuntimeConfig": {"parameters", "pipeline_root"},
     "Url": {"pipeline_url"},
     "FindCachedTaskRequest": {"namespace", "cache_fingerprint"},
+    "PipelineTask": _TASK,
+    "UpdateTasksBulkRequest": {"tasks", "run_id"},
+    "TaskPod": {"name", "uid", "type"},
+    "StatusMetadata": {"message", "custom_properties"},
+    "TypeAttributes": {"iteration_index", "iteration_count", "download_to_workspace"},
+    "InputOutputs": {"parameters", "artifacts"},
+    "IOParameter": {"value", "type", "parameter_key", "producer"},
+    "IOProducer": {"task_name", "iteration"},
+    "Artifact": _ARTIFACT,
+    "CreateArtifactRequest": {"artifact", "run_id", "task_id", "producer_key", "iteration_index", "reuse_if_exists"},
+    "CreateArtifactsBulkRequest": {"artifacts"},
+    "ArtifactTask": {"id", "artifact_id", "run_id", "task_id", "type", "producer", "key"},
+    "CreateArtifactTaskRequest": {"artifact_task"},
+    "CreateArtifactTasksBulkRequest": {"artifact_tasks"},
     "Trigger": _TRIGGER,
     "RunSource": {"pipeline_name", "experiment_id", "recurring_run_id", "states"},
     "ArtifactSource": {"name", "type", "pipeline_name", "uri", "every_seconds"},
@@ -150,6 +169,31 @@ def named(fields: Mapping[str, Any], *, limit: int = NAME_LIMIT) -> tuple[str, s
     if not (name or display_name).strip():
         raise errors.BadRequest("name is missing")
     return name or display_name, display_name or name
+
+
+def boolean(fields: Mapping[str, Any], name: str) -> bool:
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise errors.BadRequest(f"{name} must be true or false")
+    return value
+
+
+def whole(value: Any, name: str) -> int:
+    """A whole number, which proto JSON writes as a text where it may be large."""
+    try:
+        found = int(value) if isinstance(value, str | int) and not isinstance(value, bool) else -1
+    except ValueError:
+        found = -1
+    if not 0 <= found < 2**31:
+        raise errors.BadRequest(f"{name} must be a whole number that is not negative")
+    return found
+
+
+def items(fields: Mapping[str, Any], name: str) -> Sequence[Any]:
+    value = fields.get(name) or []
+    if not isinstance(value, list):
+        raise errors.BadRequest(f"{name} must be a list")
+    return value
 
 
 def tags(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -10,13 +10,16 @@ from fairway.pipelines.api.answers import Handler, Unsupported, answer, guarded
 from fairway.pipelines.api.approvals import Approvals
 from fairway.pipelines.api.artifacts import ArtifactRecords
 from fairway.pipelines.api.cache import Cache
+from fairway.pipelines.api.content import Content
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.api.control import Control
 from fairway.pipelines.api.experiments import Experiments
 from fairway.pipelines.api.logs import Logs
 from fairway.pipelines.api.pipelines import Pipelines
 from fairway.pipelines.api.pools import Pools
+from fairway.pipelines.api.registering import Registering
 from fairway.pipelines.api.replays import Replays
+from fairway.pipelines.api.reporting import Reporting
 from fairway.pipelines.api.reruns import Reruns
 from fairway.pipelines.api.runs import Runs
 from fairway.pipelines.api.stops import Stops
@@ -42,11 +45,14 @@ def routes(context: Context) -> tuple[Route, ...]:
         Reruns,
         Replays,
         Tasks,
+        Reporting,
         Approvals,
         Stops,
         Pools,
         Cache,
+        Content,
         ArtifactRecords,
+        Registering,
         Logs,
         Calls,
         TriggerRecords,

@@ -209,6 +209,7 @@ def _message(found: RowMapping, spec: dict[str, Any] | None, history: list[dict[
             "source_run_id": found["source_run_id"],
             "late_at": moment(found["late_at"]) if found["late_at"] else None,
             "late": bool(found["told_late_at"]),
+            "external": found["external"],
             "state_history": history,
         }
     )

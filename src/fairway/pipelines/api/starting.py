@@ -90,5 +90,5 @@ class Starting:
 
 
 def _not_over(connection: Connection) -> list[Mapping[str, Any]]:
-    query = select(*_READ).where(runs.c.state.in_(NOT_OVER)).order_by(runs.c.created_at, runs.c.id)
+    query = select(*_READ).where(runs.c.state.in_(NOT_OVER), ~runs.c.external).order_by(runs.c.created_at, runs.c.id)
     return [dict(row) for row in connection.execute(query).mappings()]

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, select
 
 from fairway.pipelines.api.answers import compact, error_of, moment
-from fairway.pipelines.api.artifacts import linked
+from fairway.pipelines.api.artifact_messages import linked
 from fairway.pipelines.tables import artifacts, task_artifacts, tasks
 
 MOST = 1000
