@@ -56,7 +56,10 @@ def upgrade() -> None:
         sa.Column("no_catchup", sa.Boolean(), nullable=False),
         sa.Column("enabled", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("late_after_seconds", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("counts_from", sa.Double(), nullable=False),
         sa.Column("cursor", sa.Double(), nullable=False),
+        sa.Column("next_at", sa.Double(), nullable=True),
+        sa.Column("started", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_by", sa.String(length=255), server_default="", nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("updated_at", sa.Double(), nullable=False),
@@ -64,7 +67,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recurring_runs")),
     )
     op.create_index(op.f("ix_recurring_runs_created_at_id"), "recurring_runs", ["created_at", "id"], unique=False)
-    op.create_index(op.f("ix_recurring_runs_enabled_cursor"), "recurring_runs", ["enabled", "cursor"], unique=False)
+    op.create_index(op.f("ix_recurring_runs_enabled_next_at"), "recurring_runs", ["enabled", "next_at"], unique=False)
     op.create_index(
         op.f("ix_recurring_runs_experiment_id_created_at_id"),
         "recurring_runs",
@@ -76,6 +79,27 @@ def upgrade() -> None:
         "recurring_runs",
         ["namespace", "created_at", "id"],
         unique=False,
+    )
+    op.create_table(
+        "recurring_backfills",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("recurring_run_id", sa.String(length=64), nullable=False),
+        sa.Column("start_at", sa.Double(), nullable=False),
+        sa.Column("end_at", sa.Double(), nullable=False),
+        sa.Column("max_concurrency", sa.Integer(), nullable=False),
+        sa.Column("cursor", sa.Double(), nullable=False),
+        sa.Column("created_by", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recurring_run_id"],
+            ["recurring_runs.id"],
+            name=op.f("fk_recurring_backfills_recurring_run_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recurring_backfills")),
+    )
+    op.create_index(
+        op.f("ix_recurring_backfills_recurring_run_id"), "recurring_backfills", ["recurring_run_id"], unique=False
     )
     op.create_table(
         "triggers",
