@@ -11,6 +11,7 @@ from fairway.pipelines.controller import Engine
 from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import KINDS
 from fairway.pipelines.notices.loop import Notices
+from fairway.pipelines.schedules.loop import Schedules
 from fairway.pipelines.settings import PipelinesSettings
 from fairway.pipelines.triggers.loop import Triggers
 from fairway.records.database import Database
@@ -36,6 +37,7 @@ def build(platform: Platform) -> Parts:
         routes=routes(context),
         services=(
             Service("pipelines", keep_runs_started),
+            Service("schedules", Schedules(context).run),
             Service("triggers", Triggers(context).run),
             Service("notices", Notices(context).run),
         ),

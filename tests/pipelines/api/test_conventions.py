@@ -76,8 +76,6 @@ async def test_only_health_is_public(server: Server) -> None:
 
 async def test_what_we_do_not_have_is_refused_by_name(server: Server) -> None:
     for method, path, sentence in [
-        ("POST", "recurringruns", "recurring runs are not supported"),
-        ("POST", "recurringruns/x:enable", "recurring runs are not supported"),
         ("GET", "/apis/v1beta1/runs", "v1beta1 API is not supported"),
     ]:
         status, answer = await server.call(method, path)

@@ -454,12 +454,3 @@ def test_a_loop_over_artifacts_gives_one_to_each_iteration() -> None:
     used = [world.at(f"loop[{number}]/use").inputs.artifacts for number in range(3)]
     assert [inputs["one"][0].id for inputs in used] == ids
     assert [item.id for item in used[0]["all"]] == ids
-
-
-def test_text_macros_in_parameters_are_replaced_and_unknown_ones_refused() -> None:
-    spec = Spec().step("s", {"x": str}).compiled({"s": task("s", {"x": In("x")})}, {"x": str})
-    world = World(spec, parameters={"x": "[[RunUUID]] at [[ScheduledTime]]"}).settle()
-    assert world.at("s").inputs.parameters == {"x": f"{RUN} at 20231114221320"}
-    refused = World(spec, parameters={"x": "[[Index]]"}).settle()
-    assert str(refused.graph.state) == "FAILED"
-    assert "[[Index]]" in refused.graph.root.failure

@@ -227,6 +227,7 @@ def test_what_is_no_expression_is_refused_with_a_sentence(text: str, sentence: s
         Cron(text, UTC) if not text.startswith("@every") else every(text)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789*/-,?L#W@ MONJATZ=\n٣", max_size=40))
 def test_whatever_is_written_is_read_or_refused(text: str) -> None:
     try:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairway.pipelines.schedules.cron import Cron
@@ -91,12 +91,14 @@ def test_slots_between_two_moments_include_both() -> None:
 
 def test_a_row_is_read_in_its_own_time_zone() -> None:
     row = {
-        "cron": "0 9 * * *", "interval_seconds": 0, "time_zone": "Asia/Tokyo", "counts_from": 0.0, "cursor": NINE,
-        "end_at": None, "max_concurrency": 2, "no_catchup": True,
+        "cron": "0 9 * * *", "interval_seconds": 0, "time_zone": "Asia/Tokyo", "counts_from": 7.0, "cursor": NINE,
+        "start_at": None, "end_at": None, "max_concurrency": 2, "no_catchup": True,
     }  # fmt: skip
     assert of_row(row, UTC).next == datetime(2024, 5, 2, 0, tzinfo=UTC).timestamp()
     assert of_row({**row, "time_zone": ""}, UTC).next == datetime(2024, 5, 2, 9, tzinfo=UTC).timestamp()
-    assert of_row({**row, "cron": "@every 2h"}, UTC).trigger == Every(2 * HOUR, 0.0)
+    assert of_row({**row, "cron": "@every 2h"}, UTC).trigger == Every(2 * HOUR, 7.0)
+    assert of_row({**row, "cron": "", "interval_seconds": 60, "start_at": 3.5}, UTC).trigger == Every(60, 3.0)
+    assert of_row({**row, "cron": ""}, UTC).trigger == Once(8.0)
 
 
 TRIGGERS = st.one_of(
@@ -107,6 +109,7 @@ TRIGGERS = st.one_of(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(trigger=TRIGGERS, span=st.integers(0, 400_000), ended=st.none() | st.integers(0, 400_000))
 def test_the_latest_slot_is_found_without_looking_at_all(trigger: Cron | Every, span: int, ended: int | None) -> None:
     schedule = Schedule(trigger, cursor=NINE, end=None if ended is None else NINE + ended)

@@ -15,6 +15,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from fairway.kernel.feature import Identity
+from fairway.kernel.objects import errors
+from fairway.pipelines import macros
 from fairway.pipelines.api import arguments, messages, templates
 from fairway.pipelines.api.context import Context, changed, new_id, row
 from fairway.pipelines.tables import experiments, run_states, runs
@@ -38,6 +40,12 @@ class Start:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     also: Callable[[Connection], None] | None = None
     """What is written together with the run."""
+    index: int = 0
+    """The number of the run among those of its schedule; 0 where it has none."""
+
+
+Claim = Callable[[Connection], None]
+"""What a start does first, in the transaction that writes the run; where it raises, nothing happens."""
 
 
 async def create(context: Context, fields: Mapping[str, Any], caller: Identity) -> str:
@@ -50,6 +58,7 @@ async def create(context: Context, fields: Mapping[str, Any], caller: Identity) 
         or _named(template.pipeline.name, now),
         "description": messages.text(fields, "description"),
         "pipeline_name": template.pipeline.name,
+        "parameters": _final(template.parameters, macros.Facts(id_, now, now)),
         "scheduled_at": now,
         "external": messages.boolean(fields, "external"),
     }
@@ -61,21 +70,22 @@ async def create(context: Context, fields: Mapping[str, Any], caller: Identity) 
     return await context.records.write(write)
 
 
-async def start(context: Context, kept: Mapping[str, Any], wanted: Start) -> bool:
+async def start(context: Context, kept: Mapping[str, Any], wanted: Start, claim: Claim | None = None) -> bool:
     """Start a run of a kept template, a row with the columns of `tables.templates`.
 
-    False where it has been started before. Raises BadRequest where the parameters do not fit the newest version, and
-    NotFound where there is none.
+    False where it has been started before; what is claimed stays claimed. Raises BadRequest where the parameters do not
+    fit the newest version, NotFound where there is none, and what the claim raises.
     """
     documents, version, digest = await context.records.read(lambda connection: templates.documents(connection, kept))
     pipeline = await asyncio.to_thread(documents.load)
     given = kept["parameters"] if wanted.parameters is None else wanted.parameters
     now = context.clock.now()
+    final = _final(given, macros.Facts(wanted.id, now, wanted.scheduled_at, wanted.index))
     values = {
         **{name: kept[name] for name in templates.COLUMNS},
         "pipeline_version_id": version,
         "spec_digest": digest,
-        "parameters": arguments.checked(pipeline, given),
+        "parameters": arguments.checked(pipeline, final),
         "id": wanted.id,
         "display_name": wanted.display_name[: messages.RUN_NAME_LIMIT] or _named(pipeline.name, now),
         "description": wanted.description,
@@ -87,6 +97,8 @@ async def start(context: Context, kept: Mapping[str, Any], wanted: Start) -> boo
     }
 
     def write(connection: Connection) -> bool:
+        if claim is not None:
+            claim(connection)
         if row(connection, runs, wanted.id) is not None:
             return False
         _insert(connection, values, now)
@@ -101,6 +113,13 @@ async def start(context: Context, kept: Mapping[str, Any], wanted: Start) -> boo
     if started:
         context.wake.set()
     return started
+
+
+def _final(parameters: Mapping[str, Any], facts: macros.Facts) -> dict[str, Any]:
+    try:
+        return dict(macros.expanded(parameters, facts))
+    except macros.NoSchedule as wrong:
+        raise errors.BadRequest(f"runtime_config.parameters: {wrong}") from wrong
 
 
 def _insert(connection: Connection, values: Mapping[str, Any], now: float) -> None:

@@ -14,6 +14,7 @@ from fairway.pipelines.api import messages
 from fairway.pipelines.api.answers import answer, compact, moment
 from fairway.pipelines.api.context import DEFAULT_NAMESPACE, Context, changed, existing, new_id
 from fairway.pipelines.api.listing import Listed, order_of, page
+from fairway.pipelines.schedules.tables import recurring_runs
 from fairway.pipelines.tables import experiments, runs
 from fairway.pipelines.triggers.tables import triggers
 
@@ -94,13 +95,16 @@ class Experiments:
         return answer({})
 
     async def _archive(self, request: web.Request) -> web.Response:
-        id_ = request.match_info["id"]
+        """Its runs with it; what starts runs in it is disabled."""
+        id_, now = request.match_info["id"], self._context.clock.now()
 
         def archive(connection: Connection) -> None:
             existing(connection, experiments, id_, "experiment")
             changed(connection, experiments, id_, storage_state="ARCHIVED")
             connection.execute(runs.update().where(runs.c.experiment_id == id_).values(storage_state="ARCHIVED"))
             connection.execute(triggers.update().where(triggers.c.experiment_id == id_).values(enabled=False))
+            off = {"enabled": False, "updated_at": now}
+            connection.execute(recurring_runs.update().where(recurring_runs.c.experiment_id == id_).values(**off))
 
         await self._context.records.write(archive)
         return answer({})

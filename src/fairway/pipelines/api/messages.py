@@ -6,6 +6,7 @@ Fields that only the server sets (ids, times, states) are known and not read, as
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -27,7 +28,8 @@ _VERSION = {"pipeline_id", "pipeline_version_id", "display_name", "name", "descr
 _RUN = {"experiment_id", "run_id", "display_name", "storage_state", "description", "pipeline_version_id",
         "pipeline_spec", "pipeline_version_reference", "runtime_config", "service_account", "created_at",
         "scheduled_at", "finished_at", "state", "error", "run_details", "recurring_run_id", "state_history",
-        "plugins_input", "plugins_output", "external", "pipeline_reference", "task_count", "tasks"}  # fmt: skip
+        "plugins_input", "plugins_output", "external", "pipeline_reference", "task_count", "tasks", "trigger_id",
+        "source_run_id", "late_at", "late"}  # fmt: skip
 _TASK = {"name", "display_name", "task_id", "run_id", "pods", "cache_fingerprint", "create_time", "start_time",
          "end_time", "state", "status_metadata", "state_history", "type", "type_attributes", "parent_task_id",
          "child_tasks", "inputs", "outputs", "scope_path", "error", "attempts", "cached_from_task_id"}  # fmt: skip
@@ -37,8 +39,16 @@ _TRIGGER = {"trigger_id", "display_name", "description", "experiment_id", "names
             "pipeline_version_reference", "runtime_config", "service_account", "max_concurrency", "mode", "status",
             "run", "artifact", "webhook", "created_at", "updated_at", "created_by", "fired_at", "error",
             "waiting"}  # fmt: skip
+_RECURRING = {"recurring_run_id", "display_name", "description", "pipeline_version_id", "pipeline_spec",
+              "pipeline_version_reference", "runtime_config", "service_account", "max_concurrency", "trigger", "mode",
+              "created_at", "updated_at", "status", "error", "no_catchup", "namespace", "experiment_id",
+              "plugins_input", "late_after_seconds", "next_slots", "created_by"}  # fmt: skip
 _NOTICE = {"notice_id", "display_name", "namespace", "events", "only", "webhook", "email", "mode", "status",
            "created_at", "updated_at", "created_by"}  # fmt: skip
+
+_MODES: dict[str | int, bool | None] = {
+    "MODE_UNSPECIFIED": None, 0: None, "ENABLE": True, 1: True, "DISABLE": False, 2: False,
+}  # fmt: skip
 
 FIELDS: dict[str, set[str]] = {
     "Experiment": _EXPERIMENT,
@@ -69,6 +79,12 @@ FIELDS: dict[str, set[str]] = {
     "ArtifactSource": {"name", "type", "pipeline_name", "uri", "every_seconds"},
     "WebhookSource": {"parameters"},
     "FireRequest": {"parameters", "key"},
+    "RecurringRun": _RECURRING,
+    "RecurringRunTrigger": {"cron_schedule", "periodic_schedule"},
+    "CronSchedule": {"start_time", "end_time", "cron", "time_zone"},
+    "PeriodicSchedule": {"start_time", "end_time", "interval_second"},
+    "BackfillRequest": {"start_time", "end_time", "max_concurrency"},
+    "RunNowRequest": {"runtime_config"},
     "Notice": _NOTICE,
     "NoticeFilter": {"experiment_id", "pipeline_name", "recurring_run_id"},
     "NoticeWebhook": {"url", "secret_name", "secret_key"},
@@ -155,6 +171,41 @@ def storable(value: str, place: str) -> str:
     return value
 
 
+def integer(fields: Mapping[str, Any], name: str, *, default: int, least: int, most: int) -> int:
+    """A whole number, which proto JSON may also write as a text."""
+    value = fields.get(name, default)
+    try:
+        number = int(value) if isinstance(value, str | int) and not isinstance(value, bool) else least - 1
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise errors.BadRequest(f"{name} must be a whole number from {least} to {most}, not {value!r}")
+    return number
+
+
+def instant(fields: Mapping[str, Any], name: str) -> float | None:
+    """A moment in RFC 3339, as seconds since the epoch; None where it is not given."""
+    value = fields.get(name)
+    if value in (None, ""):
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        if found.tzinfo is None or not 1970 <= found.year < 9999:
+            raise ValueError(value)
+    except (ValueError, TypeError):
+        raise errors.BadRequest(f"{name} must be a time such as 2026-05-01T09:00:00Z, not {value!r}") from None
+    return max(0.0, found.timestamp())
+
+
+def mode(fields: Mapping[str, Any], *, default: bool) -> bool:
+    """What `mode` says, by name or by number; the default where it says nothing."""
+    value = fields.get("mode", 0)
+    if not isinstance(value, str | int) or value not in _MODES:
+        raise errors.BadRequest(f"mode must be ENABLE or DISABLE, not {value!r}")
+    found = _MODES[value]
+    return default if found is None else found
+
+
 def required_name(fields: Mapping[str, Any], name: str, *, limit: int = NAME_LIMIT) -> str:
     value = text(fields, name, limit=limit)
     if not value.strip():
@@ -224,14 +275,6 @@ def patched(fields: Mapping[str, Any], current: Mapping[str, Any], *, limit: int
     if fields.get("display_name"):
         return {"display_name": required_name(fields, "display_name", limit=limit)}
     return {}
-
-
-def mode(fields: Mapping[str, Any], *, default: bool) -> bool:
-    """Whether something that can be switched off is to be on."""
-    asked = fields.get("mode")
-    if asked not in (None, "ENABLE", "DISABLE"):
-        raise errors.BadRequest(f"mode must be ENABLE or DISABLE, not {asked!r}")
-    return default if asked is None else bool(asked == "ENABLE")
 
 
 def flag(request: web.Request, name: str) -> bool:

@@ -27,6 +27,8 @@ from fairway.pipelines.api.tasks import Tasks
 from fairway.pipelines.api.uploads import Uploads
 from fairway.pipelines.api.versions import Versions
 from fairway.pipelines.notices.api import NoticeRecords
+from fairway.pipelines.schedules.api import RecurringRuns
+from fairway.pipelines.schedules.asking import SlotRequests
 from fairway.pipelines.triggers.api import TriggerRecords
 from fairway.pipelines.triggers.calls import Calls
 
@@ -57,6 +59,8 @@ def routes(context: Context) -> tuple[Route, ...]:
         Calls,
         TriggerRecords,
         NoticeRecords,
+        RecurringRuns,
+        SlotRequests,
     )
     found = [route for room in rooms for route in room(context).routes()]
     # Public: it says nothing but the release, and kfp.Client waits 25 s for it before it says what is wrong.
@@ -72,10 +76,6 @@ async def _health(_request: web.Request) -> web.Response:
 def _refused() -> tuple[Route, ...]:
     """What upstream has and we have not, and then everything else under the API's paths."""
     unsupported = (
-        (
-            "/apis/v2beta1/recurringruns",
-            "recurring runs are not supported yet; start runs from a scheduler of yours",
-        ),
         ("/apis/v2beta1/visualizations", "visualizations are not supported; use dsl.HTML or dsl.Markdown artifacts"),
         ("/apis/v2beta1/auth", "there is no AuthService; ask the Kubernetes API, with a SelfSubjectAccessReview"),
         ("/apis/v2beta1/workflows", "runs are no Argo workflows here, and nothing has to report them"),

@@ -150,6 +150,11 @@ class Runs:
         return answer({})
 
 
+def one(connection: Connection, id_: str) -> dict[str, Any]:
+    """The message of a run. Raises NotFound."""
+    return _messages(connection, [existing(connection, runs, id_, "run")])[0]
+
+
 def _full(request: web.Request) -> bool:
     view = request.query.get("view", "DEFAULT").upper()
     if view not in ("DEFAULT", "FULL"):
@@ -167,10 +172,6 @@ def _as_3(connection: Connection, shown: Sequence[dict[str, Any]], *, full: bool
         id_ = message["run_id"]
         reference = message.get("pipeline_version_reference")
         message |= compact({"task_count": counts.get(id_), "pipeline_reference": reference, "tasks": of_each.get(id_)})
-
-
-def one(connection: Connection, id_: str) -> dict[str, Any]:
-    return _messages(connection, [existing(connection, runs, id_, "run")])[0]
 
 
 def _messages(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:

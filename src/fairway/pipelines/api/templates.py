@@ -19,7 +19,7 @@ from fairway.kernel.objects import errors
 from fairway.kernel.objects.names import dns_subdomain
 from fairway.pipelines import given, ir, tables
 from fairway.pipelines.api import arguments, messages
-from fairway.pipelines.api.answers import Failed, Unsupported
+from fairway.pipelines.api.answers import Failed, Unsupported, compact
 from fairway.pipelines.api.context import Context, existing
 from fairway.pipelines.api.experiments import default_experiment
 from fairway.pipelines.api.packages import Documents, from_wire
@@ -27,6 +27,9 @@ from fairway.pipelines.api.versions import keep, kept, newest, version_of
 from fairway.pipelines.tables import experiments
 
 COLUMNS = tuple(column.name for column in tables.templates())
+
+FIELDS = ("experiment_id", "pipeline_spec", "pipeline_version_reference", "runtime_config", "service_account")
+"""The fields of a message that say what is run."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,31 @@ def documents(connection: Connection, row: Mapping[str, Any]) -> tuple[Documents
         found = newest(connection, row["pipeline_id"])
         digest, version = found["spec_digest"], found["id"]
     return kept(connection, digest), version, digest
+
+
+def fields_of(connection: Connection, found: RowMapping) -> dict[str, Any]:
+    """The fields of a message that say what is run, as they were given."""
+    fields: dict[str, Any] = compact(
+        {"experiment_id": found["experiment_id"], "service_account": found["service_account"]}
+    )
+    config: dict[str, Any] = compact({"pipeline_root": found["pipeline_root"]})
+    if found["parameters"]:
+        config["parameters"] = found["parameters"]
+    if config:
+        fields["runtime_config"] = config
+    if found["pipeline_id"]:
+        reference = {"pipeline_id": found["pipeline_id"], "pipeline_version_id": found["pipeline_version_id"]}
+        fields["pipeline_version_reference"] = compact(reference)
+    else:
+        fields["pipeline_spec"] = kept(connection, found["spec_digest"]).wire()
+    return fields
+
+
+def merged(whole: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What is run, with the given fields in the place of the old; a package and a reference exclude each other."""
+    given = {name: fields[name] for name in FIELDS if name in fields}
+    replaced = {"pipeline_spec": "pipeline_version_reference", "pipeline_version_reference": "pipeline_spec"}
+    return {**{name: value for name, value in whole.items() if replaced.get(name) not in given}, **given}
 
 
 def experiment(connection: Connection, asked: str, caller: Identity, now: float) -> RowMapping:

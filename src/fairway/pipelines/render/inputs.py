@@ -6,7 +6,6 @@ Three things are kept apart, as upstream does: no value (the default counts, a s
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,8 +30,6 @@ from fairway.pipelines.ir.values import WrongType, fitted, text
 from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
 from fairway.pipelines.render.model import Artifact, Instance, RunFacts, State, Values
 
-_MACRO = re.compile(r"\[\[(RunUUID|Index|(?:CurrentTime|ScheduledTime)(?:\.[^\]]*)?)\]\]")
-
 
 class InputError(Exception):
     """A task cannot start because of an input. The text is for the person who wrote the pipeline."""
@@ -45,8 +42,7 @@ def of_root(component: Component, run: RunFacts) -> Values:
     missing = [key for key, slot in component.input_artifacts.items() if not slot.optional and key not in run.artifacts]
     if missing:
         raise InputError(f"the pipeline takes artifacts that the run is not given: {', '.join(missing)}")
-    given = {key: _expanded(key, value, run) for key, value in run.parameters.items()}
-    return Values(declared(component, given), dict(run.artifacts))
+    return Values(declared(component, dict(run.parameters)), dict(run.artifacts))
 
 
 def of_task(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> tuple[Values, dict[str, Value]]:
@@ -215,28 +211,6 @@ def _artifacts(component: Component, task: Task, scope: Instance, skipped: str) 
         if key not in result and key != skipped and not slot.optional:
             raise InputError(f"input artifact {key!r} was not made by the task it should come from")
     return result
-
-
-def _expanded(key: str, value: Value, run: RunFacts) -> Value:
-    """Upstream's text macros in a text that a client gave. The times are the run's own, so that they stay."""
-    if not isinstance(value, str):
-        return value
-    known = {
-        "RunUUID": run.id,
-        "CurrentTime": _compact(run.created_at),
-        "ScheduledTime": _compact(run.scheduled_at),
-    }
-
-    def one(found: re.Match[str]) -> str:
-        if found[1] not in known:
-            raise InputError(f"{key!r} has the macro {found[0]}, which is not known here; known are {', '.join(known)}")
-        return known[found[1]]
-
-    return _MACRO.sub(one, value)
-
-
-def _compact(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%d%H%M%S")
 
 
 def _utc(seconds: float) -> str:

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
+from fairway.kernel.objects import errors
+
 LONGEST = 200
 """Most characters of an expression."""
 
@@ -36,7 +38,7 @@ _EVERY_HOUR = set(range(24))
 _FIFTY_YEARS = 50 * 366 * 86400
 
 
-class WrongCron(ValueError):
+class WrongCron(errors.BadRequest):
     """An expression that cannot be read, or that never comes. The text is a sentence for who wrote it."""
 
 

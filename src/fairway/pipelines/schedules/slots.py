@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from itertools import islice, takewhile
 from typing import Any, Protocol
 
+from sqlalchemy import RowMapping
+
 from fairway.pipelines.schedules import cron
+
+Row = RowMapping | Mapping[str, Any]
 
 
 class Trigger(Protocol):
@@ -52,6 +56,8 @@ class Schedule:
     end: float | None = None
     max_concurrency: int = 1
     no_catchup: bool = False
+    zone: tzinfo = UTC
+    """The one that its runs are named in."""
 
     def after(self, moment: float) -> float | None:
         found = self.trigger.after(moment)
@@ -76,23 +82,25 @@ class Due:
     cursor: float
 
 
-def of_row(row: Mapping[str, Any], default: tzinfo) -> Schedule:
+def of_row(row: Row, default: tzinfo) -> Schedule:
     """The schedule that a row of `recurring_runs` describes. `default` is the zone of those that name none."""
+    zone = zone_of(row["time_zone"], default)
+    found = trigger(row, zone)
     return Schedule(
-        trigger=trigger(row["cron"], row["interval_seconds"], zone_of(row["time_zone"], default), row["counts_from"]),
+        trigger=found,
         cursor=row["cursor"],
         end=row["end_at"],
         max_concurrency=row["max_concurrency"],
         no_catchup=row["no_catchup"],
+        zone=found.zone if isinstance(found, cron.Cron) else zone,
     )
 
 
-def trigger(expression: str, interval: int, zone: tzinfo, anchor: float) -> Trigger:
+def trigger(row: Row, zone: tzinfo) -> Trigger:
     """Raises WrongCron."""
-    seconds = cron.every(expression) or interval
-    if seconds:
-        return Every(seconds, anchor)
-    return cron.Cron(expression, zone) if expression else Once(anchor)
+    if seconds := cron.every(row["cron"]) or row["interval_seconds"]:
+        return Every(seconds, float(math.floor(row["counts_from"] if row["start_at"] is None else row["start_at"])))
+    return cron.Cron(row["cron"], zone) if row["cron"] else Once(row["counts_from"] + 1)
 
 
 def zone_of(name: str, default: tzinfo) -> tzinfo:

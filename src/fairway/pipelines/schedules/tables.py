@@ -25,7 +25,7 @@ recurring_runs = Table(
     Column("no_catchup", Boolean, nullable=False),
     Column("enabled", Boolean, nullable=False, default=True, server_default=true()),
     Column("late_after_seconds", Integer, nullable=False, default=0, server_default="0"),  # after the slot; 0: never
-    Column("counts_from", Double, nullable=False),  # since when the trigger is what it is; intervals count from here
+    Column("counts_from", Double, nullable=False),  # slots after this moment count, for the trigger as it is now
     Column("cursor", Double, nullable=False),  # slots up to this moment were started or given up
     Column("next_at", Double),  # the first slot after the cursor, for the loop to find what is due
     Column("started", Integer, nullable=False, default=0, server_default="0"),  # runs so far: the next [[Index]] less 1

@@ -127,11 +127,11 @@ class TriggerRecords:
         before = await self._own(id_, caller)
         values = await self._changes(before, fields)
         source = values.get("source", before["source"])
-        again = any(name in fields for name in wire.TEMPLATE) or "source" in values
+        again = any(name in fields for name in templates.FIELDS) or "source" in values
         template = None
         if again:
-            whole = await self._context.records.read(lambda connection: wire.template_fields(connection, before))
-            template = await self._template(wire.merged(whole, fields), before["kind"], source)
+            whole = await self._context.records.read(lambda connection: templates.fields_of(connection, before))
+            template = await self._template(templates.merged(whole, fields), before["kind"], source)
         from_now = "source" in values or (values.get("enabled") and not before["enabled"])
         cursor = await self._cursor(source) if from_now else None
         now = self._context.clock.now()
