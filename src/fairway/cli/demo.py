@@ -75,19 +75,19 @@ def _main_job(server: sdk.Server, console: Console) -> tuple[str, bool]:
     """The run's id, and whether every part held."""
     file = example()
     console.rule("[bold]1  the pipeline", align="left")
-    run_id = server.submit(sdk.pipeline_in(file), run_name="demo", experiment="demo")
-    console.print(f"{server.url}/#/runs/details/{run_id}", style="dim")
-    end = progress.show(server.follow(run_id), console)
+    run = sdk.submit(sdk.pipeline_in(file), name="demo", experiment="demo", server=server)
+    console.print(run.url, style="dim")
+    end = progress.show(run.follow(), console)
     cached = sum(step.state == "CACHED" for step in end.steps)
     if cached:
         console.print(f"{cached} steps were taken from the cache: their code and inputs are those of an earlier run")
     if end.state != "SUCCEEDED":
         console.print(f"the run ended as {end.state}: {end.message}", style="red")
-        return run_id, False
+        return run.id, False
     console.rule("[bold]2  the candidates", align="left")
-    _metrics(server, run_id, console)
+    _metrics(run, console)
     console.rule("[bold]3  the deployed model, called through the gateway", align="left")
-    return run_id, _predictions(server, _held_out(server, run_id), console)
+    return run.id, _predictions(server, run.artifact("held_out").value(), console)
 
 
 def example() -> Path:
@@ -100,21 +100,13 @@ def example() -> Path:
     raise Failure("the example pipeline is missing: run the demo from a checkout, or install the wheel again")
 
 
-def _metrics(server: sdk.Server, run_id: str, console: Console) -> None:
+def _metrics(run: sdk.Run, console: Console) -> None:
     table = Table("candidate", "accuracy", "ROC AUC", box=None, pad_edge=False)
-    judged = [one.get("metadata", {}) for one in server.artifacts(run_id) if one["name"] == "metrics"]
+    judged = [one.metadata for one in run.artifacts() if one.name == "metrics"]
     for values in sorted(judged, key=lambda values: values.get("roc_auc", 0), reverse=True):
         candidate, accuracy, area = values.get("candidate"), values.get("accuracy", 0), values.get("roc_auc", 0)
         table.add_row(str(candidate), f"{accuracy:.3f}", f"{area:.4f}")
     console.print(table)
-
-
-def _held_out(server: sdk.Server, run_id: str) -> dict[str, Any]:
-    for artifact in server.artifacts(run_id):
-        if artifact["name"] == "held_out":
-            content: dict[str, Any] = json.loads(server.content(artifact["artifact_id"]))
-            return content
-    raise Failure("the run has no artifact held_out: the example pipeline was changed")
 
 
 def _predictions(server: sdk.Server, held_out: dict[str, Any], console: Console) -> bool:
