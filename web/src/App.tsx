@@ -4,13 +4,19 @@ import { useEffect, type ReactNode } from "react";
 
 import { json } from "./api/http";
 import { usePolled } from "./live";
+import { Compare } from "./pages/Compare";
 import { ExperimentPage, Experiments } from "./pages/Experiments";
 import { Home } from "./pages/Home";
+import { NewRun } from "./pages/NewRun";
+import { Notices } from "./pages/Notices";
 import { PipelinePage, Pipelines } from "./pages/Pipelines";
+import { Pools } from "./pages/Pools";
 import { PodPage, Pods } from "./pages/Pods";
 import { RunPage } from "./pages/Run";
 import { Runs } from "./pages/Runs";
+import { SchedulePage, Schedules } from "./pages/Schedules";
 import { ServicePage, Services } from "./pages/Services";
+import { TriggerPage, Triggers } from "./pages/Triggers";
 import { Complaint, Empty, Loading } from "./parts/pieces";
 import { match, useAddress } from "./router";
 
@@ -26,12 +32,20 @@ type Found = Record<string, string>;
 const PAGES: [pattern: string, page: (found: Found, session: Session) => ReactNode][] = [
   ["", (_, session) => <Home session={session} />],
   ["runs", () => <Runs />],
+  ["runs/new", () => <NewRun />],
+  ["compare", () => <Compare />],
   ["runs/details/:id", ({ id }) => <RunPage key={id} id={id!} />],
   ["experiments", () => <Experiments />],
   ["experiments/details/:id", ({ id }) => <ExperimentPage id={id!} />],
   ["pipelines", () => <Pipelines />],
   ["pipelines/details/:id", ({ id }) => <PipelinePage id={id!} version={undefined} />],
   ["pipelines/details/:id/version/:version", ({ id, version }) => <PipelinePage id={id!} version={version} />],
+  ["recurringruns", () => <Schedules />],
+  ["recurringruns/details/:id", ({ id }) => <SchedulePage key={id} id={id!} />],
+  ["triggers", () => <Triggers />],
+  ["triggers/details/:id", ({ id }) => <TriggerPage key={id} id={id!} />],
+  ["notices", () => <Notices />],
+  ["pools", () => <Pools />],
   ["services", () => <Services />],
   ["services/:namespace/:name", ({ namespace, name }, session) => (
     <ServicePage key={`${namespace}/${name}`} namespace={namespace!} name={name!} publicUrl={session.publicUrl} />

@@ -2,8 +2,7 @@
 
 import { useCallback, useEffect, useRef, useState } from "react";
 
-import { Failure } from "./api/http";
-import { asFailure } from "./api/kubernetes";
+import { asFailure, Failure } from "./api/http";
 
 export interface Polled<T> {
   value: T | undefined;

@@ -53,5 +53,9 @@ FEATURE = Feature(
         Page("Pipelines", "/pipelines"),
         Page("Experiments", "/experiments"),
         Page("Runs", "/runs"),
+        Page("Schedules", "/recurringruns"),
+        Page("Triggers", "/triggers"),
+        Page("Notices", "/notices"),
+        Page("Pools", "/pools"),
     ),
 )

@@ -9,8 +9,12 @@ export class Failure extends Error {
   }
 }
 
+export function asFailure(error: unknown): Failure {
+  return error instanceof Failure ? error : new Failure(String(error), 0);
+}
+
 export interface Options {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   body?: unknown;
   signal?: AbortSignal | undefined;
 }

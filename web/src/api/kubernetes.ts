@@ -2,7 +2,7 @@
 
 import { useEffect, useState, useSyncExternalStore } from "react";
 
-import { Failure, followLines, json } from "./http";
+import { asFailure, Failure, followLines, json } from "./http";
 
 const API = "/k8s";
 
@@ -181,10 +181,6 @@ async function keep<T extends KubernetesObject>(
     }
     await new Promise((resume) => setTimeout(resume, 1000));
   }
-}
-
-export function asFailure(error: unknown): Failure {
-  return error instanceof Failure ? error : new Failure(String(error), 0);
 }
 
 /** What `kubectl get pods` prints in the STATUS column. */

@@ -2,7 +2,7 @@
 
 import { json } from "./http";
 
-const API = "/apis/v2beta1";
+export const API = "/apis/v2beta1";
 
 export type State =
   | "PENDING"
@@ -34,6 +34,12 @@ export interface Run {
   pipeline_version_reference?: { pipeline_id?: string; pipeline_version_id?: string };
   runtime_config?: { parameters?: Record<string, unknown>; pipeline_root?: string };
   state_history?: { update_time: string; state: State }[];
+  scheduled_at?: string;
+  recurring_run_id?: string;
+  trigger_id?: string;
+  source_run_id?: string;
+  late?: boolean;
+  late_at?: string;
 }
 
 export interface Experiment {
@@ -89,6 +95,8 @@ export interface ParameterDefinition {
   defaultValue?: unknown;
   isOptional?: boolean;
   description?: string;
+  /** The only values that are allowed, where there are such. */
+  literals?: unknown[];
 }
 
 export interface TaskSpec {
@@ -164,7 +172,7 @@ export interface Artifact {
   created_at?: string;
 }
 
-interface Paging {
+export interface Paging {
   next_page_token?: string;
   total_size?: number;
 }
@@ -174,9 +182,22 @@ export interface Query {
   page_token?: string;
   sort_by?: string;
   experiment_id?: string;
+  recurring_run_id?: string;
   filter?: string;
 }
 
+/** What is run: a version of a pipeline, or a compiled pipeline itself. */
+export interface Template {
+  display_name: string;
+  description?: string;
+  experiment_id?: string;
+  pipeline_spec?: SpecDocument;
+  pipeline_version_reference?: { pipeline_id?: string; pipeline_version_id?: string };
+  runtime_config?: { parameters?: Record<string, unknown>; pipeline_root?: string };
+  service_account?: string;
+}
+
+export const createRun = (template: Template) => json<Run>(`${API}/runs`, { method: "POST", body: template });
 export const listRuns = (query: Query) => json<{ runs?: Run[] } & Paging>(`${API}/runs${text(query)}`);
 export const getRun = (id: string) => json<Run>(`${API}/runs/${id}`);
 export const terminateRun = (id: string) => json(`${API}/runs/${id}:terminate`, { method: "POST" });
@@ -201,6 +222,7 @@ export const getExperiment = (id: string) => json<Experiment>(`${API}/experiment
 export const listPipelines = (query: Query) =>
   json<{ pipelines?: Pipeline[] } & Paging>(`${API}/pipelines${text(query)}`);
 export const getPipeline = (id: string) => json<Pipeline>(`${API}/pipelines/${id}`);
+export const deletePipeline = (id: string) => json(`${API}/pipelines/${id}?cascade=true`, { method: "DELETE" });
 export const listVersions = (id: string, query: Query) =>
   json<{ pipeline_versions?: PipelineVersion[] } & Paging>(`${API}/pipelines/${id}/versions${text(query)}`);
 
@@ -226,7 +248,11 @@ export const bareSpec = (document: SpecDocument | undefined): PipelineSpec | und
 export const isOver = (state: string | undefined): boolean =>
   state !== undefined && ["SUCCEEDED", "CACHED", "SKIPPED", "FAILED", "CANCELED"].includes(state);
 
-function text(query: Query | { path: string }): string {
+/** A filter that holds where all of these do. */
+export const filterOf = (...predicates: { operation: string; key: string; string_value: string }[]): string =>
+  predicates.length ? JSON.stringify({ predicates }) : "";
+
+export function text(query: Query | Record<string, string | number | undefined>): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value) search.set(name, String(value));
   const out = search.toString();

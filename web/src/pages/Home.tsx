@@ -4,6 +4,7 @@ import { routePath, type Session } from "../App";
 import { isOver, listRuns } from "../api/pipelines";
 import { condition, SERVICES, useObjects, type InferenceService } from "../api/kubernetes";
 import { useNow, usePolled } from "../live";
+import { Waiting } from "../parts/Approvals";
 import { Ago, Code, Complaint, Header } from "../parts/pieces";
 import { State } from "../parts/State";
 import { Ready } from "./Services";
@@ -14,6 +15,7 @@ export function Home({ session }: { session: Session }) {
     <>
       <Header title="Home" />
       <div className="cards">
+        {has("runs") && <Waiting />}
         {has("runs") && <LatestRuns />}
         {has("services") && <LatestServices />}
         <section className="card whole">

@@ -2,11 +2,12 @@
 
 import { useMemo } from "react";
 
-import { bareSpec, getPipeline, listPipelines, listVersions } from "../api/pipelines";
+import { bareSpec, deletePipeline, getPipeline, listPipelines, listVersions } from "../api/pipelines";
 import { Graph } from "../graph/Graph";
 import { rootNode } from "../graph/model";
 import { useNow, usePolled } from "../live";
-import { Ago, Code, Complaint, Empty, Facts, Header, Loading, Tabs } from "../parts/pieces";
+import { Ago, Code, Complaint, Danger, Empty, Facts, Header, Loading, Tabs } from "../parts/pieces";
+import { Upload } from "../parts/Upload";
 
 export function Pipelines() {
   const { value, failure, refresh } = usePolled(
@@ -18,7 +19,9 @@ export function Pipelines() {
   const pipelines = value?.pipelines ?? [];
   return (
     <>
-      <Header title="Pipelines" />
+      <Header title="Pipelines">
+        <Upload done={(id) => location.assign(`#/pipelines/details/${id}`)} />
+      </Header>
       <Complaint failure={failure} retry={refresh} />
       {!value && !failure && <Loading />}
       {value && pipelines.length === 0 && (
@@ -82,6 +85,18 @@ export function PipelinePage({ id, version }: { id: string; version: string | un
             ))}
           </select>
         </label>
+        {shown && (
+          <a className="button primary" href={`#/runs/new?pipeline=${id}&version=${shown.pipeline_version_id}`}>
+            Run
+          </a>
+        )}
+        {shown && (
+          <a className="button" href={`#/runs/new?recurring=1&pipeline=${id}&version=${shown.pipeline_version_id}`}>
+            Schedule
+          </a>
+        )}
+        <Upload pipeline={id} done={versions.refresh} />
+        <Danger label="Delete" sure="Delete it with its versions" act={() => deletePipeline(id).then(() => location.assign("#/pipelines"))} />
       </Header>
       {!shown && <p className="quiet">This pipeline has no versions.</p>}
       {shown && (

@@ -2,12 +2,15 @@
 
 import { useMemo } from "react";
 
-import { bareSpec, deleteRun, getRun, isOver, listTasks, terminateRun, type Run, type State } from "../api/pipelines";
+import { bareSpec, getRun, isOver, listTasks, type Run, type State } from "../api/pipelines";
 import { exact, duration, plural, value as shownValue } from "../format";
 import { Graph } from "../graph/Graph";
 import { rootNode, steps, walk, type Node } from "../graph/model";
+import { Timeline } from "../graph/Timeline";
 import { useNow, usePolled } from "../live";
-import { Ago, Complaint, Copy, Danger, Facts, Header, Loading, Tabs } from "../parts/pieces";
+import { RunApprovals } from "../parts/Approvals";
+import { Ago, Code, Complaint, Copy, Facts, Header, Loading, Tabs } from "../parts/pieces";
+import { RunActions } from "../parts/RunActions";
 import { State as StateOf } from "../parts/State";
 import { replaceQuery, useAddress } from "../router";
 import { TaskPanel } from "./TaskPanel";
@@ -34,17 +37,11 @@ export function RunPage({ id }: { id: string }) {
   return (
     <div className="run-page">
       <Header title={run.value.display_name} back={["Runs", "#/runs"]}>
-        {!over && <Danger label="Terminate" sure="Stop this run" act={() => terminateRun(id).then(run.refresh)} />}
-        {over && (
-          <Danger
-            label="Delete"
-            sure="Delete for ever"
-            act={() => deleteRun(id).then(() => location.assign("#/runs"))}
-          />
-        )}
+        <RunActions run={run.value} done={run.refresh} />
       </Header>
       <Summary run={run.value} root={root} now={now} />
       <Complaint failure={run.failure ?? tasks.failure} retry={tasks.refresh} />
+      <RunApprovals run={id} live={!over} />
       <WhyFailed run={run.value} root={root} choose={choose} />
       <div className={`split ${chosen ? "with-panel" : ""}`}>
         <Tabs
@@ -56,11 +53,16 @@ export function RunPage({ id }: { id: string }) {
                 <Graph nodes={root.children} edges={root.edges} chosen={chosen?.id} choose={choose} now={now} wanted={chosenId} />
               ),
             },
+            {
+              name: "Timeline",
+              content: () => <Timeline nodes={root.children} now={now} chosen={chosen?.id} choose={choose} />,
+            },
             { name: "Parameters", content: () => <Parameters run={run.value!} /> },
             { name: "Details", content: () => <Details run={run.value!} /> },
+            ...(spec ? [{ name: "Specification", content: () => <Code label="Specification" text={JSON.stringify(run.value!.pipeline_spec, null, 2)} /> }] : []),
           ]}
         />
-        {chosen && <TaskPanel key={chosen.id} node={chosen} run={id} now={now} choose={choose} close={() => choose(undefined)} />}
+        {chosen && <TaskPanel key={chosen.id} node={chosen} run={id} runOver={over} now={now} choose={choose} close={() => choose(undefined)} />}
       </div>
     </div>
   );
@@ -81,6 +83,7 @@ function Summary({ run, root, now }: { run: Run; root: Node; now: number }) {
   return (
     <p className="summary">
       <StateOf state={run.state} />
+      {run.late && <span className="badge bad">late</span>}
       <span>{duration(run.created_at, run.finished_at, now)}</span>
       <span>
         started <Ago time={run.created_at} now={now} />
@@ -156,6 +159,11 @@ function Details({ run }: { run: Run }) {
         ["Description", run.description],
         ["Pipeline", bareSpec(run.pipeline_spec)?.pipelineInfo?.name],
         ["Experiment", run.experiment_id && <a href={`#/experiments/details/${run.experiment_id}`}>{run.experiment_id}</a>],
+        ["Schedule", run.recurring_run_id && <a href={`#/recurringruns/details/${run.recurring_run_id}`}>{run.recurring_run_id}</a>],
+        ["For the slot", run.recurring_run_id && exact(run.scheduled_at)],
+        ["Trigger", run.trigger_id && <a href={`#/triggers/details/${run.trigger_id}`}>{run.trigger_id}</a>],
+        ["Goes on from", run.source_run_id && <a href={`#/runs/details/${run.source_run_id}`}>{run.source_run_id}</a>],
+        ["Late at", exact(run.late_at)],
         ["Created", exact(run.created_at)],
         ["Finished", exact(run.finished_at)],
         ["Pipeline root", run.runtime_config?.pipeline_root],

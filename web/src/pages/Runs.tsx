@@ -2,7 +2,7 @@
 
 import { useState } from "react";
 
-import { isOver, listExperiments, listRuns, type Run } from "../api/pipelines";
+import { filterOf, isOver, listExperiments, listRuns, type Run } from "../api/pipelines";
 import { duration } from "../format";
 import { useNow, usePolled } from "../live";
 import { Ago, Code, Complaint, Empty, Header, Loading } from "../parts/pieces";
@@ -13,26 +13,41 @@ const PAGE = 50;
 export function Runs() {
   return (
     <>
-      <Header title="Runs" />
-      <RunTable experiment={undefined} />
+      <Header title="Runs">
+        <a className="button primary" href="#/runs/new">
+          New run
+        </a>
+      </Header>
+      <RunTable />
     </>
   );
 }
 
-/** The runs of one experiment, or of all. */
-export function RunTable({ experiment }: { experiment: string | undefined }) {
+const STATES = ["RUNNING", "PENDING", "PAUSED", "SUCCEEDED", "FAILED", "CANCELED"];
+
+/** The runs of one experiment, of one schedule, or of all. */
+export function RunTable({ experiment, schedule }: { experiment?: string; schedule?: string }) {
   const [tokens, setTokens] = useState<string[]>([]);
   const [search, setSearch] = useState("");
+  const [state, setState] = useState("");
+  const [archived, setArchived] = useState(false);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const token = tokens.at(-1) ?? "";
+  const filter = filterOf(
+    { operation: "EQUALS", key: "storage_state", string_value: archived ? "ARCHIVED" : "AVAILABLE" },
+    ...(search ? [{ operation: "IS_SUBSTRING", key: "display_name", string_value: search }] : []),
+    ...(state ? [{ operation: "EQUALS", key: "state", string_value: state }] : []),
+    ...(schedule ? [{ operation: "EQUALS", key: "recurring_run_id", string_value: schedule }] : []),
+  );
   const { value, failure, refresh } = usePolled(
-    `runs ${experiment ?? ""} ${token} ${search}`,
+    `runs ${experiment ?? ""} ${token} ${filter}`,
     () =>
       listRuns({
         page_size: PAGE,
         sort_by: "created_at desc",
         page_token: token,
+        filter,
         ...(experiment ? { experiment_id: experiment } : {}),
-        ...(search ? { filter: nameContains(search) } : {}),
       }),
     (page) => ((page.runs ?? []).some((run) => !isOver(run.state)) ? 1000 : 3000),
   );
@@ -43,7 +58,9 @@ export function RunTable({ experiment }: { experiment: string | undefined }) {
     names?.find((candidate) => candidate.experiment_id === run.experiment_id)?.display_name ?? "";
 
   if (!value && !failure) return <Loading />;
-  const nothingYet = value && runs.length === 0 && !search && !token;
+  const nothingYet = value && runs.length === 0 && !search && !token && !state && !archived && !schedule;
+  const first = <T,>(change: (value: T) => void) => (value: T) => (change(value), setTokens([]));
+  const toggle = (id: string) => setChosen(new Set(chosen.has(id) ? [...chosen].filter((each) => each !== id) : [...chosen, id]));
   return (
     <>
       <Complaint failure={failure} retry={refresh} />
@@ -51,21 +68,37 @@ export function RunTable({ experiment }: { experiment: string | undefined }) {
         <HowToRun />
       ) : (
         <>
-          <input
-            type="search"
-            className="search"
-            placeholder="Search by name"
-            aria-label="Search runs by name"
-            value={search}
-            onChange={(event) => {
-              setSearch(event.target.value);
-              setTokens([]);
-            }}
-          />
+          <div className="row">
+            <input
+              type="search"
+              className="search"
+              placeholder="Search by name"
+              aria-label="Search runs by name"
+              value={search}
+              onChange={(event) => first(setSearch)(event.target.value)}
+            />
+            <select aria-label="State" value={state} onChange={(event) => first(setState)(event.target.value)}>
+              <option value="">any state</option>
+              {STATES.map((each) => (
+                <option key={each} value={each}>
+                  {each.toLowerCase()}
+                </option>
+              ))}
+            </select>
+            <label className="quiet">
+              <input type="checkbox" checked={archived} onChange={(event) => first(setArchived)(event.target.checked)} /> archived
+            </label>
+            {chosen.size > 1 && (
+              <a className="button" href={`#/compare?runs=${[...chosen].join()}`}>
+                Compare {chosen.size}
+              </a>
+            )}
+          </div>
           <div className="table-frame">
             <table>
               <thead>
                 <tr>
+                  <th aria-label="Compare" />
                   <th>State</th>
                   <th>Name</th>
                   <th>Duration</th>
@@ -76,8 +109,16 @@ export function RunTable({ experiment }: { experiment: string | undefined }) {
               <tbody>
                 {runs.map((run) => (
                   <tr key={run.run_id}>
+                    <td className="tick">
+                      <input
+                        type="checkbox"
+                        aria-label={`Compare ${run.display_name}`}
+                        checked={chosen.has(run.run_id)}
+                        onChange={() => toggle(run.run_id)}
+                      />
+                    </td>
                     <td>
-                      <State state={run.state} />
+                      <State state={run.state} /> {run.late && <span className="badge bad">late</span>}
                     </td>
                     <td className="wide">
                       <a href={`#/runs/details/${run.run_id}`}>{run.display_name}</a>
@@ -95,7 +136,7 @@ export function RunTable({ experiment }: { experiment: string | undefined }) {
                 ))}
               </tbody>
             </table>
-            {runs.length === 0 && <p className="loading">No run has such a name.</p>}
+            {runs.length === 0 && <p className="loading">No such run.</p>}
           </div>
           {(token || value?.next_page_token) && (
             <div className="pager">
@@ -111,10 +152,6 @@ export function RunTable({ experiment }: { experiment: string | undefined }) {
       )}
     </>
   );
-}
-
-function nameContains(text: string): string {
-  return JSON.stringify({ predicates: [{ operation: "IS_SUBSTRING", key: "display_name", string_value: text }] });
 }
 
 function HowToRun() {

@@ -2,24 +2,26 @@
 
 import { useState } from "react";
 
+import { rerun } from "../api/control";
 import { filePath, isOver, listFiles, logPath, type Artifact, type Task, type TaskArtifact, type TaskParameter } from "../api/pipelines";
 import { duration, exact, size, value as shownValue } from "../format";
 import { isGroup, type Node } from "../graph/model";
 import { usePolled } from "../live";
 import { Log } from "../parts/Log";
 import { ConfusionMatrix, matrixOf, RocCurve, rocOf, Scalars, scalars } from "../parts/Metrics";
-import { Complaint, Copy, Facts, Loading, Tabs, type Tab } from "../parts/pieces";
+import { Action, Complaint, Copy, Facts, Loading, Tabs, type Tab } from "../parts/pieces";
 import { State } from "../parts/State";
 
 interface Props {
   node: Node;
   run: string;
+  runOver: boolean;
   now: number;
   choose: (id: string) => void;
   close: () => void;
 }
 
-export function TaskPanel({ node, run, now, choose, close }: Props) {
+export function TaskPanel({ node, run, runOver, now, choose, close }: Props) {
   const tabs: Tab[] = [{ name: "Inputs and outputs", content: () => <Values node={node} /> }];
   const pod = executorPod(node.task);
   if (isGroup(node)) tabs.unshift({ name: node.kind === "loop" ? "Iterations" : "Steps", content: () => <Parts node={node} choose={choose} now={now} /> });
@@ -37,8 +39,21 @@ export function TaskPanel({ node, run, now, choose, close }: Props) {
       {node.task?.status_metadata?.message && (
         <p className={node.state === "CANCELED" ? "quiet" : "complaint"}>{node.task.status_metadata.message}</p>
       )}
+      <Rerun node={node} run={run} runOver={runOver} />
       <Tabs key={node.id} label="About this step" tabs={tabs} />
     </aside>
+  );
+}
+
+/** Of a run that is over: this step and what follows once more, in a run of its own. */
+function Rerun({ node, run, runOver }: { node: Node; run: string; runOver: boolean }) {
+  const path = [node.task?.scope_path ?? []].flat().join("/");
+  if (!runOver || !path) return null;
+  const again = () => rerun(run, [path]).then((made) => location.assign(`#/runs/details/${made.run_id}`));
+  return (
+    <div className="row">
+      <Action label="Run again from here" act={again} />
+    </div>
   );
 }
 

@@ -2,8 +2,7 @@
 
 import { useEffect, useState } from "react";
 
-import { Failure, json, send } from "../api/http";
-import { asFailure } from "../api/kubernetes";
+import { asFailure, Failure, json, send } from "../api/http";
 import { span } from "../format";
 import { Code, Complaint } from "../parts/pieces";
 

@@ -2,8 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 
-import { Failure, follow } from "../api/http";
-import { asFailure } from "../api/kubernetes";
+import { asFailure, Failure, follow } from "../api/http";
 import { Complaint } from "./pieces";
 
 const MOST = 2_000_000; // characters kept; the file has all of them

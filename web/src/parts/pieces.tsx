@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState, type ReactNode } from "react";
 
-import { Failure } from "../api/http";
+import { asFailure, type Failure } from "../api/http";
 import { ago, exact } from "../format";
 
 export function Header({ title, children, back }: { title: ReactNode; children?: ReactNode; back?: [string, string] }) {
@@ -89,6 +89,27 @@ export function Ago({ time, now }: { time: string | undefined; now: number }) {
   );
 }
 
+/** A button that does something at once, and says where it could not. */
+export function Action({ label, act, primary = false, disabled = false }: { label: string; act: () => Promise<unknown>; primary?: boolean; disabled?: boolean }) {
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<Failure>();
+  const go = async () => {
+    setBusy(true);
+    try {
+      await act();
+    } catch (error) {
+      setFailure(asFailure(error));
+    }
+    setBusy(false);
+  };
+  if (failure) return <Complaint failure={failure} retry={() => setFailure(undefined)} />;
+  return (
+    <button type="button" className={primary ? "primary" : ""} disabled={busy || disabled} onClick={() => void go()}>
+      {label}
+    </button>
+  );
+}
+
 /** A button that asks once more before it does what cannot be undone. */
 export function Danger({ label, sure, act }: { label: string; sure: string; act: () => Promise<unknown> }) {
   const [asking, setAsking] = useState(false);
@@ -98,7 +119,7 @@ export function Danger({ label, sure, act }: { label: string; sure: string; act:
     try {
       await act();
     } catch (error) {
-      setFailure(error instanceof Failure ? error : new Failure(String(error), 0));
+      setFailure(asFailure(error));
     }
   };
   if (failure) return <Complaint failure={failure} retry={() => setFailure(undefined)} />;
