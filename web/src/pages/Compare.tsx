@@ -3,7 +3,7 @@
 import { getRun, listTasks, type Artifact, type Run, type Task } from "../api/pipelines";
 import { duration, metric, value as shown } from "../format";
 import { usePolled } from "../live";
-import { ConfusionMatrix, matrixOf, RocCurve, rocOf, scalars } from "../parts/Metrics";
+import { ConfusionMatrix, matrixOf, RocCurve, rocOf } from "../parts/Metrics";
 import { Complaint, Empty, Header, Loading } from "../parts/pieces";
 import { State } from "../parts/State";
 import { useAddress } from "../router";
@@ -74,11 +74,9 @@ function outputs(task: Task): Made[] {
   );
 }
 
-/** The scalar metrics of a column; of several with one name (a loop), the last. */
+/** The scalar metrics of a column, each of which is a record of its own; of several with one name (a loop), the last. */
 function numbers({ made }: Column): [string, string][] {
-  return made
-    .filter(({ artifact }) => artifact.number_value === undefined && artifact.type?.endsWith("Metrics"))
-    .flatMap(({ name, artifact }) => scalars(artifact).map(([key, of]): [string, string] => [`${name} · ${key}`, metric(of)]));
+  return made.flatMap(({ name, artifact: { number_value: number } }) => (number === undefined ? [] : [[name.replace("/", " · "), metric(number)]]));
 }
 
 /** One row for each name that any column has, with a text for each column. */
