@@ -5,7 +5,10 @@ from __future__ import annotations
 import http.client
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -73,6 +76,78 @@ def test_pods_are_listed_with_kubectl_s_words(page: Page) -> None:
     page.get_by_role("link", name="Pods").first.click()
     expect(page.get_by_text("Completed").first).to_be_visible()
     expect(page.get_by_text(re.compile("breast-cancer-predictor-"))).to_be_visible()
+
+
+HELLO = """
+from kfp import dsl
+
+@dsl.component(base_image="python:3.11")
+def measure(score: float, metrics: dsl.Output[dsl.Metrics]):
+    metrics.log_metric("score", score)
+
+@dsl.component(base_image="python:3.11")
+def publish():
+    print("published")
+
+@dsl.pipeline(name="hello-dashboard")
+def pipeline(score: float = 0.5):
+    publish().after(measure(score=score)).set_env_variable("FAIRWAY_STEP_APPROVAL", "Publish it?")
+"""
+
+
+@pytest.fixture(scope="module")
+def hello(tmp_path_factory: pytest.TempPathFactory, demonstrated: Installation) -> Path:
+    """A compiled pipeline that measures, and asks before it publishes."""
+    folder = tmp_path_factory.mktemp("hello")
+    (folder / "hello.py").write_text(HELLO)
+    compiled = folder / "hello.yaml"
+    kfp = str(Path(sys.executable).with_name("kfp"))
+    command = [kfp, "dsl", "compile", "--py", str(folder / "hello.py"), "--output", str(compiled)]
+    subprocess.run(command, check=True, capture_output=True)
+    return compiled
+
+
+def test_a_pipeline_is_uploaded_run_approved_and_run_again_to_compare(page: Page, hello: Path) -> None:
+    page.get_by_role("link", name="Pipelines").first.click()
+    page.set_input_files("input[type=file]", str(hello))
+    page.get_by_role("link", name="Run", exact=True).click()
+    page.get_by_label(re.compile("^score")).fill("0.25")
+    page.get_by_label("Name").first.fill("first try")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("Publish it?")).to_be_visible()
+    page.get_by_label("Comment").fill("looks good")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_text("2 of 2 steps done")).to_be_visible()
+    page.get_by_role("tab", name="Timeline").click()
+    expect(page.get_by_role("listitem").filter(has_text="publish")).to_be_visible()
+    page.get_by_role("link", name="Run again").click()
+    page.get_by_label(re.compile("^score")).fill("0.75")
+    page.get_by_label("Name").first.fill("second try")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_text("Failed").first).to_be_visible()
+    page.get_by_role("link", name="Runs").first.click()
+    for name in ("first try", "second try"):
+        page.get_by_label(f"Compare {name}").check()
+    page.get_by_role("link", name="Compare 2").click()
+    differing = page.locator("tr.differs", has_text="score")
+    expect(differing.filter(has_text="0.25").first).to_be_visible()
+    expect(differing.filter(has_text="0.75").first).to_be_visible()
+
+
+def test_a_schedule_is_made_changed_and_seen_in_its_calendar(page: Page, hello: Path) -> None:
+    page.get_by_role("link", name="Schedules").first.click()
+    page.get_by_role("link", name="New schedule").click()
+    page.get_by_label("Name").first.fill("every night")
+    page.get_by_label("Cron expression").fill("30 2 * * *")
+    page.get_by_role("button", name="Create").click()
+    expect(page.locator(".slot.is-planned").first).to_be_visible()
+    page.get_by_role("tab", name="Edit").click()
+    page.get_by_label("Cron expression").fill("30 3 * * *")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".summary").get_by_text(re.compile("30 3"))).to_be_visible()
+    page.get_by_role("button", name="Turn off").click()
+    expect(page.locator(".summary").get_by_text("off", exact=True)).to_be_visible()
 
 
 def test_a_one_time_address_works_once(demonstrated: Installation) -> None:
