@@ -17,7 +17,7 @@ export function Notices() {
       {value && rules.length === 0 && (
         <Empty title="Nobody is told of failures yet">
           <p>A rule tells a webhook or an e-mail address what happens to runs:</p>
-          <Code label="Make a rule" text="fairway notices create --on FAILED --on LATE --email team@example.com" />
+          <Code label="Make a rule" text="fairway notices create --on failed --on late --email team@example.com" />
         </Empty>
       )}
       {rules.map((rule) => (

@@ -21,7 +21,7 @@ export function Triggers() {
       {value && triggers.length === 0 && (
         <Empty title="No event starts a run yet">
           <p>A run can be started by another run's end, by an artifact that is new or changed, or by a call from elsewhere:</p>
-          <Code label="Make a trigger" text="fairway triggers create hello.py --on-run prepare-data" />
+          <Code label="Make a trigger" text="fairway triggers create hello.py --on-run-of prepare-data" />
         </Empty>
       )}
       {triggers.length > 0 && (
