@@ -125,7 +125,7 @@ def test_a_pipeline_is_uploaded_run_approved_and_run_again_to_compare(page: Page
     page.get_by_label("Name").first.fill("second try")
     page.get_by_role("button", name="Start").click()
     page.get_by_role("button", name="Reject").click()
-    expect(page.get_by_text("Failed").first).to_be_visible()
+    expect(page.locator(".summary .state", has_text="Failed")).to_be_visible()
     page.get_by_role("link", name="Runs").first.click()
     for name in ("first try", "second try"):
         page.get_by_label(f"Compare {name}").check()
