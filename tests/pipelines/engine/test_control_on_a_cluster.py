@@ -328,16 +328,22 @@ async def test_whenever_the_engine_dies_everything_that_holds_steps_back_still_d
     deaths = 0
     approved: list[str] = []
 
+    async def answer() -> None:
+        for task_id, message in (await here.asked(run)).items():
+            await here.write(lambda c, id_=task_id: approvals.decide(c, run, id_, Verdict(True, "ada"), 0.0))
+            approved.append(message)
+
     async def people() -> None:
         while True:
             await asyncio.sleep(chance.uniform(0.05, 0.3))
-            for task_id, message in (await here.asked(run)).items():
-                await here.write(lambda c, id_=task_id: approvals.decide(c, run, id_, Verdict(True, "ada"), 0.0))
-                approved.append(message)
-            if chance.random() < 0.3:
+            if chance.random() < 0.4:
                 await here.pause(run, True)
+                await asyncio.sleep(chance.uniform(0.0, 0.8))
+                await answer()
                 await asyncio.sleep(chance.uniform(0.0, 0.4))
                 await here.pause(run, False)
+            else:
+                await answer()
             if deaths > 3:
                 there.touch()
 

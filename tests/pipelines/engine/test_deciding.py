@@ -37,6 +37,8 @@ class World:
         self.returns: list[str] = []
         self.stops: list[str] = []
         self.rows: dict[str, Known] = dict(known or {})
+        if given.pop("paused", False):
+            self.graph.pause(True, self.now)
         self.graph.begin(self.now)
 
     def settle(self) -> World:

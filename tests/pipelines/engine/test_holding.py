@@ -157,6 +157,26 @@ def test_termination_ends_a_wait_for_a_person() -> None:
     assert world.settle().order == []
 
 
+def test_an_answer_that_comes_while_the_next_engine_pauses_counts_when_the_run_goes_on() -> None:
+    spec = held(APPROVAL="Deploy?")
+    for verdict, order in ((YES, ["a#0", "b#0"]), (NO, [])):
+        first = World(spec).settle()
+        later = World(spec, known=first.rows, paused=True).settle()
+        later.graph.decided({later.at("a").id: verdict}, 1.0)
+        assert later.settle().order == []
+        later.graph.pause(False, 2.0)
+        assert later.settle().order == order
+        assert later.graph.state is (State.SUCCEEDED if order else State.FAILED)
+
+
+def test_a_rejection_stands_when_what_surrounds_the_step_is_tried_again() -> None:
+    spec = Spec().step("held", env=options(APPROVAL="Deploy?")).dag("inner", {"a": task("held")})
+    world = World(spec.compiled({"x": task("inner", retry={"maxRetryCount": 2})})).settle()
+    world.graph.decided({world.at("x/a").id: NO}, 1.0)
+    assert world.settle().questions == ["x/a"]
+    assert world.states == {"x": "FAILED", "x/a": "FAILED"}
+
+
 # Pools
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from fairway.pipelines import ir
 from fairway.pipelines.ir.model import Component, Task
-from fairway.pipelines.render.model import Decisions, Instance, Known, RunFacts, State, Type
+from fairway.pipelines.render.model import Decisions, Instance, Known, RunFacts, State, Type, Verdict
 
 
 class Board:
@@ -41,6 +41,8 @@ class Board:
         """Steps that wait for a person."""
         self.digests: dict[str, str] = {}
         """Of the bytes of artifacts by id, read for this run where the artifacts do not bring them."""
+        self.verdicts: dict[str, Verdict] = {}
+        """What people have said, by task."""
         self.wants: dict[str, Instance] = {}
         """Steps that wait for slots of their pool."""
         self.timers: list[tuple[float, int, Instance, bool]] = []
@@ -72,6 +74,8 @@ class Board:
             instance.recorded = True
             instance.created_at, instance.started_at = known.created_at, known.started_at
             instance.history = list(known.history)
+            if known.verdict is not None:
+                self.verdicts[id_] = known.verdict
             instance.renewed = known.state is State.PENDING and (known.retry_at is not None or not known.attempts)
         self.instances[id_] = instance
         return instance

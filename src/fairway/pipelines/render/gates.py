@@ -17,10 +17,15 @@ def awaits_approval(board: Board, instance: Instance) -> bool:
     """Ask a person, unless one has said something already. Raises UnknownPlaceholder for a question with a mistake."""
     if not instance.options.approval or instance.approved:
         return False
-    board.questions[instance.id] = instance
-    board.hold(instance, f"waits for approval: {question(instance)}")
-    board.decisions.questions.append(instance)
-    return True
+    verdict = board.verdicts.get(instance.id)
+    if verdict is None:
+        board.questions[instance.id] = instance
+        board.hold(instance, f"waits for approval: {question(instance)}")
+        board.decisions.questions.append(instance)
+    elif not verdict.approved:
+        _rejected(board, instance, verdict)
+    instance.approved = verdict is not None and verdict.approved
+    return not instance.approved
 
 
 def question(instance: Instance) -> str:
@@ -30,16 +35,17 @@ def question(instance: Instance) -> str:
     return Scene(folders.executor_input(instance, ""), defaults=defaults).filled(instance.options.approval)
 
 
-def decided(board: Board, instance: Instance, verdict: Verdict) -> None:
-    """A person has spoken."""
-    del board.questions[instance.id]
-    if verdict.approved:
-        instance.approved = True
-        board.hold(instance, f"approved by {verdict.by}" if verdict.by else "")
-        board.to_go.append(instance)
+def decided(board: Board, task_id: str, verdict: Verdict) -> None:
+    """A person has spoken. A step that has not come to its question yet finds the answer when it does."""
+    board.verdicts[task_id] = verdict
+    instance = board.questions.pop(task_id, None)
+    if instance is None:
         return
-    said = f": {verdict.comment}" if verdict.comment else ""
-    board.end(instance, State.FAILED, f"rejected by {verdict.by}{said}", code=7)
+    if verdict.approved:
+        board.hold(instance, f"approved by {verdict.by}")
+        board.to_go.append(instance)
+    else:
+        _rejected(board, instance, verdict)
 
 
 def awaits_slots(board: Board, instance: Instance) -> bool:
@@ -64,3 +70,8 @@ def stand_back(board: Board) -> None:
         if not instance.slots:
             board.to_start.append(instance)
         board.give_back(instance)
+
+
+def _rejected(board: Board, instance: Instance, verdict: Verdict) -> None:
+    said = f": {verdict.comment}" if verdict.comment else ""
+    board.end(instance, State.FAILED, f"rejected by {verdict.by}{said}", code=7)

@@ -115,12 +115,11 @@ class Graph:
         self._advance()
 
     def decided(self, verdicts: Mapping[str, Verdict], now: float) -> None:
-        """What people say of the steps that `Decisions.questions` named."""
+        """What people say of steps that ask, or will."""
         board = self._board
         board.now = now
         for task_id, verdict in verdicts.items():
-            if task_id in board.questions:
-                gates.decided(board, board.questions[task_id], verdict)
+            gates.decided(board, task_id, verdict)
         self._advance()
 
     def granted(self, task_ids: Iterable[str], now: float) -> None:

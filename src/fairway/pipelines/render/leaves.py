@@ -94,9 +94,6 @@ def _take_up(board: Board, instance: Instance, known: Known) -> bool:
     elif known.attempts:
         instance.state, instance.slots = known.state, known.slots
         board.live[instance.id] = instance
-    elif known.verdict is not None:
-        board.questions[instance.id] = instance
-        gates.decided(board, instance, known.verdict)
     else:
         return False
     return True
