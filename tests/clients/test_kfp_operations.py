@@ -26,7 +26,7 @@ REFUSED = {
 """What is answered with 501 or 404 and a sentence. Upstream routes none of it in v2beta1 but the reports."""
 ADDED = {
     "Run": {"trigger_id", "source_run_id", "late_at", "late"},
-    "RecurringRun": {"next_slots", "late_after_seconds"},
+    "RecurringRun": {"next_slots", "late_after_seconds", "created_by"},
     "GetHealthzResponse": {"commit_sha", "tag_name"},  # upstream's server sends them too, and does not describe them
     "Status": {"error", "error_message", "error_details"},
 }

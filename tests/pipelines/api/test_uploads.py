@@ -19,6 +19,12 @@ from tests.pipelines.api.conftest import Server, hello
 CORPORA = Path(os.environ.get("FAIRWAY_CORPORA") or Path(__file__).parents[4] / "shared" / "corpora") / "kfp"
 PLATFORM = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {}}}}}
 
+MANIFEST = {
+    "apiVersion": "pipelines.kubeflow.org/v2beta1",
+    "kind": "PipelineVersion",
+    "spec": {"pipelineSpec": hello()},
+}
+
 
 def text(*documents: Any) -> bytes:
     return yaml.safe_dump_all(documents).encode()
@@ -53,6 +59,9 @@ def tarred(**members: bytes) -> bytes:
         zipped(**{"other.yaml": b"x: 1", "pipeline.yaml": text(hello())}),
         zipped(**{"../../etc/passwd.yaml": text(hello())}),
         tarred(**{"hello.yaml": text(hello()), "README.md": b"hi"}),
+        text(MANIFEST),
+        text({**MANIFEST, "kind": "Pipeline", "spec": {}}, MANIFEST),
+        text({**MANIFEST, "spec": {**MANIFEST["spec"], "platformSpec": PLATFORM}}),
     ],
 )
 def test_every_form_of_a_package_gives_the_same_pipeline(content: bytes) -> None:
@@ -82,6 +91,10 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
         (b"[" * 50_000, "not valid YAML"),
         (BOMB, "unfolds to more than"),
         (text({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}), "Kubernetes manifest (Workflow)"),
+        (text(MANIFEST, MANIFEST), "Kubernetes manifest (PipelineVersion, PipelineVersion)"),
+        (text(MANIFEST, hello()), "Kubernetes manifest (PipelineVersion, something else)"),
+        (text({**MANIFEST, "spec": {}}), "holds no pipelineSpec"),
+        (text({**MANIFEST, "spec": {"pipelineSpec": [1]}}), "holds no pipelineSpec"),
         (zipped(**{"README.md": b"hi"}), "holds no YAML file"),
         (zipped(**{"a.yaml": b"", "b.yaml": b""}), "holds 2 YAML files"),
         (b"PK\x03\x04 broken", "not a valid zip file"),

@@ -107,11 +107,8 @@ def _documents(found: list[Any], name: str) -> Documents:
     for document in found:
         if not isinstance(document, dict):
             raise errors.BadRequest(f"{name} holds {_kind(document)} where a pipeline should be, a YAML mapping")
-        if "apiVersion" in document and "kind" in document:
-            raise errors.BadRequest(
-                f"{name} is a Kubernetes manifest ({document['kind']}); compile the pipeline with kfp 2.x "
-                "to a package, without kubernetes_manifest_format"
-            )
+    if any("apiVersion" in document and "kind" in document for document in found):
+        found = _of_manifests(found, name)
     specs = [document for document in found if "platforms" not in document]
     platforms = [document for document in found if "platforms" in document]
     if len(specs) != 1 or len(platforms) > 1:
@@ -120,6 +117,22 @@ def _documents(found: list[Any], name: str) -> Documents:
             "it must be one pipeline, and at most one platform document"
         )
     return Documents(specs[0], platforms[0] if platforms else None)
+
+
+def _of_manifests(found: list[Any], name: str) -> list[Any]:
+    """The documents in the Kubernetes objects that kfp compiles: a PipelineVersion, perhaps with its Pipeline."""
+    kinds = [str(document.get("kind", "")) for document in found]
+    if not set(kinds) <= {"Pipeline", "PipelineVersion"} or kinds.count("PipelineVersion") != 1:
+        told = ", ".join(kind or "something else" for kind in kinds)
+        raise errors.BadRequest(
+            f"{name} is a Kubernetes manifest ({told}), and no PipelineVersion as kfp 2.x compiles it; compile the "
+            "pipeline again, with or without kubernetes_manifest_format"
+        )
+    body = found[kinds.index("PipelineVersion")].get("spec")
+    documents = [body.get("pipelineSpec"), body.get("platformSpec")] if isinstance(body, dict) else []
+    if not documents or not all(isinstance(each, dict) or each is None for each in documents) or not documents[0]:
+        raise errors.BadRequest(f"{name} is a PipelineVersion whose spec holds no pipelineSpec")
+    return [each for each in documents if each]
 
 
 def _kind(value: Any) -> str:
