@@ -11,6 +11,7 @@ VERBS: dict[str, str] = {
     "pools": "how many steps may use something at a time",
     "triggers": "pipelines that run because something happened",
     "notices": "who is told when runs fail, succeed, are late or ask a person",
+    "schedules": "pipelines that run by the clock",
     "cache": "forget what was cached",
     "pipelines": "pipelines that are kept by name and version",
     "status": "say what runs here and how it is",

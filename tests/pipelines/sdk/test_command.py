@@ -17,7 +17,7 @@ from tests.pipelines.sdk.conftest import Command
 
 pytestmark = pytest.mark.filterwarnings("ignore:This client only works:FutureWarning")
 
-NOUNS = ("runs", "approvals", "pools", "pipelines", "triggers", "notices", "cache")
+NOUNS = ("runs", "approvals", "pools", "pipelines", "triggers", "notices", "cache", "schedules")
 HEAVY = ("aiohttp", "sqlalchemy", "yaml", "kfp", "pandas", "obstore", "cryptography", "uvloop", "asyncio")
 
 
