@@ -228,7 +228,7 @@ async def test_a_claim_outlives_its_pods(pods: Bench) -> None:
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     await pods.client.create(PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME_CLAIM.new("data", "default", spec=spec))
     volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
-    mount = {"volumeMounts": [{"name": "v", "mountPath": "/claim-test"}]}
+    mount = {"volumeMounts": [{"name": "v", "mountPath": "claim-test"}]}  # from the root, as the kubelet takes it
     for name, script in (("writes", "echo kept > /claim-test/f"), ("reads", "cat /claim-test/f")):
         await pods.create(name, "sh", "-c", script, volumes=volumes, container=mount)
         assert phase(await pods.over(name)) == "Succeeded"

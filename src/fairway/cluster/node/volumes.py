@@ -128,7 +128,8 @@ def mounts(container: Object, places: dict[str, Path]) -> tuple[Mount, ...]:
             source = _inside(source, below)
             if not source.exists():
                 source.mkdir(parents=True)
-        result.append(Mount(str(source), mount["mountPath"], bool(mount.get("readOnly"))))
+        target = f"/{mount['mountPath'].lstrip('/')}"  # one that is not absolute is taken from the root
+        result.append(Mount(str(source), target, bool(mount.get("readOnly"))))
     return tuple(result)
 
 
