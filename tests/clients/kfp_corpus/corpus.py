@@ -33,7 +33,9 @@ EXPECTATIONS: Mapping[str, Expectation] = {
     "arguments_parameters": Expectation(arguments={"param2": "there"}, says={"echo": "hello-there"}),
     "conditional_producer_and_consumers": gives(10),
     "critical/add_numbers": gives(10, a=5, b=5),
-    "critical/parameters_simple": gives([2, 4, 6]),
+    "critical/parameters_simple": gives([2, 4, 6]).but(
+        beyond="jq", ends=FAILED, message="this machine's own jq, and there is none"
+    ),
     "critical/pipeline_with_importer_workspace": Expectation(
         outputs={"train_result": "123", "dir_result": "part-000.txt,part-001.txt"}
     ),
@@ -167,10 +169,12 @@ EXPECTATIONS: Mapping[str, Expectation] = {
     "pipeline_with_dynamic_task_output_custom_training_job": _CLOUD_JOB,
     "pipeline_with_importer": beyond(_PUBLIC_BUCKET, "gs://"),
     "pythonic_artifact_with_single_return": beyond(_PUBLIC_BUCKET, "gs://", online=True),
-    "sequential_v2": beyond("gsutil of the image google/cloud-sdk", "google/cloud-sdk"),
-    "two_step_pipeline": beyond("gsutil of the image google/cloud-sdk", "google/cloud-sdk"),
+    "sequential_v2": beyond(
+        "gsutil", "google/cloud-sdk", arguments={"url": f"file://{FOLDER}/a"}, given={"a": "from a file"}
+    ),
+    "two_step_pipeline": beyond("gsutil, and artifacts in Google's storage", "failed"),
     "upload_download_compiled": beyond("an S3 service with the run's artifacts", "test-uploaded-artifact", online=True),
-    "xgboost_sample_pipeline": beyond("a public data set, and Python 3.7", "byrnedo/alpine-curl"),
+    "xgboost_sample_pipeline": beyond("a public data set, and Python 3.7", "chicago-taxi-trips-dataset"),
 }
 
 

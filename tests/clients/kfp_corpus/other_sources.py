@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .cases import Case, Source
-from .expectations import CANCELED, FAILED, SUCCEEDED, WAITS, Expectation, beyond, fails, gives, refused
+from .expectations import CANCELED, FAILED, FOLDER, SUCCEEDED, WAITS, Expectation, beyond, fails, gives, refused
 
 _PLAIN = Expectation()
 _SNAPSHOTS = "kubernetes_platform/python/test/snapshot/data"
 _UNCOMPILED = "test_data/sdk_uncompiled_pipelines"
 _SAMPLES = "samples/core"
-_CLOUD_SDK = beyond("gsutil of the image google/cloud-sdk", "google/cloud-sdk")
+_CLOUD_SDK = beyond("Google's command line tools, and its storage", "failed", arguments={"url": "file:///nothing"})
 _WORKFLOW = refused("Workflow", "a workflow of the first version of pipelines")
 _OUT_OF_MEMORY = fails("OOMKilled", "upstream's test expects it to run out of memory", arguments={"n": 21234567})
 
@@ -115,7 +115,9 @@ PACKAGES: Mapping[str, Expectation] = {
         CANCELED, "sleeps 2 x 5 minutes: terminated while it does", stop_when="wait-op"
     ),
     "backend/test/v2/resources/pvc-mount.yaml": gives(pvc_name="judge-claim"),
-    "backend/test/v2/resources/sequential-v2.yaml": _CLOUD_SDK,
+    "backend/test/v2/resources/sequential-v2.yaml": beyond(
+        "gsutil", "google/cloud-sdk", arguments={"url": f"file://{FOLDER}/a"}, given={"a": "from a file"}
+    ),
     "backend/test/v2/resources/sequential.yaml": gives(param1="a", param2="b"),
     "test_data/sdk_compiled_pipelines/argo_compatibility/fast_artifact.yaml": _PLAIN,
     "test_data/sdk_compiled_pipelines/valid/arguments_parameters.zip": gives(param1="a", param2="b"),

@@ -33,11 +33,11 @@ class Image:
 _ELSEWHERE = "or connect a Kubernetes cluster with `fairway up --kubeconfig FILE`, which runs any image."
 
 
-def _of(*programs: str, entrypoint: bool = False) -> Image:
+def _of(*programs: str, entrypoint: bool = False, ash: bool = False) -> Image:
     """An image around programs, with a shell beside them."""
     if entrypoint:
-        return Image(python=True, entrypoint=programs[:1], programs=programs)
-    return Image(python=True, command=("sh",), programs=programs)
+        return Image(python=True, entrypoint=programs[:1], programs=programs, ash=ash)
+    return Image(python=True, command=("sh",), programs=programs, ash=ash)
 
 
 _PYTHON = Image(python=True, command=("python3",))
@@ -73,9 +73,9 @@ CATALOGUE: tuple[tuple[str, Image], ...] = (
     ("*/google-cloud-cli", _of("gsutil")),
     ("*/cloud-sdk", _of("gsutil")),
     ("amazon/aws-cli", _of("aws", entrypoint=True)),
-    ("curlimages/curl", _of("curl", entrypoint=True)),
-    ("*/alpine-curl", _of("curl", entrypoint=True)),
-    ("alpine/git", _of("git", entrypoint=True)),
+    ("curlimages/curl", _of("curl", entrypoint=True, ash=True)),
+    ("*/alpine-curl", _of("curl", entrypoint=True, ash=True)),
+    ("alpine/git", _of("git", entrypoint=True, ash=True)),
     ("*/kubectl", _of("kubectl", entrypoint=True)),
     ("*/jq", _of("jq", entrypoint=True)),
     ("node", _of("node")),
