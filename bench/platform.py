@@ -16,6 +16,7 @@ from fairway.cli import connection
 @dataclass(frozen=True)
 class Platform:
     server: connection.Server
+    folder: Path
     started_in: float
     """Seconds from the command to its return, at which everything is ready."""
 
@@ -33,7 +34,7 @@ def platform(folder: Path) -> Iterator[Platform]:
     try:
         server = connection.find(folder)
         assert server is not None
-        yield Platform(server, seconds)
+        yield Platform(server, folder, seconds)
     finally:
         subprocess.run([*command, "stop", "--data-dir", str(folder)], check=True, stdout=subprocess.DEVNULL)
 
@@ -75,12 +76,34 @@ def proportional_memory(pids: list[int]) -> int:
     return total
 
 
-def cpu_seconds(pids: list[int]) -> float:
+def processes(*words: str) -> list[int]:
+    """Those with all these words in their command lines."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                line = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if all(word in line for word in words):
+                found.append(int(entry))
+    return found
+
+
+def peak_memory(pid: int) -> int:
+    """The most bytes that the process has ever had in memory."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
+def cpu_seconds(pids: list[int], *, children: bool = False) -> float:
+    """Of the processes, or of their children that have ended."""
+    first = 13 if children else 11
     ticks = 0
     for pid in pids:
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        ticks += int(fields[11]) + int(fields[12])
+        ticks += int(fields[first]) + int(fields[first + 1])
     return ticks / os.sysconf("SC_CLK_TCK")
