@@ -8,6 +8,7 @@ from fairway.pipelines.api.context import Context
 from fairway.pipelines.api.routes import routes
 from fairway.pipelines.api.starting import Starting
 from fairway.pipelines.controller import Engine
+from fairway.pipelines.engine.crowding import Crowding
 from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import KINDS
 from fairway.pipelines.notices.loop import Notices
@@ -33,7 +34,7 @@ def build(platform: Platform) -> Parts:
             await records.close()
 
     return Parts(
-        controllers=(Engine(means).controller(),),
+        controllers=(Engine(means).controller(), Crowding(means).controller()),
         routes=routes(context),
         services=(
             Service("pipelines", keep_runs_started),

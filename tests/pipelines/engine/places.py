@@ -21,6 +21,7 @@ from fairway.kernel.objects.kinds import POD, Object
 from fairway.pipelines import tasks
 from fairway.pipelines.approvals import WAITING
 from fairway.pipelines.controller import Engine
+from fairway.pipelines.engine.crowding import Crowding
 from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.settings import PipelinesSettings
@@ -51,8 +52,9 @@ class Here:
                 with contextlib.suppress(_Ended):
                     async with asyncio.TaskGroup() as inner:
                         world = World(client, clock, Mirrors(client, clock, inner))
-                        engine = Engine(Means(self.records, self.artifacts, settings=self.settings))
-                        inner.create_task(controller.run(engine.controller(), world))
+                        means = Means(self.records, self.artifacts, settings=self.settings)
+                        for part in (Engine(means), Crowding(means)):
+                            inner.create_task(controller.run(part.controller(), world))
                         await stop.wait()
                         raise _Ended
 

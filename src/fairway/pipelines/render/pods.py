@@ -86,6 +86,12 @@ def task_of(pod: Object) -> tuple[str, int] | None:
     return (str(task_id), int(attempt)) if task_id and attempt and attempt.isdigit() else None
 
 
+def folder_of(pod: Object) -> str:
+    """The address of the task folder that a step's pod was given; empty for other pods."""
+    main = pod["spec"]["containers"][0]
+    return str(main["args"][0]) if main.get("command") == COMMAND and main.get("args") else ""
+
+
 def _environment(run: RunFacts, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the author sets wins over the address, and our names of the pod over what the author sets."""
     return [
