@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, data, environments, large, lists, serving, start, steps
+from bench import api, data, environments, large, lists, loud, serving, start, steps
 from bench.measuring import Row
 from bench.peers import comparing
 from bench.platform import platform
@@ -23,7 +23,12 @@ SUITES = {
     "lists": lists.measure,
     "serving": serving.measure,
 }
-LONG = {"environments": environments.measure, "peers": comparing.measure, "large": large.measure}
+LONG = {
+    "environments": environments.measure,
+    "loud": loud.measure,
+    "large": large.measure,
+    "peers": comparing.measure,
+}
 
 
 def main() -> None:
