@@ -166,7 +166,6 @@ runs = Table(
     Column("overrides", JSON, nullable=False, default=dict, server_default="{}"),
     Column("paused", Boolean, nullable=False, default=False, server_default=false()),
     Column("asked", Integer, nullable=False, default=0, server_default="0"),  # requests that the engine is to read
-    _moment("archived_at"),  # 0 where it is not, or was before this was kept
     Column("external", Boolean, nullable=False, default=False, server_default=false()),  # played by somebody else
     _moment("late_at"),  # not over by then is late; 0 for never
     _moment("told_late_at"),  # when that was noticed
@@ -190,7 +189,6 @@ runs = Table(
     Index(None, "description_head", "id"),
     Index(None, "finished_at", "id", "display_name"),
     Index(None, "scheduled_at", "id", "display_name"),
-    Index(None, "archived_at"),
     Index(None, "pipeline_id", "created_at", "id"),
     Index(None, "recurring_run_id", "scheduled_at", "id"),
     Index(None, "trigger_id", "created_at", "id"),
@@ -337,13 +335,4 @@ pools = Table(
     Column("slots", Integer, nullable=False),
     _long_text("description"),
     _time("created_at", nullable=False),
-)
-
-leavings = Table(
-    "leavings",  # what runs that were deleted left in the artifacts: it is still to be removed, where nobody needs it
-    METADATA,
-    _id("run_id"),
-    _long_text("folder"),
-    _time("created_at", nullable=False),
-    Index(None, "created_at"),
 )

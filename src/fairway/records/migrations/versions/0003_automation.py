@@ -235,7 +235,6 @@ def upgrade() -> None:
     )
     _never_number_twice("run_states")
     _long_lists()
-    _deleting()
 
 
 def _long_lists() -> None:
@@ -282,19 +281,6 @@ def _add_head(table: str, of: str) -> None:
     beginning = sa.Computed(f"substr({of}, 1, 255)", persisted=stored)
     op.add_column(table, sa.Column(f"{of}_head", sa.String(length=255), beginning))
     op.create_index(op.f(f"ix_{table}_{of}_head_id"), table, [f"{of}_head", "id"], unique=False)
-
-
-def _deleting() -> None:
-    op.add_column("runs", sa.Column("archived_at", sa.Double(), server_default="0", nullable=False))
-    op.create_index(op.f("ix_runs_archived_at"), "runs", ["archived_at"], unique=False)
-    op.create_table(
-        "leavings",
-        sa.Column("run_id", sa.String(length=64), nullable=False),
-        sa.Column("folder", sa.Text(), server_default="", nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_leavings")),
-    )
-    op.create_index(op.f("ix_leavings_created_at"), "leavings", ["created_at"], unique=False)
 
 
 def _never_number_twice(table: str) -> None:
