@@ -4,7 +4,7 @@ import { inWords } from "../src/api/schedules";
 import { table } from "../src/pages/Compare";
 import { complaintOf, typedOf, valuesOf } from "../src/parts/ParameterFields";
 import { timingOf, triggerOf } from "../src/parts/ScheduleFields";
-import { byDay } from "../src/parts/SlotCalendar";
+import { byDay, reach } from "../src/parts/SlotCalendar";
 
 const definitions = {
   name: { parameterType: "STRING" },
@@ -40,6 +40,15 @@ describe("schedules", () => {
     expect(triggerOf(timingOf(cron))).toEqual(cron);
     const periodic = { periodic_schedule: { interval_second: "5400", start_time: "2026-01-02T03:04:00.000Z" } };
     expect(triggerOf(timingOf(periodic))).toEqual(periodic);
+  });
+
+  it("show as many days as hold what can be read", () => {
+    const slots = (apart: number) => [0, 1, 2].map((at) => new Date(Date.UTC(2026, 0, 1) + at * apart * 1000).toISOString());
+    const trigger = { cron_schedule: { cron: "" } };
+    expect(reach({ trigger, next_slots: slots(86_400) }) / 86_400_000).toBe(16);
+    expect(reach({ trigger, next_slots: slots(1800) }) / 86_400_000).toBe(6);
+    expect(reach({ trigger: { periodic_schedule: { interval_second: 1 } } })).toBe(300_000);
+    expect(reach({ trigger }) / 86_400_000).toBe(6);
   });
 
   it("are told in words", () => {

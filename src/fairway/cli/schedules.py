@@ -15,6 +15,8 @@ from fairway.pipelines import sdk
 from fairway.pipelines.sdk import finding, values
 
 _CALENDAR_DAYS = 7
+_CALENDAR_SLOTS = 50
+"""What the calendar shows by itself, each way: a week, or so many slots of a schedule that has more in it."""
 
 
 def _one(parser: argparse.ArgumentParser) -> None:
@@ -180,9 +182,23 @@ def _backfill(server: sdk.Server, options: argparse.Namespace) -> Answer:
 
 
 def _calendar(server: sdk.Server, options: argparse.Namespace) -> Answer:
-    now, week = datetime.now(UTC), timedelta(days=_CALENDAR_DAYS)
-    found = _found(server, options).calendar(options.start or now - week, options.end or now + week)
+    schedule, now = _found(server, options), datetime.now(UTC)
+    reach = _reach(schedule.record())
+    found = schedule.calendar(options.start or now - reach, options.end or now + reach)
     return _slots(found, "no slots in this window")
+
+
+def _reach(record: Mapping[str, Any]) -> timedelta:
+    """How far the calendar looks where it is not said. Of a disabled cron schedule nobody tells how often it comes."""
+    upcoming = [datetime.fromisoformat(slot) for slot in record.get("next_slots") or ()]
+    week = timedelta(days=_CALENDAR_DAYS)
+    if periodic := record.get("trigger", {}).get("periodic_schedule"):
+        apart = timedelta(seconds=float(periodic["interval_second"]))
+    elif len(upcoming) > 1:
+        apart = (upcoming[-1] - upcoming[0]) / (len(upcoming) - 1)
+    else:
+        return week / 2
+    return min(week, apart * _CALENDAR_SLOTS)
 
 
 def _slots(found: list[sdk.Slot], nothing: str) -> Answer:

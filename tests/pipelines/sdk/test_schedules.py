@@ -56,6 +56,14 @@ def test_a_past_window_is_made_up_for(server: sdk.Server) -> None:
     made.delete()
 
 
+def test_the_calendar_of_a_schedule_with_many_slots_is_short(fairway: Command) -> None:
+    sdk.upload(flows.squares, name="often")
+    made = ("schedules", "create", "often", "--every", "1", "--param", "n=1", "--name", "often", "--disabled")
+    assert fairway(*made).code == 0
+    assert 1 < len(fairway("schedules", "calendar", "often").out.splitlines()) < 200
+    assert fairway("schedules", "delete", "often").code == 0
+
+
 def test_mistakes_are_told_before_anything_is_made(server: sdk.Server) -> None:
     for wrong, said in (
         ({}, "needs either cron"),
@@ -84,6 +92,10 @@ def test_the_command_does_the_same(fairway: Command, tmp_path: Path) -> None:
     assert "planned" in fairway("schedules", "calendar", "nightly").out
     assert fairway("schedules", "edit", "nightly", "--cron", "30 1 * * *", "--time-zone", "Asia/Tokyo").code == 0
     assert "30 1 * * * (Asia/Tokyo)" in fairway("schedules", "show", "nightly").out
+    assert fairway("schedules", "edit", "nightly", "--cron", "45 1 * * *").code == 0
+    assert "45 1 * * * (Asia/Tokyo)" in fairway("schedules", "show", "nightly").out
+    assert fairway("schedules", "edit", "nightly", "--time-zone", "Europe/Berlin").code == 0
+    assert "45 1 * * * (Europe/Berlin)" in fairway("schedules", "show", "nightly").out
     run = fairway("schedules", "run", "nightly", "--follow")
     assert (run.code, run.out.splitlines()[-1]) == (0, "SUCCEEDED")
     assert fairway("schedules", "disable", "nightly").out == "disabled\n"

@@ -108,7 +108,7 @@ export function SchedulePage({ id }: { id: string }) {
       <Tabs
         label="Views of the schedule"
         tabs={[
-          { name: "Calendar", content: () => <SlotCalendar id={id} done={refresh} /> },
+          { name: "Calendar", content: () => <SlotCalendar schedule={value} done={refresh} /> },
           { name: "Runs", content: () => <RunTable schedule={id} /> },
           { name: "Details", content: () => <Details schedule={value} /> },
           { name: "Edit", content: () => <Edit schedule={value} done={refresh} /> },

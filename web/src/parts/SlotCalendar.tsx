@@ -2,7 +2,7 @@
 
 import { useState } from "react";
 
-import { backfill, listSlots, type Slot } from "../api/schedules";
+import { backfill, listSlots, type RecurringRun, type Slot } from "../api/schedules";
 import { moment, plural } from "../format";
 import { usePolled } from "../live";
 import { Action, Complaint, Loading } from "./pieces";
@@ -11,12 +11,23 @@ import { StateIcon } from "./State";
 const DAY = 86_400_000;
 const DAYS = 14;
 const AHEAD = 2;
+/** About how many slots are shown at a time of a schedule that has more in those days. */
+const SLOTS = 300;
 
-export function SlotCalendar({ id, done }: { id: string; done: () => void }) {
-  // Whole weeks back from today; 0 is the present.
+interface Props {
+  schedule: RecurringRun;
+  done: () => void;
+}
+
+export function SlotCalendar({ schedule, done }: Props) {
+  const { recurring_run_id: id } = schedule;
+  // Windows back from now; 0 is the present.
   const [back, setBack] = useState(0);
-  const end = midnight(Date.now()) + (AHEAD + 1 - back * DAYS) * DAY;
-  const begin = end - (DAYS + AHEAD) * DAY;
+  const length = reach(schedule);
+  const step = Math.min(DAY, length);
+  // Windows begin and end with the day, or where a day holds too much with a step of their own.
+  const end = Math.ceil((Date.now() + (length * AHEAD) / (DAYS + AHEAD) - zone()) / step) * step + zone() - back * length;
+  const begin = end - length;
   const window: [string, string] = [new Date(begin).toISOString(), new Date(end).toISOString()];
   const { value, failure, refresh } = usePolled(`slots ${id} ${begin}`, () => listSlots(id, ...window), () => (back ? 0 : 5000));
   const days = byDay(value?.slots ?? []);
@@ -84,4 +95,15 @@ export function byDay(slots: readonly Slot[]): [string, Slot[]][] {
   return [...days].reverse();
 }
 
-const midnight = (at: number): number => new Date(at).setHours(0, 0, 0, 0);
+/** How long a window is, in milliseconds: sixteen days, or as long as so many slots take. */
+export function reach({ trigger, next_slots: upcoming = [] }: Pick<RecurringRun, "trigger" | "next_slots">): number {
+  const times = upcoming.map((slot) => moment(slot)!);
+  const interval = Number(trigger.periodic_schedule?.interval_second ?? 0) * 1000;
+  // Of a cron expression that is off nobody tells how often it comes: six days of minutes can be asked for.
+  const apart = interval || (times.length > 1 ? (times.at(-1)! - times[0]!) / (times.length - 1) : (6 * DAY) / SLOTS);
+  const days = Math.min(DAYS + AHEAD, Math.floor((apart * SLOTS) / DAY));
+  return days >= 1 ? days * DAY : Math.max(60_000, apart * SLOTS);
+}
+
+/** What the local day begins after a day of UTC does, in milliseconds. */
+const zone = (): number => new Date().getTimezoneOffset() * 60_000;

@@ -61,10 +61,8 @@ class Schedule:
             body |= templating.fields(self.api, pipeline, None, "")
         if parameters is not None:
             body["runtime_config"] = {"parameters": values.sent(parameters)}
-        if cron or every:
-            body["trigger"] = _trigger(cron, every, time_zone, start, end)
-        elif time_zone or start or end:
-            raise Failure("give cron or every again together with time_zone, start or end")
+        if cron or every or time_zone or start or end:
+            body["trigger"] = _changed(self.record()["trigger"], cron, every, time_zone, start, end)
         self.api.patch(self._path, body)
 
     def enable(self) -> None:
@@ -157,6 +155,18 @@ def _own_fields(name: str, max_concurrency: int, catchup: bool | None, late_afte
     if late_after:
         body["late_after_seconds"] = int(late_after)
     return body
+
+
+def _changed(
+    trigger: Mapping[str, Any], cron: str, every: float, time_zone: str, start: Moment | None, end: Moment | None
+) -> dict[str, Any]:
+    """The trigger with what is given in the place of the old. The rest stays; an interval has no time zone."""
+    old = trigger.get("cron_schedule") or trigger.get("periodic_schedule") or {}
+    if not cron and not every:
+        cron, every = old.get("cron", ""), float(old.get("interval_second", 0))
+    if cron:
+        time_zone = time_zone or old.get("time_zone", "")
+    return _trigger(cron, every, time_zone, start or old.get("start_time"), end or old.get("end_time"))
 
 
 def _trigger(cron: str, every: float, time_zone: str, start: Moment | None, end: Moment | None) -> dict[str, Any]:
