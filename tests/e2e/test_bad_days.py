@@ -357,7 +357,7 @@ def shepherds(one: Installation) -> list[int]:
 
 
 def containers(one: Installation) -> list[int]:
-    found = [json.loads(path.read_text()) for path in one.folder.glob(f"node/pods/*/c/*/*/{records.RECORD}")]
+    found = [json.loads(path.read_text()) for path in one.folder.glob(f"node/pods/*/*/{records.RECORD}")]
     return [record["pid"] for record in found if records.start_ticks(record["pid"]) == record["ticks"]]
 
 

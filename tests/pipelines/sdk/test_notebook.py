@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +31,8 @@ def outer(x: int = 1) -> int:
 
 
 @pytest.fixture
-def shell(server: sdk.Server) -> Iterator[Any]:
+def shell(server: sdk.Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.delattr(builtins, "_", raising=False)  # where it is taken, IPython leaves it alone
     interactive = pytest.importorskip("IPython.core.interactiveshell", reason="IPython is not installed")
     found = interactive.InteractiveShell.instance()
     found.run_cell("from kfp import dsl")
