@@ -37,6 +37,18 @@ def say(text: str) -> str:
     return text
 
 
+@dsl.component(base_image="python:3.11")
+def linger() -> None:
+    import time  # noqa: PLC0415 - a step carries its own imports
+
+    time.sleep(4)
+
+
+@dsl.pipeline(name="lingering")
+def lingering() -> None:
+    linger().set_caching_options(False)
+
+
 @dsl.pipeline(name="training")
 def training(rows: int) -> None:
     train(rows=rows).set_caching_options(False)
@@ -151,3 +163,26 @@ async def test_a_failure_is_told_to_programs_and_people_with_the_end_of_its_log(
     assert "The first step that failed: train" in letter
     assert "  training on 0 rows" in letter
     assert "  ValueError: there is nothing to learn from" in letter
+
+
+async def test_a_scheduled_run_that_takes_too_long_is_told_of_while_it_runs(platform: Platform) -> None:
+    rule = {"display_name": "late", "events": ["LATE"], "webhook": {"url": platform.receiver.url}}
+    await platform.call("POST", "notices", rule)
+    schedule = {
+        "display_name": "often",
+        "pipeline_spec": compiled(lingering, platform.folder),
+        "trigger": {"cron_schedule": {"cron": "@every 1s"}},
+        "mode": "ENABLE",
+        "max_concurrency": "1",
+        "no_catchup": True,
+        "late_after_seconds": 1,
+    }
+    made = await platform.call("POST", "recurringruns", schedule)
+    async with asyncio.timeout(40):
+        while not platform.receiver.calls:
+            await asyncio.sleep(0.05)
+    await platform.call("POST", f"recurringruns/{made['recurring_run_id']}:disable")
+    told = platform.receiver.bodies[0]
+    assert told["event"] == "LATE"
+    run = await platform.call("GET", f"runs/{told['run']['run_id']}")
+    assert (run["late"], run["recurring_run_id"]) == (True, made["recurring_run_id"])
