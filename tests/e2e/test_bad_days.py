@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -390,7 +391,11 @@ def test_a_start_that_is_ended_leaves_nothing_running(tmp_path: Path) -> None:
     for number, seconds in ((signal.SIGTERM, 0.3), (signal.SIGINT, 0.9), (signal.SIGTERM, 1.3)):
         one = Installation(tmp_path / f"{number}-{seconds}", free_port())
         words = ["up", "--quiet", "--data-dir", str(one.folder), "--port", str(one.port)]
-        start = subprocess.Popen([*FAIRWAY, *words], stderr=subprocess.PIPE, text=True, start_new_session=True)
+        # Whoever runs the tests in the background has them ignore SIGINT; a terminal has not.
+        heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        start = subprocess.Popen(
+            [*FAIRWAY, *words], stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heard
+        )
         time.sleep(seconds)
         os.killpg(start.pid, number)  # as a terminal's Ctrl-C, which reaches all of a group
         _, said = start.communicate(timeout=15)
