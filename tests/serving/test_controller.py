@@ -27,7 +27,8 @@ from fairway.kernel.feature import Identity, Parts, Platform
 from fairway.kernel.objects import conditions, errors, meta
 from fairway.kernel.objects.kinds import CRD, DEPLOYMENT, EVENT, HTTP_ROUTE, NAMESPACE, NODE, POD, SERVICE, Object
 from fairway.serving.feature import FEATURE
-from fairway.serving.inpod import models as loading
+from fairway.serving.inpod import formats
+from fairway.serving.inpod.model import CannotLoad
 from fairway.serving.kinds import INFERENCE_SERVICE, SERVICE_LABEL
 
 NOW = "2026-01-01T00:00:00Z"
@@ -144,9 +145,9 @@ def _outcome(pod: Object) -> Object:
     (folder,) = (arg.removeprefix("--model_dir=") for arg in container["args"] if arg.startswith("--model_dir="))
     state: Object = {"running": {"startedAt": NOW}}
     try:
-        loading.load("iris", Path(folder))
+        formats.load("sklearn", "iris", Path(folder), {})
         ready = True
-    except loading.CannotLoad as reason:
+    except CannotLoad as reason:
         ready, state = False, {"terminated": {"exitCode": 1, "message": str(reason), "finishedAt": NOW}}
     one = {"name": container["name"], "ready": ready, "restartCount": 0, "state": state, "image": "", "imageID": ""}
     condition = {"type": "Ready", "status": str(ready), "lastTransitionTime": NOW}

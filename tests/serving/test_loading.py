@@ -10,8 +10,9 @@ import joblib
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from fairway.serving.inpod import models as loading
-from fairway.serving.inpod.models import CannotLoad
+from fairway.serving.inpod import formats
+from fairway.serving.inpod.formats import sklearn as loading
+from fairway.serving.inpod.model import CannotLoad
 
 from .conftest import serving
 
@@ -31,7 +32,7 @@ def test_the_one_model_file_of_a_folder_is_found_or_the_file_itself(models: Path
 def test_what_cannot_load_is_said_in_a_sentence(tmp_path: Path) -> None:
     def sentence(name: str) -> str:
         with pytest.raises(CannotLoad) as raised:
-            loading.load("m", tmp_path / name)
+            formats.load("", "m", tmp_path / name, {})
         return str(raised.value)
 
     for folder in ("empty", "two", "text", "number", "elsewhere", "unfitted"):
@@ -63,9 +64,9 @@ def test_a_model_of_another_version_that_does_not_work_is_found_out(
         joblib.dump(model, tmp_path / "works.joblib")
         del model.coef_
         joblib.dump(model, tmp_path / "breaks.joblib")
-    assert loading.load("m", tmp_path / "works.joblib").features == 1
+    assert formats.load("sklearn", "m", tmp_path / "works.joblib", {}).signature.inputs[0].shape == (-1, 1)
     with pytest.raises(CannotLoad, match=r"saved by scikit-learn 0\.19\.0 and does not work"):
-        loading.load("m", tmp_path / "breaks.joblib")
+        formats.load("sklearn", "m", tmp_path / "breaks.joblib", {})
 
 
 async def test_a_server_whose_model_cannot_load_ends_with_the_reason(tmp_path: Path) -> None:

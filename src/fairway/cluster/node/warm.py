@@ -39,7 +39,7 @@ _SCIENCE = (
     "sklearn.preprocessing", "sklearn.svm", "sklearn.tree", "sklearn.neighbors",
 )  # fmt: skip
 
-_SERVER = ("asyncio", "gzip", "fairway.serving.inpod.program", "uvloop")
+_SERVER = ("asyncio", "gzip", "fairway.serving.inpod.program", "fairway.serving.inpod.formats.sklearn", "uvloop")
 _STEP = {"fairway.pipelines.inpod": "run"}
 _KFP_RUNTIME = {"_KFP_RUNTIME": "true"}  # the SDK then leaves out its compiler and clients
 

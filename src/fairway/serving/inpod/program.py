@@ -20,7 +20,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from fairway.serving.inpod import models
+from fairway.serving.inpod import formats
+from fairway.serving.inpod.model import CannotLoad, Model
 from fairway.serving.inpod.routes import Routes
 from fairway.serving.inpod.wire import Connection, Listener
 from fairway.serving.inpod.workers import Workers
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_until_signalled(options))
-    except models.CannotLoad as reason:
+    except CannotLoad as reason:
         return _fail(str(reason))
     except OSError as failure:
         where = f"{options.host}:{options.http_port}"
@@ -71,7 +72,7 @@ async def serve(options: argparse.Namespace, end: asyncio.Event, *, ready: Calla
     sweep = asyncio.create_task(_sweep(listener))
     stopping = asyncio.create_task(end.wait())
     try:
-        loading = _in_thread(loop, Path(options.model_dir), options.model_name)
+        loading = _in_thread(loop, options)
         await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
         if loading.done():
             routes.model = loading.result()
@@ -96,11 +97,11 @@ async def _drain(server: asyncio.Server, listener: Listener, routes: Routes, lin
             await asyncio.wait_for(listener.empty.wait(), LONGEST_DRAIN)
 
 
-def _in_thread(loop: asyncio.AbstractEventLoop, location: Path, name: str) -> asyncio.Future[models.Model]:
+def _in_thread(loop: asyncio.AbstractEventLoop, options: argparse.Namespace) -> asyncio.Future[Model]:
     """Load in a daemon thread, which does not hold up the end of the process as an executor's would."""
-    future: asyncio.Future[models.Model] = loop.create_future()
+    future: asyncio.Future[Model] = loop.create_future()
 
-    def settle(model: models.Model | None, error: BaseException | None) -> None:
+    def settle(model: Model | None, error: BaseException | None) -> None:
         if future.cancelled():
             return
         if error:
@@ -109,12 +110,13 @@ def _in_thread(loop: asyncio.AbstractEventLoop, location: Path, name: str) -> as
             future.set_result(model)
 
     def load() -> None:
-        probabilities = os.environ.get("PREDICT_PROBA", "").lower() == "true"  # KServe's own switch
-        model, error = None, None
+        location = Path(options.model_dir)
+        model: Model | None = None
+        error: BaseException | None = None
         try:
-            model = models.load(name, location, probabilities=probabilities)
+            model = formats.load(options.model_format, options.model_name, location, os.environ)
         except BaseException as caught:  # whatever a pickle raises ends the load, SystemExit too
-            error = caught if isinstance(caught, models.CannotLoad) else models.CannotLoad(f"{location}: {caught!r}")
+            error = caught if isinstance(caught, CannotLoad) else CannotLoad(f"{location}: {caught!r}")
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, model, error)
 
@@ -151,6 +153,7 @@ def flags() -> argparse.ArgumentParser:
     parser = _Flags(prog="fairway.serving.inpod", description="Serves a scikit-learn model over V1 and V2 REST.")
     parser.add_argument("--model_name", required=True, help="the name in the paths")
     parser.add_argument("--model_dir", required=True, help="a model file, or the folder that holds one")
+    parser.add_argument("--model_format", default="", help="KServe's name of it; empty: what the files are")
     parser.add_argument("--http_port", type=int, default=8080)
     parser.add_argument("--host", default=os.environ.get("FAIRWAY_POD_IP") or "127.0.0.1", help="the address to bind")
     parser.add_argument(

@@ -14,11 +14,11 @@ from functools import partial
 from fairway.serving.inpod import v1, v2
 from fairway.serving.inpod.messages import Answer, Refusal, Request, encode, okay
 from fairway.serving.inpod.metrics import Metrics
-from fairway.serving.inpod.models import Model
+from fairway.serving.inpod.model import Model
 from fairway.serving.inpod.workers import Workers
 
 Immediate = Callable[[], Answer]
-Predict = Callable[[Model, Request], Answer]
+Predict = Callable[[str, Model, Request], Answer]
 
 _MODEL_PATH = re.compile(r"/v[12](?:/repository)?/models/([^/:]+)(?:/versions/([^/]+))?")
 _EXTENSIONS = ["binary_tensor_data"]
@@ -65,7 +65,7 @@ class Routes:
             respond(answer)
 
         try:
-            job = partial(_answer, predict, self._loaded(), request)
+            job = partial(_answer, partial(predict, self._name, self._loaded()), request)
             self._workers.submit(job, finish, alive)
         except Refusal as refusal:
             finish(refusal.answer())
@@ -142,7 +142,7 @@ class Routes:
         return Answer(200 if self.ready else 503, encode({"ready": self.ready}))
 
     def _about_model(self) -> Answer:
-        return okay(v2.metadata(self._loaded()))
+        return okay(v2.metadata(self._name, self._loaded().signature))
 
     def _metrics_page(self) -> Answer:
         text = self._metrics.text(inside=self._workers.inside, ready=self.ready)
@@ -154,10 +154,10 @@ class Routes:
         return self.model
 
 
-def _answer(predict: Predict, model: Model, request: Request) -> Answer:
+def _answer(predict: Callable[[Request], Answer], request: Request) -> Answer:
     """Runs in a worker's thread."""
     try:
-        return predict(model, request)
+        return predict(request)
     except Refusal as refusal:
         if refusal.status >= 500:
             traceback.print_exc()

@@ -1,38 +1,61 @@
 """The V1 protocol: {"instances": rows} becomes {"predictions": results}.
 
-Rows are lists (a numpy array) or objects (a pandas frame, as pipelines with named columns want).
+Rows are lists (one array), objects (an array for each name), or plain values. `inputs` is taken for `instances`, and
+may be an object of whole columns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from fairway.serving.inpod import frames
 from fairway.serving.inpod.messages import Answer, Refusal, Request, decode, okay
-from fairway.serving.inpod.models import Model
+from fairway.serving.inpod.model import Array, Inputs, Model, Signature
 
 
-def predict(model: Model, request: Request) -> Answer:
-    rows = _rows(decode(request.body))
-    table = frames.from_rows(rows, model) if isinstance(rows[0], dict) else _array(rows)
-    if model.columns and not frames.is_frame(table):
-        table = frames.named(table, model)
-    return okay({"predictions": model.predict(table).tolist()})
+def predict(name: str, model: Model, request: Request) -> Answer:
+    outputs = model.predict(inputs(decode(request.body), model.signature))
+    return okay({"predictions": predictions(outputs)})
 
 
-def _rows(document: dict[str, Any]) -> list[Any]:
-    """KServe takes `inputs` for `instances` too."""
+def inputs(document: dict[str, Any], signature: Signature) -> Inputs:
+    """Raises Refusal."""
     rows = document.get("instances", document.get("inputs"))
     if rows is None:
         raise Refusal(400, 'The body has no "instances"; send {"instances": [[...], ...]}.')
+    if isinstance(rows, dict) and rows and "instances" not in document:
+        return Inputs({column: _array(values) for column, values in rows.items()}, named=True)
     if not isinstance(rows, list) or not rows:
         raise Refusal(400, '"instances" must be a list with at least one row.')
-    return rows
+    if isinstance(rows[0], dict):
+        return Inputs(_columns(rows), named=True)
+    first = signature.inputs[0].name if signature.inputs else "input-0"
+    return Inputs({first: _array(rows)})
 
 
-def _array(rows: list[Any]) -> np.ndarray[Any, Any]:
+def predictions(outputs: Mapping[str, Array]) -> Any:
+    """The rows of the only output; of several, an object for each row."""
+    if len(outputs) == 1:
+        (only,) = outputs.values()
+        return only.tolist()
+    if len({array.shape[:1] for array in outputs.values()}) != 1:
+        return {name: array.tolist() for name, array in outputs.items()}
+    rows = zip(*(array.tolist() for array in outputs.values()), strict=True)
+    return [dict(zip(outputs, row, strict=True)) for row in rows]
+
+
+def _columns(rows: list[Any]) -> dict[str, Array]:
+    if not all(isinstance(row, dict) for row in rows):
+        raise Refusal(400, '"instances" mixes objects with other rows; send all rows in one form.')
+    for number, row in enumerate(rows):
+        if row.keys() != rows[0].keys():
+            raise Refusal(400, f"instances[{number}] has other columns than instances[0].")
+    return {name: _array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _array(rows: Any) -> Array:
     try:
         array = np.array(rows)
     except ValueError:

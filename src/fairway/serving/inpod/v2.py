@@ -1,61 +1,63 @@
 """The V2 protocol (Open Inference Protocol) over REST: tensors as JSON, or raw after a JSON head.
 
-A single input tensor is the rows. Several, or the parameter content_type "pd", are the columns of a table.
-The one output is "output-0", as KServe's own scikit-learn server names it.
+A single input tensor is an array of rows. Several, or the parameter content_type "pd", may be the columns of a table.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from fairway.serving.inpod import frames, tensors
+from fairway.serving.inpod import tensors
 from fairway.serving.inpod.messages import Answer, Refusal, Request, decode, encode
-from fairway.serving.inpod.models import Model
+from fairway.serving.inpod.model import Array, Inputs, Model, Signature, Tensor
 
-OUTPUT = "output-0"
 VERSION = "1"
 BINARY_HEADER = "inference-header-content-length"
 
 
-def metadata(model: Model) -> dict[str, Any]:
-    columns = model.columns or ("input-0",)
-    width = [] if model.columns else [model.features if model.features is not None else -1]
-    kind = "BYTES" if model.features is None else "FP64"
-    classes = model.classes
-    probabilities = model.method == "predict_proba"
-    answer = "FP64" if probabilities or not isinstance(classes, np.ndarray) else tensors.name_of(classes.dtype)
-    shape = [-1, len(classes)] if probabilities and isinstance(classes, np.ndarray) else [-1]
+def metadata(name: str, signature: Signature) -> dict[str, Any]:
     return {
-        "name": model.name,
+        "name": name,
         "versions": [VERSION],
-        "platform": "sklearn",
-        "inputs": [{"name": column, "datatype": kind, "shape": [-1, *width]} for column in columns],
-        "outputs": [{"name": OUTPUT, "datatype": answer, "shape": shape}],
+        "platform": signature.platform,
+        "inputs": [_about(tensor) for tensor in signature.inputs],
+        "outputs": [_about(tensor) for tensor in signature.outputs],
     }
 
 
-def infer(model: Model, request: Request) -> Answer:
+def _about(tensor: Tensor) -> dict[str, Any]:
+    return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
+
+
+def infer(name: str, model: Model, request: Request) -> Answer:
     document, raw = _parts(request)
-    output = _wanted_output(document)
-    result = model.predict(_table(model, document, raw))
-    tensor: dict[str, Any] = {
-        "name": OUTPUT,
-        "shape": list(result.shape),
-        "datatype": tensors.name_of(result.dtype),
-    }
-    answer: dict[str, Any] = {"model_name": model.name, "model_version": VERSION}
+    wanted = _wanted_outputs(document, model.signature)
+    outputs = model.predict(_inputs(document, raw))
+    answer: dict[str, Any] = {"model_name": name, "model_version": VERSION}
     if isinstance(document.get("id"), str):
         answer["id"] = document["id"]
-    answer["outputs"] = [tensor]
-    if not _wants_binary(document, output):
-        tensor["data"] = tensors.to_json(result)
-        return Answer(200, encode(answer))
-    data = tensors.to_binary(result)
-    tensor["parameters"] = {"binary_data_size": len(data)}
+    answer["outputs"], binary = [], []
+    for output, array in outputs.items():
+        if not wanted or output in wanted:
+            tensor, data = _output(output, array, binary=_wants_binary(document, wanted.get(output, {})))
+            answer["outputs"].append(tensor)
+            binary.append(data)
+    data = b"".join(binary)
     head = encode(answer)
+    if not data:
+        return Answer(200, head)
     return Answer(200, head + data, "application/octet-stream", {"Inference-Header-Content-Length": str(len(head))})
+
+
+def _output(name: str, array: Array, *, binary: bool) -> tuple[dict[str, Any], bytes]:
+    tensor: dict[str, Any] = {"name": name, "shape": list(array.shape), "datatype": tensors.name_of(array.dtype)}
+    if not binary:
+        tensor["data"] = tensors.to_json(array)
+        return tensor, b""
+    data = tensors.to_binary(array)
+    tensor["parameters"] = {"binary_data_size": len(data)}
+    return tensor, data
 
 
 def _parts(request: Request) -> tuple[dict[str, Any], bytes]:
@@ -68,25 +70,23 @@ def _parts(request: Request) -> tuple[dict[str, Any], bytes]:
     return decode(request.body[: int(length)]), request.body[int(length) :]
 
 
-def _table(model: Model, document: dict[str, Any], raw: bytes) -> Any:
-    inputs = document.get("inputs")
-    if not isinstance(inputs, list) or not inputs:
+def _inputs(document: dict[str, Any], raw: bytes) -> Inputs:
+    listed = document.get("inputs")
+    if not isinstance(listed, list) or not listed:
         raise Refusal(400, 'The body has no "inputs"; send a list with at least one tensor.')
-    columns: dict[str, tensors.Array] = {}
-    for number, tensor in enumerate(inputs):
+    arrays: dict[str, Array] = {}
+    for number, tensor in enumerate(listed):
         array, raw = _tensor(tensor, raw, f"inputs[{number}]")
-        if tensor["name"] in columns:
+        if tensor["name"] in arrays:
             raise Refusal(400, f"inputs[{number}]: the name {tensor['name']!r} is used twice.")
-        columns[tensor["name"]] = array
+        arrays[tensor["name"]] = array
     if raw:
         raise Refusal(400, f"The body has {len(raw)} more bytes than the tensors' binary_data_size say.")
-    if len(columns) > 1 or _parameters(document, "the request").get("content_type") == "pd":
-        return frames.from_columns(columns, model)
-    (rows,) = columns.values()
-    return frames.named(rows, model) if model.columns else rows
+    parameters = _parameters(document, "the request")
+    return Inputs(arrays, len(arrays) > 1 or parameters.get("content_type") == "pd", parameters)
 
 
-def _tensor(tensor: Any, raw: bytes, where: str) -> tuple[tensors.Array, bytes]:
+def _tensor(tensor: Any, raw: bytes, where: str) -> tuple[Array, bytes]:
     """One input, and what is left of the raw bytes."""
     if not isinstance(tensor, dict):
         raise Refusal(400, f"{where} is not an object.")
@@ -105,17 +105,18 @@ def _tensor(tensor: Any, raw: bytes, where: str) -> tuple[tensors.Array, bytes]:
     return tensors.from_binary(raw[:size], datatype, shape, where), raw[size:]
 
 
-def _wanted_output(document: dict[str, Any]) -> dict[str, Any]:
-    """The request's word on our only output; empty where it names none."""
+def _wanted_outputs(document: dict[str, Any], signature: Signature) -> Mapping[str, dict[str, Any]]:
+    """The request's word on outputs, by name; empty where it names none."""
     outputs = document.get("outputs")
     if not outputs:
         return {}
     if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
         raise Refusal(400, '"outputs" must be a list of objects.')
+    known = [tensor.name for tensor in signature.outputs]
     for output in outputs:
-        if output.get("name") != OUTPUT:
-            raise Refusal(400, f"This model has no output {output.get('name')!r}; its only output is {OUTPUT!r}.")
-    return dict(outputs[0])
+        if known and output.get("name") not in known:
+            raise Refusal(400, f"This model has no output {output.get('name')!r}; it has {', '.join(known)}.")
+    return {str(output.get("name")): output for output in outputs}
 
 
 def _wants_binary(document: dict[str, Any], output: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ becomes `CannotLoad` with one sentence that says what to do.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,54 +19,73 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from fairway.serving.inpod import tensors
+from fairway.serving.inpod.formats import tables
 from fairway.serving.inpod.messages import Refusal
+from fairway.serving.inpod.model import Array, CannotLoad, Inputs, Signature, Tensor
 
 SUFFIXES = (".joblib", ".pkl", ".pickle")
-
-
-class CannotLoad(Exception):
-    """The model cannot be served; the text is for the person who deployed it."""
+INPUT, OUTPUT = "input-0", "output-0"
+"""As KServe's own scikit-learn server names them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """`method` is predict or predict_proba. `columns` are the names the model was trained with, if it has any."""
+class Estimator:
+    """The `Model` around an estimator: `method` is predict or predict_proba."""
 
     name: str
     estimator: Any
+    signature: Signature
     method: str = "predict"
-    features: int | None = None
-    columns: tuple[str, ...] = ()
+    one_at_a_time: bool = False
 
-    def predict(self, rows: Any) -> np.ndarray[Any, Any]:
-        """Raises Refusal 400 where the rows do not fit the model, 500 where the model itself fails."""
+    def predict(self, inputs: Inputs) -> Mapping[str, Array]:
+        rows = tables.table(inputs, self.signature.columns)
         try:
-            return np.asarray(getattr(self.estimator, self.method)(rows))
+            return {OUTPUT: np.asarray(getattr(self.estimator, self.method)(rows))}
         except (ValueError, TypeError) as wrong:
             raise Refusal(400, f"The model {self.name} does not take this input: {_one_line(wrong)}") from wrong
         except Exception as broken:
             kind = type(broken).__name__
             raise Refusal(500, f"The model {self.name} failed: {kind}: {_one_line(broken)}") from broken
 
-    @property
-    def classes(self) -> np.ndarray[Any, Any] | None:
-        return getattr(self.estimator, "classes_", None)
+    def close(self) -> None:
+        """Nothing is held but memory."""
 
 
-def load(name: str, location: Path, *, probabilities: bool = False) -> Model:
+def load(name: str, location: Path, options: Mapping[str, str]) -> Estimator:
     """Find, load and try the model. Raises CannotLoad."""
     path = find(location)
     estimator, trained_with = _unpickle(path)
+    probabilities = options.get("PREDICT_PROBA", "").lower() == "true"  # KServe's own switch
     method = "predict_proba" if probabilities else "predict"
     if not callable(getattr(estimator, method, None)):
         kind = type(estimator).__name__
         raise CannotLoad(f"{path} holds a {kind}, which has no {method}(); save a fitted scikit-learn estimator.")
     _check_fitted(estimator, path)
-    features = getattr(estimator, "n_features_in_", None)
-    columns = tuple(str(column) for column in getattr(estimator, "feature_names_in_", ()))
-    model = Model(name, estimator, method, features, columns)
+    model = Estimator(name, estimator, _signature(estimator, probabilities=probabilities), method)
     _try(model, path, trained_with)
     return model
+
+
+def _signature(estimator: Any, *, probabilities: bool) -> Signature:
+    features = getattr(estimator, "n_features_in_", None)
+    columns = tuple(str(column) for column in getattr(estimator, "feature_names_in_", ()))
+    shape: tuple[int, ...] = (-1,)
+    datatype = "FP64"
+    classes = getattr(estimator, "classes_", None)
+    if isinstance(classes, np.ndarray):
+        shape = (-1, len(classes)) if probabilities else (-1,)
+        datatype = "FP64" if probabilities else tensors.name_of(classes.dtype)
+    width = () if columns else (-1 if features is None else features,)
+    given = "BYTES" if features is None else "FP64"
+    return Signature(
+        "sklearn",
+        tuple(Tensor(column, given, (-1, *width)) for column in columns or (INPUT,)),
+        (Tensor(OUTPUT, datatype, shape),),
+        columns,
+        batches=isinstance(estimator, BaseEstimator),  # of a class that somebody wrote nobody knows
+    )
 
 
 def find(location: Path) -> Path:
@@ -126,12 +145,13 @@ def _check_fitted(estimator: Any, path: Path) -> None:
         raise CannotLoad(f"{path} holds a {type(estimator).__name__} that was saved before fit().") from None
 
 
-def _try(model: Model, path: Path, trained_with: str) -> None:
+def _try(model: Estimator, path: Path, trained_with: str) -> None:
     """One prediction of zeros: finds models of another version that load but do not work, and warms the rest up."""
-    if model.features is None or model.columns:
+    first = model.signature.inputs[0]
+    if first.datatype == "BYTES" or model.signature.columns:
         return  # text, or columns by name: zeros would prove nothing
     try:
-        model.predict(np.zeros((1, model.features)))
+        model.predict(Inputs({INPUT: np.zeros((1, first.shape[1]))}))
     except Refusal as refusal:
         if trained_with and isinstance(refusal.__cause__, AttributeError):
             raise CannotLoad(
