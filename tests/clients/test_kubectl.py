@@ -155,15 +155,37 @@ async def test_changing_what_is_there(kubectl: Kubectl) -> None:
     assert "deleted" in await kubectl.run("delete", "deploy", "web")
 
 
+async def test_what_people_change_a_deployment_with(kubectl: Kubectl) -> None:
+    await kubectl.run("apply", "-f", "-", stdin=WEB % ", command: [x], env: [{name: A, value: '1'}]")
+    changed = WEB % ", env: [{name: B, value: '2'}, {name: A, value: '3'}]"
+    assert '-          value: "1"' in await kubectl.run("diff", "-f", "-", stdin=changed, fails=True)
+    assert "configured" in await kubectl.run("apply", "-f", "-", stdin=changed)
+    assert "unchanged" in await kubectl.run("apply", "-f", "-", stdin=changed)
+    found = await kubectl.admin.get(DEPLOYMENT, "web", "default")
+    (container,) = found["spec"]["template"]["spec"]["containers"]
+    assert "command" not in container
+    assert container["env"] == [{"name": "B", "value": "2"}, {"name": "A", "value": "3"}]
+    assert "image updated" in await kubectl.run("set", "image", "deploy/web", "c=nginx:2")
+    assert "env updated" in await kubectl.run("set", "env", "deploy/web", "A-", "C=4")
+    assert "resource requirements updated" in await kubectl.run("set", "resources", "deploy/web", "--limits=cpu=1")
+    assert "restarted" in await kubectl.run("rollout", "restart", "deploy/web")
+    await kubectl.run(
+        "patch", "deploy", "web", "-p", '{"spec":{"template":{"spec":{"containers":[{"name":"d","image":"x"}]}}}}'
+    )
+    found = await kubectl.admin.get(DEPLOYMENT, "web", "default")
+    first, second = found["spec"]["template"]["spec"]["containers"]
+    assert (first["name"], second["name"], second["image"]) == ("d", "c", "nginx:2")
+    assert [one["name"] for one in second["env"]] == ["B", "C"]
+    assert second["resources"]["limits"] == {"cpu": "1"}
+    assert "kubectl.kubernetes.io/restartedAt" in found["spec"]["template"]["metadata"]["annotations"]
+
+
 async def test_mistakes_and_refusals_are_read_by_people(kubectl: Kubectl) -> None:
     wrong = await kubectl.run("apply", "-f", "-", stdin=WEB % ", imagee: x", fails=True)
     assert 'strict decoding error: unknown field "spec.template.spec.containers[0].imagee"' in wrong
     await kubectl.run("apply", "-f", "-", stdin=WEB % "")
-    refused = await kubectl.run("apply", "-f", "-", stdin=WEB % ", command: [x]", fails=True)
-    assert "kubectl replace -f FILE" in refused
-    assert "kubectl replace -f FILE" in await kubectl.run(
-        "apply", "--server-side", "-f", "-", stdin=WEB % "", fails=True
-    )
+    refused = await kubectl.run("apply", "--server-side", "-f", "-", stdin=WEB % "", fails=True)
+    assert "without --server-side" in refused
     missing = await kubectl.run("get", "pod", "nobody", fails=True)
     assert missing.strip() == 'Error from server (NotFound): pods "nobody" not found'
 

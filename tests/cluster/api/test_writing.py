@@ -8,7 +8,7 @@ import pytest
 
 from fairway.kernel.client.client import Client
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import CONFIG_MAP, CRD, DEPLOYMENT, LEASE, NAMESPACE, POD, SERVICE, Kind
+from fairway.kernel.objects.kinds import CONFIG_MAP, CRD, DEPLOYMENT, LEASE, NAMESPACE, POD, SERVICE, Kind, Object
 from tests.cluster.api.world import WIDGET, define, pod
 
 
@@ -107,12 +107,46 @@ async def test_json_patches_say_where_they_fail(client: Client) -> None:
         await client.json_patch(CONFIG_MAP, "c", "default", stale)
 
 
+async def test_strategic_patches_merge_lists_by_their_keys(client: Client) -> None:
+    deployment = _deployment()
+    deployment["spec"]["template"]["spec"]["containers"].append({"name": "side", "image": "pause"})
+    await client.create(DEPLOYMENT, deployment)
+    main = deployment["spec"]["template"]["spec"]["containers"][0]["name"]
+    patch = {"spec": {"template": {"spec": {"containers": [{"name": main, "image": "other"}]}}}}
+    patched = await _patched(client, "web", patch)
+    containers = patched["spec"]["template"]["spec"]["containers"]
+    assert [(one["name"], one["image"]) for one in containers] == [(main, "other"), ("side", "pause")]
+    gone = {"spec": {"template": {"spec": {"containers": [{"name": "side", "$patch": "delete"}]}}}}
+    after = await _patched(client, "web", gone)
+    assert [one["name"] for one in after["spec"]["template"]["spec"]["containers"]] == [main]
+    assert (await _patched(client, "web", gone))["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
+
+
+async def test_a_recreate_strategy_leaves_no_rolling_update_behind(client: Client) -> None:
+    await client.create(DEPLOYMENT, _deployment())
+    patched = await _patched(client, "web", {"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}})
+    assert patched["spec"]["strategy"] == {"type": "Recreate"}
+
+
+async def test_strategic_patches_without_a_merge_key_are_refused(client: Client) -> None:
+    await client.create(DEPLOYMENT, _deployment())
+    patch = {"spec": {"template": {"spec": {"containers": [{"image": "x"}]}}}}
+    with pytest.raises(errors.BadRequest, match=r"spec.template.spec.containers: each element needs name"):
+        await _patched(client, "web", patch)
+
+
+async def _patched(client: Client, name: str, patch: Object) -> Object:
+    kind = "application/strategic-merge-patch+json"
+    answer = await client.transport.request("PATCH", DEPLOYMENT.path("default", name), body=patch, content_type=kind)
+    return dict(answer)
+
+
 async def test_patches_not_served_are_refused_by_name(client: Client) -> None:
     await client.create(DEPLOYMENT, _deployment())
-    path = DEPLOYMENT.path("default", "web")
-    for kind, word in (("strategic-merge-patch+json", "strategic merge"), ("apply-patch+yaml", "server-side apply")):
-        with pytest.raises(errors.UnsupportedMediaType, match=rf"{word}.*kubectl replace"):
-            await client.transport.request("PATCH", path, body={}, content_type=f"application/{kind}")
+    with pytest.raises(errors.UnsupportedMediaType, match=r"server-side apply.*kubectl apply"):
+        await client.transport.request(
+            "PATCH", DEPLOYMENT.path("default", "web"), body={}, content_type="application/apply-patch+yaml"
+        )
 
 
 async def test_dry_runs_pass_every_check_and_store_nothing(client: Client) -> None:

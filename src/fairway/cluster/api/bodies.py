@@ -15,7 +15,7 @@ import orjson
 import yaml
 
 from fairway.cluster.api import protobuf
-from fairway.cluster.api.writing import APPLY_PATCH, STRATEGIC_PATCH
+from fairway.cluster.api.patches import APPLY_PATCH, STRATEGIC_PATCH
 from fairway.kernel.client.transport import JSON, JSON_PATCH, MERGE_PATCH
 from fairway.kernel.objects.errors import BadRequest, UnsupportedMediaType
 from fairway.kernel.objects.schemas import path_text

@@ -10,6 +10,7 @@ from functools import lru_cache
 from fairway.cluster.api import openapi
 from fairway.kernel.objects.kinds import Kind, Object
 from fairway.kernel.objects.schemas import Schema
+from fairway.kernel.objects.topology import Place
 
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 
@@ -20,15 +21,26 @@ def of(kind: Kind) -> Schema | None:
 
 
 @lru_cache(maxsize=256)
+def topology(kind: Kind) -> Place:
+    """How objects of the kind are merged. Where upstream has no schema of it, nothing is known."""
+    definition = _definition(kind.group, kind.version, kind.kind)
+    return Place(definition or {}, openapi.definitions(), known=definition is not None)
+
+
+@lru_cache(maxsize=256)
 def _compiled(group: str, version: str, kind: str) -> Schema | None:
+    definition = _definition(group, version, kind)
+    if definition is None:
+        return None
+    # Metadata has rules of its own (objectmeta).
+    properties = {key: value for key, value in definition["properties"].items() if key != "metadata"}
+    return Schema({**definition, "properties": {**properties, "metadata": {}}}, _definitions(), lenient=True)
+
+
+def _definition(group: str, version: str, kind: str) -> Object | None:
     wanted = {"group": group, "version": version, "kind": kind}
-    definitions = _definitions()
-    for definition in definitions.values():
-        if wanted in (definition.get("x-kubernetes-group-version-kind") or ()):
-            # Metadata has rules of its own (objectmeta).
-            properties = {key: value for key, value in definition["properties"].items() if key != "metadata"}
-            return Schema({**definition, "properties": {**properties, "metadata": {}}}, definitions, lenient=True)
-    return None
+    found = (one for one in _definitions().values() if wanted in (one.get("x-kubernetes-group-version-kind") or ()))
+    return next(found, None)
 
 
 @lru_cache(maxsize=1)

@@ -11,8 +11,8 @@ from typing import Any
 
 from fairway.cluster.api import refusals
 from fairway.cluster.api.calls import Call
+from fairway.cluster.api.patches import copied
 from fairway.cluster.api.pipeline import Pipeline
-from fairway.cluster.api.writing import copied
 from fairway.kernel.client.transport import JSON, WatchEvent
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects.kinds import Object

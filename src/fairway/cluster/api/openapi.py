@@ -47,6 +47,7 @@ _PARAMETERS = {
     "delete": ("dryRun", "propagationPolicy", "gracePeriodSeconds"),
 }
 _PATCH_TYPES = ("application/merge-patch+json", "application/json-patch+json")
+_STRATEGIC = "application/strategic-merge-patch+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +274,8 @@ def _operations(
 
 def _body(method: str, schema: str) -> Object:
     if method == "patch":
-        return {"required": True, "content": {type_: {"schema": {"type": "object"}} for type_ in _PATCH_TYPES}}
+        types = (*_PATCH_TYPES, _STRATEGIC) if schema in definitions() else _PATCH_TYPES
+        return {"required": True, "content": {type_: {"schema": {"type": "object"}} for type_ in types}}
     return {"required": True, "content": {"*/*": {"schema": _reference(schema)}}}
 
 

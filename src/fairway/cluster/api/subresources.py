@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fairway.cluster.api import reading, refusals, writing
+from fairway.cluster.api import patches, reading, refusals, writing
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply
 from fairway.cluster.store.protocol import WrongRevision
 from fairway.kernel import clock as time
-from fairway.kernel.client.transport import JSON_PATCH, MERGE_PATCH
-from fairway.kernel.objects import conditions, errors, patching, selectors
+from fairway.kernel.objects import conditions, errors, selectors
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.topology import Place
 
 _SHORTEST_TOKEN, _LONGEST_TOKEN, _USUAL_TOKEN = 600, 366 * 24 * 3600, 3600
 
@@ -49,17 +49,13 @@ def _scale_paths(call: Call) -> dict[str, str]:
     return dict(version["subresources"]["scale"])
 
 
-def _scaled(call: Call, at: dict[str, str]) -> writing.Next:
+def _scaled(call: Call, at: dict[str, str]) -> patches.Next:
     def next_(stored: Object) -> Object:
         scale = _as_scale(call, stored, at)
         if call.verb == "update":
             wanted = call.body if isinstance(call.body, dict) else {}
-        elif call.content_type == JSON_PATCH:
-            wanted = patching.json_patch(scale, call.body)
-        elif call.content_type == MERGE_PATCH:
-            wanted = patching.merge(scale, call.body)
         else:
-            raise writing.unsupported_patch(call)
+            wanted = patches.of(call, Place({}))(scale)
         asked = (wanted.get("metadata") or {}).get("resourceVersion")
         if asked and asked != stored["metadata"]["resourceVersion"]:
             raise errors.conflict(call.served.label, call.name)
@@ -67,7 +63,7 @@ def _scaled(call: Call, at: dict[str, str]) -> writing.Next:
         if not isinstance(replicas, int) or replicas < 0:
             text = f"Invalid value: {replicas}: must be greater than or equal to 0"
             raise errors.invalid("Scale", "autoscaling", call.name, [Cause("spec.replicas", text)])
-        new = writing.copied(stored)
+        new = patches.copied(stored)
         _put(new, at["specReplicasPath"], replicas)
         return dict(new)
 

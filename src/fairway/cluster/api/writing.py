@@ -7,34 +7,18 @@ changes nothing stores nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import orjson
-
-from fairway.cluster.api import admission, crds, objectmeta, removal
+from fairway.cluster.api import admission, crds, objectmeta, patches, removal
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
+from fairway.cluster.api.patches import Next
 from fairway.cluster.api.reading import found, key_of
 from fairway.cluster.store.protocol import Key, Record, WrongRevision
-from fairway.kernel.client.transport import JSON_PATCH, MERGE_PATCH
-from fairway.kernel.objects import errors, patching
+from fairway.kernel.objects import errors
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 
-STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-APPLY_PATCH = "application/apply-patch+yaml"
-
 _GENERATED_NAME_TRIES = 8
 _UNCOUNTED = ("metadata", "status")
-
-Next = Callable[[Object], Object]
-"""From the object as it is stored to what the client wants it to be: a fresh one, which may be changed."""
-
-
-def copied(obj: Any) -> Any:
-    """A deep copy; through JSON, which is the fastest way and leaves nothing that is not JSON."""
-    return orjson.loads(orjson.dumps(obj))
 
 
 async def create(backend: Backend, call: Call) -> Reply:
@@ -113,45 +97,7 @@ def _absent(backend: Backend, call: Call) -> bool:
 
 
 async def patch(backend: Backend, call: Call) -> Reply:
-    return await change(backend, call, patched(call))
-
-
-def patched(call: Call) -> Next:
-    """What the call's patch makes of an object. Raises UnsupportedMediaType for kinds of patch not served."""
-    body, served = call.body, call.served
-    to_view, to_stored = served.to_view, served.to_stored
-
-    def apply(stored: Object) -> Object:
-        seen = to_view(stored) if to_view else stored
-        if call.content_type == JSON_PATCH:
-            result = patching.json_patch(seen, body)
-        else:
-            result = copied(patching.merge(seen, body))
-        if (result.get("apiVersion"), result.get("kind")) != (seen.get("apiVersion"), seen.get("kind")):
-            raise errors.BadRequest("a patch may not change apiVersion or kind")
-        return to_stored(result) if to_stored else result
-
-    if call.content_type == MERGE_PATCH and not isinstance(body, dict):
-        raise errors.BadRequest("a merge patch is an object")
-    if call.content_type not in (MERGE_PATCH, JSON_PATCH):
-        raise unsupported_patch(call)
-    return apply
-
-
-def unsupported_patch(call: Call) -> errors.UnsupportedMediaType:
-    if call.content_type == STRATEGIC_PATCH and not call.served.strategy.custom:
-        return errors.UnsupportedMediaType(
-            "strategic merge patch is not supported by this server yet (nor is server-side apply): change the object "
-            "with `kubectl replace -f FILE`, or with `kubectl patch --type=merge -p PATCH`"
-        )
-    if call.content_type == APPLY_PATCH:
-        return errors.UnsupportedMediaType(
-            "server-side apply is not supported by this server yet: change the object with `kubectl replace -f FILE`, "
-            "or with `kubectl patch --type=merge -p PATCH`"
-        )
-    return errors.UnsupportedMediaType(
-        f"the body of the request was in an unknown format - accepted media types include: {JSON_PATCH}, {MERGE_PATCH}"
-    )
+    return await change(backend, call, patches.applied(call))
 
 
 async def change(backend: Backend, call: Call, next_: Next, revision: str = "") -> Reply:

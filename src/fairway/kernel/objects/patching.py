@@ -1,4 +1,4 @@
-"""Patches: JSON merge patch (RFC 7396) and JSON patch (RFC 6902), pure. Strategic merge and apply are not here.
+"""Patches: JSON merge patch (RFC 7396) and JSON patch (RFC 6902), pure. Strategic merge is in `strategic`.
 
 >>> merge({"a": 1, "b": {"c": 2}}, {"b": {"c": None, "d": 3}})
 {'a': 1, 'b': {'d': 3}}
