@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from fairway.serving.scaling import annotations
-from fairway.serving.scaling.annotations import PREFIX, Asked, NotUnderstood
+from fairway.serving.scaling import asked
+from fairway.serving.scaling.asked import PREFIX, Asked, NotUnderstood
 
 
-def _read(**asked: str) -> Asked:
-    return annotations.read({PREFIX + name.replace("_", "-"): value for name, value in asked.items()})
+def _read(**words: str) -> Asked:
+    return asked.read({PREFIX + name.replace("_", "-"): value for name, value in words.items()})
 
 
 def test_nothing_is_asked_for() -> None:
-    assert annotations.read({"serving.kserve.io/deploymentMode": "Standard"}) == Asked()
+    assert asked.read({"serving.kserve.io/deploymentMode": "Standard"}) == Asked()
 
 
 def test_everything_is_asked_for() -> None:
-    asked = annotations.read(
+    found = asked.read(
         {
             f"{PREFIX}class": "kpa.autoscaling.knative.dev",
             f"{PREFIX}metric": "rps",
@@ -36,11 +36,11 @@ def test_everything_is_asked_for() -> None:
             f"{PREFIX}metric-aggregation-algorithm": "weighted-exponential",
         }
     )
-    assert asked == Asked("kpa", "rps", 12.5, 0.8, 1, 9, 2, 3, 90, 0.2, 1.505, -1, 900, 65, True)
+    assert found == Asked("kpa", "rps", 12.5, 0.8, 1, 9, 2, 3, 90, 0.2, 1.505, -1, 900, 65, True)
 
 
 def test_older_spellings_are_understood() -> None:
-    assert annotations.read({f"{PREFIX}minScale": "2", f"{PREFIX}targetBurstCapacity": "0"}) == Asked(least=2, burst=0)
+    assert asked.read({f"{PREFIX}minScale": "2", f"{PREFIX}targetBurstCapacity": "0"}) == Asked(least=2, burst=0)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_is_out_of_bounds_is_refused_by_name(name: str, value: str) -> None
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "words",
     [
         {"min_scale": "3", "max_scale": "2"},
         {"min_scale": "3", "activation_scale": "2"},
@@ -88,11 +88,11 @@ def test_what_is_out_of_bounds_is_refused_by_name(name: str, value: str) -> None
         {"metric": "cpu", "class": "kpa.autoscaling.knative.dev"},
         {"metric": "rps", "class": "hpa.autoscaling.knative.dev"},
     ],
-    ids=lambda asked: " ".join(asked),
+    ids=" ".join,
 )
-def test_what_contradicts_itself_is_refused(asked: dict[str, str]) -> None:
+def test_what_contradicts_itself_is_refused(words: dict[str, str]) -> None:
     with pytest.raises(NotUnderstood):
-        _read(**asked)
+        _read(**words)
 
 
 def test_no_upper_bound_is_zero() -> None:
