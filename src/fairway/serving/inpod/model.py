@@ -82,6 +82,8 @@ class Message:
     inputs: Inputs | None = None
     id: str = ""
     outputs: tuple[str, ...] = ()
+    input_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The parameters of single tensors of V2, by the tensor's name; those about binary data are the server's."""
 
 
 class Program(Protocol):
@@ -95,7 +97,10 @@ class Program(Protocol):
         """`answer` gives an awaitable, and is called on the event loop instead of in a worker's thread."""
         ...
 
-    def answer(self, message: Message) -> Reply | Awaitable[Reply]: ...
+    def answer(self, message: Message) -> Reply | Awaitable[Reply]:
+        """Raises Refusal: 4xx for what the caller did wrong, 501 for a verb that is not there, 500 where the user's
+        code fails."""
+        ...
 
     def close(self) -> None: ...
 
@@ -103,7 +108,7 @@ class Program(Protocol):
 @dataclass(frozen=True, slots=True)
 class Reply:
     """`body` for V1 (a JSON value, or bytes as `content_type`), `outputs` for V2; `stream` instead of either sends
-    chunks as they come, as `content_type`."""
+    chunks as they come, as `content_type`. A stream that nobody reads any more is closed (`aclose`): its work ends."""
 
     body: Any = None
     outputs: Mapping[str, Array] | None = None
@@ -112,6 +117,7 @@ class Reply:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
+    output_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @runtime_checkable
