@@ -39,10 +39,10 @@ class Platform:
     domain: str = "example.com"
     """What the host names of services end in; KServe's own default."""
     settings: tuple[Settings, ...] = ()
-    """Those of the features that have some."""
+    """Those of the rooms that have some."""
 
     def settings_of(self, kind: type[S]) -> S:
-        """A feature's own settings; the defaults where nothing was set."""
+        """A room's own settings; the defaults where nothing was set."""
         return next((each for each in self.settings if isinstance(each, kind)), None) or kind()
 
 

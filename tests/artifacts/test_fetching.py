@@ -1,0 +1,257 @@
+"""What lies at an address comes whole to where it is wanted, from real servers; what cannot be read says why."""
+
+import asyncio
+import doctest
+import io
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from fairway.artifacts import addresses, archives, mirrors
+from fairway.artifacts.failures import CannotFetch
+from fairway.artifacts.fetching import fetch
+from fairway.artifacts.sources import words
+from tests.s3_server import S3Server
+
+
+@pytest.mark.parametrize("module", [archives, mirrors, words, addresses])
+def test_the_examples_in_the_text_hold(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+async def test_a_prefix_of_a_bucket_becomes_a_folder(s3_server: S3Server, bucket: str, tmp_path: Path) -> None:
+    for name in ("model/model.joblib", "model/deep/config.json", "model-beside/x"):
+        s3_server.put(bucket, name, name.encode())
+    s3_server.mark_folder(bucket, "model/empty")
+    s3_server.mark_folder(bucket, "model")
+    found = await fetch(f"s3://{bucket}/model", tmp_path / "here", credentials=s3_server.credentials)
+    assert tree(tmp_path / "here") == {
+        "model.joblib": b"model/model.joblib",
+        "deep/config.json": b"model/deep/config.json",
+    }
+    assert (found.files, found.size) == (2, 40)
+    assert os.listdir(tmp_path) == ["here"]
+
+
+async def test_a_single_object_lies_in_the_folder_or_is_the_file(
+    s3_server: S3Server, bucket: str, tmp_path: Path
+) -> None:
+    s3_server.put(bucket, "iris/model.joblib", b"model")
+    uri, credentials = f"s3://{bucket}/iris/model.joblib", s3_server.credentials
+    await fetch(uri, tmp_path / "folder", credentials=credentials)
+    await fetch(uri, tmp_path / "file", credentials=credentials, as_file=True)
+    assert tree(tmp_path / "folder") == {"model.joblib": b"model"}
+    assert (tmp_path / "file").read_bytes() == b"model"
+
+
+async def test_a_mounted_folder_stays_and_gets_the_files(s3_server: S3Server, bucket: str, tmp_path: Path) -> None:
+    s3_server.put(bucket, "m/a", b"new")
+    (tmp_path / "mnt").mkdir()
+    (tmp_path / "mnt" / "a").write_bytes(b"old")
+    before = (tmp_path / "mnt").stat().st_ino
+    await fetch(f"s3://{bucket}/m", tmp_path / "mnt", credentials=s3_server.credentials)
+    assert tree(tmp_path / "mnt") == {"a": b"new"}
+    assert (tmp_path / "mnt").stat().st_ino == before
+
+
+async def test_patterns_choose_among_the_files_of_a_folder(s3_server: S3Server, bucket: str, tmp_path: Path) -> None:
+    for name in ("a.safetensors", "deep/b.safetensors", "c.bin", "old/d.safetensors"):
+        s3_server.put(bucket, f"m/{name}", b"x")
+    uri, credentials = f"s3://{bucket}/m", s3_server.credentials
+    await fetch(uri, tmp_path / "m", credentials=credentials, allow=["*.safetensors"], ignore=["old/*"])
+    assert set(tree(tmp_path / "m")) == {"a.safetensors", "deep/b.safetensors"}
+    with pytest.raises(CannotFetch, match=r"none of the 4 files there is wanted: allowed are \*\.onnx"):
+        await fetch(uri, tmp_path / "n", credentials=credentials, allow=["*.onnx"])
+    assert not (tmp_path / "n").exists()
+
+
+async def test_minio_is_s3_at_an_endpoint_that_kserve_spells_in_two_words(
+    s3_server: S3Server, bucket: str, tmp_path: Path
+) -> None:
+    s3_server.put(bucket, "x", b"x")
+    credentials = {**s3_server.credentials, "S3_ENDPOINT": s3_server.url.removeprefix("http://"), "S3_USE_HTTPS": "0"}
+    del credentials["AWS_ENDPOINT_URL"]
+    await fetch(f"minio://{bucket}/x", tmp_path / "x", credentials=credentials, as_file=True)
+    assert (tmp_path / "x").read_bytes() == b"x"
+
+
+async def test_nothing_of_the_servers_own_environment_counts(
+    s3_server: S3Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-server")
+    s3_server.put(bucket, "x", b"x")
+    await fetch(f"s3://{bucket}/x", tmp_path / "x", credentials=s3_server.credentials)
+    assert tree(tmp_path / "x") == {"x": b"x"}
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("s3://{bucket}/nothing/here", "there is nothing at s3://"),
+        ("s3://no-such-bucket-here/x", "there is nothing at s3://no-such-bucket-here/x"),
+        ("s3://", "is not read here"),
+        ("s3://{bucket}/../x", "names no bucket and object"),
+        ("hdfs://namenode/x", "is not read here (hdfs): copy the files"),
+        ("oci://registry/model", "is not read here (oci)"),
+        ("https://example.com/team/models.git", "is not read here (git): clone"),
+        ("ftp://example.com/x", "is not read here (ftp): give a path"),
+        ("relative/path", "is no address"),
+        ("hf://onlymodel", "write hf://OWNER/MODEL"),
+        ("az://container/x", "which container of which account"),
+        ("https://team.file.core.windows.net/share/x", "is a file share of Azure"),
+        ("/no/such/file", "there is nothing at /no/such/file"),
+    ],
+)
+async def test_what_cannot_be_fetched_says_why_and_leaves_nothing(
+    s3_server: S3Server, bucket: str, tmp_path: Path, uri: str, said: str
+) -> None:
+    with pytest.raises(CannotFetch) as refused:
+        await fetch(uri.format(bucket=bucket), tmp_path / "x", credentials=s3_server.credentials)
+    assert said in str(refused.value)
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_store_that_does_not_answer_is_told_without_its_keys(tmp_path: Path) -> None:
+    credentials = {
+        "AWS_ACCESS_KEY_ID": "AKIASECRET",
+        "AWS_SECRET_ACCESS_KEY": "very-secret",
+        "AWS_ENDPOINT_URL": "https://127.0.0.1:1",
+    }
+    with pytest.raises(CannotFetch, match="cannot be read now") as refused:
+        await fetch("s3://bucket/x", tmp_path / "x", credentials=credentials)
+    assert "AKIASECRET" not in str(refused.value)
+    assert "very-secret" not in str(refused.value)
+
+
+async def test_what_was_fetched_is_not_fetched_again_until_it_changes(
+    s3_server: S3Server, bucket: str, tmp_path: Path
+) -> None:
+    cache, credentials = tmp_path / "cache", s3_server.credentials
+    s3_server.put(bucket, "m/a", b"one")
+    s3_server.put(bucket, "m/b", b"same")
+    uri = f"s3://{bucket}/m"
+    first = await fetch(uri, tmp_path / "1", credentials=credentials, cache=cache)
+    second = await fetch(uri, tmp_path / "2", credentials=credentials, cache=cache)
+    assert first == second
+    assert len(contents(cache)) == 2
+    s3_server.put(bucket, "m/a", b"two")
+    third = await fetch(uri, tmp_path / "3", credentials=credentials, cache=cache)
+    assert third.digest != first.digest
+    assert tree(tmp_path / "3") == {"a": b"two", "b": b"same"}
+    assert tree(tmp_path / "1") == {"a": b"one", "b": b"same"}
+    assert len(contents(cache)) == 3
+    assert not any((cache / "parts").iterdir())
+
+
+async def test_a_cached_file_that_somebody_wrote_to_is_fetched_again(
+    s3_server: S3Server, bucket: str, tmp_path: Path
+) -> None:
+    cache, credentials = tmp_path / "cache", s3_server.credentials
+    s3_server.put(bucket, "a", b"right")
+    await fetch(f"s3://{bucket}/a", tmp_path / "1", credentials=credentials, cache=cache)
+    (spoiled,) = contents(cache)
+    spoiled.chmod(0o600)
+    spoiled.write_bytes(b"wrong")
+    await fetch(f"s3://{bucket}/a", tmp_path / "2", credentials=credentials, cache=cache)
+    assert tree(tmp_path / "2") == {"a": b"right"}
+
+
+async def test_many_who_want_the_same_at_once_fetch_it_once(s3_server: S3Server, bucket: str, tmp_path: Path) -> None:
+    s3_server.put(bucket, "a", b"x" * 100_000)
+    wanted = [
+        fetch(f"s3://{bucket}/a", tmp_path / str(number), credentials=s3_server.credentials, cache=tmp_path / "cache")
+        for number in range(8)
+    ]
+    assert len(set(await asyncio.gather(*wanted))) == 1
+    assert all(tree(tmp_path / str(number)) == {"a": b"x" * 100_000} for number in range(8))
+
+
+def contents(cache: Path) -> list[Path]:
+    return [path for path in (cache / "contents").rglob("*") if path.is_file()]
+
+
+async def test_files_and_folders_of_this_machine(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "deep").mkdir(parents=True)
+    (source / "deep" / "a").write_bytes(b"a")
+    (source / "b").symlink_to(source / "deep" / "a")
+    await fetch(str(source), tmp_path / "1", credentials={})
+    await fetch(f"file://{source}/deep/a", tmp_path / "2", credentials={}, as_file=True)
+    assert tree(tmp_path / "1") == {"deep/a": b"a", "b": b"a"}
+    assert (tmp_path / "2").read_bytes() == b"a"
+    (source / "out").symlink_to("/etc/passwd")
+    with pytest.raises(CannotFetch, match="leads out"):
+        await fetch(str(source), tmp_path / "3", credentials={})
+
+
+def packed(kind: str, names: dict[str, bytes]) -> bytes:
+    result = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in names.items():
+                archive.writestr(name, content)
+    else:
+        with tarfile.open(fileobj=result, mode="w:gz") as archive:
+            for name, content in names.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    return result.getvalue()
+
+
+@pytest.mark.parametrize("name", ["model.zip", "model.tar.gz", "model.tgz"])
+async def test_an_archive_is_unpacked_unless_the_file_itself_is_wanted(tmp_path: Path, name: str) -> None:
+    archive = tmp_path / name
+    archive.write_bytes(packed(name.rpartition(".")[2], {"a/model.onnx": b"model", "b": b""}))
+    await fetch(str(archive), tmp_path / "folder", credentials={})
+    await fetch(str(archive), tmp_path / "file", credentials={}, as_file=True)
+    assert tree(tmp_path / "folder") == {"a/model.onnx": b"model", "b": b""}
+    assert (tmp_path / "file").read_bytes() == archive.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["zip", "tgz"])
+@pytest.mark.parametrize("name", ["../out", "/etc/out", "a/../../out"])
+async def test_an_archive_never_leads_out_of_its_folder(tmp_path: Path, kind: str, name: str) -> None:
+    archive = tmp_path / f"model.{kind}"
+    archive.write_bytes(packed(kind, {"fine": b"x", name: b"x"}))
+    with pytest.raises(CannotFetch, match="leads out of it"):
+        await fetch(str(archive), tmp_path / "x", credentials={})
+    assert sorted(os.listdir(tmp_path)) == [archive.name]
+
+
+async def test_links_and_bombs_in_archives_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fairway.artifacts.archives.LEAST_ROOM", 1 << 20)
+    (tmp_path / "bomb.zip").write_bytes(packed("zip", {"a": b"\0" * (64 << 20)}))
+    with pytest.raises(CannotFetch, match="more than 100 times its size"):
+        await fetch(str(tmp_path / "bomb.zip"), tmp_path / "x", credentials={})
+    with tarfile.open(tmp_path / "link.tgz", "w:gz") as archive:
+        member = tarfile.TarInfo("link")
+        member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(member)
+    with pytest.raises(CannotFetch, match="neither file nor folder"):
+        await fetch(str(tmp_path / "link.tgz"), tmp_path / "x", credentials={})
+    (tmp_path / "broken.zip").write_bytes(b"PK nonsense")
+    with pytest.raises(CannotFetch, match="cannot be unpacked"):
+        await fetch(str(tmp_path / "broken.zip"), tmp_path / "x", credentials={})
+    assert not (tmp_path / "x").exists()
+
+
+async def test_a_mirror_takes_the_place_of_a_bucket(s3_server: S3Server, bucket: str, tmp_path: Path) -> None:
+    (tmp_path / "models" / "iris").mkdir(parents=True)
+    (tmp_path / "models" / "iris" / "a").write_bytes(b"local")
+    s3_server.put(bucket, "other/a", b"remote")
+    kept = [f"gs://public={tmp_path}/models", f"gs://public/other=s3://{bucket}/other"]
+    await fetch("gs://public/iris", tmp_path / "1", credentials={}, mirrors=kept)
+    await fetch("gs://public/other", tmp_path / "2", credentials=s3_server.credentials, mirrors=kept)
+    assert (tree(tmp_path / "1"), tree(tmp_path / "2")) == ({"a": b"local"}, {"a": b"remote"})
+    with pytest.raises(CannotFetch, match="there is nothing at"):
+        await fetch("gs://public/missing", tmp_path / "3", credentials={}, mirrors=kept)
