@@ -39,6 +39,7 @@ _SCIENCE = (
     "sklearn.preprocessing", "sklearn.svm", "sklearn.tree", "sklearn.neighbors",
 )  # fmt: skip
 
+_SIDECAR = ("asyncio", "csv", "orjson", "ssl", "fairway.serving.inpod.sidecar.program", "uvloop")
 _SERVER = ("asyncio", "gzip", "fairway.serving.inpod.program", "fairway.serving.inpod.formats.sklearn", "uvloop")
 _STEP = {"fairway.pipelines.inpod": "run"}
 _KFP_RUNTIME = {"_KFP_RUNTIME": "true"}  # the SDK then leaves out its compiler and clients
@@ -47,6 +48,7 @@ SETS: Mapping[str, WarmSet] = {
     "python": WarmSet(_COMMON),
     "kfp": WarmSet((*_COMMON, *_KFP), _KFP_RUNTIME, calls=_STEP),
     "kfp-ml": WarmSet((*_COMMON, *_KFP, *_SCIENCE, *_SERVER), _KFP_RUNTIME, calls=_STEP),
+    "sidecar": WarmSet((*_COMMON, *_SIDECAR)),
     "sklearn-server": WarmSet((*_COMMON, *_SCIENCE, *_SERVER), stand_in="kfp-ml"),
 }
 

@@ -1,0 +1,92 @@
+"""Rows of several requests become one, and answers go back to who asked."""
+
+import asyncio
+
+import pytest
+from aiohttp import web
+
+from .conftest import before, listening
+
+PATH = "/v1/models/m:predict"
+
+
+class Container:
+    """Adds one to each row; a row below zero is refused."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.at_once = self.most_at_once = 0
+
+    async def __call__(self, request: web.Request) -> web.Response:
+        rows = (await request.json())["instances"]
+        self.batches.append(len(rows))
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        await asyncio.sleep(0.02)
+        self.at_once -= 1
+        if any(row < 0 for row in rows):
+            return web.json_response({"error": "a row is negative"}, status=400)
+        return web.json_response({"predictions": [row + 1 for row in rows]})
+
+
+async def test_rows_are_laid_together_and_the_answer_is_cut() -> None:
+    container = Container()
+    async with (
+        listening(container) as port,
+        before(port, "--enable-batcher", "--max-batchsize=6", "--max-latency=5000") as sidecar,
+    ):
+        asked = [sidecar.post(PATH, {"instances": [n, n * 10]}) for n in (1, 2, 3)]
+        answers = await asyncio.gather(*asked)
+    assert container.batches == [6]
+    assert [answer["predictions"] for _, answer in answers] == [[2, 11], [3, 21], [4, 31]]
+    assert len({answer["batchId"] for _, answer in answers}) == 1
+    assert [answer["message"] for _, answer in answers] == [""] * 3
+
+
+async def test_a_batch_that_is_not_full_goes_when_its_first_row_waited_enough() -> None:
+    container = Container()
+    async with listening(container) as port, before(port, "--enable-batcher", "--max-latency=10") as sidecar:
+        assert (await sidecar.post(PATH, {"instances": [1]}))[1]["predictions"] == [2]
+
+
+async def test_several_batches_are_under_way_at_once() -> None:
+    container = Container()
+    async with listening(container) as port, before(port, "--enable-batcher", "--max-batchsize=1") as sidecar:
+        await asyncio.gather(*(sidecar.post(PATH, {"instances": [n]}) for n in range(5)))
+    assert container.most_at_once > 1
+
+
+async def test_a_mistake_keeps_its_status_and_is_nobody_elses() -> None:
+    container = Container()
+    async with listening(container) as port, before(port, "--enable-batcher", "--max-batchsize=3") as sidecar:
+        good, bad, other = await asyncio.gather(*(sidecar.post(PATH, {"instances": [n]}) for n in (1, -1, 2)))
+    assert bad == (400, {"error": "a row is negative"})
+    assert (good[1]["predictions"], other[1]["predictions"]) == ([2], [3])
+
+
+@pytest.mark.parametrize("body", [b"{", b"{}", b'{"instances": []}', b'{"instances": 1}', b""])
+async def test_what_has_no_rows_is_400(body: bytes) -> None:
+    async with listening(Container()) as port, before(port, "--enable-batcher") as sidecar:
+        status, answer = await sidecar.post(PATH, body)
+        assert (status, bool(answer["error"])) == (400, True)
+
+
+async def test_answers_that_do_not_fit_are_500_and_a_slow_container_504() -> None:
+    async def short(request: web.Request) -> web.Response:
+        if "slow" in request.path:
+            await asyncio.sleep(60)
+        return web.json_response({"predictions": []})
+
+    async with listening(short) as port:
+        flags = ("--enable-batcher", "--max-batchsize=1", "--batch-timeout=0.05")
+        async with before(port, *flags) as sidecar:
+            assert (await sidecar.post(PATH, {"instances": [1]}))[0] == 500
+            assert (await sidecar.post("/v1/models/slow:predict", {"instances": [1]}))[0] == 504
+
+
+async def test_other_paths_are_carried_as_they_are() -> None:
+    async def tell(request: web.Request) -> web.Response:
+        return web.json_response({"path": request.path})
+
+    async with listening(tell) as port, before(port, "--enable-batcher") as sidecar:
+        assert (await sidecar.post("/v2/models/m/infer", {}))[1] == {"path": "/v2/models/m/infer"}
