@@ -1,0 +1,42 @@
+"""What people set about a model, from the server's environment and flags: one reading for all loaders.
+
+`options` has environment variables by their names, and what came as a flag of KServe's own servers (`--nthread=2`) by
+the flag's name. KServe spells the same setting in both ways; a flag wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fairway.serving.inpod.model import CannotLoad
+
+_TRUE = ("true", "1", "yes", "on")
+_FALSE = ("false", "0", "no", "off", "")
+
+
+def text(options: Mapping[str, str], name: str, default: str = "") -> str:
+    return options.get(name) or options.get(name.upper()) or default
+
+
+def flag(options: Mapping[str, str], name: str) -> bool:
+    said = text(options, name).lower()
+    if said not in (*_TRUE, *_FALSE):
+        raise CannotLoad(f"{name} is {said!r}; set it to true or false.")
+    return said in _TRUE
+
+
+def number(options: Mapping[str, str], name: str, default: int) -> int:
+    said = text(options, name, str(default))
+    if not said.isdecimal():
+        raise CannotLoad(f"{name} is {said!r}; set it to a whole number.")
+    return int(said)
+
+
+def threads(options: Mapping[str, str]) -> int:
+    """Threads for one prediction: one, as KServe's servers have it, so that many requests share the cores."""
+    return max(1, number(options, "nthread", 1))
+
+
+def as_mlserver(options: Mapping[str, str]) -> bool:
+    """Whether to name outputs as MLServer does: what its runtime sets in the environment says so."""
+    return any(options.get(name) for name in ("MLSERVER_MODEL_IMPLEMENTATION", "MLSERVER_MODEL_NAME"))
