@@ -11,7 +11,6 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from fairway.serving.inpod import formats
-from fairway.serving.inpod.formats import sklearn as loading
 from fairway.serving.inpod.model import CannotLoad
 
 from .conftest import serving
@@ -25,14 +24,14 @@ class MadeElsewhere:
 
 
 def test_the_one_model_file_of_a_folder_is_found_or_the_file_itself(models: Path) -> None:
-    assert loading.find(models / "iris") == models / "iris" / "model.joblib"
-    assert loading.find(models / "iris" / "model.joblib") == models / "iris" / "model.joblib"
+    for location in (models / "iris", models / "iris" / "model.joblib"):
+        assert formats.load("sklearn", "m", location, {}).signature.inputs[0].shape == (-1, 4)
 
 
 def test_what_cannot_load_is_said_in_a_sentence(tmp_path: Path) -> None:
     def sentence(name: str) -> str:
         with pytest.raises(CannotLoad) as raised:
-            formats.load("", "m", tmp_path / name, {})
+            formats.load("sklearn", "m", tmp_path / name, {})
         return str(raised.value)
 
     for folder in ("empty", "two", "text", "number", "elsewhere", "unfitted"):
@@ -46,7 +45,7 @@ def test_what_cannot_load_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
 
     assert "does not exist" in sentence("nowhere")
-    assert "has no file that ends in .joblib, .pkl or .pickle" in sentence("empty")
+    assert "has no file that ends in .joblib, .pkl, .pickle or .skops" in sentence("empty")
     assert "has 2 model files (a.joblib, b.pkl)" in sentence("two")
     assert "is not a model that joblib can load" in sentence("text")
     assert "holds a int, which has no predict()" in sentence("number")

@@ -10,16 +10,12 @@ from sklearn.linear_model import LogisticRegression
 
 from fairway.serving.inpod.formats import onnx as loader
 from fairway.serving.inpod.messages import Refusal
-from fairway.serving.inpod.model import CannotLoad, Inputs, Tensor
+from fairway.serving.inpod.model import CannotLoad, Tensor
+
+from .asking import TWO_FLOWERS, arrays
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
-
-TWO_FLOWERS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]
-
-
-def ask(model: Any, **arrays: Any) -> Any:
-    return model.predict(Inputs({name: np.asarray(array) for name, array in arrays.items()}))
 
 
 def graph(path: Path, nodes: list[Any], inputs: list[Any], outputs: list[Any]) -> None:
@@ -45,10 +41,10 @@ def test_a_converted_classifier_answers_classes_and_a_matrix_of_probabilities(tm
         Tensor("output_label", "INT64", (-1,)),
         Tensor("output_probability", "FP32", (-1, -1)),
     )
-    answer = ask(model, anything=TWO_FLOWERS)  # doubles, as JSON has them
+    answer = arrays(model, anything=TWO_FLOWERS)  # doubles, as JSON has them
     assert answer["output_label"].tolist() == [1, 1]
     np.testing.assert_allclose(answer["output_probability"], estimator.predict_proba(TWO_FLOWERS), atol=1e-5)
-    assert ask(model, X=[[6, 2, 4, 1]])["output_label"].tolist() == [1]
+    assert arrays(model, X=[[6, 2, 4, 1]])["output_label"].tolist() == [1]
 
 
 def test_several_inputs_and_outputs_by_name_text_among_them(tmp_path: Path) -> None:
@@ -65,18 +61,18 @@ def test_several_inputs_and_outputs_by_name_text_among_them(tmp_path: Path) -> N
     assert [tensor.datatype for tensor in model.signature.inputs] == ["FP32", "INT64", "BYTES"]
     assert model.signature.batches
     text = np.array(["x", b"y"], dtype=object)
-    answer = ask(model, text=text, b=[1.0, 2.0], a=[0.5, 0.25])  # columns of a table
+    answer = arrays(model, text=text, b=[1.0, 2.0], a=[0.5, 0.25])  # columns of a table
     assert answer["sum"].tolist() == [[1.5], [2.25]]
     assert answer["same"].tolist() == [["x"], ["y"]]
 
     with pytest.raises(Refusal, match="has the inputs a, b, text; text is missing"):
-        ask(model, a=[1.0], b=[1])
+        arrays(model, a=[1.0], b=[1])
     with pytest.raises(Refusal, match="b of the model m is INT64, and the request has numbers there that are not"):
-        ask(model, text=text, b=[1.5, 2], a=[0.5, 0.25])
+        arrays(model, text=text, b=[1.5, 2], a=[0.5, 0.25])
     with pytest.raises(Refusal, match=r"wants b in shape \[-1, 1\], not \[1, 2\]"):
-        ask(model, text=text, b=[[1, 2]], a=[0.5, 0.25])
+        arrays(model, text=text, b=[[1, 2]], a=[0.5, 0.25])
     with pytest.raises(Refusal, match="is FP32, and the request has something else there"):
-        ask(model, text=text, b=[1, 2], a=text)
+        arrays(model, text=text, b=[1, 2], a=text)
 
 
 def test_a_fixed_first_size_is_not_batched(tmp_path: Path) -> None:
@@ -90,7 +86,7 @@ def test_the_newest_of_numbered_versions_is_served(tmp_path: Path) -> None:
         (tmp_path / str(version)).mkdir()
         nodes = [onnx.helper.make_node(operator, ["a"], ["z"])]
         graph(tmp_path / f"{version}" / "model.onnx", nodes, [value("a", "FLOAT", "n")], [value("z", "FLOAT", "n")])
-    assert ask(loader.load("m", tmp_path, {}), a=[-1.0])["z"].tolist() == [1]
+    assert arrays(loader.load("m", tmp_path, {}), a=[-1.0])["z"].tolist() == [1]
 
 
 def test_what_cannot_load_says_what_to_do(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from fairway.serving.inpod.formats import pytorch
 from fairway.serving.inpod.messages import Refusal
-from fairway.serving.inpod.model import CannotLoad, Inputs, Tensor
+from fairway.serving.inpod.model import CannotLoad, Tensor
+
+from .asking import arrays
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -37,10 +39,6 @@ class Two(torch.nn.Module):  # type: ignore[misc]
         return self.layer(rows) * scale, rows.sum(dim=1)
 
 
-def ask(model: Any, **arrays: Any) -> Any:
-    return model.predict(Inputs({name: np.asarray(array) for name, array in arrays.items()}))
-
-
 def test_an_exported_program_declares_its_tensors_and_is_held_to_them(tmp_path: Path) -> None:
     module = Two().eval()
     batch = torch.export.Dim("batch")
@@ -52,16 +50,16 @@ def test_an_exported_program_declares_its_tensors_and_is_held_to_them(tmp_path: 
     assert model.signature.inputs == (Tensor("rows", "FP32", (-1, 4)), Tensor("scale", "FP32", (-1, 1)))
     assert model.signature.outputs == (Tensor("output-0", "FP32", (-1, 3)), Tensor("output-1", "FP32", (-1,)))
     assert model.signature.batches
-    answer = ask(model, scale=[[1], [0]], rows=ROWS)
+    answer = arrays(model, scale=[[1], [0]], rows=ROWS)
     with torch.no_grad():
         expected = module(torch.tensor(ROWS, dtype=torch.float32), torch.tensor([[1.0], [0.0]]))
     np.testing.assert_allclose(answer["output-0"], expected[0].numpy(), rtol=1e-5)
     np.testing.assert_allclose(answer["output-1"], [10, 1])
 
     with pytest.raises(Refusal, match=r"wants rows in shape \[-1, 4\], not \[1, 2\]"):
-        ask(model, rows=[[1.0, 2.0]], scale=[[1.0]])
+        arrays(model, rows=[[1.0, 2.0]], scale=[[1.0]])
     with pytest.raises(Refusal, match="has the inputs rows, scale; scale is missing and sale is not one"):
-        ask(model, rows=ROWS, sale=[[1.0]])
+        arrays(model, rows=ROWS, sale=[[1.0]])
 
 
 @pytest.mark.parametrize("how", ["script", "trace"])
@@ -75,19 +73,19 @@ def test_torchscript_takes_numbers_as_json_has_them(tmp_path: Path, how: str) ->
     assert [tensor.name for tensor in model.signature.inputs] == ["input"]
     with torch.no_grad():
         expected = module(torch.tensor(ROWS, dtype=torch.float32)).numpy()
-    np.testing.assert_allclose(ask(model, anything=ROWS)["output-0"], expected, rtol=1e-5)
-    np.testing.assert_allclose(ask(model, input=ROWS.astype(int))["output-0"], expected, rtol=1e-5)
-    with pytest.raises(Refusal, match="does not take this input: .*cannot be multiplied"):
-        ask(model, input=[[1.0]])
+    np.testing.assert_allclose(arrays(model, anything=ROWS)["output-0"], expected, rtol=1e-5)
+    np.testing.assert_allclose(arrays(model, input=ROWS.astype(int))["output-0"], expected, rtol=1e-5)
+    with pytest.raises(Refusal, match=r"does not take this input: .*cannot be multiplied"):
+        arrays(model, input=[[1.0]])
     with pytest.raises(Refusal, match="takes numbers"):
-        ask(model, input=np.array([["a"]], dtype=object))
+        arrays(model, input=np.array([["a"]], dtype=object))
 
 
 def test_whole_numbers_stay_whole_where_the_model_wants_them(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.script(torch.nn.Embedding(5, 2)).save(tmp_path / "model.pt")
-    assert ask(pytorch.load("m", tmp_path, {}), input=[[1, 2]])["output-0"].shape == (1, 2, 2)
+    assert arrays(pytorch.load("m", tmp_path, {}), input=[[1, 2]])["output-0"].shape == (1, 2, 2)
 
 
 def test_weights_find_their_class_beside_them(tmp_path: Path) -> None:
@@ -95,7 +93,7 @@ def test_weights_find_their_class_beside_them(tmp_path: Path) -> None:
     torch.save({"layer.weight": torch.ones(2, 4), "layer.bias": torch.zeros(2)}, tmp_path / "model.pt")
     model = pytorch.load("m", tmp_path, {})
     assert model.signature.inputs == (Tensor("rows", "FP32", (-1,)),)
-    np.testing.assert_allclose(ask(model, x=ROWS)["output-0"], [[20, 20], [2, 2]])
+    np.testing.assert_allclose(arrays(model, x=ROWS)["output-0"], [[20, 20], [2, 2]])
     with pytest.raises(CannotLoad, match=r"no torch.nn.Module called Thrice \(it has: Twice\); set MODEL_CLASS_NAME"):
         pytorch.load("m", tmp_path, {"MODEL_CLASS_NAME": "Thrice"})
 

@@ -31,6 +31,8 @@ def inputs(document: dict[str, Any], signature: Signature) -> Inputs:
         raise Refusal(400, '"instances" must be a list with at least one row.')
     if isinstance(rows[0], dict):
         return Inputs(_columns(rows), named=True)
+    if isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], dict):
+        return Inputs(_columns_of_parts(rows), named=True)
     first = signature.inputs[0].name if signature.inputs else "input-0"
     return Inputs({first: _array(rows)})
 
@@ -52,7 +54,21 @@ def _columns(rows: list[Any]) -> dict[str, Array]:
     for number, row in enumerate(rows):
         if row.keys() != rows[0].keys():
             raise Refusal(400, f"instances[{number}] has other columns than instances[0].")
-    return {name: _array([row[name] for row in rows]) for name in rows[0]}
+    return {name: _array([_cell(row[name]) for row in rows]) for name in rows[0]}
+
+
+def _columns_of_parts(rows: list[Any]) -> dict[str, Array]:
+    """Rows that are lists of objects with some columns each, as KServe takes them: the others are missing values."""
+    parts = [part for row in rows if isinstance(row, list) for part in row]
+    if not all(isinstance(part, dict) for part in parts) or not all(isinstance(row, list) for row in rows):
+        raise Refusal(400, '"instances" mixes lists of objects with other rows; send all rows in one form.')
+    names = list(dict.fromkeys(name for part in parts for name in part))
+    return {name: _array([_cell(part.get(name)) for part in parts]) for name in names}
+
+
+def _cell(value: Any) -> Any:
+    """A frame's own JSON has an object for each column, with the row's number: {"width": {"0": 3.5}}."""
+    return next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else value
 
 
 def _array(rows: Any) -> Array:

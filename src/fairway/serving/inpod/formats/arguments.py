@@ -73,5 +73,7 @@ def as_text(array: Array) -> Array:
 
 
 def _differ(missing: list[str], unknown: list[str]) -> str:
-    parts = [f"{', '.join(names)} {verb}" for names, verb in ((missing, "is missing"), (unknown, "is not one")) if names]
+    parts = [
+        f"{', '.join(names)} {verb}" for names, verb in ((missing, "is missing"), (unknown, "is not one")) if names
+    ]
     return " and ".join(parts)

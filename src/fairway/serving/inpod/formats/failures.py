@@ -65,8 +65,8 @@ def predicting(name: str, *, input_errors: tuple[type[Exception], ...] = (ValueE
 
 
 def one_line(error: BaseException, most: int = 400) -> str:
-    """Where a library put a whole traceback into its message, the last line says it."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    """Where a library put a whole traceback into its message, the last line says it; a stack of C++ says nothing."""
+    lines = str(error).partition("Stack trace:")[0].strip().splitlines() or [type(error).__name__]
     if any(line.startswith("Traceback") for line in lines):
         lines = lines[-1:]
     text = " ".join(line.strip() for line in lines)

@@ -13,7 +13,7 @@ def one(location: Path, suffixes: Sequence[str], *, advice: str) -> Path:
     wanted = either(suffixes)
     if location.is_file():
         if location.suffix not in suffixes:
-            raise CannotLoad(f"{location} is not a model file of this format; its name must end in {wanted}.")
+            raise CannotLoad(f"{location} is not a model file; its name must end in {wanted}.")
         return location
     found = ending_in(newest(location), suffixes)
     if not found:

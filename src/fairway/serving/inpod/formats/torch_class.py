@@ -66,5 +66,7 @@ def _class(torch: Any, source: Path, name: str) -> Any:
 
 
 def _made(kind: Any, source: Path) -> Any:
-    with failures.loading(source, f"a file whose {kind.__name__}() can be made without arguments", "Give them defaults."):
+    with failures.loading(
+        source, f"a file whose {kind.__name__}() can be made without arguments", "Give them defaults."
+    ):
         return kind()

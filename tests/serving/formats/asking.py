@@ -1,0 +1,24 @@
+"""How the tests here ask a model: with arrays, as the protocols hand them over, or with rows of V1."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from fairway.serving.inpod import v1
+from fairway.serving.inpod.messages import Request
+from fairway.serving.inpod.model import Inputs, Model
+
+TWO_FLOWERS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]
+"""KServe's own example rows; both are of class 1."""
+
+
+def arrays(model: Model, **given: Any) -> dict[str, np.ndarray[Any, Any]]:
+    named = len(given) > 1
+    return dict(model.predict(Inputs({name: np.asarray(array) for name, array in given.items()}, named)))
+
+
+def rows(model: Model, instances: Any) -> Any:
+    """What V1 answers to these rows."""
+    request = Request("POST", "/v1/models/m:predict", {}, orjson.dumps({"instances": instances}))
+    return orjson.loads(v1.predict("m", model, request).body)["predictions"]
