@@ -177,7 +177,7 @@ async def test_a_model_becomes_a_ready_service(here: Here, models: Path) -> None
     assert status["components"]["predictor"]["latestReadyRevision"] == "iris-predictor-00001"
     assert status["modelStatus"]["states"] == {"activeModelState": "Loaded", "targetModelState": "Loaded"}
     service = await here.client.get(SERVICE, "iris-predictor", "default")
-    assert [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]] == [(80, 8080)]
+    assert [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]] == [(80, 8080), (8081, 8081)]
     await here.until_event("InferenceServiceReady")
 
 

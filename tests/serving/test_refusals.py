@@ -4,8 +4,13 @@ from typing import Any
 
 import pytest
 
-from fairway.serving import spec
+from fairway.serving import reading
+from fairway.serving.reading import Asked, Surroundings
+from fairway.serving.runtimes import built_in
+from fairway.serving.runtimes.selection import Runtimes
+from fairway.serving.spec.refusals import NotSupported
 
+AROUND = Surroundings(Runtimes(cluster=built_in.objects()))
 OK = {"sklearn": {"storageUri": "/m"}}
 
 
@@ -18,23 +23,31 @@ def model(**fields: Any) -> dict[str, Any]:
     return {"model": {"modelFormat": {"name": "sklearn"}, "storageUri": "/m", **fields}}
 
 
+def read(given: Any) -> Asked:
+    return reading.read(given, AROUND)
+
+
 def test_both_ways_to_name_a_model_are_the_same() -> None:
-    assert spec.read(isvc(OK)) == spec.read(isvc(model())) == spec.read(isvc(model(runtime="kserve-sklearnserver")))
-    assert spec.read(isvc(model(storageUri="file:///m"))) == spec.read(isvc(OK))
+    assert read(isvc(OK)) == read(isvc(model())) == read(isvc(model(runtime="kserve-sklearnserver")))
+    assert read(isvc(model(storageUri="file:///m"))) == read(isvc(OK))
 
 
 @pytest.mark.parametrize(
     ("given", "reason", "says"),
     [
-        (isvc({}), "InvalidPredictorSpec", "exactly one of model or sklearn, and it has none"),
+        (isvc({}), "InvalidPredictorSpec", "exactly one of model, a framework's block or containers, and it has none"),
         (isvc({**OK, **model()}), "InvalidPredictorSpec", "it has model and sklearn"),
-        (isvc({"xgboost": {"storageUri": "/m"}}), "NoSupportingRuntime", "loads xgboost models"),
-        (isvc(model(modelFormat={"name": "onnx"})), "NoSupportingRuntime", "loads onnx models"),
+        (isvc(model(modelFormat={"name": "onyx"})), "NoSupportingRuntime", "loads onyx models"),
         (isvc(model(modelFormat={"name": "sklearn", "version": "9"})), "NoSupportingRuntime", "version '9'"),
-        (isvc(model(runtime="kserve-mlserver")), "RuntimeNotRecognized", "no runtime 'kserve-mlserver'"),
-        (isvc({"containers": [{"image": "x"}]}), "InvalidPredictorSpec", "spec.predictor.containers is not"),
-        (isvc(OK, transformer={"containers": []}), "InvalidPredictorSpec", "spec.transformer is not supported"),
-        (isvc(OK, explainer={"art": {}}), "InvalidPredictorSpec", "spec.explainer is not supported"),
+        (isvc(model(runtime="kserve-mine")), "RuntimeNotRecognized", "no runtime 'kserve-mine'"),
+        (isvc(model(runtime="kserve-xgbserver")), "NoSupportingRuntime", "does not load sklearn; it loads xgboost"),
+        (isvc(model(runtime="kserve-mlserver", protocolVersion="v1")), "NoSupportingRuntime", "it speaks v2"),
+        (isvc(OK, transformer={"timeout": 3}), "InvalidPredictorSpec", "spec.transformer.containers is missing"),
+        (
+            isvc(OK, explainer={"art": {"type": "SquareAttack"}}),
+            "InvalidPredictorSpec",
+            "spec.explainer.art is not supported",
+        ),
         (isvc(OK, canary=[{"trafficPercent": 10}]), "InvalidPredictorSpec", "spec.canary is not supported"),
         (isvc({**OK, "canaryTrafficPercent": 0}), "InvalidPredictorSpec", "spec.predictor.canaryTrafficPercent"),
         (isvc({**OK, "batcher": {"maxBatchSize": 2}}), "InvalidPredictorSpec", "several rows in one request"),
@@ -48,8 +61,8 @@ def test_both_ways_to_name_a_model_are_the_same() -> None:
         (isvc({"sklearn": {"storageUri": "models/m"}}), "InvalidPredictorSpec", "is a relative path"),
         (isvc({"sklearn": {"storageUri": "file://host/m"}}), "InvalidPredictorSpec", "names another machine"),
         (isvc({"sklearn": {}}), "InvalidPredictorSpec", "storageUri is missing"),
-        (isvc(model(protocolVersion="grpc-v2")), "InvalidPredictorSpec", "protocolVersion 'grpc-v2'"),
-        (isvc(model(image="mine")), "InvalidPredictorSpec", "spec.predictor.model.image is not supported"),
+        (isvc(model(protocolVersion="v3")), "InvalidPredictorSpec", "protocolVersion 'v3'"),
+        (isvc(model(protocolVersion="grpc-v2")), "NoSupportingRuntime", "protocolVersion to one of v1, v2"),
         (isvc(OK, name="M"), "InvalidPredictorSpec", "must start with a letter"),
         (isvc(OK, name="m" * 50), "InvalidPredictorSpec", "has 50 characters"),
         (isvc(OK, annotations={"serving.kserve.io/deploymentMode": "Serverless"}), "InvalidPredictorSpec", "Standard"),
@@ -57,13 +70,13 @@ def test_both_ways_to_name_a_model_are_the_same() -> None:
     ],
 )
 def test_refused_by_name(given: Any, reason: str, says: str) -> None:
-    with pytest.raises(spec.NotSupported) as refused:
-        spec.read(given)
+    with pytest.raises(NotSupported) as refused:
+        read(given)
     assert refused.value.reason == reason
     assert says in str(refused.value)
 
 
 def test_all_refusals_are_said_at_once() -> None:
-    with pytest.raises(spec.NotSupported) as refused:
-        spec.read(isvc({"sklearn": {"storageUri": "s3://b/m"}, "minReplicas": 0, "logger": {"mode": "all"}}))
+    with pytest.raises(NotSupported) as refused:
+        read(isvc({"sklearn": {"storageUri": "s3://b/m"}, "minReplicas": 0, "logger": {"mode": "all"}}))
     assert all(word in str(refused.value) for word in ("s3://", "minReplicas", "logger"))

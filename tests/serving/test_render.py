@@ -14,13 +14,23 @@ import pytest
 import yaml
 
 from fairway.kernel.objects import meta
-from fairway.serving import render, spec, status
+from fairway.serving import reading
 from fairway.serving.kinds import RENDERED
-from fairway.serving.render import Children, Place
-from fairway.serving.status import Seen
+from fairway.serving.reading import Surroundings
+from fairway.serving.render import children as rendering
+from fairway.serving.render import marks
+from fairway.serving.render.children import Children
+from fairway.serving.render.place import Place
+from fairway.serving.runtimes import built_in
+from fairway.serving.runtimes.selection import Runtimes
+from fairway.serving.spec import steering
+from fairway.serving.spec.refusals import NotSupported
+from fairway.serving.status import judging
+from fairway.serving.status.seen import Seen
 
 GOLDEN = Path(__file__).parent / "golden"
 PLACE = Place("example.com", "http://127.0.0.1:8080")
+AROUND = Surroundings(Runtimes(cluster=built_in.objects()))
 NOW = "2026-01-01T00:00:00Z"
 
 
@@ -35,15 +45,15 @@ def test_golden(path: Path) -> None:
 
 
 def decide(isvc: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
-    if spec.stopped(isvc):
-        return {"status": status.of_stopped(isvc, NOW)}
+    if steering.stopped(isvc):
+        return {"status": judging.of_stopped(isvc, NOW)}
     try:
-        predictor = spec.read(isvc)
-    except spec.NotSupported as refusal:
-        there = Seen(deployment=seen.get("deployment"))
-        return {"status": status.of_refused(isvc, refusal, there, NOW)}
-    children = render.children(isvc, predictor, PLACE)
-    judged = status.of_running(isvc, predictor, children, _seen(children, seen), PLACE, NOW)
+        asked = reading.read(isvc, AROUND)
+    except NotSupported as refusal:
+        there = Seen(deployments={meta.name(one): one for one in seen.get("deployments") or ()})
+        return {"status": judging.of_refused(isvc, refusal, there, NOW)}
+    children = rendering.children(isvc, asked, PLACE)
+    judged = judging.of_running(isvc, asked, children, _seen(children, seen), PLACE, NOW)
     return {
         "children": [*children.deployments, *children.services, *children.routes],
         "status": judged,
@@ -51,19 +61,19 @@ def decide(isvc: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
 
 
 def _seen(children: Children, seen: dict[str, Any]) -> Seen:
-    """What says `version: new` is of the rendered version; a route is so by its name."""
-    (deployment,) = children.deployments
-    routes = {meta.name(route): route for route in children.routes}
+    """What says `version: new` is of the rendered version, by its name; a pod is so by its Deployment's."""
+    rendered = {meta.name(one): one for one in children.deployments}
+    routes = {meta.name(one): one for one in children.routes}
 
-    def versioned(obj: dict[str, Any], rendered: dict[str, Any]) -> dict[str, Any]:
-        version = render.digest(rendered) if obj["version"] == "new" else "before"
-        return {**obj, "metadata": {**obj["metadata"], "annotations": {**meta.annotations(obj), RENDERED: version}}}
+    def versioned(obj: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
+        version = marks.digest(like) if obj["version"] == "new" else "before"
+        found = {**meta.annotations(obj), RENDERED: version}
+        return {**obj, "metadata": {**obj["metadata"], "labels": meta.labels(like), "annotations": found}}
 
-    there = seen.get("deployment")
     return Seen(
-        deployment=versioned(there, deployment) if there else None,
-        routes=tuple(versioned(route, routes[meta.name(route)]) for route in seen.get("routes") or ()),
-        pods=tuple(versioned(pod, deployment) for pod in seen.get("pods") or ()),
+        {meta.name(one): versioned(one, rendered[meta.name(one)]) for one in seen.get("deployments") or ()},
+        tuple(versioned(route, routes[meta.name(route)]) for route in seen.get("routes") or ()),
+        tuple(versioned(pod, rendered[meta.name(pod).rpartition("-")[0]]) for pod in seen.get("pods") or ()),
     )
 
 

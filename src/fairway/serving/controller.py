@@ -1,8 +1,8 @@
-"""Reconciles InferenceServices: reads one and its children, asks `spec`, `render` and `status`, applies. Thin."""
+"""Reconciles InferenceServices: reads one and its children, asks `reading`, `render` and `status`, applies. Thin."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from fairway.kernel.clock import timestamp
 from fairway.kernel.control import children, controller, events
@@ -10,19 +10,37 @@ from fairway.kernel.control.controller import Controller, Reconcile, World
 from fairway.kernel.objects import conditions, meta, patching
 from fairway.kernel.objects.kinds import DEPLOYMENT, HTTP_ROUTE, POD, SERVICE, Kind, Object
 from fairway.kernel.objects.meta import Key
-from fairway.serving import render, spec, status
+from fairway.serving import reading
 from fairway.serving.kinds import INFERENCE_SERVICE, SERVICE_LABEL
-from fairway.serving.render import Children, Place
-from fairway.serving.status import Seen
+from fairway.serving.reading import Surroundings
+from fairway.serving.render import children as rendering
+from fairway.serving.render import marks
+from fairway.serving.render.children import Children
+from fairway.serving.render.place import Place
+from fairway.serving.runtimes.kinds import CLUSTER_SERVING_RUNTIME, SERVING_RUNTIME
+from fairway.serving.runtimes.selection import Runtimes
+from fairway.serving.spec import steering
+from fairway.serving.spec.refusals import NotSupported
+from fairway.serving.status import judging
+from fairway.serving.status.seen import Seen
 
 
 def build(place: Place) -> Controller:
     owner = controller.owner(INFERENCE_SERVICE)
+    known: set[Key] = set()
+    """The services there are: a runtime that changes may be that of any of them."""
     return Controller(
         name="inferenceservices",
         kind=INFERENCE_SERVICE,
-        reconcile=_reconciler(place),
-        watches=((DEPLOYMENT, owner), (SERVICE, owner), (HTTP_ROUTE, owner), (POD, _service_of_pod)),
+        reconcile=_reconciler(place, known),
+        watches=(
+            (DEPLOYMENT, owner),
+            (SERVICE, owner),
+            (HTTP_ROUTE, owner),
+            (POD, _service_of_pod),
+            (SERVING_RUNTIME, _services_near(known)),
+            (CLUSTER_SERVING_RUNTIME, _services_near(known)),
+        ),
     )
 
 
@@ -32,38 +50,56 @@ def _service_of_pod(pod: Object) -> Iterable[Key]:
         yield meta.namespace(pod), name
 
 
-def _reconciler(place: Place) -> Reconcile:
+def _services_near(known: set[Key]) -> Callable[[Object], Iterable[Key]]:
+    """Those of the object's namespace, or all where it has none."""
+
+    def near(obj: Object) -> Iterable[Key]:
+        namespace = meta.namespace(obj)
+        return [key for key in known if namespace in ("", key[0])]
+
+    return near
+
+
+def _reconciler(place: Place, known: set[Key]) -> Reconcile:
     async def reconcile(world: World, namespace: str, name: str) -> None:
         isvc = world.mirror(INFERENCE_SERVICE).get(namespace, name)
         if isvc is None or meta.being_deleted(isvc):
+            known.discard((namespace, name))
             return  # the children have an owner, and go with it
+        known.add((namespace, name))
         now = timestamp(world.clock.now())
         seen = _seen(world, isvc)
-        if spec.stopped(isvc):
+        if steering.stopped(isvc):
             await _apply(world, isvc, Children())
-            await _tell(world, isvc, status.of_stopped(isvc, now))
+            await _tell(world, isvc, judging.of_stopped(isvc, now))
             return
         try:
-            predictor = spec.read(isvc)
-        except spec.NotSupported as refusal:
-            await _tell(world, isvc, status.of_refused(isvc, refusal, seen, now))
+            asked = reading.read(isvc, _surroundings(world, namespace))
+        except NotSupported as refusal:
+            await _tell(world, isvc, judging.of_refused(isvc, refusal, seen, now))
             return
-        wanted = render.children(isvc, predictor, place)
+        wanted = rendering.children(isvc, asked, place)
         await _apply(world, isvc, wanted)
-        judged = status.of_running(isvc, predictor, wanted, seen, place, now)
-        if status.up_to_date(judged) and not status.up_to_date(isvc.get("status") or {}, of=isvc):
+        judged = judging.of_running(isvc, asked, wanted, seen, place, now)
+        if judging.up_to_date(judged) and not judging.up_to_date(isvc.get("status") or {}, of=isvc):
             seen = await _newest(world, wanted, seen)
-            judged = status.of_running(isvc, predictor, wanted, seen, place, now)
+            judged = judging.of_running(isvc, asked, wanted, seen, place, now)
         await _tell(world, isvc, judged)
 
     return reconcile
+
+
+def _surroundings(world: World, namespace: str) -> Surroundings:
+    return Surroundings(
+        Runtimes(world.mirror(SERVING_RUNTIME).all(namespace), world.mirror(CLUSTER_SERVING_RUNTIME).all())
+    )
 
 
 def _seen(world: World, isvc: Object) -> Seen:
     namespace, name = meta.key(isvc)
     pods = [pod for pod in world.mirror(POD).all(namespace) if meta.labels(pod).get(SERVICE_LABEL) == name]
     return Seen(
-        deployment=next(iter(world.mirror(DEPLOYMENT).owned(isvc)), None),
+        deployments={meta.name(one): one for one in world.mirror(DEPLOYMENT).owned(isvc)},
         routes=tuple(world.mirror(HTTP_ROUTE).owned(isvc)),
         pods=tuple(sorted(pods, key=meta.name)),
     )
@@ -72,24 +108,23 @@ def _seen(world: World, isvc: Object) -> Seen:
 async def _newest(world: World, wanted: Children, seen: Seen) -> Seen:
     """The children from the API itself: a mirror may not show our own last write yet, and promise what is past."""
 
-    async def read(kind: Kind, obj: Object) -> Object | None:
-        return await world.client.find(kind, meta.name(obj), meta.namespace(obj))
+    async def read(kind: Kind, objects: Iterable[Object]) -> list[Object]:
+        found = [await world.client.find(kind, meta.name(obj), meta.namespace(obj)) for obj in objects]
+        return [one for one in found if one is not None]
 
-    (deployment,) = wanted.deployments
-    routes = [await read(HTTP_ROUTE, route) for route in wanted.routes]
-    return Seen(await read(DEPLOYMENT, deployment), tuple(filter(None, routes)), seen.pods)
+    deployments = {meta.name(one): one for one in await read(DEPLOYMENT, wanted.deployments)}
+    return Seen(deployments, tuple(await read(HTTP_ROUTE, wanted.routes)), seen.pods)
 
 
 async def _apply(world: World, isvc: Object, wanted: Children) -> None:
     for kind, desired in ((SERVICE, wanted.services), (HTTP_ROUTE, wanted.routes)):
         await children.apply(world.client, kind, isvc, desired, world.mirror(kind).owned(isvc))
-    observed = world.mirror(DEPLOYMENT).owned(isvc)
+    observed = {meta.key(one): one for one in world.mirror(DEPLOYMENT).owned(isvc)}
     for deployment in wanted.deployments:
-        for current in observed:
-            if meta.key(current) == meta.key(deployment) and render.digest(current) != render.digest(deployment):
-                await world.client.update(DEPLOYMENT, _replaced(current, deployment))
-                return
-    await children.apply(world.client, DEPLOYMENT, isvc, wanted.deployments, observed)
+        current = observed.get(meta.key(deployment))
+        if current and marks.digest(current) != marks.digest(deployment):
+            observed[meta.key(deployment)] = await world.client.update(DEPLOYMENT, _replaced(current, deployment))
+    await children.apply(world.client, DEPLOYMENT, isvc, wanted.deployments, observed.values())
 
 
 def _replaced(current: Object, wanted: Object) -> Object:

@@ -1,15 +1,21 @@
-"""FEATURE: what serving offers to the platform: the InferenceService kind and its controller."""
+"""FEATURE: what serving offers to the platform: its kinds, their controllers, and the built-in runtimes."""
 
 from __future__ import annotations
 
 from fairway.kernel.feature import Feature, Page, Parts, Platform
 from fairway.serving import controller, kinds
-from fairway.serving.render import Place
+from fairway.serving.render.place import Place
+from fairway.serving.runtimes import installing
+from fairway.serving.runtimes import kinds as runtimes
 
 
 def build(platform: Platform) -> Parts:
     place = Place(domain=platform.domain, public_url=platform.public_url)
-    return Parts(controllers=(controller.build(place),))
+    return Parts(
+        controllers=(controller.build(place),), services=(installing.service(platform.client, platform.clock),)
+    )
 
 
-FEATURE = Feature(name="serving", build=build, kinds=(kinds.KIND,), pages=(Page("Services", "/services"),))
+FEATURE = Feature(
+    name="serving", build=build, kinds=(kinds.KIND, *runtimes.KINDS), pages=(Page("Services", "/services"),)
+)

@@ -155,6 +155,7 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument("--model_dir", required=True, help="a model file, or the folder that holds one")
     parser.add_argument("--model_format", default="", help="KServe's name of it; empty: what the files are")
     parser.add_argument("--http_port", type=int, default=8080)
+    parser.add_argument("--grpc_port", type=int, default=0, help="where gRPC is to be spoken")
     parser.add_argument("--host", default=os.environ.get("FAIRWAY_POD_IP") or "127.0.0.1", help="the address to bind")
     parser.add_argument(
         "--container_concurrency", type=int, default=0, help="predictions at once; 0: as many as cores, at most 4"

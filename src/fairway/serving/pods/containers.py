@@ -1,0 +1,82 @@
+"""A container that serves: where it listens, how it is asked whether it is ready, and what it finds in its environment.
+
+Pure. Nothing that the user gave is changed but for what says where the model or the predictor is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fairway.kernel.objects.kinds import Object
+from fairway.serving.component import Ports
+from fairway.serving.runtimes import built_in
+
+SERVER = built_in.CONTAINER
+TRANSFORMER = "transformer-container"
+POD_IP: Object = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+
+
+def ports(container: Object) -> Ports:
+    """By the names of its ports, as Knative and Istio have them; without any it listens where KServe's servers do."""
+    given = container.get("ports") or ()
+    if not given:
+        return Ports(8080, 8081 if built_in.ours(container) else None)
+    grpc = [port["containerPort"] for port in given if speaks_grpc(port)]
+    http = [port["containerPort"] for port in given if not speaks_grpc(port)]
+    return Ports(http[0] if http else None, grpc[0] if grpc else None)
+
+
+def speaks_grpc(port: Object) -> bool:
+    return str(port.get("name") or "").split("-")[0] in ("h2c", "grpc")
+
+
+def listening(container: Object) -> Object:
+    """With its ports named, and asked whether it is ready unless the user said how."""
+    where = ports(container)
+    named = [("http", where.http), ("grpc", where.grpc)]
+    given = container.get("ports") or [
+        {"name": name, "containerPort": port, "protocol": "TCP"} for name, port in named if port
+    ]
+    return {
+        **container,
+        "ports": given,
+        **_probes(container, where),
+        "terminationMessagePolicy": container.get("terminationMessagePolicy") or "FallbackToLogsOnError",
+    }
+
+
+def with_env(container: Object, entries: Iterable[Object]) -> Object:
+    """With further variables in front; one that it has itself stays as it is."""
+    own = container.get("env") or []
+    names = {entry["name"] for entry in own}
+    return {**container, "env": [*(entry for entry in entries if entry["name"] not in names), *own]}
+
+
+def variable(container: Object, name: str) -> str | None:
+    return next((entry.get("value") for entry in container.get("env") or () if entry["name"] == name), None)
+
+
+def argument(container: Object, flag: str) -> str | None:
+    """The value of --flag=value or --flag value, the last one where there are several."""
+    found = None
+    given = list(container.get("args") or ())
+    for position, text in enumerate(given):
+        if text.startswith(f"{flag}="):
+            found = text.partition("=")[2]
+        elif text == flag and position + 1 < len(given):
+            found = given[position + 1]
+    return found
+
+
+def _probes(container: Object, where: Ports) -> Object:
+    """Start is asked for often and for long, because a large model may load for minutes; a model that cannot load
+    ends its process, so that nobody waits for that."""
+    if container.get("readinessProbe"):
+        return {}
+    port = where.http or where.grpc
+    if built_in.ours(container):
+        asked: Object = {"httpGet": {"path": "/v2/health/ready", "port": port}, "timeoutSeconds": 2}
+    else:
+        asked = {"tcpSocket": {"port": port}, "timeoutSeconds": 1}
+    start = container.get("startupProbe") or {**asked, "periodSeconds": 1, "failureThreshold": 1800}
+    return {"startupProbe": start, "readinessProbe": {**asked, "periodSeconds": 5, "failureThreshold": 3}}

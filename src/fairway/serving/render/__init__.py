@@ -1,0 +1,1 @@
+"""From components to the objects that serve them: Deployments, Services, HTTPRoutes. Pure."""

@@ -1,0 +1,52 @@
+"""The fields of an InferenceService that are understood, and what to do about those that are not. Data."""
+
+from __future__ import annotations
+
+POD = frozenset(
+    ("volumes", "initContainers", "restartPolicy", "terminationGracePeriodSeconds", "activeDeadlineSeconds",
+     "dnsPolicy", "nodeSelector", "serviceAccountName", "serviceAccount", "automountServiceAccountToken", "nodeName",
+     "hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "securityContext", "imagePullSecrets", "hostname",
+     "subdomain", "affinity", "schedulerName", "tolerations", "hostAliases", "priorityClassName", "priority",
+     "dnsConfig", "readinessGates", "runtimeClassName", "enableServiceLinks", "preemptionPolicy", "overhead",
+     "topologySpreadConstraints", "setHostnameAsFQDN", "os", "hostUsers", "schedulingGates", "resourceClaims",
+     "resources")
+)  # fmt: skip
+"""What of a pod's spec may stand beside a component's own fields."""
+
+CONTAINER = frozenset(
+    ("image", "command", "args", "workingDir", "ports", "envFrom", "env", "resources", "resizePolicy",
+     "restartPolicy", "volumeMounts", "volumeDevices", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle",
+     "terminationMessagePath", "terminationMessagePolicy", "imagePullPolicy", "securityContext", "stdin", "stdinOnce",
+     "tty")
+)  # fmt: skip
+"""What of a container may stand in a model's block."""
+
+COMPONENT = frozenset(
+    ("minReplicas", "maxReplicas", "containerConcurrency", "timeout", "labels", "annotations", "deploymentStrategy",
+     "containers")
+)  # fmt: skip
+MODEL = frozenset(("storageUri", "protocolVersion", "runtime", "runtimeVersion", "modelFormat", "name"))
+SERVICE = frozenset(("predictor", "transformer", "explainer"))
+
+_ELSEWHERE = "deploy the second model as an InferenceService of its own"
+_REPLICAS = "set minReplicas to the number of replicas you want"
+
+REFUSED_IN_SERVICE = {"canary": _ELSEWHERE}
+REFUSED_IN_COMPONENT = {
+    "canaryTrafficPercent": _ELSEWHERE,
+    "logger": "remove it",
+    "batcher": "send several rows in one request",
+    "workerSpec": "remove it; a model runs on one node",
+    "autoScaling": _REPLICAS,
+    "scaleTarget": _REPLICAS,
+    "scaleMetric": _REPLICAS,
+    "scaleMetricType": _REPLICAS,
+    "storageUris": "use the one storageUri of the model",
+    "storageContainerName": "use a storageUri that is a path or file:///...",
+    "name": "remove it; variants of a predictor are not available",
+    "art": "put the explainer into containers",
+}
+REFUSED_IN_MODEL = {
+    "storage": "use storageUri with a path or file:///...",
+    "confidential": "remove it; models are not decrypted here",
+}

@@ -1,0 +1,39 @@
+"""Whether a service's routes carry traffic, as the gateways say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fairway.kernel.objects import meta
+from fairway.kernel.objects.kinds import Object
+from fairway.serving.render import marks
+
+Condition = tuple[str, "bool | None", str, str]
+"""Type, status (None is unknown), reason, message."""
+
+
+def judged(wanted: Iterable[Object], seen: Iterable[Object]) -> Condition:
+    """True once every route is there as rendered, and was accepted by its gateway at its present generation."""
+    there = {(meta.name(route), marks.digest(route)): route for route in seen}
+    waits = False
+    for rendered in wanted:
+        route = there.get((meta.name(rendered), marks.digest(rendered)))
+        said = _said_by_gateways(route) if route else []
+        for one in said:
+            if one.get("type") in ("Accepted", "ResolvedRefs") and one.get("status") == "False":
+                text = f"HTTPRoute {meta.name(rendered)}: {one.get('message') or 'not accepted by the gateway'}"
+                return "IngressReady", False, str(one.get("reason") or "RouteRefused"), text
+        waits = waits or not any(one.get("type") == "Accepted" and one.get("status") == "True" for one in said)
+    if waits:
+        return "IngressReady", None, "WaitingForGateway", "No gateway has taken the routes yet."
+    return "IngressReady", True, "", ""
+
+
+def _said_by_gateways(route: Object) -> list[Object]:
+    parents = (route.get("status") or {}).get("parents") or ()
+    return [one for parent in parents for one in parent.get("conditions") or () if _is_fresh(one, route)]
+
+
+def _is_fresh(condition: Object, obj: Object) -> bool:
+    observed = condition.get("observedGeneration")
+    return observed is None or int(observed) >= int(obj["metadata"].get("generation") or 0)
