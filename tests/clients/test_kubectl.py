@@ -180,12 +180,28 @@ async def test_what_people_change_a_deployment_with(kubectl: Kubectl) -> None:
     assert "kubectl.kubernetes.io/restartedAt" in found["spec"]["template"]["metadata"]["annotations"]
 
 
+async def test_server_side_apply_tells_owners_apart(kubectl: Kubectl) -> None:
+    apply = ("apply", "--server-side", "-f", "-")
+    assert "serverside-applied" in await kubectl.run(*apply, stdin=WEB % ", command: [x]")
+    assert "serverside-applied" in await kubectl.run(*apply, stdin=WEB % "")
+    found = await kubectl.admin.get(DEPLOYMENT, "web", "default")
+    assert "command" not in found["spec"]["template"]["spec"]["containers"][0]
+    await kubectl.run("set", "image", "deploy/web", "c=nginx:2")
+    refused = await kubectl.run(*apply, stdin=WEB % "", fails=True)
+    assert 'conflict with "kubectl-set" using apps/v1: .spec.template.spec.containers[name="c"].image' in refused
+    assert "serverside-applied" in await kubectl.run(*apply, "--force-conflicts", stdin=WEB % "")
+    shown = await kubectl.run("get", "deploy", "web", "-o", "yaml", "--show-managed-fields")
+    assert "manager: kubectl" in shown
+    # From client-side apply to this one: kubectl hands over what it owned.
+    await kubectl.run("apply", "-f", "-", stdin=WIDGETS)
+    await kubectl.run("apply", "-f", "-", stdin=WIDGET % 3)
+    assert "serverside-applied" in await kubectl.run(*apply, stdin=WIDGET % 4)
+
+
 async def test_mistakes_and_refusals_are_read_by_people(kubectl: Kubectl) -> None:
     wrong = await kubectl.run("apply", "-f", "-", stdin=WEB % ", imagee: x", fails=True)
     assert 'strict decoding error: unknown field "spec.template.spec.containers[0].imagee"' in wrong
     await kubectl.run("apply", "-f", "-", stdin=WEB % "")
-    refused = await kubectl.run("apply", "--server-side", "-f", "-", stdin=WEB % "", fails=True)
-    assert "without --server-side" in refused
     missing = await kubectl.run("get", "pod", "nobody", fails=True)
     assert missing.strip() == 'Error from server (NotFound): pods "nobody" not found'
 

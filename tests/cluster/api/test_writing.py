@@ -20,7 +20,7 @@ async def test_creation_gives_the_server_its_part_of_metadata(client: Client) ->
     assert metadata["uid"] not in ("", "mine")
     assert metadata["generation"] == 1
     assert metadata["creationTimestamp"].endswith("Z")
-    assert "managedFields" not in metadata
+    assert metadata.get("managedFields") != [{}]
     assert made["status"]["phase"] == "Pending"
     assert given["metadata"]["uid"] == "mine", "what a caller passes in is not changed"
 
@@ -141,12 +141,11 @@ async def _patched(client: Client, name: str, patch: Object) -> Object:
     return dict(answer)
 
 
-async def test_patches_not_served_are_refused_by_name(client: Client) -> None:
+async def test_patches_of_unknown_kinds_are_refused(client: Client) -> None:
     await client.create(DEPLOYMENT, _deployment())
-    with pytest.raises(errors.UnsupportedMediaType, match=r"server-side apply.*kubectl apply"):
-        await client.transport.request(
-            "PATCH", DEPLOYMENT.path("default", "web"), body={}, content_type="application/apply-patch+yaml"
-        )
+    path = DEPLOYMENT.path("default", "web")
+    with pytest.raises(errors.UnsupportedMediaType, match=r"accepted media types include.*strategic-merge-patch"):
+        await client.transport.request("PATCH", path, body={}, content_type="application/json")
 
 
 async def test_dry_runs_pass_every_check_and_store_nothing(client: Client) -> None:

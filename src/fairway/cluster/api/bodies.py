@@ -43,10 +43,10 @@ def decode(body: bytes, media: str, *, strict: bool) -> tuple[Any, tuple[str, ..
         return _json(body), ()
     if media == PROTOBUF:
         return protobuf.decode(body), ()
-    if media in YAML:
+    if media in YAML or (media == APPLY_PATCH and body[:1] != b"{"):
         return _yaml(body), ()
     if media == APPLY_PATCH:
-        return None, ()  # refused by the verb, in its own words
+        return _json(body), ()
     accepted = ", ".join((JSON, "application/yaml", PROTOBUF))
     raise UnsupportedMediaType(
         f"the body of the request was in an unknown format - accepted media types include: {accepted}"

@@ -24,7 +24,26 @@ def of(kind: Kind) -> Schema | None:
 def topology(kind: Kind) -> Place:
     """How objects of the kind are merged. Where upstream has no schema of it, nothing is known."""
     definition = _definition(kind.group, kind.version, kind.kind)
-    return Place(definition or {}, openapi.definitions(), known=definition is not None)
+    return Place(definition or {}, _with_key_defaults(), known=definition is not None)
+
+
+@lru_cache(maxsize=1)
+def _with_key_defaults() -> dict[str, Object]:
+    """Ports are told apart by their protocol too, which upstream's schemas give no default in these documents."""
+    definitions = dict(openapi.definitions())
+    for name in ("io.k8s.api.core.v1.ContainerPort", "io.k8s.api.core.v1.ServicePort"):
+        properties = definitions[name]["properties"]
+        protocol = {**properties["protocol"], "default": "TCP"}
+        definitions[name] = {**definitions[name], "properties": {**properties, "protocol": protocol}}
+    return definitions
+
+
+def custom_topology(schema: Object) -> Place:
+    """The same for a custom resource; its metadata is merged as everybody's."""
+    metadata = {"$ref": "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
+    return Place(
+        {**schema, "properties": {**(schema.get("properties") or {}), "metadata": metadata}}, openapi.definitions()
+    )
 
 
 @lru_cache(maxsize=256)

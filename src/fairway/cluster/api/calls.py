@@ -35,6 +35,8 @@ class Call:
     duplicates: tuple[str, ...] = ()
     """Paths of fields that the body named twice."""
     warnings: list[str] = field(default_factory=list)
+    manager: str = ""
+    """Who writes, as managedFields name them; empty for the platform's own controllers."""
 
     @property
     def dry_run(self) -> bool:

@@ -6,6 +6,7 @@ answered. Versions of one kind differ in their schema and apiVersion only (conve
 
 from __future__ import annotations
 
+from fairway.cluster.api import builtin_schemas
 from fairway.cluster.api.registry import Served, View
 from fairway.cluster.api.resources import ALL, Resource, Subresource
 from fairway.cluster.api.strategies import Strategy
@@ -108,6 +109,7 @@ def _strategy(version: Object, row: Resource) -> Strategy:
         status=row.has_status,
         custom=True,
         schema=schema,
+        topology=lambda: builtin_schemas.custom_topology(document),
         default=lambda obj: schema().default(obj),
         revision_required=True,
     )

@@ -24,6 +24,7 @@ from multidict import CIMultiDict
 
 from fairway.cluster.api import authentication, bodies, representation
 from fairway.cluster.api.calls import Call, Event, Reply
+from fairway.cluster.api.patches import APPLY_PATCH
 from fairway.cluster.api.pipeline import Pipeline
 from fairway.cluster.api.representation import Form
 from fairway.kernel.feature import Identity
@@ -230,11 +231,14 @@ class _Server(web.Server):
 
 
 async def _read_body(request: web.BaseRequest, call: Call) -> None:
+    call.manager = (
+        call.query.get("fieldManager") or request.headers.get("User-Agent", "").partition("/")[0] or "unknown"
+    )
     call.content_type = media = bodies.media_type(request.headers.get("Content-Type", ""))
     if request.can_read_body:
         strict = call.query.get("fieldValidation") == "Strict"
         data = await request.read()
-        if media in bodies.YAML:  # slow to read, and others wait for this loop
+        if media in bodies.YAML or media == APPLY_PATCH:  # slow to read, and others wait for this loop
             call.body, call.duplicates = await asyncio.to_thread(bodies.decode, data, media, strict=strict)
         else:
             call.body, call.duplicates = bodies.decode(data, media, strict=strict)

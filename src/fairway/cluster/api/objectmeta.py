@@ -12,8 +12,10 @@ from fairway.kernel.objects.errors import BadRequest, Cause, Invalid
 from fairway.kernel.objects.kinds import Object
 
 _FROM_CLIENT = ("name", "generateName", "namespace", "labels", "annotations", "ownerReferences", "finalizers")
-_FROM_SERVER = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
-_KNOWN = {*_FROM_CLIENT, *_FROM_SERVER, "resourceVersion", "managedFields", "selfLink"}
+_FROM_SERVER = (
+    "uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields",
+)  # fmt: skip
+_KNOWN = {*_FROM_CLIENT, *_FROM_SERVER, "resourceVersion", "selfLink"}
 
 _LONGEST_ANNOTATIONS = 256 * 1024
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
@@ -72,6 +74,8 @@ def changed(given: Object, old: Object) -> Object:
         metadata["namespace"] = old["namespace"]
     if "generateName" in old:
         metadata["generateName"] = old["generateName"]
+    if given.get("managedFields") == [{}]:  # how a client asks to begin anew
+        metadata.pop("managedFields", None)
     return metadata
 
 

@@ -46,7 +46,7 @@ _PARAMETERS = {
     "patch": ("dryRun", "fieldManager", "fieldValidation"),
     "delete": ("dryRun", "propagationPolicy", "gracePeriodSeconds"),
 }
-_PATCH_TYPES = ("application/merge-patch+json", "application/json-patch+json")
+_PATCH_TYPES = ("application/merge-patch+json", "application/json-patch+json", "application/apply-patch+yaml")
 _STRATEGIC = "application/strategic-merge-patch+json"
 
 

@@ -56,12 +56,7 @@ def of(call: Call, place: Place | None) -> Next:
 
 
 def unsupported(call: Call) -> errors.UnsupportedMediaType:
-    if call.content_type == APPLY_PATCH:
-        return errors.UnsupportedMediaType(
-            "server-side apply is not supported by this server yet: change the object with `kubectl apply -f FILE`, "
-            "without --server-side"
-        )
-    accepted = [JSON_PATCH, MERGE_PATCH, *(() if call.served.strategy.custom else (STRATEGIC_PATCH,))]
+    accepted = [JSON_PATCH, MERGE_PATCH, APPLY_PATCH, *(() if call.served.strategy.custom else (STRATEGIC_PATCH,))]
     return errors.UnsupportedMediaType(
         "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted)
     )

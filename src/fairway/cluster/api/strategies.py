@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from fairway.cluster.api import builtin_checks, builtin_defaults
+from fairway.cluster.api import builtin_checks, builtin_defaults, builtin_schemas
 from fairway.cluster.api.resources import Resource
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 from fairway.kernel.objects.schemas import Schema
+from fairway.kernel.objects.topology import Place
 
 Check = Callable[[Object], Iterable[Cause]]
 ChangeCheck = Callable[[Object, Object], Iterable[Cause]]
@@ -43,6 +44,8 @@ class Strategy:
     """Status is written through its subresource only."""
     custom: bool = False
     schema: Callable[[], Schema | None] = lambda: None
+    topology: Callable[[], Place] = lambda: Place({})
+    """How objects are owned, part by part, by those who apply to them."""
     default: Callable[[Object], None] = _nothing
     check: Check = _fine
     check_change: ChangeCheck = _free
@@ -81,6 +84,7 @@ def builtin_strategy(row: Resource) -> Strategy:
     return Strategy(
         status=row.has_status,
         schema=builtin_checks.schema_of(row.storage),
+        topology=lambda: builtin_schemas.topology(row.storage),
         default=builtin_defaults.DEFAULTS.get(row.storage.resource, _nothing),
         check=builtin_checks.CHECKS.get(row.storage.resource, _fine),
         check_change=builtin_checks.CHANGE_CHECKS.get(row.storage.resource, _free),

@@ -7,7 +7,9 @@ changes nothing stores nothing.
 
 from __future__ import annotations
 
-from fairway.cluster.api import admission, crds, objectmeta, patches, removal
+from contextlib import suppress
+
+from fairway.cluster.api import admission, crds, managers, objectmeta, patches, removal
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
 from fairway.cluster.api.patches import Next
@@ -39,6 +41,7 @@ async def _create(backend: Backend, call: Call, obj: Object) -> Reply:
     if strategy.status:
         obj.pop("status", None)
     call.name = str(obj["metadata"].get("name") or "")
+    said = managers.said(call, obj)
     admission.complete(call, obj)
     if not strategy.generation:
         obj["metadata"].pop("generation", None)
@@ -50,6 +53,7 @@ async def _create(backend: Backend, call: Call, obj: Object) -> Reply:
     if crds.is_definition(call.served):
         _not_our_own(backend, call, obj)
         obj = crds.established(obj, backend.now())
+    managers.created(call, obj, said, backend.now())
     if call.dry_run:
         return _dry(call, obj, 201)
     service = call.served.storage == "services"
@@ -97,7 +101,25 @@ def _absent(backend: Backend, call: Call) -> bool:
 
 
 async def patch(backend: Backend, call: Call) -> Reply:
+    if call.content_type == patches.APPLY_PATCH:
+        return await _apply(backend, call)
     return await change(backend, call, patches.applied(call))
+
+
+async def _apply(backend: Backend, call: Call) -> Reply:
+    """Server-side apply: what one owner wants, laid over what is there; creates what is not."""
+    managers.required(call)
+    wanted = admission.shaped(call)
+    if objectmeta.of(wanted).get("managedFields"):
+        raise errors.BadRequest("metadata.managedFields must be nil")
+    wanted["metadata"] = {**objectmeta.of(wanted), "name": call.name}
+    if _absent(backend, call) and not call.subresource:
+        if wanted["metadata"].get("uid"):
+            raise errors.conflict(call.served.label, call.name, "the object with this uid is not there")
+        call.body = wanted
+        with suppress(errors.AlreadyExists):  # somebody else was first: then it is applied to theirs
+            return await create(backend, call)
+    return await change(backend, call, lambda live: managers.applied(call, live, wanted, backend.now()))
 
 
 async def change(backend: Backend, call: Call, next_: Next, revision: str = "") -> Reply:
@@ -109,7 +131,11 @@ async def change(backend: Backend, call: Call, next_: Next, revision: str = "") 
         if asked and asked != str(record.revision):
             raise errors.conflict(call.served.label, call.name)
         _same_uid(call, wanted, record.object)
-        new = _status(call, wanted, record) if call.subresource == "status" else _main(call, wanted, record)
+        new = (
+            _status(backend, call, wanted, record)
+            if call.subresource == "status"
+            else _main(backend, call, wanted, record)
+        )
         if new is None:
             return of_record(record, call.served)
         if crds.is_definition(call.served) and call.subresource != "status":
@@ -142,11 +168,13 @@ def _same_uid(call: Call, wanted: Object, current: Object) -> None:
         raise errors.conflict(call.served.label, call.name, why)
 
 
-def _main(call: Call, wanted: Object, record: Record) -> Object | None:
+def _main(backend: Backend, call: Call, wanted: Object, record: Record) -> Object | None:
     """The next object of a write to the main resource; None where it is the same."""
     old, strategy = record.object, call.served.strategy
     before = old["metadata"]
     new: Object = {**wanted, "metadata": objectmeta.changed(objectmeta.of(wanted), before)}
+    if call.content_type == patches.APPLY_PATCH:
+        new["metadata"]["managedFields"] = objectmeta.of(wanted)["managedFields"]
     if strategy.status:
         new.pop("status", None)
         if "status" in old:
@@ -160,7 +188,7 @@ def _main(call: Call, wanted: Object, record: Record) -> Object | None:
         admission.report(call, [*call.duplicates, *objectmeta.unknown(wanted)])
     causes += objectmeta.finalizer_problems_when_dying(new["metadata"], before)
     admission.refuse(call, new, causes)
-    return _counted(call, new, old)
+    return _counted(backend, call, new, old)
 
 
 def _rest(obj: Object) -> Object:
@@ -175,14 +203,15 @@ def _keep_assigned(new: Object, old: Object) -> None:
                 new["spec"][field] = old["spec"][field]
 
 
-def _counted(call: Call, new: Object, old: Object) -> Object | None:
-    """With its generation; None where nothing changed."""
+def _counted(backend: Backend, call: Call, new: Object, old: Object) -> Object | None:
+    """With its generation and its owners; None where nothing changed."""
     metadata, before = new["metadata"], old["metadata"]
     counts = _rest(new) != _rest(old)
     if not counts and new.get("status") == old.get("status") and metadata == _without_revision(before):
         return None
     if call.served.strategy.generation and counts:
         metadata["generation"] = int(before.get("generation") or 0) + 1
+    managers.changed(call, new, old, backend.now())
     return new
 
 
@@ -190,20 +219,23 @@ def _without_revision(metadata: Object) -> Object:
     return {key: value for key, value in metadata.items() if key != "resourceVersion"}
 
 
-def _status(call: Call, wanted: Object, record: Record) -> Object | None:
+def _status(backend: Backend, call: Call, wanted: Object, record: Record) -> Object | None:
     """The next object of a write to the status: everything else stays."""
     old = record.object
-    new = dict(old)
+    new = {**old, "metadata": _without_revision(old["metadata"])}
     if wanted.get("status") is None:
         new.pop("status", None)
     else:
         new["status"] = wanted["status"]
-    if new.get("status") == old.get("status"):
+    owned = objectmeta.of(wanted).get("managedFields") if call.content_type == patches.APPLY_PATCH else None
+    if owned:
+        new["metadata"]["managedFields"] = owned
+    if new.get("status") == old.get("status") and owned in (None, old["metadata"].get("managedFields")):
         return None
     if "status" in new:
         if new["status"] is not None and not isinstance(new["status"], dict):
             raise errors.BadRequest("status is an object")
         admission.complete(call, new, only="status")
         admission.refuse(call, new, admission.check(call, new, only="status"))
-    new["metadata"] = _without_revision(old["metadata"])
+    managers.changed(call, new, old, backend.now())
     return new
