@@ -2,6 +2,7 @@
 
 import asyncio
 import doctest
+import hashlib
 import io
 import os
 import tarfile
@@ -12,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from fairway.artifacts import addresses, archives, mirrors
+from fairway.artifacts.downloading import PIECE
 from fairway.artifacts.failures import CannotFetch
 from fairway.artifacts.fetching import fetch
 from fairway.artifacts.sources import words
@@ -91,6 +93,14 @@ async def test_nothing_of_the_servers_own_environment_counts(
     s3_server.put(bucket, "x", b"x")
     await fetch(f"s3://{bucket}/x", tmp_path / "x", credentials=s3_server.credentials)
     assert tree(tmp_path / "x") == {"x": b"x"}
+
+
+async def test_a_large_object_comes_in_pieces(s3_server: S3Server, bucket: str, tmp_path: Path) -> None:
+    content = os.urandom(PIECE + 1000)
+    s3_server.put(bucket, "large", content)
+    found = await fetch(f"s3://{bucket}/large", tmp_path / "x", credentials=s3_server.credentials, as_file=True)
+    assert (tmp_path / "x").read_bytes() == content
+    assert found.digest == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize(
