@@ -1,0 +1,30 @@
+"""What users wrote themselves, as an API: `load` makes a `Program` (or what `Speaks`) of a file, a folder or a module.
+
+`finding` looks for what is meant in it; then `plain` wraps a class or a function that knows nothing of us, `kserve` a
+class that was written for KServe (`kserve_api` is KServe's interface, `site` its place on the path), `asgi` a web
+application and `r` an R script. `failures` says what their exceptions become, `loops` keeps their coroutines away from
+the server's. Nothing heavy is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+FORMATS = ("python", "r", "asgi")
+"""The model formats whose files are programs."""
+
+SITE = Path(__file__).parent / "site"
+"""What a pod has on its PYTHONPATH, so that `import kserve` finds something."""
+
+
+def load(location: Path, name: str, options: Mapping[str, str]) -> Any:
+    """A Program, or what Speaks. Raises CannotLoad.
+
+    `options` are environment variables; FAIRWAY_PROGRAM says what to serve where a folder holds several things:
+    `file.py:Name`, `package.module:name` or `script.R`.
+    """
+    loading = importlib.import_module(f"{__name__}.loading")  # keeps this module light
+    return loading.load(location, name, options)
