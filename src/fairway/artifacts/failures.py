@@ -7,6 +7,10 @@ class CannotFetch(Exception):
     """The bytes are not there, not for us, or at an address that nobody here can read. Trying again is of no use."""
 
 
+class NothingThere(CannotFetch):
+    """There are no bytes at the address."""
+
+
 class Unreachable(CannotFetch):
     """Whoever keeps the bytes does not answer, or not well: it may later."""
 

@@ -1,15 +1,15 @@
-"""The one way to bytes by address, over obstore: files on one machine, memory in tests.
+"""The one way to bytes by address, over obstore: files on one machine, buckets of object stores, memory in tests.
 
 Addresses come from pipelines and from the network, so each is checked to lie under the root, symbolic links
-included. A file appears whole or not at all. Object stores (s3://, gs://, az://) speak the same interface but have
-credentials and uploads from pods to settle first; until then they are refused by name.
+included. A file appears whole or not at all. Whoever only wants to bring something here calls `fetching`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -17,13 +17,17 @@ from urllib.parse import unquote
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, MemoryStore
+from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
 
 from fairway.artifacts.addresses import NotHere, join, key_under
+from fairway.artifacts.failures import CannotFetch
+from fairway.artifacts.sources import buckets
+from fairway.artifacts.sources.objects import translated
 
 CHUNK = 256 * 1024
+_AT_ONCE = 8
 
-ObjectStore: TypeAlias = LocalStore | MemoryStore
+ObjectStore: TypeAlias = LocalStore | MemoryStore | S3Store | GCSStore | AzureStore
 
 
 class ArtifactsFailed(OSError):
@@ -48,13 +52,22 @@ class Extent:
     modified: float
 
 
-def open_store(url: str) -> Artifacts:
-    """The artifacts under `url`: file:///folder (made where it is missing), or memory:// for tests."""
+def open_store(url: str, credentials: Mapping[str, str] | None = None) -> Artifacts:
+    """The artifacts under `url`: file:///folder (made where it is missing), s3://bucket/prefix and other buckets, or
+    memory:// for tests. Raises ArtifactsFailed; nothing is asked of a bucket yet."""
     scheme, separator, path = url.partition("://")
     if scheme == "memory" and separator:
         return Artifacts(url, MemoryStore(), None)
+    if scheme in buckets.SCHEMES:
+        try:
+            return Artifacts(url.rstrip("/"), buckets.store(url, credentials or {}), None)
+        except (CannotFetch, BaseError) as failure:
+            raise ArtifactsFailed(f"artifacts cannot be kept at {url}: {failure}") from failure
     if scheme != "file" or not path.startswith("/"):
-        raise ArtifactsFailed(f"artifacts cannot be kept at {url!r}; use a folder, as in file:///var/lib/fairway")
+        raise ArtifactsFailed(
+            f"artifacts cannot be kept at {url!r}; use a folder, as in file:///var/lib/fairway, or a bucket, as in "
+            "s3://bucket/prefix"
+        )
     folder = Path(unquote(path))  # a URL is encoded, addresses under it are not
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -98,6 +111,24 @@ class Artifacts:
             await obstore.put_async(self._store, key, content)
         except BaseError as failure:
             raise _translated(uri, failure) from failure
+
+    async def take(self, uri: str, path: Path) -> int:
+        """A copy of the file or the folder at `path`, streamed; the number of files. Raises FileNotFoundError."""
+        key = self._key(uri)
+        files = await asyncio.to_thread(_files, path)
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(name: str, file: Path) -> None:
+            async with slots:
+                await obstore.put_async(self._store, f"{key}/{name}" if name else key, file)
+
+        failures = await asyncio.gather(*(one(name, file) for name, file in files), return_exceptions=True)
+        for failure in failures:
+            if isinstance(failure, BaseError):
+                raise _translated(uri, failure) from failure
+            if failure is not None:
+                raise failure
+        return len(files)
 
     async def stream(self, uri: str, *, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """The bytes from `start` on, at most `length` of them, in chunks; fewer where the file is shorter."""
@@ -187,6 +218,19 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _files(path: Path) -> list[tuple[str, Path]]:
+    """The file itself, under no name, or all files of the folder. Links lead where they lead for the step that made
+    them, but not to folders elsewhere."""
+    if not path.is_dir():
+        path.stat()
+        return [("", path)]
+    return [
+        (str(Path(place, name).relative_to(path)), Path(place, name))
+        for place, _, names in os.walk(path)
+        for name in names
+        if Path(place, name).is_file()
+    ]
+
+
 def _translated(uri: str, failure: BaseError) -> OSError:
-    sentence = str(failure).partition("\n")[0]
-    return ArtifactsFailed(f"the artifact {uri} cannot be read or written: {sentence}")
+    return ArtifactsFailed(f"the artifact {uri} cannot be read or written: {translated(uri, failure)}")

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from fairway.artifacts.failures import CannotFetch, Changed
+from fairway.artifacts.failures import CannotFetch, Changed, NothingThere
 from fairway.artifacts.sources.source import Item, Listing
 
 CHUNK = 1 << 20
@@ -45,12 +45,12 @@ class FilesSource:
             if self._path.is_file():
                 return Listing((_item(self._path, self._path.name),), single=True)
             if not self._path.is_dir():
-                raise CannotFetch(f"there is nothing at {self._path}")
+                raise NothingThere(f"there is nothing at {self._path}")
             items = tuple(sorted(self._beneath(), key=lambda item: item.path))
         except OSError as failure:
             raise CannotFetch(f"{self._path} cannot be read: {failure.strerror}") from failure
         if not items:
-            raise CannotFetch(f"the folder {self._path} is empty")
+            raise NothingThere(f"the folder {self._path} is empty")
         return Listing(items, single=False)
 
     def _beneath(self) -> Iterator[Item]:

@@ -8,7 +8,7 @@ from typing import Any
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 
-from fairway.artifacts.failures import CannotFetch, Changed, Unreachable
+from fairway.artifacts.failures import CannotFetch, Changed, NothingThere, Unreachable
 from fairway.artifacts.sources.source import Item, Listing
 
 CHUNK = 1 << 20
@@ -69,7 +69,7 @@ class ObjectsSource:
                 if each["size"] or not await self._marks_a_folder(each["path"], prefix):
                     items.append(_item(each["path"][len(prefix) :], each))
         if not items:
-            raise CannotFetch(f"there is nothing at {self._uri}: look at the bucket and the name")
+            raise NothingThere(f"there is nothing at {self._uri}: look at the bucket and the name")
         return tuple(sorted(items, key=lambda item: item.path))
 
     async def _marks_a_folder(self, key: str, prefix: str) -> bool:
@@ -91,14 +91,14 @@ def _item(path: str, found: Any) -> Item:
 def translated(uri: str, failure: Exception) -> CannotFetch:
     """In a sentence, without what the library dumps of its requests: that may hold keys."""
     if isinstance(failure, FileNotFoundError):
-        return CannotFetch(f"there is nothing at {uri}: look at the bucket and the name")
+        return NothingThere(f"there is nothing at {uri}: look at the bucket and the name")
     if isinstance(failure, PermissionDeniedError | UnauthenticatedError):
         return CannotFetch(
             f"{uri} is not for us: the store refuses these credentials, or asks for some; put them into the secret"
         )
     said = str(failure).partition("\n")[0]
     if "Not Found" in said or "NoSuchBucket" in str(failure):
-        return CannotFetch(f"there is nothing at {uri}: look at the bucket and the name")
+        return NothingThere(f"there is nothing at {uri}: look at the bucket and the name")
     if "builder error" in said or "Failed to parse URL" in said:
         return CannotFetch(f"{uri} cannot be read: its endpoint is no address that can be called")
     return Unreachable(f"{uri} cannot be read now: {said}")

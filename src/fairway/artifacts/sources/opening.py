@@ -8,7 +8,7 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 from fairway.artifacts.failures import CannotFetch
-from fairway.artifacts.sources import azure, gcs, s3
+from fairway.artifacts.sources import azure, buckets
 from fairway.artifacts.sources.files import FilesSource
 from fairway.artifacts.sources.hub import HubSource
 from fairway.artifacts.sources.objects import ObjectsSource
@@ -52,45 +52,27 @@ def _file(uri: str, credentials: Credentials) -> Source:
     return FilesSource(path)
 
 
-def _s3(uri: str, credentials: Credentials) -> Source:
-    bucket, key = _bucket(uri)
-    return ObjectsSource(uri, f"s3 {s3.endpoint(credentials)} {bucket}", s3.store(bucket, credentials), key)
+def _bucket(uri: str, credentials: Credentials) -> Source:
+    return _objects(uri, buckets.find(uri, credentials))
 
 
-def _gcs(uri: str, credentials: Credentials) -> Source:
-    bucket, key = _bucket(uri)
-    return ObjectsSource(uri, f"gs {gcs.endpoint(credentials)} {bucket}", gcs.store(bucket, credentials), key)
-
-
-def _azure(uri: str, credentials: Credentials) -> Source:
-    place = azure.place(uri, credentials)
-    name = f"azure {place.account} {place.container}"
-    return ObjectsSource(uri.partition("?")[0], name, azure.store(place, credentials), place.key)
+def _objects(uri: str, bucket: buckets.Bucket) -> Source:
+    return ObjectsSource(uri.partition("?")[0], bucket.name, bucket.open(""), bucket.key)
 
 
 def _web(uri: str, credentials: Credentials) -> Source:
-    return _azure(uri, credentials) if azure.is_blob(uri) else WebSource(uri, credentials)
+    if azure.is_blob(uri):
+        return _objects(uri, buckets.azure_blob(uri, credentials))
+    return WebSource(uri, credentials)
 
 
 _SCHEMES: Mapping[str, Callable[[str, Credentials], Source]] = {
     "file": _file,
-    "s3": _s3,
-    "minio": _s3,
-    "gs": _gcs,
-    "az": _azure,
-    "abfs": _azure,
-    "abfss": _azure,
+    **dict.fromkeys(buckets.SCHEMES, _bucket),
     "https": _web,
     "http": WebSource,
     "hf": HubSource,
 }
-
-
-def _bucket(uri: str) -> tuple[str, str]:
-    bucket, _, key = uri.partition("://")[2].partition("/")
-    if not bucket or any(segment in (".", "..") for segment in key.split("/")):
-        raise CannotFetch(f"{uri} names no bucket and object: write {uri.partition('://')[0]}://BUCKET/NAME")
-    return bucket, key
 
 
 def _is_git(uri: str) -> bool:

@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from yarl import URL
 
-from fairway.artifacts.failures import CannotFetch, Changed, Unreachable
+from fairway.artifacts.failures import CannotFetch, Changed, NothingThere, Unreachable
 from fairway.artifacts.sources.source import Item, Listing
 
 CHUNK = 1 << 20
@@ -152,7 +152,7 @@ def _packed(answer: ClientResponse) -> str:
 
 def _refusal(shown: str, status: int) -> CannotFetch:
     if status in (404, 410):
-        return CannotFetch(f"there is nothing at {shown} (HTTP {status})")
+        return NothingThere(f"there is nothing at {shown} (HTTP {status})")
     if status in (401, 403):
         return CannotFetch(
             f"{shown} is not for us (HTTP {status}): give what it asks for in the credential HOST-headers"
