@@ -7,12 +7,15 @@ from fairway.serving import controller, kinds
 from fairway.serving.render.place import Place
 from fairway.serving.runtimes import installing
 from fairway.serving.runtimes import kinds as runtimes
+from fairway.serving.scaling.controller import Autoscaler
 
 
 def build(platform: Platform) -> Parts:
     place = Place(domain=platform.domain, public_url=platform.public_url)
+    autoscaler = Autoscaler(platform.clock)
     return Parts(
-        controllers=(controller.build(place),), services=(installing.service(platform.client, platform.clock),)
+        controllers=(controller.build(place), autoscaler.controller()),
+        services=(installing.service(platform.client, platform.clock), *autoscaler.services()),
     )
 
 
