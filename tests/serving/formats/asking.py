@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 
 from fairway.serving.inpod import v1
-from fairway.serving.inpod.messages import Request
+from fairway.serving.inpod.messages import encode
 from fairway.serving.inpod.model import Inputs, Model
 
 TWO_FLOWERS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]
@@ -20,5 +20,5 @@ def arrays(model: Model, **given: Any) -> dict[str, np.ndarray[Any, Any]]:
 
 def rows(model: Model, instances: Any) -> Any:
     """What V1 answers to these rows."""
-    request = Request("POST", "/v1/models/m:predict", {}, orjson.dumps({"instances": instances}))
-    return orjson.loads(v1.predict("m", model, request).body)["predictions"]
+    sent = orjson.loads(orjson.dumps({"instances": instances}))
+    return orjson.loads(encode(v1.predictions(model.predict(v1.inputs(sent, model.signature)))))

@@ -23,6 +23,7 @@ LOADERS: Mapping[str, str] = {
     "lightgbm": "lightgbm",
     "onnx": "onnx",
     "pytorch": "pytorch",
+    "pmml": "pmml",
 }
 """KServe's name of a format: the module here that loads it."""
 

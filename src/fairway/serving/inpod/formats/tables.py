@@ -43,6 +43,11 @@ def numbers(inputs: Inputs, columns: Sequence[str], width: int, model: str, *, m
     return rows
 
 
+def columns(inputs: Inputs, wanted: Sequence[str], model: str) -> dict[str, Array]:
+    """The columns that the model knows by name, as the request has them; more are left out. Raises Refusal."""
+    return _chosen(_flat(inputs.tensors), wanted, model, may_miss=False)
+
+
 def categories(inputs: Inputs, columns: Sequence[str], model: str, *, may_miss: bool = False) -> Any:
     """A frame in which text is a category, for boosters that were trained on such a frame. Raises Refusal."""
     pandas = _pandas()
