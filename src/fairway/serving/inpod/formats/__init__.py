@@ -24,6 +24,7 @@ LOADERS: Mapping[str, str] = {
     "onnx": "onnx",
     "pytorch": "pytorch",
     "pmml": "pmml",
+    "huggingface": "huggingface",
 }
 """KServe's name of a format: the module here that loads it."""
 

@@ -111,8 +111,9 @@ def _datatype(field: Any) -> str:
 def _typed(column: Array, tensor: Tensor, model: str) -> Array:
     """Numbers may miss; texts are told from numbers by PMML itself only as categories that it does not know."""
     if tensor.datatype == "BYTES":
-        missing = np.array([item is None for item in column.tolist()])
-        return np.where(missing, None, arguments.as_text(column))
+        texts = arguments.as_text(column)
+        texts[np.array([item is None for item in column.tolist()], dtype=bool)] = None
+        return texts
     if column.dtype.kind == "O":
         try:
             column = column.astype(np.float64)
