@@ -129,6 +129,9 @@ async def test_what_kubectl_sends_as_protobuf(kubectl: Kubectl) -> None:
     await kubectl.run("create", "secret", "generic", "s", "--from-literal=p=q", "-n", "team")
     await kubectl.run("create", "deployment", "d", "--image=nginx:1", "--replicas=0", "-n", "team")
     await kubectl.run("create", "job", "j", "--image=busybox", "-n", "team", "--", "true")
+    await kubectl.run("create", "cronjob", "cj", "--image=busybox", "--schedule=0 3 * * *", "-n", "team", "--", "true")
+    await kubectl.run("create", "job", "now", "--from=cronjob/cj", "-n", "team")
+    assert "0 3 * * *" in await kubectl.run("get", "cj", "-n", "team")
     assert await kubectl.run("get", "cm", "c", "-n", "team", "-o", "jsonpath={.data.a}") == "b"
     assert await kubectl.run("get", "secret", "s", "-n", "team", "-o", "jsonpath={.data.p}") == "cQ=="
     assert await kubectl.run("get", "deploy", "d", "-n", "team", "-o", "jsonpath={.spec.replicas}") == "0"

@@ -134,10 +134,10 @@ async def test_odd_bodies_never_break_the_server(
 
 
 async def test_what_is_not_served_is_named_whatever_the_body(world: World) -> None:
-    path, media = "/apis/batch/v1/namespaces/default/cronjobs", "application/vnd.kubernetes.protobuf"
+    path, media = "/apis/policy/v1/namespaces/default/poddisruptionbudgets", "application/vnd.kubernetes.protobuf"
     code, _, body = await world.raw("POST", path, data=b"k8s\x00\xff", headers={"Content-Type": media})
     assert code == 404
-    assert "CronJobs are not served" in orjson.loads(body)["message"]
+    assert "PodDisruptionBudgets are not served" in orjson.loads(body)["message"]
 
 
 async def test_a_write_ends_though_its_client_has_gone(world: World, admin: Client) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairway.pipelines.schedules.cron import Cron
+from fairway.kernel.cron import Cron
 from fairway.pipelines.schedules.slots import Due, Every, Once, Schedule, between, due, latest, of_row
 
 HOUR = 3600

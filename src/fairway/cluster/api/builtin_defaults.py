@@ -82,6 +82,16 @@ _TABLES: dict[str, dict[str, Any]] = {
             **_TEMPLATE,
         },
     },
+    "cronjobs.batch": {
+        "status": {},
+        "spec{}": {
+            "concurrencyPolicy": "Allow",
+            "suspend": False,
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 1,
+            "jobTemplate{}": {"metadata": {}, "spec{}": _TEMPLATE},
+        },
+    },
     "services": {
         "spec": {},
         "status": {"loadBalancer": {}},
@@ -214,6 +224,12 @@ def _job(obj: Object) -> None:
         spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
 
 
+def _cron_job(obj: Object) -> None:
+    template = (obj.get("spec") or {}).get("jobTemplate")
+    if isinstance(template, dict):
+        _template(template)
+
+
 def _service(obj: Object) -> None:
     spec = obj["spec"]
     for port in _objects(spec, "ports"):
@@ -256,6 +272,7 @@ _DEPENDENT: dict[str, Default] = {
     "deployments.apps": _deployment,
     "replicasets.apps": _template,
     "jobs.batch": _job,
+    "cronjobs.batch": _cron_job,
     "services": _service,
     "secrets": _secret,
     "namespaces": _namespace,

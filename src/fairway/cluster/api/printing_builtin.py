@@ -71,6 +71,11 @@ def _job_duration(obj: Object, now: float) -> str:
     return durations.text((parse(end) if end else now) - parse(start))
 
 
+def _last_schedule(obj: Object, now: float) -> str:
+    last = value(obj, "status.lastScheduleTime")
+    return durations.text(now - parse(last)) if last else NONE
+
+
 # Network
 
 
@@ -224,6 +229,17 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         Column("Duration", _job_duration),
         AGE,
         *_WORKLOAD,
+    ),
+    "cronjobs.batch": (
+        NAME,
+        Column("Schedule", at("spec.schedule")),
+        Column("Timezone", at("spec.timeZone", default=NONE)),
+        Column("Suspend", lambda obj, now: str(bool(value(obj, "spec.suspend")))),
+        Column("Active", lambda obj, now: len(value(obj, "status.active") or ()), type="integer"),
+        Column("Last Schedule", _last_schedule),
+        AGE,
+        *(_containers(part, "spec.jobTemplate.spec.template.spec.containers") for part in ("name", "image")),
+        Column("Selector", lambda obj, now: NONE, priority=WIDE),
     ),
     "services": (
         NAME,

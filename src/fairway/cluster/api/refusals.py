@@ -13,7 +13,6 @@ _KINDS = {
         "apps",
         "daemonsets",
     ): "DaemonSets are not served by this server yet: there is one node, so a Deployment does the same",
-    ("batch", "cronjobs"): "CronJobs are not served by this server yet: create Jobs, or schedule pipeline runs",
     ("", "replicationcontrollers"): "ReplicationControllers are not served by this server: use a Deployment",
     ("", "resourcequotas"): "ResourceQuotas are not served by this server yet: nothing limits a namespace",
     ("", "limitranges"): "LimitRanges are not served by this server yet: set resources in each container",

@@ -126,6 +126,7 @@ def _grouped() -> tuple[Resource, ...]:
             kinds.REPLICA_SET, "rs", categories=_ALL, status=True, more=(scale,), selectable=("status.replicas",)
         ),
         _resource(kinds.JOB, categories=_ALL, status=True, selectable=("status.successful",)),
+        _resource(kinds.CRON_JOB, "cj", categories=_ALL, status=True),
         _resource(kinds.LEASE),
         _resource(kinds.ENDPOINT_SLICE),
         _resource(

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from fairway.cluster.workloads import deployments, endpoints, garbage, jobs, namespaces, replicasets, scheduler
+from fairway.cluster.workloads import (
+    cronjobs,
+    deployments,
+    endpoints,
+    garbage,
+    jobs,
+    namespaces,
+    replicasets,
+    scheduler,
+)
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
 from fairway.kernel.feature import Parts
@@ -20,6 +29,7 @@ def build(client: Client, clock: Clock, *, ca_pem: str = "", job_retry_delay: fl
             replicasets.controller(),
             deployments.controller(),
             jobs.controller(job_retry_delay),
+            cronjobs.controller(),
             endpoints.controller(),
         ),
         services=(scheduler.service(client, clock), garbage.service(client, clock)),

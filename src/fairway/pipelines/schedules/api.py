@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import ColumnElement, Connection, RowMapping, case
 
+from fairway.kernel import cron
 from fairway.kernel.feature import IDENTITY, Identity, Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import messages, templates
@@ -19,7 +20,7 @@ from fairway.pipelines.api.answers import Failed, answer
 from fairway.pipelines.api.context import Context, changed, existing, new_id, row
 from fairway.pipelines.api.listing import Listed, order_of, page
 from fairway.pipelines.api.starting import NOT_OVER
-from fairway.pipelines.schedules import cron, fields, slots, wire
+from fairway.pipelines.schedules import fields, slots, wire
 from fairway.pipelines.schedules.tables import backfills, recurring_runs
 from fairway.pipelines.tables import experiments, run_states, runs
 

@@ -9,13 +9,14 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
+from fairway.kernel import cron
 from fairway.kernel.feature import IDENTITY, Identity, Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import messages
 from fairway.pipelines.api.answers import answer
 from fairway.pipelines.api.context import Context, existing, new_id
 from fairway.pipelines.api.runs import one
-from fairway.pipelines.schedules import backfilling, calendar, cron, fields, slots, starts, wire
+from fairway.pipelines.schedules import backfilling, calendar, fields, slots, starts, wire
 from fairway.pipelines.schedules.api import owned
 from fairway.pipelines.schedules.tables import backfills, recurring_runs
 

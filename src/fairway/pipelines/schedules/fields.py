@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any
 
+from fairway.kernel import cron
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import messages
-from fairway.pipelines.schedules import cron, slots
+from fairway.pipelines.schedules import slots
 
 MOST_AT_ONCE = 10
 """Upstream's limit of max_concurrency."""

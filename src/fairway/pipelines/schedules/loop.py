@@ -17,11 +17,11 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
+from fairway.kernel.cron import WrongCron, zone
 from fairway.kernel.feature import Ready
 from fairway.kernel.objects import errors
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.schedules import backfilling, finding, slots, starts
-from fairway.pipelines.schedules.cron import WrongCron, zone
 from fairway.pipelines.schedules.lateness import Lateness
 from fairway.pipelines.schedules.tables import recurring_runs
 

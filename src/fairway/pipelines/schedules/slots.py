@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import RowMapping
 
-from fairway.pipelines.schedules import cron
+from fairway.kernel import cron
 
 Row = RowMapping | Mapping[str, Any]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
+from fairway.kernel.cron import WrongCron
 from fairway.pipelines.api import templates
 from fairway.pipelines.api.answers import compact, moment
 from fairway.pipelines.schedules import slots
-from fairway.pipelines.schedules.cron import WrongCron
 
 NEXT_SLOTS = 5
 

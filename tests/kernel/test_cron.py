@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairway.pipelines.schedules.cron import Cron, WrongCron, every, zone
+from fairway.kernel.cron import Cron, WrongCron, every, zone
 
 MINUTE = 60
 DAY = 86400

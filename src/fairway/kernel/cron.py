@@ -1,4 +1,5 @@
-"""Cron expressions: which moments they name, in a time zone. Pure; `slots` asks for one moment after the other.
+"""Cron expressions: which moments they name, in a time zone. Pure; who
+schedules asks for one moment after the other.
 
 `cronsim` reads the fields and knows the calendar. This module adds the shorthands (@daily, @every), `?`, zones within
 the expression, and what a change of the clocks does: see `Cron`.
