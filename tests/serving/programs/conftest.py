@@ -32,7 +32,7 @@ def load(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
     def write_and_load(text: str, file: str = "model.py", **options: str) -> Any:
         (tmp_path / file).write_text(dedent(text))
-        program = programs.load(tmp_path, "m", options)
+        program = programs.load("", "m", tmp_path, options)
         loaded.append(program)
         return program
 

@@ -256,7 +256,7 @@ async def test_a_module_beside_the_program_can_be_imported(load: Load, tmp_path:
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
-        ({}, "has no program: a Python file (model.py) or an R file (model.R)."),
+        ({}, "has no program: a Python file (model.py) or an R file (model.R, model.rds)."),
         ({"a.py": "", "b.py": ""}, "has a.py, b.py: call one of them model.py, or name it in FAIRWAY_PROGRAM."),
         ({"model.py": "x = 1"}, "model has nothing to serve: a class with predict"),
         ({"model.py": "import nothing_like_it"}, "needs the package nothing_like_it, which is not installed"),
@@ -279,7 +279,7 @@ def test_what_cannot_be_served_says_what_to_do(tmp_path: Path, files: dict[str, 
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     with pytest.raises(CannotLoad) as refused:
-        programs.load(tmp_path, "m", {})
+        programs.load("", "m", tmp_path, {})
     assert sentence in str(refused.value)
 
 

@@ -20,11 +20,11 @@ SITE = Path(__file__).parent / "site"
 """What a pod has on its PYTHONPATH, so that `import kserve` finds something."""
 
 
-def load(location: Path, name: str, options: Mapping[str, str]) -> Any:
-    """A Program, or what Speaks. Raises CannotLoad.
+def load(format: str, name: str, location: Path, options: Mapping[str, str]) -> Any:
+    """A Program, or what Speaks, as `formats.load` gives a Model. Raises CannotLoad.
 
     `options` are environment variables; FAIRWAY_PROGRAM says what to serve where a folder holds several things:
     `file.py:Name`, `package.module:name` or `script.R`.
     """
     loading = importlib.import_module(f"{__name__}.loading")  # keeps this module light
-    return loading.load(location, name, options)
+    return loading.load(format, name, location, options)

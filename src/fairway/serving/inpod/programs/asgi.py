@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from fairway.serving.inpod.messages import Refusal
-from fairway.serving.inpod.model import CannotLoad, Reply
+from fairway.serving.inpod.model import CannotLoad, Message, Reply, Signature
 from fairway.serving.inpod.programs import failures, loops
 
 LONGEST_START = 60.0
@@ -47,6 +47,15 @@ class Application:
         if not more:
             return Reply(body=first, content_type=kind, headers=others, status=status)
         return Reply(stream=self._loop.iterate(exchange.rest(first)), content_type=kind, headers=others, status=status)
+
+    @property
+    def signature(self) -> Signature:
+        return Signature("asgi", batches=False)
+
+    asynchronous = False
+
+    def answer(self, message: Message) -> Reply:
+        raise Refusal(501, "This is an application with paths of its own; it does not speak the inference protocols.")
 
     def close(self) -> None:
         if self._lifespan is not None and self._loop.running:

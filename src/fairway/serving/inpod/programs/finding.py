@@ -39,7 +39,7 @@ def find(location: Path, wanted: str) -> Found:
     folder = location if location.is_dir() else location.parent
     where, _, name = wanted.partition(":")
     file = _file(location, folder, where)
-    if file is not None and file.suffix.lower() == ".r":
+    if file is not None and file.suffix.lower() in (".r", ".rds"):
         return Found(folder, script=file)
     module = _import_file(file, folder) if file is not None else _import_module(where, folder)
     return Found(folder, _named(module, name) if name else _only(module))
@@ -66,7 +66,7 @@ def _file(location: Path, folder: Path, where: str) -> Path | None:
     """None where `where` names a module that is to be imported by its dotted name."""
     if location.is_file() and not where:
         return location
-    if where.endswith((".py", ".R", ".r")):
+    if where.endswith((".py", ".R", ".r", ".rds", ".RDS")):
         file = folder / where
         if not file.is_file():
             raise CannotLoad(f"FAIRWAY_PROGRAM names {where}, and {folder} has no such file.")
@@ -77,7 +77,7 @@ def _file(location: Path, folder: Path, where: str) -> Path | None:
 
 
 def _the_file(folder: Path) -> Path:
-    for suffix in (".py", ".R", ".r"):
+    for suffix in (".py", ".R", ".r", ".rds", ".RDS"):
         files = sorted(path for path in folder.glob(f"*{suffix}") if not path.name.startswith(("_", "test_")))
         by_name = {path.stem: path for path in files}
         for name in PREFERRED:
@@ -88,7 +88,7 @@ def _the_file(folder: Path) -> Path:
         if files:
             names = ", ".join(path.name for path in files)
             raise CannotLoad(f"{folder} has {names}: call one of them model{suffix}, or name it in FAIRWAY_PROGRAM.")
-    raise CannotLoad(f"{folder} has no program: a Python file (model.py) or an R file (model.R).")
+    raise CannotLoad(f"{folder} has no program: a Python file (model.py) or an R file (model.R, model.rds).")
 
 
 def _import_file(file: Path, folder: Path) -> ModuleType:

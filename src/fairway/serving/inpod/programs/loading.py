@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from fairway.serving.inpod.model import CannotLoad
-from fairway.serving.inpod.programs import asgi, finding, kserve, loops, plain
+from fairway.serving.inpod.programs import asgi, finding, kserve, loops, plain, r
 
 
-def load(location: Path, name: str, options: Mapping[str, str]) -> Any:
+def load(format: str, name: str, location: Path, options: Mapping[str, str]) -> Any:
     """A Program, or what Speaks, loaded and ready. Raises CannotLoad."""
     found = finding.find(location, options.get("FAIRWAY_PROGRAM", ""))
     if found.script is not None:
-        raise CannotLoad("R comes later.")
+        return r.RProgram(found.script, options)
     thing = found.thing
     if finding.is_kserve(thing):
         return _kserve(thing, name, found.folder)
