@@ -37,6 +37,18 @@ SPECIAL = {
     _META + "FieldsV1",
     _EXTENSIONS + "JSON",
 }
+# Whole groups, so that a kind which is served later needs no sources: they are not at hand where it is written.
+_GROUPS = (
+    "api.apps.v1", "api.autoscaling.v1", "api.autoscaling.v2", "api.batch.v1", "api.certificates.v1",
+    "api.coordination.v1", "api.core.v1", "api.discovery.v1", "api.events.v1", "api.networking.v1", "api.policy.v1",
+    "api.rbac.v1", "api.scheduling.v1", "api.storage.v1", "api.admissionregistration.v1", "api.authorization.v1",
+    "api.authentication.v1",
+)  # fmt: skip
+_DOMAINS = {
+    group: f"{group}.k8s.io"
+    for group in ("certificates", "coordination", "discovery", "events", "networking", "rbac", "scheduling", "storage",
+                  "admissionregistration", "authorization", "authentication")
+} | {"rbac": "rbac.authorization.k8s.io"}  # fmt: skip
 _SCALARS = {"string", "bytes", "bool", "int32", "int64", "uint32", "uint64", "double", "float"}
 
 _PACKAGE = re.compile(r"^package (\S+);", re.M)
@@ -137,6 +149,16 @@ def _served_kinds() -> Iterator[tuple[str, str, str]]:
             yield sub.group, sub.version, sub.kind
 
 
+def _kinds_of(source: Source) -> Iterator[tuple[str, str, str]]:
+    """Everything with metadata in the groups that we know."""
+    for message, fields in source.fields.items():
+        package, _, kind = message.rpartition(".")
+        is_kind = any(type_ == _META + "ObjectMeta" and number == 1 for number, type_, _ in fields)
+        if package in _GROUPS and is_kind and not kind.endswith("TemplateSpec") and kind != "PodTemplate":
+            _, group, version = package.split(".")
+            yield "" if group == "core" else _DOMAINS.get(group, group), version, kind
+
+
 def _message_of(group: str, version: str, kind: str) -> str:
     if group == "apiextensions.k8s.io":
         return _EXTENSIONS + kind
@@ -147,7 +169,7 @@ def main(folder: Path) -> None:
     source = read(folder)
     kinds = {
         "/".join(part for part in gvk if part): _message_of(*gvk)
-        for gvk in sorted(set(_served_kinds()))
+        for gvk in sorted({*_served_kinds(), *_kinds_of(source)})
         if _message_of(*gvk) in source.fields
     }
     messages = _reachable(source, [*kinds.values(), _META + "DeleteOptions"])

@@ -134,7 +134,7 @@ def test_fields_of_newer_clients_are_skipped() -> None:
     ("body", "message"),
     [
         (b"{}", "must begin with"),
-        (envelope("apps/v1", "DaemonSet", b""), "apps/v1 DaemonSet is not a built-in kind that is served here"),
+        (envelope("apps/v1", "ToySet", b""), "apps/v1 ToySet is not a built-in kind that is served here"),
         (envelope("v1", "Pod", b"", _3=b"gzip"), "compressed"),
         (envelope("v1", "Pod", b"\x0a\xff"), "malformed"),
         (envelope("v1", "Pod", field(1, field(1, b"\xff\xfe"))), "not UTF-8"),
