@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
 from fairway.serving.inpod import program
+from fairway.serving.inpod.places import Loader
 
 TWO_FLOWERS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]
 """KServe's own example rows; both are of class 1."""
@@ -50,6 +51,7 @@ class Server:
 
     async def post(self, path: str, body: Any, **headers: str) -> tuple[int, Any]:
         data = body if isinstance(body, bytes) else orjson.dumps(body)
+        headers = {"Content-Type": "application/json", **headers}
         async with self.session.post(self.url + path, data=data, headers=headers) as answer:
             return answer.status, orjson.loads(await answer.read())
 
@@ -59,12 +61,14 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(model: Path, *flags: str, name: str = "m") -> AsyncGenerator[Server, None]:
+async def serving(
+    model: Path, *flags: str, name: str = "m", given: Mapping[str, Loader] | None = None
+) -> AsyncGenerator[Server, None]:
     options = program.flags().parse_args(
         [f"--model_name={name}", f"--model_dir={model}", "--http_port=0", "--linger=0.2", *flags]
     )
     end, address = asyncio.Event(), asyncio.get_running_loop().create_future()
-    done = asyncio.create_task(program.serve(options, end, ready=lambda *where: address.set_result(where)))
+    done = asyncio.create_task(program.serve(options, end, ready=lambda *where: address.set_result(where), given=given))
     await asyncio.wait((done, address), return_when=asyncio.FIRST_COMPLETED)
     if done.done():
         done.result()

@@ -35,7 +35,9 @@ async def test_beyond_its_capacity_it_refuses_at_once(models: Path) -> None:
             text = await page.text()
     assert 'fairway_inference_requests_total{model_name="m",protocol="v1",code="200"} 12' in text
     assert 'fairway_inference_requests_total{model_name="m",protocol="v1",code="503"} 9' in text
-    assert 'request_predict_seconds_bucket{model_name="m",le="+Inf"} 21' in text
+    assert 'fairway_request_seconds_bucket{model_name="m",le="+Inf"} 21' in text
+    assert 'request_predict_seconds_bucket{model_name="m",le="+Inf"} 12' in text
+    assert "fairway_inference_requests_inside 0" in text
 
 
 async def test_work_whose_client_has_gone_is_not_done(models: Path) -> None:

@@ -77,7 +77,8 @@ async def test_metadata_and_health(models: Path) -> None:
         for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/m/ready", "/v2/models/m/versions/1/ready"):
             assert (await server.get(path))[0] == 200
         assert (await server.get("/v2/models/m/versions/2"))[0] == 404
-        assert (await server.post("/v2/repository/models/m/load", {}))[0] == 501
+        assert (await server.get("/v2/models/m/config"))[1]["max_batch_size"] == 64
+        assert (await server.get("/v2/models/m/stats"))[1]["model_stats"][0]["inference_count"] == 0
 
 
 async def test_a_client_s_mistake_is_a_400_that_names_the_place(models: Path) -> None:

@@ -26,13 +26,16 @@ _ONLY_ONCE = ("content-length", "transfer-encoding", "host", "content-encoding",
 
 @dataclass(slots=True)
 class Head:
-    """A request whose body is being read. `missing` counts its bytes; -1 is a chunked body."""
+    """A request whose body is being read. `missing` counts its bytes; -1 is a chunked body. `chunks`: the client
+    understands an answer in chunks, as one of HTTP/1.0 does not."""
 
     method: str
     path: str
+    query: str
     headers: dict[str, str]
     keep_alive: bool
     missing: int
+    chunks: bool
 
 
 def parse(block: bytes, most_body: int) -> Head:
@@ -49,7 +52,8 @@ def parse(block: bytes, most_body: int) -> Head:
         raise Refusal(400, "The request has no Host header.")
     connection = headers.get("connection", "").lower()
     keep_alive = "close" not in connection if minor == b"1" else "keep-alive" in connection
-    return Head(method, _path(target), headers, keep_alive, _length(headers, most_body))
+    path, query = _path(target)
+    return Head(method, path, query, headers, keep_alive, _length(headers, most_body), minor == b"1")
 
 
 def _headers(block: bytes) -> dict[str, str]:
@@ -64,13 +68,13 @@ def _headers(block: bytes) -> dict[str, str]:
     return headers
 
 
-def _path(target: str) -> str:
-    """The decoded path, without query; a proxy may have sent the whole URL."""
+def _path(target: str) -> tuple[str, str]:
+    """The decoded path and the query; a proxy may have sent the whole URL."""
     if not target.startswith("/"):
         _, separator, rest = target.partition("://")
         target = "/" + rest.partition("/")[2] if separator else target
-    path = target.partition("?")[0]
-    return unquote(path) if "%" in path else path
+    path, _, query = target.partition("?")
+    return (unquote(path) if "%" in path else path), query
 
 
 def _length(headers: dict[str, str], most_body: int) -> int:
@@ -118,13 +122,39 @@ _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".en
 
 def wire_form(answer: Answer, *, keep_alive: bool, with_body: bool) -> bytes:
     """An answer as it goes onto the socket."""
+    return b"".join(wire_parts(answer, keep_alive=keep_alive, with_body=with_body))
+
+
+def wire_parts(answer: Answer, *, keep_alive: bool, with_body: bool) -> list[bytes | memoryview]:
+    """The same without copying its large parts together."""
+    size = len(answer.body) + sum(len(part) for part in answer.tail)
+    head = _head_of(answer, f"content-length: {size}\r\n", keep_alive=keep_alive)
+    if not with_body:
+        return [head]
+    return [head + answer.body, *answer.tail]
+
+
+def stream_head(answer: Answer, *, keep_alive: bool, chunks: bool) -> bytes:
+    """What stands before a body whose length nobody knows: it comes in chunks, or ends with the connection."""
+    return _head_of(answer, "transfer-encoding: chunked\r\n" if chunks else "", keep_alive=keep_alive)
+
+
+def chunk(data: bytes) -> bytes:
+    """A piece of a body in chunks; an empty one ends it."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _head_of(answer: Answer, length: str, *, keep_alive: bool) -> bytes:
     extra = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items()) if answer.headers else ""
+    if "\r" in extra.replace("\r\n", "") or extra.count("\n") != len(answer.headers):
+        extra = ""  # a value with a line end in it would be a header of somebody else's making
     last = "" if keep_alive else "connection: close\r\n"
-    head = (
-        f"content-type: {answer.content_type}\r\ncontent-length: {len(answer.body)}\r\n"
-        f"date: {_date(int(time.time()))}\r\n{extra}{last}\r\n"
-    )
-    return _STATUS_LINES[answer.status] + head.encode("latin-1") + (answer.body if with_body else b"")
+    head = f"content-type: {answer.content_type}\r\n{length}date: {_date(int(time.time()))}\r\n{extra}{last}\r\n"
+    return _status_line(answer.status) + head.encode("latin-1", "replace")
+
+
+def _status_line(status: int) -> bytes:
+    return _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n".encode()
 
 
 @lru_cache(maxsize=1)

@@ -1,167 +1,202 @@
-"""Which path is what: one table of paths for the one model, and good answers for everything else.
+"""Which path is what: the application that `wire` hands its calls to, and good answers for everything else.
 
-Health, metadata and metrics are answered on the event loop; predictions go to the workers.
+Health, metadata and metrics are answered on the event loop; predictions go to the lane of their model. A program that
+speaks for itself has the paths it names, but for the server's own health and metrics.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
-from fairway.serving.inpod import v1, v2
-from fairway.serving.inpod.messages import Answer, Refusal, Request, encode, okay
+from fairway.serving.inpod import triton, v1, v2
+from fairway.serving.inpod.batching import failed
+from fairway.serving.inpod.changes import Change
+from fairway.serving.inpod.messages import Answer, Call, Refusal, Request, encode, okay
 from fairway.serving.inpod.metrics import Metrics
-from fairway.serving.inpod.model import Model
-from fairway.serving.inpod.workers import Workers
+from fairway.serving.inpod.repository import Repository
+from fairway.serving.inpod.served import Served
+from fairway.serving.inpod.work import Dialogue, Outcome
 
-Immediate = Callable[[], Answer]
-Predict = Callable[[str, Model, Request], Answer]
+EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics", "parameters")
 
-_MODEL_PATH = re.compile(r"/v[12](?:/repository)?/models/([^/:]+)(?:/versions/([^/]+))?")
-_EXTENSIONS = ["binary_tensor_data"]
+_V1 = re.compile(r"/v1/models/([^/:]+)(?::(predict|explain))?/?")
+_V2 = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?(?:/(\w+))?/?")
+_CHANGE = re.compile(r"/v2/repository/models/([^/]+)/(load|unload)")
+_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+_REFUSED = {
+    "/v2/logging": "Triton's log settings are not offered; the container's log has what there is.",
+    "/v2/trace": "Triton's traces are not offered; /metrics has the times of each phase.",
+    "/v2/systemsharedmemory": "Shared memory is not offered; send tensors as binary data.",
+    "/v2/cudasharedmemory": "Shared memory is not offered; send tensors as binary data.",
+}
 
 
 class Routes:
-    """The application. `model` is None until it is loaded; `draining` makes it not ready while it still answers."""
+    """The application. `draining` makes it not ready while it still answers."""
 
-    def __init__(self, name: str, workers: Workers, *, server_version: str) -> None:
-        self.model: Model | None = None
+    def __init__(self, repository: Repository, metrics: Metrics, change: Change, *, server_version: str) -> None:
         self.draining = False
-        self._name, self._workers, self._version = name, workers, server_version
-        self._metrics = Metrics(name)
-        self._gets = self._immediate()
-        self._posts = self._predictions()
-        self._refused = self._refusals()
+        self._repository, self._metrics, self._change = repository, metrics, change
+        self._tasks: set[asyncio.Task[None]] = set()
+        about = {"name": "fairway", "version": server_version, "extensions": EXTENSIONS}
+        self._own: dict[str, Callable[[], Answer]] = {
+            "/metrics": self._metrics_page,
+            "/v2/health/live": partial(okay, {"live": True}),
+            "/v2/health/ready": self._server_ready,
+        }
+        self._gets: dict[str, Callable[[], Answer]] = {
+            **self._own,
+            "/": partial(okay, {"status": "alive"}),
+            "/v1/models": self._models,
+            "/v2": partial(okay, about),
+            "/v2/": partial(okay, about),
+            "/v2/models": self._models,
+            "/v2/models/stats": self._all_statistics,
+        }
 
     @property
     def ready(self) -> bool:
-        return self.model is not None and not self.draining
+        return self._repository.ready and not self.draining
 
-    def __call__(self, request: Request, respond: Callable[[Answer], None], alive: Callable[[], bool]) -> None:
-        predict = self._posts.get(request.path) if request.method == "POST" else None
+    def __call__(self, call: Call) -> None:
+        request = call.request
         try:
-            if predict:
-                self._predict(*predict, request, respond, alive)
-            else:
-                respond(self._look_up(request))
+            if self._repository.speakers and request.path not in self._own and self._spoken(call):
+                return
+            if request.method == "POST" and (self._predicted(call) or self._repository_call(call)):
+                return
+            call.respond(self._look_up(request))
         except Refusal as refusal:
-            respond(refusal.answer())
+            call.respond(refusal.answer())
 
-    def _predict(
-        self,
-        protocol: str,
-        predict: Predict,
-        request: Request,
-        respond: Callable[[Answer], None],
-        alive: Callable[[], bool],
-    ) -> None:
-        started = time.perf_counter()
+    # Predictions.
 
-        def finish(answer: Answer) -> None:
-            self._metrics.record(protocol, answer.status, time.perf_counter() - started)
-            respond(answer)
+    def _predicted(self, call: Call) -> bool:
+        """Whether the call is a prediction; it then is on its way."""
+        request = call.request
+        if found := _V2.fullmatch(request.path):
+            if found[3] != "infer":
+                return False
+            served = self._repository.find(found[1], found[2])
+            self._start(call, served, "v2", v2.Dialogue(served.name, served.version, served.signature, request))
+            return True
+        found = _V1.fullmatch(request.path)
+        if not found or not found[2]:
+            return False
+        served, verb = self._repository.find(found[1]), found[2]
+        if verb == "explain" and not served.explains:
+            raise Refusal(501, f"The model {served.name} has no explainer.")
+        self._start(call, served, "v1", v1.Dialogue(served.name, served.signature, verb, request), verb)
+        return True
 
-        try:
-            job = partial(_answer, partial(predict, self._name, self._loaded()), request)
-            self._workers.submit(job, finish, alive)
-        except Refusal as refusal:
-            finish(refusal.answer())
+    def _start(self, call: Call, served: Served, protocol: str, dialogue: Dialogue, verb: str = "predict") -> None:
+        def done(outcome: Outcome) -> None:
+            call.respond(outcome.answer() if isinstance(outcome, Refusal) else outcome)
+
+        cancel = served.take(dialogue, protocol, lambda: call.alive, done, explain=verb == "explain")
+        if cancel:
+            call.when_gone(cancel)
+
+    def _spoken(self, call: Call) -> bool:
+        """Whether the path is one that a program speaks; it then answers."""
+        path = call.request.path
+        for prefix, served in self._repository.speakers:
+            if path == prefix or path.startswith(prefix.rstrip("/") + "/"):
+                self._later(call, served.speak(call))
+                return True
+        return False
+
+    # The repository's own calls.
+
+    def _repository_call(self, call: Call) -> bool:
+        request = call.request
+        if request.path == "/v2/repository/index":
+            call.respond(Answer(200, encode(triton.index(self._repository, request))))
+            return True
+        found = _CHANGE.fullmatch(request.path)
+        if found:
+            self._later(call, self._changed(call, found[1], found[2]), hang_up=False)
+        return found is not None
+
+    async def _changed(self, call: Call, name: str, verb: str) -> Answer:
+        await self._change(verb, name, triton.format_of(call.request) if verb == "load" else "")
+        return okay({"name": name, verb: True})
+
+    def _later(self, call: Call, work: Coroutine[Any, Any, Answer], *, hang_up: bool = True) -> None:
+        async def answer() -> None:
+            try:
+                call.respond(await work)
+            except Refusal as refusal:
+                call.respond(refusal.answer())
+            except Exception as broken:
+                call.respond(failed(broken).answer())
+
+        task = asyncio.get_running_loop().create_task(answer())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if hang_up:
+            call.when_gone(task.cancel)
+
+    # What is known without asking a model.
 
     def _look_up(self, request: Request) -> Answer:
-        get = self._gets.get(request.path)
-        if get and request.method in ("GET", "HEAD"):
+        path, reading = request.path, request.method in ("GET", "HEAD")
+        get = self._gets.get(path)
+        if get is None and (found := _V1.fullmatch(path)):
+            known = self._repository.known(found[1])
+            get = partial(self._model_ready, found[1]) if known and not found[2] else None
+            if get is None:
+                raise Refusal(405, f"{path} takes POST, not {request.method}.", Allow="POST")
+        if get is None and (found := _V2.fullmatch(path)):
+            get = self._of_model(request, *found.groups())
+        if get is None:
+            self._refuse(request)
+        elif reading:
             return get()
-        if request.path in self._refused:
-            raise Refusal(501, self._refused[request.path])
-        allowed = "GET, HEAD" if get else "POST" if request.path in self._posts else ""
-        if allowed:
-            raise Refusal(405, f"{request.path} takes {allowed}, not {request.method}.", Allow=allowed)
-        named = _MODEL_PATH.match(request.path)
-        if named and named[1] != self._name:
-            raise Refusal(404, f"Model {named[1]!r} is not here; this server has {self._name!r}.")
-        if named and named[2] not in (None, v2.VERSION):
-            raise Refusal(404, f"Model {self._name!r} has no version {named[2]!r}; its only version is {v2.VERSION!r}.")
+        raise Refusal(405, f"{path} takes GET, HEAD, not {request.method}.", Allow="GET, HEAD")
+
+    def _of_model(self, request: Request, name: str, version: str | None, what: str | None) -> Callable[[], Answer]:
+        self._repository.known(name, version)
+        if what == "ready":
+            return partial(self._model_ready, name)
+        if what == "infer":
+            raise Refusal(405, f"{request.path} takes POST, not {request.method}.", Allow="POST")
+        if what in ("generate", "generate_stream"):
+            raise Refusal(501, "This model does not generate text; use infer.")
+        if what not in (None, "config", "stats"):
+            raise Refusal(404, f"There is nothing at {request.path}.")
+        served = self._repository.find(name, version)
+        if what == "config":
+            return lambda: okay(triton.config(served))
+        if what == "stats":
+            return lambda: okay({"model_stats": [triton.statistics(served, self._metrics)]})
+        return lambda: okay(v2.metadata(served.name, served.version, served.signature))
+
+    def _refuse(self, request: Request) -> None:
+        for prefix, sentence in _REFUSED.items():
+            if request.path.startswith(prefix):
+                raise Refusal(501, sentence)
+        if request.path == "/v2/repository/index" or _CHANGE.fullmatch(request.path):
+            raise Refusal(405, f"{request.path} takes POST, not {request.method}.", Allow="POST")
         raise Refusal(404, f"There is nothing at {request.path}.")
 
-    # The tables.
-
-    def _immediate(self) -> dict[str, Immediate]:
-        live = partial(okay, {"live": True})
-        models = partial(okay, {"models": [self._name]})
-        server = {"name": "fairway", "version": self._version, "extensions": _EXTENSIONS}
-        table: dict[str, Immediate] = {
-            "/": partial(okay, {"status": "alive"}),
-            "/metrics": self._metrics_page,
-            "/v1/models": models,
-            f"/v1/models/{self._name}": self._model_ready,
-            "/v2": partial(okay, server),
-            "/v2/": partial(okay, server),
-            "/v2/health/live": live,
-            "/v2/health/ready": self._server_ready,
-            "/v2/models": models,
-        }
-        for path in self._v2_paths():
-            table[path] = self._about_model
-            table[f"{path}/ready"] = self._model_ready
-        return table
-
-    def _predictions(self) -> dict[str, tuple[str, Predict]]:
-        table: dict[str, tuple[str, Predict]] = {f"/v1/models/{self._name}:predict": ("v1", v1.predict)}
-        for path in self._v2_paths():
-            table[f"{path}/infer"] = ("v2", v2.infer)
-        return table
-
-    def _refusals(self) -> dict[str, str]:
-        """Paths of the protocols that this server knows and does not offer."""
-        repository = "Models are loaded and unloaded by changing the InferenceService, not over this protocol."
-        table = {
-            f"/v1/models/{self._name}:explain": "This model has no explainer.",
-            "/v2/repository/index": repository,
-        }
-        for verb in ("load", "unload"):
-            table[f"/v2/repository/models/{self._name}/{verb}"] = repository
-        for path in self._v2_paths():
-            for verb in ("generate", "generate_stream"):
-                table[f"{path}/{verb}"] = "This model does not generate text; use infer."
-            table[f"{path}/config"] = f"Triton's model configuration is not offered; {path} describes the model."
-            table[f"{path}/stats"] = "Triton's statistics are not offered; /metrics has them for Prometheus."
-        return table
-
-    def _v2_paths(self) -> tuple[str, ...]:
-        return f"/v2/models/{self._name}", f"/v2/models/{self._name}/versions/{v2.VERSION}"
-
-    # Answers.
-
-    def _model_ready(self) -> Answer:
-        return Answer(200 if self.ready else 503, encode({"name": self._name, "ready": self.ready}))
+    def _model_ready(self, name: str) -> Answer:
+        ready = self._repository.known(name).served is not None and not self.draining
+        return Answer(200 if ready else 503, encode({"name": name, "ready": ready}))
 
     def _server_ready(self) -> Answer:
         return Answer(200 if self.ready else 503, encode({"ready": self.ready}))
 
-    def _about_model(self) -> Answer:
-        return okay(v2.metadata(self._name, self._loaded().signature))
+    def _models(self) -> Answer:
+        return okay({"models": self._repository.names})
+
+    def _all_statistics(self) -> Answer:
+        served = [entry for name in self._repository.names if (entry := self._repository.known(name).served)]
+        return okay({"model_stats": [triton.statistics(each, self._metrics) for each in served]})
 
     def _metrics_page(self) -> Answer:
-        text = self._metrics.text(inside=self._workers.inside, ready=self.ready)
-        return Answer(200, text.encode(), "text/plain; version=0.0.4; charset=utf-8")
-
-    def _loaded(self) -> Model:
-        if self.model is None:
-            raise Refusal(503, f"The model {self._name} is still loading; try again in a moment.", Retry_After="1")
-        return self.model
-
-
-def _answer(predict: Callable[[Request], Answer], request: Request) -> Answer:
-    """Runs in a worker's thread."""
-    try:
-        return predict(request)
-    except Refusal as refusal:
-        if refusal.status >= 500:
-            traceback.print_exc()
-        return refusal.answer()
-    except Exception as broken:
-        traceback.print_exc()
-        return Refusal(500, f"The server failed: {type(broken).__name__}: {broken}").answer()
+        return Answer(200, self._metrics.text(self._repository.readiness()).encode(), _TEXT)

@@ -1,16 +1,19 @@
-"""Tensors of the V2 protocol: names of types, JSON data, and raw little-endian bytes, to and from numpy."""
+"""Tensors of the V2 protocol: names of types, JSON data, and raw little-endian bytes, to and from numpy.
+
+BF16, which numpy does not have, becomes float32. BYTES are text where all elements are UTF-8, and bytes otherwise.
+"""
 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fairway.serving.inpod.messages import Refusal
-
-Array = np.ndarray[Any, Any]
+from fairway.serving.inpod.model import Array
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),
@@ -26,9 +29,11 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "FP32": np.dtype("<f4"),
     "FP64": np.dtype("<f8"),
     "BYTES": np.dtype("O"),
+    "BF16": np.dtype("<u2"),  # as it travels
 }
-
-_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_ONLY_BINARY = ("FP16", "BF16")
+_NAMES = {dtype: name for name, dtype in DTYPES.items() if name != "BF16"}
+_SIZE = struct.Struct("<I")
 
 
 def name_of(dtype: np.dtype[Any]) -> str:
@@ -38,42 +43,50 @@ def name_of(dtype: np.dtype[Any]) -> str:
 
 def from_json(data: Any, datatype: str, shape: Sequence[int], where: str) -> Array:
     """`data` is flat or nested. Raises Refusal where it does not fit its type or shape."""
-    if datatype == "FP16":
-        raise Refusal(400, f"{where}: FP16 has no form in JSON; send the tensor as binary, or as FP32.")
+    if datatype in _ONLY_BINARY:
+        raise Refusal(400, f"{where}: {datatype} has no form in JSON; send the tensor as binary, or as FP32.")
     if not isinstance(data, list):
         raise Refusal(400, f"{where}: data must be a list.")
     dtype = DTYPES[datatype]
     try:
-        array = np.array(data, dtype=object) if datatype == "BYTES" else _numbers(data, dtype, where, datatype)
+        array = _texts(data) if datatype == "BYTES" else _numbers(data, dtype, where, datatype)
     except (ValueError, TypeError, OverflowError) as wrong:
         raise Refusal(400, f"{where}: data does not fit {datatype}: {wrong}.") from None
     return _shaped(array, shape, where)
 
 
-def from_binary(raw: bytes, datatype: str, shape: Sequence[int], where: str) -> Array:
-    """Row-major little-endian elements; each element of BYTES is preceded by its length in four bytes."""
+def from_binary(raw: memoryview, datatype: str, shape: Sequence[int], where: str) -> Array:
+    """Row-major little-endian elements, as a view of them; each element of BYTES is preceded by its length in four
+    bytes. Raises Refusal."""
     if datatype == "BYTES":
-        return _shaped(np.array(_texts(raw, where), dtype=object), shape, where)
+        return _shaped(_elements(bytes(raw), where), shape, where)
     dtype = DTYPES[datatype]
     if len(raw) != math.prod(shape) * dtype.itemsize:
         raise Refusal(400, f"{where}: {len(raw)} bytes do not fit {datatype} of shape {list(shape)}.")
-    return np.frombuffer(raw, dtype=dtype).reshape(shape)
+    array = np.frombuffer(raw, dtype=dtype)
+    if datatype == "BF16":  # the upper half of a float32
+        array = (array.astype("<u4") << 16).view("<f4")
+    return array.reshape(shape)
 
 
-def to_json(array: Array) -> list[Any]:
-    """The elements in row-major order, flat."""
+def to_json(array: Array) -> Any:
+    """The elements in row-major order, flat; numbers stay an array, which JSON is written from."""
     flat = array.reshape(-1)
-    return [_text(item) for item in flat] if name_of(array.dtype) == "BYTES" else flat.tolist()
+    if name_of(array.dtype) == "BYTES":
+        return [_text(item) for item in flat]
+    plain = array.dtype.isnative and array.dtype.kind in "iufb" and flat.flags.c_contiguous
+    return flat if plain and array.dtype != np.float16 else flat.tolist()
 
 
-def to_binary(array: Array) -> bytes:
+def to_binary(array: Array) -> memoryview:
     if name_of(array.dtype) != "BYTES":
-        return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
+        whole = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        return memoryview(whole.reshape(-1).view(np.uint8).data)
     parts: list[bytes] = []
     for item in array.reshape(-1):
-        text = _text(item).encode()
-        parts += (len(text).to_bytes(4, "little"), text)
-    return b"".join(parts)
+        text = item if isinstance(item, bytes) else str(item).encode()
+        parts += (_SIZE.pack(len(text)), text)
+    return memoryview(b"".join(parts))
 
 
 def _numbers(data: list[Any], dtype: np.dtype[Any], where: str, datatype: str) -> Array:
@@ -87,6 +100,14 @@ def _numbers(data: list[Any], dtype: np.dtype[Any], where: str, datatype: str) -
     return plain.astype(dtype)
 
 
+def _texts(data: list[Any]) -> Array:
+    array = np.array(data, dtype=object)
+    for item in array.reshape(-1):
+        if not isinstance(item, str):
+            raise ValueError(f"{item!r} is not text")
+    return array
+
+
 def _shaped(array: Array, shape: Sequence[int], where: str) -> Array:
     if array.size != math.prod(shape):
         wanted = math.prod(shape)
@@ -94,20 +115,21 @@ def _shaped(array: Array, shape: Sequence[int], where: str) -> Array:
     return array.reshape(shape)
 
 
-def _texts(raw: bytes, where: str) -> list[str]:
-    texts: list[str] = []
+def _elements(raw: bytes, where: str) -> Array:
+    pieces: list[bytes] = []
     at = 0
     while at < len(raw):
-        size = int.from_bytes(raw[at : at + 4], "little")
-        text = raw[at + 4 : at + 4 + size]
-        if at + 4 > len(raw) or len(text) != size:
+        end = at + 4 + int.from_bytes(raw[at : at + 4], "little")
+        if at + 4 > len(raw) or end > len(raw):
             raise Refusal(400, f"{where}: the binary data of BYTES ends inside an element.")
-        try:
-            texts.append(text.decode())
-        except UnicodeDecodeError:
-            raise Refusal(400, f"{where}: an element of BYTES is not UTF-8 text.") from None
-        at += 4 + size
-    return texts
+        pieces.append(raw[at + 4 : end])
+        at = end
+    array = np.empty(len(pieces), dtype=object)
+    try:
+        array[:] = [piece.decode() for piece in pieces]
+    except UnicodeDecodeError:
+        array[:] = pieces
+    return array
 
 
 def _text(item: Any) -> str:

@@ -1,7 +1,7 @@
-"""The V1 protocol: {"instances": rows} becomes {"predictions": results}.
+"""The V1 protocol: {"instances": rows} becomes {"predictions": results}; :explain is what the program makes of it.
 
 Rows are lists (one array), objects (an array for each name), or plain values. `inputs` is taken for `instances`, and
-may be an object of whole columns.
+may be an object of whole columns. A body may come in a CloudEvent (`events`); its answer then is one too.
 """
 
 from __future__ import annotations
@@ -11,13 +11,52 @@ from typing import Any
 
 import numpy as np
 
-from fairway.serving.inpod.messages import Answer, Refusal, Request, decode, okay
-from fairway.serving.inpod.model import Array, Inputs, Model, Signature
+from fairway.serving.inpod import events
+from fairway.serving.inpod.messages import JSON, Answer, Refusal, Request, decode, encode, packed
+from fairway.serving.inpod.model import Array, Inputs, Message, Reply, Signature
 
 
-def predict(name: str, model: Model, request: Request) -> Answer:
-    outputs = model.predict(inputs(decode(request.body), model.signature))
-    return okay({"predictions": predictions(outputs)})
+class Dialogue:
+    """One request; see `work`."""
+
+    __slots__ = ("_event", "_name", "_request", "_signature", "_verb")
+
+    def __init__(self, name: str, signature: Signature, verb: str, request: Request) -> None:
+        self._name, self._signature, self._verb, self._request = name, signature, verb, request
+        self._event: events.Event | None = None
+
+    def read(self) -> Inputs:
+        return inputs(self._document(), self._signature)
+
+    def write(self, outputs: Mapping[str, Array]) -> Answer:
+        return self._answer(Answer(200, encode({"predictions": predictions(outputs)})))
+
+    def message(self) -> Message:
+        headers, kind = self._request.headers, self._request.headers.get("content-type", JSON)
+        plain = not _is_json(kind) and not events.is_one(headers)
+        body: Any = self._request.body if plain else self._document()
+        return Message(self._verb, headers, body)
+
+    def reply(self, reply: Reply) -> Answer:
+        headers = reply.headers
+        if reply.stream is not None:
+            return Answer(reply.status, b"", reply.content_type, headers, stream=reply.stream)
+        if reply.outputs is not None:
+            body, kind = encode({"predictions": predictions(reply.outputs)}), JSON
+        elif isinstance(reply.body, bytes):
+            body, kind = reply.body, reply.content_type
+        else:
+            body, kind = encode(reply.body), reply.content_type
+        return self._answer(Answer(reply.status, body, kind, headers))
+
+    def _document(self) -> dict[str, Any]:
+        self._event = events.read(self._request)
+        return self._event.document() if self._event else decode(self._request.body)
+
+    def _answer(self, answer: Answer) -> Answer:
+        if self._event and answer.status < 400:
+            answer = self._event.answer(answer, self._name)
+        return packed(answer, self._request.headers.get("accept-encoding", ""))
 
 
 def inputs(document: dict[str, Any], signature: Signature) -> Inputs:
@@ -41,11 +80,21 @@ def predictions(outputs: Mapping[str, Array]) -> Any:
     """The rows of the only output; of several, an object for each row."""
     if len(outputs) == 1:
         (only,) = outputs.values()
-        return only.tolist()
+        return _list(only)
     if len({array.shape[:1] for array in outputs.values()}) != 1:
-        return {name: array.tolist() for name, array in outputs.items()}
-    rows = zip(*(array.tolist() for array in outputs.values()), strict=True)
+        return {name: _list(array) for name, array in outputs.items()}
+    rows = zip(*(_list(array) for array in outputs.values()), strict=True)
     return [dict(zip(outputs, row, strict=True)) for row in rows]
+
+
+def _list(array: Array) -> Any:
+    return _text(array.tolist()) if array.dtype.kind in "SO" else array.tolist()
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_text(item) for item in value]
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _columns(rows: list[Any]) -> dict[str, Array]:
@@ -85,3 +134,9 @@ def _all_text(rows: Any) -> bool:
     if isinstance(rows, list):
         return all(_all_text(row) for row in rows)
     return isinstance(rows, str)
+
+
+def _is_json(content_type: str) -> bool:
+    """What says nothing of itself is JSON: curl's own default says that it is a form, and is not."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind.endswith("json") or kind in ("", "application/x-www-form-urlencoded", "text/plain")

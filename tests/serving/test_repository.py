@@ -1,0 +1,121 @@
+"""Several models in one server: by name, loaded and unloaded while it runs, swapped without a dropped request."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+
+from .conftest import TWO_FLOWERS, Server, serving
+
+ROWS = {"instances": TWO_FLOWERS}
+
+
+class Constant:
+    def __init__(self, answer: int) -> None:
+        self.answer = answer
+
+    def predict(self, rows: object) -> object:
+        return np.full(len(np.asarray(rows)), self.answer)
+
+
+@pytest.fixture
+def folder(models: Path, tmp_path: Path) -> Path:
+    """Two models that load, and one that does not."""
+    for name in ("iris", "text"):
+        shutil.copytree(models / name, tmp_path / name)
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+def save(answer: int, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    joblib.dump(Constant(answer), folder / "model.joblib")
+
+
+async def index(server: Server) -> dict[str, tuple[str, str]]:
+    _, entries = await server.post("/v2/repository/index", b"")
+    return {entry["name"]: (entry["state"], entry.get("reason", "")) for entry in entries}
+
+
+async def test_a_folder_of_folders_is_several_models_and_a_broken_one_hurts_no_other(folder: Path) -> None:
+    async with serving(folder) as server:
+        assert await server.post("/v1/models/iris:predict", ROWS) == (200, {"predictions": [1, 1]})
+        assert await server.post("/v1/models/text:predict", {"instances": ["a cat"]}) == (200, {"predictions": ["cat"]})
+        status, answer = await server.post("/v1/models/empty:predict", ROWS)
+        assert (status, answer["error"].startswith("The model empty is not loaded.")) == (503, True)
+        assert (await server.get("/v2/models"))[1] == {"models": ["empty", "iris", "text"]}
+        assert (await server.get("/v2/models/empty/ready"))[0] == 503
+        assert (await server.get("/v2/health/ready"))[0] == 200
+        states = await index(server)
+        assert (states["iris"], states["empty"][0]) == (("READY", ""), "UNAVAILABLE")
+        _, ready = await server.post("/v2/repository/index", {"ready": True})
+        assert [entry["name"] for entry in ready] == ["iris", "text"]
+
+
+async def test_models_come_and_go_while_it_serves(folder: Path, models: Path) -> None:
+    async with serving(folder) as server:
+        shutil.copytree(models / "broken", folder / "later")
+        assert (await server.post("/v2/repository/models/later/load", {}))[0] == 200
+        assert (await server.get("/v1/models/later"))[0] == 200
+        assert (await server.post("/v2/repository/models/iris/unload", {}))[0] == 200
+        assert (await server.post("/v1/models/iris:predict", ROWS))[0] == 503
+        assert (await server.get("/v2/health/ready"))[0] == 200
+        assert (await server.post("/v2/repository/models/iris/load", b""))[0] == 200
+        assert (await server.post("/v1/models/iris:predict", ROWS))[0] == 200
+        for name in ("nowhere", "empty"):
+            assert (await server.post(f"/v2/repository/models/{name}/load", {}))[0] == 400
+        assert (await server.post("/v2/repository/models/nobody/unload", {}))[0] == 404
+        status, answer = await server.post("/v2/repository/models/iris/load", {"parameters": {"config": "{}"}})
+        assert (status, "config" in answer["error"]) == (501, True)
+
+
+async def test_a_version_is_swapped_under_load_and_no_request_is_lost(tmp_path: Path) -> None:
+    save(1, tmp_path / "m" / "1")
+    answers: list[int] = []
+    async with serving(tmp_path / "m") as server:
+        stop = asyncio.Event()
+
+        async def client() -> None:
+            while not stop.is_set():
+                status, answer = await server.post("/v1/models/m:predict", {"instances": [[0]]})
+                assert status == 200, answer
+                answers.append(answer["predictions"][0])
+
+        async with asyncio.TaskGroup() as clients:
+            for _ in range(4):
+                clients.create_task(client())
+            for version in (2, 3, 10):
+                await asyncio.sleep(0.1)
+                save(version, tmp_path / "m" / str(version))
+                assert (await server.post("/v2/repository/models/m/load", {}))[0] == 200
+            await asyncio.sleep(0.1)
+            stop.set()
+        assert (await server.get("/v2/models/m"))[1]["versions"] == ["10"]
+        assert (await server.get("/v2/models/m/versions/3"))[0] == 404
+    assert answers == sorted(answers)
+    assert set(answers) == {1, 2, 3, 10}
+
+
+async def test_a_version_that_does_not_load_leaves_the_old_one_serving(tmp_path: Path) -> None:
+    save(1, tmp_path / "m" / "1")
+    async with serving(tmp_path / "m") as server:
+        (tmp_path / "m" / "2").mkdir()
+        status, answer = await server.post("/v2/repository/models/m/load", {})
+        assert (status, "has no model" in answer["error"]) == (400, True)
+        assert await server.post("/v1/models/m:predict", {"instances": [[0]]}) == (200, {"predictions": [1]})
+        assert (await server.get("/v2/health/ready"))[0] == 200
+        assert (await index(server))["m"][0] == "READY"
+        assert "has no model" in (await index(server))["m"][1]
+        assert (await server.post("/v2/repository/models/other/load", {}))[0] == 404
+
+
+async def test_an_empty_repository_is_ready_and_waits_for_models(models: Path, tmp_path: Path) -> None:
+    async with serving(tmp_path, "--multi_model") as server:
+        assert (await server.get("/v2/health/ready"))[0] == 200
+        assert (await server.post("/v1/models/iris:predict", ROWS))[1]["error"].endswith("this server has none yet.")
+        shutil.copytree(models / "iris", tmp_path / "iris")
+        assert (await server.post("/v2/repository/models/iris/load", {}))[0] == 200
+        assert (await server.post("/v1/models/iris:predict", ROWS))[0] == 200
