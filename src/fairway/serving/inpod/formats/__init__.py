@@ -25,6 +25,7 @@ LOADERS: Mapping[str, str] = {
     "pytorch": "pytorch",
     "pmml": "pmml",
     "huggingface": "huggingface",
+    "mlflow": "mlflow",
 }
 """KServe's name of a format: the module here that loads it."""
 

@@ -17,6 +17,8 @@ _ENDINGS = {
     ".pickle": "sklearn",
     ".skops": "sklearn",
     ".ubj": "xgboost",
+    ".xgb": "xgboost",
+    ".lgb": "lightgbm",
     ".onnx": "onnx",
     ".pmml": "pmml",
     ".pt": "pytorch",

@@ -1,4 +1,4 @@
-"""LightGBM models: the text form, under KServe's ending .bst or as .txt. Nothing in these files runs.
+"""LightGBM models: the text form, as KServe's .bst, as .txt, or as MLflow's .lgb. Nothing in these files runs.
 
 Rows with names are put into the order of the training; a column that a request does not have is a missing value, as
 KServe's own server takes it. Importing lightgbm takes about 1.2 s and 130 MB, scikit-learn and pandas among them.
@@ -18,7 +18,7 @@ from fairway.serving.inpod.formats import failures, files, outputs, settings, ta
 from fairway.serving.inpod.formats.outputs import Naming
 from fairway.serving.inpod.model import Array, Inputs, Signature, Tensor
 
-SUFFIXES = (".bst", ".txt")
+SUFFIXES = (".bst", ".txt", ".lgb")
 _NO_NAME = re.compile(r"Column_\d+")
 
 

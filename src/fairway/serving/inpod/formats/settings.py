@@ -40,3 +40,8 @@ def threads(options: Mapping[str, str]) -> int:
 def as_mlserver(options: Mapping[str, str]) -> bool:
     """Whether to name outputs as MLServer does: what its runtime sets in the environment says so."""
     return any(options.get(name) for name in ("MLSERVER_MODEL_IMPLEMENTATION", "MLSERVER_MODEL_NAME"))
+
+
+def not_mlserver(options: Mapping[str, str]) -> dict[str, str]:
+    """For a model inside another, which names the answers."""
+    return {name: value for name, value in options.items() if not name.startswith("MLSERVER_")}

@@ -53,6 +53,13 @@ def load(name: str, location: Path, options: Mapping[str, str]) -> Estimator:
     """Find, load and try the model. Raises CannotLoad."""
     path = files.one(location, SUFFIXES, advice="save the model there with joblib.dump() or skops.io.dump().")
     estimator, trained_with = _read(path, options)
+    model = served(name, path, estimator, options)
+    _try(model, path, trained_with)
+    return model
+
+
+def served(name: str, path: Path, estimator: Any, options: Mapping[str, str]) -> Estimator:
+    """The `Model` around an estimator that came from the file. Raises CannotLoad."""
     probabilities = settings.flag(options, "predict_proba")  # KServe's own switch
     method = "predict_proba" if probabilities else "predict"
     if not callable(getattr(estimator, method, None)):
@@ -60,10 +67,7 @@ def load(name: str, location: Path, options: Mapping[str, str]) -> Estimator:
         raise CannotLoad(f"{path} holds a {kind}, which has no {method}(); save a fitted scikit-learn estimator.")
     _check_fitted(estimator, path)
     naming = outputs.naming(options)
-    signature = _signature(estimator, naming, probabilities=probabilities)
-    model = Estimator(name, estimator, signature, naming, method)
-    _try(model, path, trained_with)
-    return model
+    return Estimator(name, estimator, _signature(estimator, naming, probabilities=probabilities), naming, method)
 
 
 def _signature(estimator: Any, naming: Naming, *, probabilities: bool) -> Signature:

@@ -18,7 +18,7 @@ from fairway.serving.inpod.formats import failures, files, outputs, settings, ta
 from fairway.serving.inpod.formats.outputs import Naming
 from fairway.serving.inpod.model import Array, Inputs, Signature, Tensor
 
-SUFFIXES = (".json", ".ubj", ".bst")
+SUFFIXES = (".json", ".ubj", ".bst", ".xgb")
 
 
 @dataclass(frozen=True, slots=True)
