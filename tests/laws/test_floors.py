@@ -17,7 +17,13 @@ def test_the_import_contracts_hold() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-IN_PODS = ("fairway.pipelines.inpod", "fairway.serving.inpod", "fairway.cluster.node.shepherd")
+IN_PODS = (
+    "fairway.pipelines.inpod",
+    "fairway.serving.inpod",
+    "fairway.serving.inpod.sidecar.program",
+    "fairway.serving.graphs.router.program",
+    "fairway.cluster.node.shepherd",
+)
 HEAVY = ("fairway.kernel", "fairway.cluster.api", "fairway.cluster.store", "fairway.front", "fairway.records")
 WEB = ("aiohttp", "sqlalchemy", "yaml", "cryptography", "kfp", "obstore")
 

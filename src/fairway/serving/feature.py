@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fairway.kernel.feature import Feature, Page, Parts, Platform
 from fairway.serving import controller, kinds
+from fairway.serving.graphs import controller as graphs
+from fairway.serving.graphs import kinds as graph_kinds
 from fairway.serving.render.place import Place
 from fairway.serving.runtimes import installing
 from fairway.serving.runtimes import kinds as runtimes
@@ -14,11 +16,14 @@ def build(platform: Platform) -> Parts:
     place = Place(domain=platform.domain, public_url=platform.public_url)
     autoscaler = Autoscaler(platform.clock)
     return Parts(
-        controllers=(controller.build(place), autoscaler.controller()),
+        controllers=(controller.build(place), graphs.build(place), autoscaler.controller()),
         services=(installing.service(platform.client, platform.clock), *autoscaler.services()),
     )
 
 
 FEATURE = Feature(
-    name="serving", build=build, kinds=(kinds.KIND, *runtimes.KINDS), pages=(Page("Services", "/services"),)
+    name="serving",
+    build=build,
+    kinds=(kinds.KIND, *runtimes.KINDS, graph_kinds.KIND),
+    pages=(Page("Services", "/services"),),
 )

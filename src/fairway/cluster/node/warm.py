@@ -39,7 +39,10 @@ _SCIENCE = (
     "sklearn.preprocessing", "sklearn.svm", "sklearn.tree", "sklearn.neighbors",
 )  # fmt: skip
 
-_SIDECAR = ("asyncio", "csv", "orjson", "ssl", "fairway.serving.inpod.sidecar.program", "uvloop")
+_SIDECAR = (
+    "asyncio", "csv", "orjson", "ssl", "fairway.serving.inpod.sidecar.program",
+    "fairway.serving.graphs.router.program", "uvloop",
+)  # fmt: skip
 _SERVER = ("asyncio", "gzip", "fairway.serving.inpod.program", "fairway.serving.inpod.formats.sklearn", "uvloop")
 _STEP = {"fairway.pipelines.inpod": "run"}
 _KFP_RUNTIME = {"_KFP_RUNTIME": "true"}  # the SDK then leaves out its compiler and clients

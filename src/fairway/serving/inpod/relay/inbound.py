@@ -43,7 +43,13 @@ class Taker(Protocol):
         ...
 
 
-@dataclass(slots=True)
+def _open_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+@dataclass(slots=True, eq=False)
 class Call:
     """One request and the way to answer it. `block` is its head as it came; `arriving` measures its body."""
 
@@ -52,6 +58,7 @@ class Call:
     arriving: Body
     connection: Inbound
     began: float
+    _room: asyncio.Event = field(default_factory=_open_event)
 
     @property
     def open(self) -> bool:
@@ -73,6 +80,16 @@ class Call:
     def write(self, data: bytes) -> None:
         if self.open:
             self.connection.write(data)
+
+    async def room(self) -> None:
+        """Wait while its client reads slowly; for takers that give `slow` what they are told."""
+        await self._room.wait()
+
+    def slow(self, is_slow: bool) -> None:
+        if is_slow:
+            self._room.clear()
+        else:
+            self._room.set()
 
     def finish(self, *, keep: bool) -> None:
         if self.open:
@@ -110,6 +127,11 @@ class Door:
         for connection in tuple(self.connections):
             connection.close_if_stalled(older_than)
 
+    def close_idle(self, older_than: float) -> None:
+        """Close connections that wait for a next request for more than this many seconds."""
+        for connection in tuple(self.connections):
+            connection.close_if_idle(older_than)
+
 
 class Inbound(asyncio.Protocol):
     def __init__(self, door: Door) -> None:
@@ -117,7 +139,8 @@ class Inbound(asyncio.Protocol):
         self.call: Call | None = None
         self._taker: Taker | None = None
         self._buffer = b""
-        self._since = 0.0
+        self._since = 0.0  # when the head that is not whole began
+        self._idle = time.monotonic()  # since when no request is at work
         self._closing = self._held = False
         self._transport: asyncio.Transport
 
@@ -157,6 +180,7 @@ class Inbound(asyncio.Protocol):
 
     def finish(self, *, keep: bool) -> None:
         call, self.call, self._taker = self.call, None, None
+        self._idle = time.monotonic()
         if not keep or (call and not call.arriving.done):
             self._close()
             return
@@ -177,8 +201,8 @@ class Inbound(asyncio.Protocol):
     def abort(self) -> None:
         self._transport.abort()
 
-    def close_if_idle(self) -> None:
-        if self.call is None and not self._buffer:
+    def close_if_idle(self, older_than: float = 0.0) -> None:
+        if self.call is None and not self._buffer and time.monotonic() - self._idle >= older_than:
             self._close()
 
     def close_if_stalled(self, older_than: float) -> None:
