@@ -50,17 +50,40 @@ def test_both_ways_to_name_a_model_are_the_same() -> None:
         ),
         (isvc(OK, canary=[{"trafficPercent": 10}]), "InvalidPredictorSpec", "spec.canary is not supported"),
         (isvc({**OK, "canaryTrafficPercent": 0}), "InvalidPredictorSpec", "spec.predictor.canaryTrafficPercent"),
-        (isvc({**OK, "batcher": {"maxBatchSize": 2}}), "InvalidPredictorSpec", "several rows in one request"),
+        (
+            isvc({**OK, "batcher": {"maxSize": 2}}),
+            "InvalidPredictorSpec",
+            "spec.predictor.batcher.maxSize is not known",
+        ),
+        (
+            isvc({**OK, "logger": {"mode": "none", "url": "http://x"}}),
+            "InvalidPredictorSpec",
+            "all, request or response",
+        ),
+        (isvc({**OK, "logger": {"mode": "all"}}), "InvalidPredictorSpec", "logger.url is missing"),
         (isvc({**OK, "autoScaling": {"metrics": [{}]}}), "InvalidPredictorSpec", "spec.predictor.autoScaling"),
         (isvc({**OK, "workerSpec": {"x": 1}}), "InvalidPredictorSpec", "spec.predictor.workerSpec"),
         (isvc({**OK, "minReplicas": 0}), "InvalidPredictorSpec", "scaling to zero is not available; set it to 1"),
         (isvc({**OK, "minReplicas": 3, "maxReplicas": 2}), "InvalidPredictorSpec", "maxReplicas not below"),
         (isvc({**OK, "fieldOfTomorrow": 1}), "InvalidPredictorSpec", "spec.predictor.fieldOfTomorrow is not"),
-        (isvc({"sklearn": {"storageUri": "pvc://claim/m"}}), "InvalidPredictorSpec", "pvc:// is not available"),
-        (isvc({"sklearn": {"storageUri": "s3://b/m"}}), "InvalidPredictorSpec", "s3:// is not available"),
+        (isvc({"sklearn": {"storageUri": "pvc:///m"}}), "InvalidPredictorSpec", "names no claim"),
+        (isvc({"sklearn": {"storageUri": "oci://r/m:1"}}), "InvalidPredictorSpec", "oci:// is not available"),
+        (isvc({"sklearn": {"storageUri": "https://g/m.git"}}), "InvalidPredictorSpec", "git:// is not available"),
+        (isvc({"sklearn": {"storageUri": "/m", "storage": {"key": "k"}}}), "InvalidPredictorSpec", "of s3:// only"),
+        (isvc({"sklearn": {"storage": {"key": "k"}}}), "InvalidPredictorSpec", "storage.path is missing"),
+        (isvc({**OK, "storageUris": [{"uri": "/n"}]}), "InvalidPredictorSpec", "cannot be set both"),
+        (
+            isvc({"sklearn": {}, "storageUris": [{"uri": "/n", "mountPath": "/a/../b"}]}),
+            "InvalidPredictorSpec",
+            "without '..'",
+        ),
+        (
+            isvc({"sklearn": {}, "storageUris": [{"uri": "/n", "mountPath": "/a"}, {"uri": "/n", "mountPath": "/b"}]}),
+            "InvalidPredictorSpec",
+            "no folder in common",
+        ),
         (isvc({"sklearn": {"storageUri": "models/m"}}), "InvalidPredictorSpec", "is a relative path"),
         (isvc({"sklearn": {"storageUri": "file://host/m"}}), "InvalidPredictorSpec", "names another machine"),
-        (isvc({"sklearn": {}}), "InvalidPredictorSpec", "storageUri is missing"),
         (isvc(model(protocolVersion="v3")), "InvalidPredictorSpec", "protocolVersion 'v3'"),
         (isvc(model(protocolVersion="grpc-v2")), "NoSupportingRuntime", "protocolVersion to one of v1, v2"),
         (isvc(OK, name="M"), "InvalidPredictorSpec", "must start with a letter"),
@@ -78,5 +101,5 @@ def test_refused_by_name(given: Any, reason: str, says: str) -> None:
 
 def test_all_refusals_are_said_at_once() -> None:
     with pytest.raises(NotSupported) as refused:
-        read(isvc({"sklearn": {"storageUri": "s3://b/m"}, "minReplicas": 0, "logger": {"mode": "all"}}))
-    assert all(word in str(refused.value) for word in ("s3://", "minReplicas", "logger"))
+        read(isvc({"sklearn": {"storageUri": "oci://b/m"}, "minReplicas": 0, "logger": {"mode": "all"}}))
+    assert all(word in str(refused.value) for word in ("oci://", "minReplicas", "logger"))

@@ -13,6 +13,7 @@ from typing import Any
 from fairway.kernel.objects.kinds import Object
 
 PREDICTOR, TRANSFORMER, EXPLAINER = "predictor", "transformer", "explainer"
+ROLES = (PREDICTOR, TRANSFORMER, EXPLAINER)
 
 HTTP_PORT = 80
 """The port of a component's Service, whatever its container listens on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from fairway.kernel.clock import timestamp
 from fairway.kernel.control import children, controller, events
@@ -10,25 +11,24 @@ from fairway.kernel.control.controller import Controller, Reconcile, World
 from fairway.kernel.objects import conditions, meta, patching
 from fairway.kernel.objects.kinds import DEPLOYMENT, HTTP_ROUTE, POD, SERVICE, Kind, Object
 from fairway.kernel.objects.meta import Key
-from fairway.serving import reading
+from fairway.serving import reading, surroundings
 from fairway.serving.kinds import INFERENCE_SERVICE, SERVICE_LABEL
-from fairway.serving.reading import Surroundings
 from fairway.serving.render import children as rendering
 from fairway.serving.render import marks
 from fairway.serving.render.children import Children
 from fairway.serving.render.place import Place
 from fairway.serving.runtimes.kinds import CLUSTER_SERVING_RUNTIME, SERVING_RUNTIME
-from fairway.serving.runtimes.selection import Runtimes
 from fairway.serving.spec import steering
 from fairway.serving.spec.refusals import NotSupported
 from fairway.serving.status import judging
 from fairway.serving.status.seen import Seen
+from fairway.serving.storage.kinds import CLUSTER_STORAGE_CONTAINER
 
 
 def build(place: Place) -> Controller:
     owner = controller.owner(INFERENCE_SERVICE)
     known: set[Key] = set()
-    """The services there are: a runtime that changes may be that of any of them."""
+    """The services there are: what changes in the cluster may be for any of them."""
     return Controller(
         name="inferenceservices",
         kind=INFERENCE_SERVICE,
@@ -40,6 +40,7 @@ def build(place: Place) -> Controller:
             (POD, _service_of_pod),
             (SERVING_RUNTIME, _services_near(known)),
             (CLUSTER_SERVING_RUNTIME, _services_near(known)),
+            (CLUSTER_STORAGE_CONTAINER, _services_near(known)),
         ),
     )
 
@@ -74,11 +75,13 @@ def _reconciler(place: Place, known: set[Key]) -> Reconcile:
             await _tell(world, isvc, judging.of_stopped(isvc, now))
             return
         try:
-            asked = reading.read(isvc, _surroundings(world, namespace))
+            asked = reading.read(isvc, await surroundings.gather(world, isvc, place))
         except NotSupported as refusal:
             await _tell(world, isvc, judging.of_refused(isvc, refusal, seen, now))
             return
         wanted = rendering.children(isvc, asked, place)
+        if steering.keeps_its_version(isvc) and judging.up_to_date(isvc.get("status") or {}, of=isvc):
+            wanted = _as_it_is(wanted, seen)
         await _apply(world, isvc, wanted)
         judged = judging.of_running(isvc, asked, wanted, seen, place, now)
         if judging.up_to_date(judged) and not judging.up_to_date(isvc.get("status") or {}, of=isvc):
@@ -89,10 +92,9 @@ def _reconciler(place: Place, known: set[Key]) -> Reconcile:
     return reconcile
 
 
-def _surroundings(world: World, namespace: str) -> Surroundings:
-    return Surroundings(
-        Runtimes(world.mirror(SERVING_RUNTIME).all(namespace), world.mirror(CLUSTER_SERVING_RUNTIME).all())
-    )
+def _as_it_is(wanted: Children, seen: Seen) -> Children:
+    """The Deployments that are there, in the place of those that a changed runtime would make."""
+    return replace(wanted, deployments=tuple(seen.deployments.get(meta.name(one), one) for one in wanted.deployments))
 
 
 def _seen(world: World, isvc: Object) -> Seen:
@@ -132,7 +134,8 @@ def _replaced(current: Object, wanted: Object) -> Object:
     metadata = current["metadata"]
     annotations = {**meta.annotations(current), **meta.annotations(wanted)}
     labels = {**meta.labels(current), **meta.labels(wanted)}
-    return {**wanted, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
+    spec = {"replicas": current["spec"].get("replicas", 1), **wanted["spec"]}  # who scales it has decided that
+    return {**wanted, "metadata": {**metadata, "labels": labels, "annotations": annotations}, "spec": spec}
 
 
 async def _tell(world: World, isvc: Object, new: Object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fairway.artifacts.settings import ArtifactsSettings
 from fairway.kernel.feature import Feature, Page, Parts, Platform
 from fairway.serving import controller, kinds
 from fairway.serving.graphs import controller as graphs
@@ -10,10 +11,16 @@ from fairway.serving.render.place import Place
 from fairway.serving.runtimes import installing
 from fairway.serving.runtimes import kinds as runtimes
 from fairway.serving.scaling.controller import Autoscaler
+from fairway.serving.storage import kinds as storage
 
 
 def build(platform: Platform) -> Parts:
-    place = Place(domain=platform.domain, public_url=platform.public_url)
+    place = Place(
+        domain=platform.domain,
+        public_url=platform.public_url,
+        mirrors=platform.settings_of(ArtifactsSettings).mirrors,
+        model_cache=str(platform.state_dir / "models"),
+    )
     autoscaler = Autoscaler(platform.clock)
     return Parts(
         controllers=(controller.build(place), graphs.build(place), autoscaler.controller()),
@@ -24,6 +31,6 @@ def build(platform: Platform) -> Parts:
 FEATURE = Feature(
     name="serving",
     build=build,
-    kinds=(kinds.KIND, *runtimes.KINDS, graph_kinds.KIND),
+    kinds=(kinds.KIND, *runtimes.KINDS, storage.KIND, graph_kinds.KIND),
     pages=(Page("Services", "/services"),),
 )

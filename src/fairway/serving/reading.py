@@ -6,17 +6,19 @@ Before it come `spec`, which checks, and `pods`, which makes templates; `render`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
 from fairway.serving.component import EXPLAINER, PREDICTOR, TRANSFORMER, Backend, Component, Entry
-from fairway.serving.pods import containers, custom, places, predictor
-from fairway.serving.pods.predictor import Pod
+from fairway.serving.pods import custom, models, predictor
+from fairway.serving.pods.assembly import Pod
+from fairway.serving.pods.models import Storage
 from fairway.serving.runtimes import selection
 from fairway.serving.runtimes.selection import Runtimes, Wanted
 from fairway.serving.spec import checks, defaults, scaling, steering
 from fairway.serving.spec.refusals import NotSupported
+from fairway.serving.storage.containers import Stores
 
 DEFAULT_TIMEOUT = 60
 
@@ -26,6 +28,7 @@ class Surroundings:
     """What of the cluster decides how a service is served."""
 
     runtimes: Runtimes = field(default_factory=Runtimes)
+    storage: Storage = field(default_factory=Storage)
 
 
 @dataclass(frozen=True)
@@ -52,47 +55,54 @@ class Asked:
 
 def read(isvc: Object, surroundings: Surroundings) -> Asked:
     """Raises NotSupported."""
-    sentences = list(_mistakes(isvc))
+    storage = surroundings.storage
+    sentences = list(_mistakes(isvc, storage.stores))
     if sentences:
         raise NotSupported("InvalidPredictorSpec", sentences)
     spec = isvc["spec"]
     found = defaults.model(spec["predictor"])
     runtime = None
     if found:
-        written, block = found
-        runtime = selection.choose(_wanted(block), surroundings.runtimes, f"spec.predictor.{written}")
-        pod = predictor.of_model(isvc, block, written, runtime)
+        block, where = found[1], f"spec.predictor.{found[0]}"
+        runtime = selection.choose(_wanted(block), surroundings.runtimes, where)
+        pod = predictor.of_model(isvc, block, where, runtime, storage)
     else:
-        pod = predictor.of_containers(isvc)
+        pod = predictor.of_containers(isvc, storage)
     first = _component(isvc, PREDICTOR, pod)
-    asked = Asked(defaults.mode(isvc), first, runtime=runtime, cluster_local=steering.cluster_local(isvc))
-    if spec.get(TRANSFORMER):
-        asked = replace(asked, transformer=_component(isvc, TRANSFORMER, custom.transformer(isvc, first.name)))
-    if spec.get(EXPLAINER):
-        asked = replace(asked, explainer=_component(isvc, EXPLAINER, custom.explainer(isvc, first.name)))
-    return asked
+
+    def other(role: str) -> Component | None:
+        return _component(isvc, role, custom.pod(isvc, role, first.name, storage)) if spec.get(role) else None
+
+    return Asked(
+        mode=defaults.mode(isvc),
+        predictor=first,
+        transformer=other(TRANSFORMER),
+        explainer=other(EXPLAINER),
+        runtime=runtime,
+        cluster_local=steering.cluster_local(isvc),
+    )
 
 
 def backend(component: Component, weight: int = 1) -> Backend:
     return Backend(component.name, weight, component.ports)
 
 
-def _mistakes(isvc: Object) -> Iterator[str]:
+def _mistakes(isvc: Object, stores: Stores) -> Iterator[str]:
     spec = isvc.get("spec") or {}
     part = spec.get(PREDICTOR) or {}
     yield from checks.service(isvc)
     yield from checks.one_implementation(part)
     yield from checks.component(part, "spec.predictor", more=frozenset(("model", *defaults.FRAMEWORKS)))
-    if found := defaults.model(part):
-        where = f"spec.predictor.{found[0]}"
-        yield from checks.model(found[1], where)
-        yield from places.mistakes(found[1].get("storageUri"), f"{where}.storageUri")
-    for number, container in enumerate(part.get("containers") or ()):
-        if uri := containers.variable(container, "STORAGE_URI"):
-            yield from places.mistakes(uri, f"spec.predictor.containers[{number}]: STORAGE_URI")
+    written, block = defaults.model(part) or ("containers", {})
+    where = f"spec.predictor.{written}"
+    if block:
+        yield from checks.model(block, where)
+    yield from models.mistakes(part, block, "spec.predictor", in_model=where, stores=stores)
     for role in (TRANSFORMER, EXPLAINER):
-        if spec.get(role):
-            yield from checks.component(spec[role], f"spec.{role}")
+        if other := spec.get(role):
+            yield from checks.component(other, f"spec.{role}")
+            yield from checks.has_containers(other, f"spec.{role}")
+            yield from models.mistakes(other, {}, f"spec.{role}", in_model="", stores=stores)
 
 
 def _wanted(block: Object) -> Wanted:

@@ -5,7 +5,7 @@ Pure. Nothing that the user gave is changed but for what says where the model or
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fairway.kernel.objects.kinds import Object
 from fairway.serving.component import Ports
@@ -14,6 +14,13 @@ from fairway.serving.runtimes import built_in
 SERVER = built_in.CONTAINER
 TRANSFORMER = "transformer-container"
 POD_IP: Object = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+
+
+def server_first(given: Sequence[Object]) -> list[Object]:
+    """The container that serves under KServe's name for it, then the others: the one so named, or else the first."""
+    others = list(given)
+    at = next((number for number, one in enumerate(others) if one.get("name") == SERVER), 0)
+    return [{**others.pop(at), "name": SERVER}, *others]
 
 
 def ports(container: Object) -> Ports:

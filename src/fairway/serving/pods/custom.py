@@ -1,34 +1,21 @@
-"""The pods of a transformer and of an explainer: the user's containers, told where the predictor is. Pure."""
+"""The containers of a transformer and of an explainer: the user's, told where the predictor is. Pure."""
 
 from __future__ import annotations
 
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
-from fairway.serving.component import EXPLAINER, GRPC_PORT, TRANSFORMER
-from fairway.serving.pods import containers, templates
-from fairway.serving.pods.predictor import Pod
-from fairway.serving.spec.refusals import NotSupported
+from fairway.serving.component import GRPC_PORT
+from fairway.serving.pods import assembly, containers
+from fairway.serving.pods.assembly import Parts, Pod
+from fairway.serving.pods.models import Storage
 
 
-def transformer(isvc: Object, predictor: str) -> Pod:
-    """`predictor` is the name of the predictor's Service. Raises NotSupported."""
-    return _pod(isvc, TRANSFORMER, predictor)
-
-
-def explainer(isvc: Object, predictor: str) -> Pod:
-    return _pod(isvc, EXPLAINER, predictor)
-
-
-def _pod(isvc: Object, role: str, predictor: str) -> Pod:
+def pod(isvc: Object, role: str, predictor: str, storage: Storage) -> Pod:
+    """`role` is transformer or explainer; `predictor` is the name of the predictor's Service. Raises NotSupported."""
     part = isvc["spec"][role]
-    given = list(part.get("containers") or ())
-    if not given:
-        text = f"spec.{role}.containers is missing; give the container that is the {role}."
-        raise NotSupported("InvalidPredictorSpec", [text])
-    at = next((number for number, one in enumerate(given) if one.get("name") == containers.SERVER), 0)
-    server = {**given.pop(at), "name": containers.SERVER}
-    server = containers.listening(containers.with_env(_told(isvc, server, predictor), [containers.POD_IP]))
-    return Pod(templates.template(isvc, role, part, [server, *given]), containers.ports(server))
+    server, *others = containers.server_first(part["containers"])
+    server = containers.with_env(_told(isvc, server, predictor), [containers.POD_IP])
+    return assembly.pod(isvc, Parts(role, [assembly.limited(server, part), *others]), storage)
 
 
 def _told(isvc: Object, server: Object, predictor: str) -> Object:
@@ -38,10 +25,8 @@ def _told(isvc: Object, server: Object, predictor: str) -> Object:
         "--predictor_host": _address(server, predictor),
         "--http_port": "8080",
     }
-    added = [
-        text for flag, value in wanted.items() if containers.argument(server, flag) is None for text in (flag, value)
-    ]
-    return {**server, "args": [*(server.get("args") or ()), *added]}
+    missing = [pair for pair in wanted.items() if containers.argument(server, pair[0]) is None]
+    return {**server, "args": [*(server.get("args") or ()), *(text for pair in missing for text in pair)]}
 
 
 def _address(server: Object, predictor: str) -> str:

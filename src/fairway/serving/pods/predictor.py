@@ -1,81 +1,61 @@
-"""The predictor's pod: the runtime's containers with the user's laid over them, or the user's alone. Pure."""
+"""The predictor's containers: the runtime's with the user's laid over them, or the user's alone. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
-from fairway.serving.component import PREDICTOR, Ports
-from fairway.serving.pods import containers, places, templates
+from fairway.serving.component import PREDICTOR
+from fairway.serving.pods import assembly, containers
+from fairway.serving.pods.assembly import Parts, Pod
+from fairway.serving.pods.models import Storage
 from fairway.serving.runtimes import built_in, merging, selection
-from fairway.serving.runtimes.built_in import SERVER_TYPE
+from fairway.serving.runtimes.built_in import MODEL_DIR, SERVER_TYPE
 from fairway.serving.spec import defaults, fields
 from fairway.serving.spec.refusals import NotSupported
 
 
-@dataclass(frozen=True)
-class Pod:
-    """A template, and where what it serves listens."""
-
-    template: Object
-    ports: Ports
-
-
-def of_model(isvc: Object, block: Mapping[str, Any], field: str, runtime: Object) -> Pod:
-    """A model that `runtime` serves. `field` is the name of the block that the user wrote. Raises NotSupported."""
-    predictor, where = isvc["spec"]["predictor"], f"spec.predictor.{field}"
-    spec, name = runtime["spec"], runtime["metadata"]["name"]
+def of_model(isvc: Object, block: Mapping[str, Any], where: str, runtime: Object, storage: Storage) -> Pod:
+    """A model that `runtime` serves. `where` names the block that the user wrote. Raises NotSupported."""
+    predictor, spec, name = isvc["spec"]["predictor"], runtime["spec"], meta.name(runtime)
     servers = {one["name"]: one for one in spec["containers"]}
     if containers.SERVER not in servers:
         text = f"{where}.runtime: {name} has no container named {containers.SERVER}; add it to the runtime."
         raise NotSupported("InvalidPredictorSpec", [text])
-    kind = (runtime["metadata"].get("annotations") or {}).get(SERVER_TYPE, "")
+    kind = meta.annotations(runtime).get(SERVER_TYPE, "")
     protocol = defaults.protocol(block) or selection.preferred_protocol(runtime)
     metadata = defaults.metadata(isvc, block["modelFormat"]["name"], kind, protocol)
     server = merging.container(servers.pop(containers.SERVER), _own(block))
     server = _versioned(merging.filled(server, metadata, name), block.get("runtimeVersion"))
-    placed = places.placed(_configured(server, predictor), block["storageUri"])
+    server = assembly.limited(_as_upstream(server, isvc, kind), predictor)
     own = {one.get("name"): one for one in predictor.get("containers") or ()}
     both = [merging.container(one, own.pop(each, {})) for each, one in servers.items()]
     beside = [merging.filled(one, metadata, name) for one in both]
-    return _pod(isvc, predictor, [placed.container, *beside, *own.values()], spec, placed.volumes)
+    return assembly.pod(isvc, Parts(PREDICTOR, [server, *beside, *own.values()], block, spec), storage)
 
 
-def of_containers(isvc: Object) -> Pod:
+def of_containers(isvc: Object, storage: Storage) -> Pod:
     """The user's own containers: the one named kserve-container serves, or else the first."""
     predictor = isvc["spec"]["predictor"]
-    given = list(predictor["containers"])
-    at = next((number for number, one in enumerate(given) if one.get("name") == containers.SERVER), 0)
-    server = {**given.pop(at), "name": containers.SERVER}
-    uri = containers.variable(server, "STORAGE_URI")
-    placed = places.Placed(server)
-    if uri:
-        server = {**server, "env": [_told_where(entry) for entry in server["env"]]}
-        placed = places.placed(server, uri)
-    return _pod(isvc, predictor, [_configured(placed.container, predictor), *given], {}, placed.volumes)
-
-
-def _pod(isvc: Object, predictor: Object, serving: list[Object], runtime: Object, volumes: Any) -> Pod:
-    """A transformer beside the model takes the requests; otherwise the model's server does."""
-    serving = [_beside(one) if one.get("name") == containers.TRANSFORMER else one for one in serving]
-    front = next((one for one in serving if one.get("name") == containers.TRANSFORMER), serving[0])
-    finished = [containers.listening(one) if one in (front, serving[0]) else one for one in serving]
-    template = templates.template(isvc, PREDICTOR, predictor, finished, runtime=runtime, volumes=volumes)
-    return Pod(template, containers.ports(front))
+    server, *others = containers.server_first(predictor["containers"])
+    return assembly.pod(isvc, Parts(PREDICTOR, [assembly.limited(server, predictor), *others]), storage)
 
 
 def _own(block: Mapping[str, Any]) -> Object:
     return {key: value for key, value in block.items() if key in fields.CONTAINER and value not in (None, [], {})}
 
 
-def _configured(server: Object, predictor: Object) -> Object:
-    """What of the component's fields our own server has a flag for."""
-    concurrency = predictor.get("containerConcurrency")
-    if concurrency and built_in.ours(server):
-        return {**server, "args": [*server["args"], f"--container_concurrency={concurrency}"]}
-    return server
+def _as_upstream(server: Object, isvc: Object, kind: str) -> Object:
+    """The variables that KServe sets for MLServer, and the name that a user may give the model by one of them."""
+    if kind != "mlserver":
+        return server
+    name = containers.variable(server, "MLSERVER_MODEL_NAME")
+    if name and built_in.ours(server):
+        server = {**server, "args": [*server["args"], f"--model_name={name}"]}
+    wanted = {"MLSERVER_MODEL_NAME": meta.name(isvc), "MLSERVER_MODEL_URI": MODEL_DIR}
+    return containers.with_env(server, [{"name": key, "value": value} for key, value in wanted.items()])
 
 
 def _versioned(server: Object, version: str | None) -> Object:
@@ -85,17 +65,3 @@ def _versioned(server: Object, version: str | None) -> Object:
         return server
     head, slash, last = image.rpartition("/")
     return {**server, "image": f"{head}{slash}{last.partition(':')[0]}:{version}"}
-
-
-def _told_where(entry: Object) -> Object:
-    return {"name": "STORAGE_URI", "value": built_in.MODEL_DIR} if entry["name"] == "STORAGE_URI" else entry
-
-
-def _beside(transformer: Object) -> Object:
-    """All containers of a pod share its address, which is not that of localhost here."""
-    arguments = [
-        text.replace("localhost:", "$(POD_IP):").replace("127.0.0.1:", "$(POD_IP):")
-        for text in transformer.get("args") or ()
-    ]
-    changed = {**transformer, "args": arguments} if arguments else transformer
-    return containers.with_env(changed, [containers.POD_IP])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
@@ -17,26 +19,31 @@ _KEPT_BY_RUNTIME = (
 )  # fmt: skip
 
 
-def template(
-    isvc: Object,
-    role: str,
-    part: Object,
-    serving: Sequence[Object],
-    *,
-    runtime: Mapping[str, Object] | None = None,
-    volumes: Iterable[Object] = (),
-) -> Object:
-    """`serving` are the finished containers; `runtime` is the spec of the runtime that gave them, if one did."""
-    runtime = runtime or {}
+@dataclass(frozen=True)
+class Around:
+    """What a pod has besides the user's fields: the spec of the runtime that gave its containers, if one did, volumes
+    and init containers for its models, and annotations of ours."""
+
+    runtime: Mapping[str, Any] = field(default_factory=dict)
+    volumes: tuple[Object, ...] = ()
+    inits: tuple[Object, ...] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+def template(isvc: Object, role: str, part: Object, serving: Sequence[Object], around: Around) -> Object:
+    """`serving` are the finished containers."""
+    runtime = around.runtime
     pod: Object = merging.lay(
         {"terminationGracePeriodSeconds": 30, **{key: runtime[key] for key in _KEPT_BY_RUNTIME if key in runtime}},
         {key: value for key, value in part.items() if key in fields.POD},
     )
     pod["containers"] = [containers.with_env(one, [_service_name(isvc)]) for one in serving]
-    added = list(volumes)
-    if added:
-        pod["volumes"] = [*(pod.get("volumes") or ()), *added]
-    own = {key: value for key, value in meta.annotations(isvc).items() if key not in steering.NOT_FOR_PODS}
+    if around.volumes:
+        pod["volumes"] = [*(pod.get("volumes") or ()), *around.volumes]
+    if around.inits:
+        pod["initContainers"] = [*(pod.get("initContainers") or ()), *around.inits]
+    if chosen := steering.node_selector(isvc):
+        pod["nodeSelector"] = {**(pod.get("nodeSelector") or {}), **chosen}
     return {
         "metadata": {
             "labels": {
@@ -46,7 +53,12 @@ def template(
                 SERVICE_LABEL: meta.name(isvc),
                 COMPONENT_LABEL: role,
             },
-            "annotations": {**(runtime.get("annotations") or {}), **own, **(part.get("annotations") or {})},
+            "annotations": {
+                **(runtime.get("annotations") or {}),
+                **steering.for_pods(isvc),
+                **around.annotations,
+                **(part.get("annotations") or {}),
+            },
         },
         "spec": pod,
     }

@@ -10,10 +10,13 @@ from fairway.kernel.objects.kinds import Object
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Hosts end in `domain`; paths begin at `public_url`."""
+    """Hosts end in `domain`; paths begin at `public_url`. Addresses of models go through `mirrors`, and what is fetched
+    is kept in `model_cache`, a folder of the machine where pods run (elsewhere it is a folder of the container)."""
 
     domain: str
     public_url: str
+    mirrors: tuple[str, ...] = ()
+    model_cache: str = ""
 
 
 def hosts(isvc: Object, place: Place, name: str = "") -> tuple[str, str]:

@@ -31,6 +31,8 @@ def component(part: Object, where: str, *, more: frozenset[str] = frozenset()) -
     """The fields that all components have. `more` are those that only this one has."""
     yield from unknown(part, where, fields.COMPONENT | fields.POD | more, fields.REFUSED_IN_COMPONENT)
     yield from _numbers(part, where)
+    yield from logger(part, where)
+    yield from batcher(part, where)
 
 
 def model(block: Object, where: str) -> Iterator[str]:
@@ -50,6 +52,33 @@ def one_implementation(predictor: Object) -> Iterator[str]:
     if len(blocks) > 1 or (not blocks and not predictor.get("containers")):
         found = " and ".join(blocks) if blocks else "none"
         yield f"spec.predictor must have exactly one of model, a framework's block or containers, and it has {found}."
+
+
+def has_containers(part: Object, where: str) -> Iterator[str]:
+    """Of a transformer and of an explainer, which are always the user's own."""
+    if not part.get("containers"):
+        yield f"{where}.containers is missing; give the container that is the {where.rpartition('.')[2]}."
+
+
+def logger(part: Object, where: str) -> Iterator[str]:
+    asked = part.get("logger") or {}
+    if not asked:
+        return
+    if asked.get("mode") not in (None, "all", "request", "response"):
+        yield f"{where}.logger.mode {asked['mode']!r} is not known; use all, request or response."
+    if not asked.get("url"):
+        yield f"{where}.logger.url is missing; set it to an address that takes CloudEvents, or to s3:// or file:///."
+    storage = asked.get("storage")
+    if storage is not None and not all(storage.get(name) for name in ("path", "parameters", "key")):
+        yield f"{where}.logger.storage needs path, parameters and key; set all of them."
+
+
+def batcher(part: Object, where: str) -> Iterator[str]:
+    for name, value in (part.get("batcher") or {}).items():
+        if name not in ("maxBatchSize", "maxLatency", "timeout"):
+            yield f"{where}.batcher.{name} is not known; remove it."
+        elif not isinstance(value, int) or value < 0:
+            yield f"{where}.batcher.{name} must be a whole number that is not negative."
 
 
 def _name(isvc: Object) -> Iterator[str]:

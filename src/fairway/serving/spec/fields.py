@@ -23,9 +23,9 @@ CONTAINER = frozenset(
 
 COMPONENT = frozenset(
     ("minReplicas", "maxReplicas", "containerConcurrency", "timeout", "labels", "annotations", "deploymentStrategy",
-     "containers")
+     "containers", "logger", "batcher", "storageUris", "storageContainerName")
 )  # fmt: skip
-MODEL = frozenset(("storageUri", "protocolVersion", "runtime", "runtimeVersion", "modelFormat", "name"))
+MODEL = frozenset(("storageUri", "storage", "protocolVersion", "runtime", "runtimeVersion", "modelFormat", "name"))
 SERVICE = frozenset(("predictor", "transformer", "explainer"))
 
 _ELSEWHERE = "deploy the second model as an InferenceService of its own"
@@ -34,19 +34,14 @@ _REPLICAS = "set minReplicas to the number of replicas you want"
 REFUSED_IN_SERVICE = {"canary": _ELSEWHERE}
 REFUSED_IN_COMPONENT = {
     "canaryTrafficPercent": _ELSEWHERE,
-    "logger": "remove it",
-    "batcher": "send several rows in one request",
     "workerSpec": "remove it; a model runs on one node",
     "autoScaling": _REPLICAS,
     "scaleTarget": _REPLICAS,
     "scaleMetric": _REPLICAS,
     "scaleMetricType": _REPLICAS,
-    "storageUris": "use the one storageUri of the model",
-    "storageContainerName": "use a storageUri that is a path or file:///...",
     "name": "remove it; variants of a predictor are not available",
     "art": "put the explainer into containers",
 }
 REFUSED_IN_MODEL = {
-    "storage": "use storageUri with a path or file:///...",
     "confidential": "remove it; models are not decrypted here",
 }

@@ -10,20 +10,65 @@ from fairway.kernel.objects.kinds import Object
 STOP = "serving.kserve.io/stop"
 MODE = "serving.kserve.io/deploymentMode"
 VISIBILITY = "networking.kserve.io/visibility"
+NO_UPDATES = "serving.kserve.io/disable-auto-update"
+"""A change of the runtime does not reach a service that is ready."""
+SCRAPING = "serving.kserve.io/enable-prometheus-scraping"
+ACCELERATOR = "serving.kserve.io/gke-accelerator"
 
 _STEERING = ("serving.kserve.io/", "autoscaling.knative.dev/", "serving.knative.dev/", "storage.kserve.io/")
+_YES_OR_NO = ("true", "false")
 _ACCEPTED = {
     MODE: ("Standard", "RawDeployment"),
     "serving.kserve.io/autoscalerClass": ("none", "hpa"),
-    STOP: ("true", "false"),
-    "serving.kserve.io/enable-prometheus-scraping": ("true", "false"),
+    STOP: _YES_OR_NO,
+    NO_UPDATES: _YES_OR_NO,
+    SCRAPING: _YES_OR_NO,
+    "serving.kserve.io/enable-metric-aggregation": _YES_OR_NO,  # a pod has one page of metrics in any case
+    "storage.kserve.io/readonly": _YES_OR_NO,
 }
-NOT_FOR_PODS = ("kubectl.kubernetes.io/last-applied-configuration", STOP, MODE)
+_ANY_VALUE = frozenset(
+    (
+        ACCELERATOR,
+        "serving.kserve.io/storageSecretName",
+        "serving.kserve.io/gpu-resource-types",
+        "serving.knative.dev/creator",
+        "serving.knative.dev/lastModifier",
+    )
+)
+_INSTEAD = {
+    MODE: "ModelMesh is not served here: leave it out, and use a TrainedModel for many models in one server",
+    "serving.kserve.io/enable-tag-routing": "leave it out: each version has no host of its own",
+    "serving.kserve.io/logger-secret-name": "name the secret of the sink in the service account",
+    "serving.kserve.io/logger-secret-path": "name the secret of the sink in the service account",
+    "serving.kserve.io/logger-secret-file": "name the secret of the sink in the service account",
+    "serving.kserve.io/exp-dra-device-class": "ask for the device in resources: claims of devices are not made here",
+    "serving.kserve.io/inferencepool-migrated": "remove it: there are no inference pools here",
+}
+NOT_FOR_PODS = ("kubectl.kubernetes.io/last-applied-configuration", STOP, MODE, NO_UPDATES)
 """What says something of the service and nothing of a pod: a change of it starts no pod anew."""
 
 
 def stopped(isvc: Object) -> bool:
     return meta.annotations(isvc).get(STOP, "").lower() == "true"
+
+
+def keeps_its_version(isvc: Object) -> bool:
+    """Whether a ready service stays as it is while its own spec does not change."""
+    return meta.annotations(isvc).get(NO_UPDATES, "").lower() == "true"
+
+
+def for_pods(isvc: Object) -> dict[str, str]:
+    """The service's annotations that its pods have too."""
+    own = {key: value for key, value in meta.annotations(isvc).items() if key not in NOT_FOR_PODS}
+    if own.get(SCRAPING) == "true":
+        scraped = {"prometheus.io/scrape": "true", "prometheus.io/path": "/metrics"}
+        return {**scraped, **own}
+    return own
+
+
+def node_selector(isvc: Object) -> dict[str, str]:
+    accelerator = meta.annotations(isvc).get(ACCELERATOR)
+    return {"cloud.google.com/gke-accelerator": accelerator} if accelerator else {}
 
 
 def cluster_local(isvc: Object) -> bool:
@@ -36,8 +81,8 @@ def checked(isvc: Object) -> Iterator[str]:
         if not key.startswith(_STEERING):
             continue
         accepted = _ACCEPTED.get(key, ())
-        if value not in accepted:
-            how = f"use {' or '.join(accepted)}, or remove it" if accepted else "remove it"
+        if value not in accepted and key not in _ANY_VALUE:
+            how = f"use {' or '.join(accepted)}, or remove it" if accepted else _INSTEAD.get(key, "remove it")
             yield f"The annotation {key}: {value} is not supported; {how}."
     visibility = meta.labels(isvc).get(VISIBILITY)
     if visibility not in (None, "", "cluster-local"):
