@@ -7,6 +7,8 @@ from fairway.kernel.feature import Feature, Page, Parts, Platform
 from fairway.serving import controller, kinds
 from fairway.serving.graphs import controller as graphs
 from fairway.serving.graphs import kinds as graph_kinds
+from fairway.serving.models import controller as trained_models
+from fairway.serving.models import kinds as trained_kinds
 from fairway.serving.render.place import Place
 from fairway.serving.runtimes import installing
 from fairway.serving.runtimes import kinds as runtimes
@@ -23,7 +25,12 @@ def build(platform: Platform) -> Parts:
     )
     autoscaler = Autoscaler(platform.clock)
     return Parts(
-        controllers=(controller.build(place), graphs.build(place), autoscaler.controller()),
+        controllers=(
+            controller.build(place),
+            trained_models.build(place),
+            graphs.build(place),
+            autoscaler.controller(),
+        ),
         services=(installing.service(platform.client, platform.clock), *autoscaler.services()),
     )
 
@@ -31,6 +38,6 @@ def build(platform: Platform) -> Parts:
 FEATURE = Feature(
     name="serving",
     build=build,
-    kinds=(kinds.KIND, *runtimes.KINDS, storage.KIND, graph_kinds.KIND),
+    kinds=(kinds.KIND, *runtimes.KINDS, storage.KIND, trained_kinds.KIND, graph_kinds.KIND),
     pages=(Page("Services", "/services"),),
 )

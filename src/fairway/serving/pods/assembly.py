@@ -11,7 +11,7 @@ from typing import Any
 
 from fairway.kernel.objects.kinds import Object
 from fairway.serving.component import PREDICTOR, Ports
-from fairway.serving.pods import containers, models, places, sidecar, templates
+from fairway.serving.pods import containers, models, places, pulling, sidecar, templates
 from fairway.serving.pods.models import STORAGE_URI, Storage
 from fairway.serving.pods.places import Placed
 from fairway.serving.runtimes import built_in
@@ -20,7 +20,6 @@ from fairway.serving.spec import defaults, scaling
 from fairway.serving.storage import credentials
 from fairway.serving.storage.credentials import Given
 
-_MODELS = "kserve-provision-location"
 _METRICS = "prometheus.kserve.io/port"
 
 
@@ -48,12 +47,12 @@ def pod(isvc: Object, parts: Parts, storage: Storage) -> Pod:
     part = isvc["spec"][parts.role]
     server, *others = (_beside(one) for one in parts.serving)
     beside = [one for one in others if one.get("name") == containers.TRANSFORMER]
-    placed = _placed(isvc, parts, [server, *beside], storage)
+    placed, more = _placed(isvc, parts, [server, *beside], storage)
     server, *beside = (containers.listening(_told_where(one)) for one in placed.containers)
     front = beside[0] if beside else server  # a transformer beside the model takes the requests
     ports = containers.ports(front)
     rest = [one for one in others if one.get("name") != containers.TRANSFORMER]
-    finished, volumes, noted = [server, *beside, *rest], [*placed.volumes], {}
+    finished, volumes, noted = [server, *beside, *rest, *more], [*placed.volumes], {}
     knative = defaults.mode(isvc) == "Knative"
     if sidecar.is_wanted(part, front, scaling.read(isvc, part), ports, knative=knative):
         given = _given(isvc, part, storage)
@@ -64,15 +63,18 @@ def pod(isvc: Object, parts: Parts, storage: Storage) -> Pod:
     return Pod(templates.template(isvc, parts.role, part, finished, around), ports)
 
 
-def _placed(isvc: Object, parts: Parts, reading: Sequence[Object], storage: Storage) -> Placed:
-    part = isvc["spec"][parts.role]
-    wanted = models.wanted(isvc, part, parts.block, reading[0], storage)
+def _placed(isvc: Object, parts: Parts, reading: Sequence[Object], storage: Storage) -> tuple[Placed, Sequence[Object]]:
+    """The containers that read models, and those that bring models while these run."""
+    part, block = isvc["spec"][parts.role], parts.block
+    wanted = models.wanted(isvc, part, block, reading[0], storage)
     if wanted is not None:
-        return places.placed(isvc, reading, wanted)
-    if parts.role == PREDICTOR and parts.block:
-        # A server without a model is for TrainedModels, which are put into this folder.
-        return Placed(tuple(reading)).mounted({"name": _MODELS, "emptyDir": {}}, {"mountPath": MODEL_DIR})
-    return Placed(tuple(reading))
+        return places.placed(isvc, reading, wanted), ()
+    many = models.is_multi_model(part, block) if block else models.says_multi_model(reading[0])
+    if parts.role != PREDICTOR or not many:
+        return Placed(tuple(reading)), ()
+    given = credentials.of_secrets(storage.secrets.get(models.account(part), ()))
+    placed, puller = pulling.placed(isvc, reading, storage.stores, given)
+    return placed, (puller,)
 
 
 def _given(isvc: Object, part: Object, storage: Storage) -> Given:

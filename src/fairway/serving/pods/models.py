@@ -66,6 +66,11 @@ def is_multi_model(part: Object, block: Mapping[str, Any]) -> bool:
     return not (block.get("storageUri") or block.get("storage") or part.get("storageUris"))
 
 
+def says_multi_model(container: Object) -> bool:
+    """Of a container of the user's own."""
+    return (containers.variable(container, "MULTI_MODEL_SERVER") or "").lower() == "true"
+
+
 def accounts(isvc: Object, stores: Stores) -> set[str]:
     """The service accounts whose secrets are needed: those of components whose models come from elsewhere."""
     found: set[str] = set()
@@ -73,7 +78,8 @@ def accounts(isvc: Object, stores: Stores) -> set[str]:
         part = (isvc.get("spec") or {}).get(role) or {}
         _, block = defaults.model(part) or ("", {})
         server = block or next(iter(part.get("containers") or ()), {})
-        if any(_is_fetched(model, stores) for model in _models(part, block, server)):
+        asked = tuple(_models(part, block, server))
+        if any(_is_fetched(model, stores) for model in asked) or (block and not asked):
             found.add(account(part))
         if kept := (part.get("logger") or {}).get("storage"):
             found.add(kept.get("serviceAccountName") or account(part))
