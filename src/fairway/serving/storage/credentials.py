@@ -18,6 +18,8 @@ PLACEHOLDER = "storage-spec"
 """The scheme of an address of which only the path is known; STORAGE_CONFIG has the rest."""
 
 _PREFIX = "serving.kserve.io/"
+_S3_KEYS = (("awsAccessKeyID", "awsSecretAccessKey"), ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+"""Upstream's default in the code, and that of its configuration, which its own client follows."""
 _S3_SETTINGS = {
     "s3-region": "AWS_DEFAULT_REGION",
     "s3-usehttps": "S3_USE_HTTPS",
@@ -62,8 +64,8 @@ def of_secrets(secrets: Iterable[Keys]) -> Given:
     mounts: list[Object] = []
     volumes: list[Object] = []
     for secret in secrets:
-        if "awsSecretAccessKey" in secret.keys:
-            env += _s3(secret)
+        if names := next((pair for pair in _S3_KEYS if pair[1] in secret.keys), None):
+            env += _s3(secret, *names)
             bundle = _setting(secret, "s3-cabundle-configmap")
             if bundle:
                 mounts.append({"name": "cabundle", "mountPath": _BUNDLE_FOLDER, "readOnly": True})
@@ -91,9 +93,9 @@ def of_storage(isvc: Object, key: str, overrides: Mapping[str, str], text: str) 
     return Given(tuple(env))
 
 
-def _s3(secret: Keys) -> Iterable[Object]:
-    yield _reference(secret, "AWS_ACCESS_KEY_ID", "awsAccessKeyID")
-    yield _reference(secret, "AWS_SECRET_ACCESS_KEY", "awsSecretAccessKey")
+def _s3(secret: Keys, key: str, secret_key: str) -> Iterable[Object]:
+    yield _reference(secret, "AWS_ACCESS_KEY_ID", key)
+    yield _reference(secret, "AWS_SECRET_ACCESS_KEY", secret_key)
     for annotation, variable in _S3_SETTINGS.items():
         if value := _setting(secret, annotation):
             yield {"name": variable, "value": value}
