@@ -169,3 +169,10 @@ def test_the_sidecar_stands_before_what_is_logged_and_has_no_secret_in_its_argum
     assert "STORAGE_CONFIG" in {one["name"] for one in agent["env"]}
     assert server["readinessProbe"]["httpGet"]["port"] == 8080
     assert agent["readinessProbe"]["httpGet"] == {"path": "/v2/health/ready", "port": 9081}
+
+
+def test_workers_of_one_node_are_told_to_the_server() -> None:
+    part = {**sklearn("pvc://claim/m"), "workerSpec": {"tensorParallelSize": 2}}
+    found = pod(part, annotations={"serving.kserve.io/autoscalerClass": "none"})
+    env = {one["name"]: one.get("value") for one in found["containers"][0]["env"]}
+    assert (env["PIPELINE_PARALLEL_SIZE"], env["TENSOR_PARALLEL_SIZE"]) == ("1", "2")

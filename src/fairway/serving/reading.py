@@ -16,7 +16,7 @@ from fairway.serving.pods.assembly import Pod
 from fairway.serving.pods.models import Storage
 from fairway.serving.runtimes import selection
 from fairway.serving.runtimes.selection import Runtimes, Wanted
-from fairway.serving.spec import checks, defaults, scaling, steering
+from fairway.serving.spec import checks, defaults, scaling, steering, workers
 from fairway.serving.spec.refusals import NotSupported
 from fairway.serving.storage.containers import Stores
 
@@ -92,11 +92,13 @@ def _mistakes(isvc: Object, stores: Stores) -> Iterator[str]:
     part = spec.get(PREDICTOR) or {}
     yield from checks.service(isvc)
     yield from checks.one_implementation(part)
-    yield from checks.component(part, "spec.predictor", more=frozenset(("model", *defaults.FRAMEWORKS)))
+    yield from checks.component(part, "spec.predictor", more=frozenset(("model", "workerSpec", *defaults.FRAMEWORKS)))
     written, block = defaults.model(part) or ("containers", {})
     where = f"spec.predictor.{written}"
     if block:
         yield from checks.model(block, where)
+    yield from workers.checked(isvc, block)
+    yield from checks.variables(spec, block)
     yield from models.mistakes(part, block, "spec.predictor", in_model=where, stores=stores)
     for role in (TRANSFORMER, EXPLAINER):
         if other := spec.get(role):

@@ -13,7 +13,7 @@ from fairway.serving.pods.assembly import Parts, Pod
 from fairway.serving.pods.models import Storage
 from fairway.serving.runtimes import built_in, merging, selection
 from fairway.serving.runtimes.built_in import MODEL_DIR, SERVER_TYPE
-from fairway.serving.spec import defaults, fields
+from fairway.serving.spec import defaults, fields, workers
 from fairway.serving.spec.refusals import NotSupported
 
 
@@ -29,7 +29,8 @@ def of_model(isvc: Object, block: Mapping[str, Any], where: str, runtime: Object
     metadata = defaults.metadata(isvc, block["modelFormat"]["name"], kind, protocol)
     server = merging.container(servers.pop(containers.SERVER), _own(block))
     server = _versioned(merging.filled(server, metadata, name), block.get("runtimeVersion"))
-    server = assembly.limited(_as_upstream(server, isvc, kind), predictor)
+    server = containers.with_env(_as_upstream(server, isvc, kind), workers.variables(predictor))
+    server = assembly.limited(server, predictor)
     own = {one.get("name"): one for one in predictor.get("containers") or ()}
     both = [merging.container(one, own.pop(each, {})) for each, one in servers.items()]
     beside = [merging.filled(one, metadata, name) for one in both]

@@ -54,6 +54,16 @@ def one_implementation(predictor: Object) -> Iterator[str]:
         yield f"spec.predictor must have exactly one of model, a framework's block or containers, and it has {found}."
 
 
+def variables(spec: Object, block: Object) -> Iterator[str]:
+    """Variables that upstream does not let one set, because a server's own code hangs on them."""
+    parts = [spec.get(role) or {} for role in ("predictor", "transformer", "explainer")]
+    given = [one for part in parts for name in ("containers", "initContainers") for one in part.get(name) or ()]
+    for container in (*given, block):
+        if any(entry.get("name") == "PYTHONPATH" for entry in container.get("env") or ()):
+            yield "The variable PYTHONPATH may not be set; put the code beside the model, or into the image."
+            return
+
+
 def has_containers(part: Object, where: str) -> Iterator[str]:
     """Of a transformer and of an explainer, which are always the user's own."""
     if not part.get("containers"):

@@ -28,9 +28,18 @@ _MODES = {"RawDeployment": "Standard", "Serverless": "Knative"}
 
 def mode(isvc: Object) -> str:
     """Standard or Knative: that of its status, which never changes, else the one that it asks for."""
-    recorded = (isvc.get("status") or {}).get("deploymentMode")
-    asked = meta.annotations(isvc).get("serving.kserve.io/deploymentMode") or "Standard"
-    return _MODES.get(recorded or asked, recorded or asked)
+    return recorded_mode(isvc) or asked_mode(isvc) or "Standard"
+
+
+def recorded_mode(isvc: Object) -> str:
+    recorded = str((isvc.get("status") or {}).get("deploymentMode") or "")
+    return _MODES.get(recorded, recorded)
+
+
+def asked_mode(isvc: Object) -> str:
+    """Empty where it asks for none."""
+    asked = meta.annotations(isvc).get("serving.kserve.io/deploymentMode") or ""
+    return _MODES.get(asked, asked)
 
 
 def model(predictor: Object) -> tuple[str, Object] | None:

@@ -34,7 +34,7 @@ _REPLICAS = "set minReplicas to the number of replicas you want"
 REFUSED_IN_SERVICE = {"canary": _ELSEWHERE}
 REFUSED_IN_COMPONENT = {
     "canaryTrafficPercent": _ELSEWHERE,
-    "workerSpec": "remove it; a model runs on one node",
+    "workerSpec": "remove it; only a predictor has workers",
     "autoScaling": _REPLICAS,
     "scaleTarget": _REPLICAS,
     "scaleMetric": _REPLICAS,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
+from fairway.serving.spec import defaults
 
 STOP = "serving.kserve.io/stop"
 MODE = "serving.kserve.io/deploymentMode"
@@ -77,6 +78,7 @@ def cluster_local(isvc: Object) -> bool:
 
 
 def checked(isvc: Object) -> Iterator[str]:
+    yield from _about_mode(isvc)
     for key, value in sorted(meta.annotations(isvc).items()):
         if not key.startswith(_STEERING):
             continue
@@ -87,3 +89,9 @@ def checked(isvc: Object) -> Iterator[str]:
     visibility = meta.labels(isvc).get(VISIBILITY)
     if visibility not in (None, "", "cluster-local"):
         yield f"The label {VISIBILITY}: {visibility} is not known; use cluster-local, or remove it."
+
+
+def _about_mode(isvc: Object) -> Iterator[str]:
+    recorded, asked = defaults.recorded_mode(isvc), defaults.asked_mode(isvc)
+    if recorded and asked and recorded != asked:
+        yield f"The annotation {MODE} cannot change from {recorded} to {asked}; set it back, or make the service anew."
