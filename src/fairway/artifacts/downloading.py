@@ -51,15 +51,15 @@ class Download:
         return [task.result() for task in running]
 
     async def _one(self, item: Item) -> Content:
-        key = _key(self._source.name, item)
-        found = await asyncio.to_thread(self._cache.find, key) if item.version else None
+        key_ = key(self._source.name, item)
+        found = await asyncio.to_thread(self._cache.find, key_) if item.version else None
         if found is not None:
             return found
-        async with _alone(self._cache.part(key)) as part:
-            found = await asyncio.to_thread(self._cache.find, key) if item.version else None
+        async with _alone(self._cache.part(key_)) as part:
+            found = await asyncio.to_thread(self._cache.find, key_) if item.version else None
             if found is None:
                 await self._bring(item, part)
-                found = await asyncio.to_thread(self._cache.keep, key, part)
+                found = await asyncio.to_thread(self._cache.keep, key_, part)
             return found
 
     async def _bring(self, item: Item, part: Path) -> None:
@@ -105,6 +105,13 @@ class Download:
         if at != end:
             raise Changed(f"{item.path} gave {at - start:,} bytes of {end - start:,}")
         return checksum
+
+
+def key(source: str, item: Item) -> str:
+    """Of that version; one that nobody else has where versions cannot be told."""
+    if not item.version:
+        return uuid.uuid4().hex
+    return hashlib.sha256(f"{source}\0{item.key}\0{item.version}\0{item.size}".encode()).hexdigest()
 
 
 def journal(part: Path) -> Path:
@@ -157,10 +164,3 @@ async def _alone(part: Path) -> AsyncGenerator[Path, None]:
         # Whoever waited finds it in the cache now, and has no more use for these.
         for left in (journal(part), lock_path):
             left.unlink(missing_ok=True)
-
-
-def _key(source: str, item: Item) -> str:
-    """Of that version; one that nobody else has where versions cannot be told."""
-    if not item.version:
-        return uuid.uuid4().hex
-    return hashlib.sha256(f"{source}\0{item.key}\0{item.version}\0{item.size}".encode()).hexdigest()

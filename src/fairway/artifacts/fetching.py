@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import hashlib
+import logging
 import os
 import shutil
 import uuid
@@ -21,7 +22,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from fairway.artifacts import archives
+from fairway.artifacts import archives, downloading
 from fairway.artifacts import cache as caching
 from fairway.artifacts import mirrors as mirroring
 from fairway.artifacts.cache import Cache, Content
@@ -29,6 +30,8 @@ from fairway.artifacts.downloading import Download
 from fairway.artifacts.failures import CannotFetch, Changed
 from fairway.artifacts.sources import opening
 from fairway.artifacts.sources.source import Listing, Source
+
+log = logging.getLogger(__name__)
 
 _TRIES = 3
 """How often an address is read from the start because it changed meanwhile."""
@@ -74,6 +77,32 @@ async def fetch(
         finally:
             await source.close()
     raise AssertionError("the last try returns or raises")
+
+
+async def adopt(
+    uri: str, path: Path, *, credentials: Mapping[str, str], cache: Path, mirrors: Iterable[str] = ()
+) -> None:
+    """What is at `path` was just put at `uri`: move its files into the cache, where the next `fetch` finds them.
+
+    Only as far as both have files of the same names and sizes; whatever is in the way, the next fetch makes up for it.
+    """
+    source = opening.open_source(mirroring.resolved(uri, mirrors), credentials)
+    try:
+        listing = await source.listing()
+        await asyncio.to_thread(_adopt, source.name, listing, path, Cache(cache))
+    except (CannotFetch, OSError) as failure:
+        log.debug("%s is not put into the cache: %s", _shown(uri), failure)
+    finally:
+        await source.close()
+
+
+def _adopt(name: str, listing: Listing, path: Path, cache: Cache) -> None:
+    for item in listing.items:
+        file = path if listing.single else path / item.path
+        if item.version and not file.is_symlink() and file.stat().st_size == item.size:
+            key = downloading.key(name, item)
+            os.rename(file, cache.part(key))
+            cache.keep(key, cache.part(key))
 
 
 async def _fetched(

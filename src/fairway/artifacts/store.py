@@ -20,7 +20,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
 
 from fairway.artifacts.addresses import NotHere, join, key_under
-from fairway.artifacts.failures import CannotFetch
+from fairway.artifacts.failures import CannotFetch, Unreachable
 from fairway.artifacts.sources import buckets
 from fairway.artifacts.sources.objects import translated
 
@@ -32,6 +32,10 @@ ObjectStore: TypeAlias = LocalStore | MemoryStore | S3Store | GCSStore | AzureSt
 
 class ArtifactsFailed(OSError):
     """The store cannot be read or written: disk full, folder gone, no permission."""
+
+
+class ArtifactsUnreachable(ArtifactsFailed):
+    """The store does not answer, or not well: it may later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ class Artifacts:
 
         failures = await asyncio.gather(*(one(name, file) for name, file in files), return_exceptions=True)
         for failure in failures:
-            if isinstance(failure, BaseError):
+            if isinstance(failure, BaseError | FileNotFoundError):  # a bucket that is not there, say
                 raise _translated(uri, failure) from failure
             if failure is not None:
                 raise failure
@@ -232,5 +236,7 @@ def _files(path: Path) -> list[tuple[str, Path]]:
     ]
 
 
-def _translated(uri: str, failure: BaseError) -> OSError:
-    return ArtifactsFailed(f"the artifact {uri} cannot be read or written: {translated(uri, failure)}")
+def _translated(uri: str, failure: Exception) -> OSError:
+    why = translated(uri, failure)
+    kind = ArtifactsUnreachable if isinstance(why, Unreachable) else ArtifactsFailed
+    return kind(f"the artifact {uri} cannot be read or written: {why}")

@@ -35,7 +35,7 @@ def collect(task: dict[str, Any], told: dict[str, Any] | None = None) -> dict[st
     return {
         "parameters": _parameters(task["outputs"], declared.get("parameters", {}), told.get("parameterValues") or {}),
         "artifacts": made,
-        "present": [item["uri"] for item in made.values() if os.path.exists(item["uri"])],
+        "present": [place for place in map(_here, made.values()) if os.path.exists(place)],
     }
 
 
@@ -99,23 +99,34 @@ def _artifacts(declared: dict[str, Any], told: dict[str, Any], digested: bool) -
         uri = str(found.get("uri") or ours["uri"])
         if "://" not in uri:
             uri = os.path.abspath(uri)
-        _fetch_custom(found.get("custom_path") or found.get("customPath"), uri)
+        taken = ours.get("customPath")
+        if taken and uri == taken:
+            uri = ours["uri"]
         result[name] = {"name": found.get("name") or name, "uri": uri, "metadata": found.get("metadata") or {}}
-        if digested and "://" not in uri:
+        if taken and uri == ours["uri"]:
+            result[name]["path"] = taken
+        place = _here(result[name])
+        _fetch_custom(found.get("custom_path") or found.get("customPath"), place)
+        if digested and "://" not in place:
             with contextlib.suppress(OSError):  # the server may still read it
-                result[name]["digest"] = digests.of(uri)
+                result[name]["digest"] = digests.of(place)
     return result
 
 
-def _fetch_custom(path: str | None, uri: str) -> None:
-    """An author may write an artifact elsewhere (`custom_path`); its bytes belong at its address all the same."""
-    if not path or "://" in uri or not os.path.exists(path) or os.path.abspath(path) == uri:
+def _here(made: dict[str, Any]) -> str:
+    """Where the bytes of an output are when its step ends: at its address, or at its path, to be taken from there."""
+    return str(made.get("path") or made["uri"])
+
+
+def _fetch_custom(path: str | None, place: str) -> None:
+    """An author may write an artifact elsewhere (`custom_path`); its bytes belong at its place all the same."""
+    if not path or "://" in place or not os.path.exists(path) or os.path.abspath(path) == place:
         return
-    os.makedirs(os.path.dirname(uri), exist_ok=True)
+    os.makedirs(os.path.dirname(place), exist_ok=True)
     if os.path.isdir(path):
-        shutil.copytree(path, uri, dirs_exist_ok=True)
+        shutil.copytree(path, place, dirs_exist_ok=True)
     else:
-        shutil.copyfile(path, uri)
+        shutil.copyfile(path, place)
 
 
 def _finite(value: Any) -> Any:

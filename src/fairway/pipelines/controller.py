@@ -15,9 +15,10 @@ from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.kernel.objects.meta import Key
 from fairway.pipelines import tasks
-from fairway.pipelines.engine import attempts, expiring, following, opening, stops, telling
+from fairway.pipelines.engine import arrivals, attempts, expiring, following, opening, stops, telling
 from fairway.pipelines.engine.play import Means, Play
 from fairway.pipelines.engine.slots import Slots
+from fairway.pipelines.engine.transfers import Transfers
 from fairway.pipelines.kinds import RUN
 
 
@@ -26,6 +27,7 @@ class Engine:
         self._means = means
         self._nudges = Nudges()
         self._slots = Slots(means.records, self._nudges)
+        self.transfers = Transfers(self._nudges)
         self._plays: dict[Key, Play] = {}
         self._moved: dict[Key, set[str]] = {}
 
@@ -45,6 +47,7 @@ class Engine:
         if run is None or meta.being_deleted(run):
             self._moved.pop(key, None)
             self._slots.forget(key)
+            self.transfers.forget(key)
             if (play := self._plays.pop(key, None)) is not None:
                 now = world.clock.now()
                 await self._means.records.write(lambda connection: tasks.abandon(connection, play.graph.run.id, now))
@@ -61,6 +64,7 @@ class Engine:
         except BaseException:
             self._plays.pop(key, None)  # what it holds may be ahead of the records
             self._slots.drop(key)
+            self.transfers.forget(key)
             raise
 
     def _run_of(self, pod: Object) -> Iterable[Key]:
@@ -77,12 +81,14 @@ class Engine:
         if play is None or play.retries != (spec.get("retries") or 0):
             self._moved.pop(key, None)  # opening looks at every pod there is to look at
             await self._slots.count()
-            play = await opening.opened(self._means, world, self._slots, run)
+            self.transfers.forget(key)
+            play = await opening.opened(self._means, world, self._slots, self.transfers, run)
             if play is None:
                 return None
             self._plays[key] = play
         else:
             await attempts.see(play, self._moved.pop(key, set()))
+            await arrivals.settle(play)
         if play.asked < (asked := spec.get("asked") or 0):
             await following.read(play, asked)
         look_again = await stops.see(play)
@@ -95,6 +101,7 @@ class Engine:
         if graph.state.ended:
             self._plays.pop(key, None)
             self._slots.forget(key)
+            self.transfers.forget(key)
             return None
         until = None if graph.next_tick is None else graph.next_tick - play.now
         waits = [wait for wait in (look_again, until) if wait is not None]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fairway.artifacts.settings import ArtifactsSettings
 from fairway.artifacts.store import open_store
 from fairway.kernel.feature import Feature, Page, Parts, Platform, Ready, Service
+from fairway.pipelines import far
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.api.routes import routes
 from fairway.pipelines.api.starting import Starting
@@ -14,6 +16,7 @@ from fairway.pipelines.kinds import KINDS
 from fairway.pipelines.notices.loop import Notices
 from fairway.pipelines.schedules.loop import Schedules
 from fairway.pipelines.settings import PipelinesSettings
+from fairway.pipelines.stores import Stores
 from fairway.pipelines.triggers.loop import Triggers
 from fairway.records.database import Database
 
@@ -21,10 +24,13 @@ from fairway.records.database import Database
 def build(platform: Platform) -> Parts:
     """Open records and artifacts, and build both halves on them: the API and the engine."""
     records = Database.open(platform.records_url)
-    artifacts = open_store(platform.artifacts_url)
-    settings = platform.settings_of(PipelinesSettings)
-    context = Context(platform.client, platform.clock, records, artifacts, settings, public_url=platform.public_url)
-    means = Means(records, artifacts, public_url=platform.public_url, settings=settings, bell=context.bell)
+    bucket = platform.artifacts_url if platform.artifacts_url.startswith(far.BUCKETS) else ""
+    artifacts = open_store((platform.state_dir / "artifacts").as_uri() if bucket else platform.artifacts_url)
+    stores = Stores(platform.settings_of(ArtifactsSettings), bucket.rstrip("/"), platform.state_dir / "fetched")
+    settings, url = platform.settings_of(PipelinesSettings), platform.public_url
+    context = Context(platform.client, platform.clock, records, artifacts, settings, stores, public_url=url)
+    means = Means(records, artifacts, public_url=url, settings=settings, stores=stores, bell=context.bell)
+    engine = Engine(means)
     starting = Starting(context)
 
     async def keep_runs_started(ready: Ready) -> None:
@@ -34,10 +40,11 @@ def build(platform: Platform) -> Parts:
             await records.close()
 
     return Parts(
-        controllers=(Engine(means).controller(), Crowding(means).controller()),
+        controllers=(engine.controller(), Crowding(means).controller()),
         routes=routes(context),
         services=(
             Service("pipelines", keep_runs_started),
+            Service("transfers", engine.transfers.run),
             Service("schedules", Schedules(context).run),
             Service("triggers", Triggers(context).run),
             Service("notices", Notices(context).run),

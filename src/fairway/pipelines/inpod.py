@@ -21,13 +21,11 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from fairway.pipelines import collecting, fetching, lightweight, stopping
+from fairway.pipelines import collecting, far, fetching, lightweight, stopping
 from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
 
 ALREADY_STARTED = 75
 """Exit status where another pod has begun this attempt before (EX_TEMPFAIL)."""
-
-_STORAGE = ("gs://", "s3://", "minio://", "oci://", "az://", "abfs://", "hdfs://")
 
 _LONGEST_ARGUMENT = (128 << 10) - 1
 
@@ -96,21 +94,23 @@ def _claimed(folder: str) -> bool:
 
 
 def _prepare(task: dict[str, Any], folder: str) -> None:
-    """Folders that a step may write to. Inputs that would have to be fetched are refused; upstream fetches those of
-    storage schemes, and hands other addresses to the step as they are."""
+    """Folders that a step may write to. Inputs of stores that nobody reads here are refused; other addresses are handed
+    to the step as they are, as upstream does."""
     os.makedirs(f"{folder}/outputs", exist_ok=True)
     os.makedirs(f"{folder}/parameters", exist_ok=True)
     if workspace := task.get("workspace"):
         os.makedirs(workspace, exist_ok=True)
+    for why in task.get("absent", ()):
+        print(f"fairway: an input has no bytes here: {why}", file=sys.stderr)
     inputs = task["executorInput"].get("inputs", {}).get("artifacts", {})
     for name, entry in inputs.items():
         for artifact in entry["artifacts"]:
             if artifact.get("customPath"):
                 continue
-            if artifact["uri"].startswith(_STORAGE):
+            if artifact["uri"].startswith(far.REFUSED):
                 raise StepFailed(
-                    f"input {name!r} is at {artifact['uri']}, which cannot be fetched here yet: "
-                    "copy it to this machine and import its path, or a file:// address"
+                    f"input {name!r} is at {artifact['uri']}, which is not read here: copy it to a bucket, as in "
+                    "s3://, or to this machine, and import that address"
                 )
             if "://" in artifact["uri"]:
                 print(f"fairway: input {name!r} is at {artifact['uri']} and is not copied here", file=sys.stderr)

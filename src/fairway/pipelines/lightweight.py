@@ -91,8 +91,8 @@ def _is_plain(function: Any, executor_input: dict[str, Any]) -> bool:
 
 def _lead_to_copies(executor_input: dict[str, Any]) -> None:
     """kfp makes the path of an artifact from its address alone; those that have a copy here are read there."""
-    inputs = executor_input.get("inputs", {}).get("artifacts", {})
-    items = [item for entry in inputs.values() for item in entry["artifacts"]]
+    sides = (executor_input.get("inputs", {}), executor_input["outputs"])
+    items = [item for side in sides for entry in side.get("artifacts", {}).values() for item in entry["artifacts"]]
     copies = {item["uri"]: item["customPath"] for item in items if item.get("customPath")}
     if not copies:
         return

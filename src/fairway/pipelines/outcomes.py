@@ -6,6 +6,7 @@ Blocking, and called in threads. Folders are on this machine; the records say wh
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -64,6 +65,28 @@ def traces(addresses: Iterable[str]) -> list[Trace]:
 def intact(addresses: Iterable[str]) -> list[bool]:
     """For each folder of a step that succeeded, whether the artifacts it made are still there."""
     return [not address or _intact(Path(folders.path(address))) for address in addresses]
+
+
+def taken(address: str) -> list[str] | None:
+    """Where the artifacts of a step are since the engine took them from its folder; None where it has not."""
+    try:
+        found: list[str] = orjson.loads((Path(folders.path(address)) / folders.TAKEN).read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return None
+    return found
+
+
+def leave_taken(address: str, uris: list[str]) -> None:
+    """Say that the artifacts are there, and remove them here: in that order."""
+    folder = Path(folders.path(address))
+    unfinished = folder / f".{folders.TAKEN}-{threading.get_ident()}-{os.getpid()}"
+    with open(unfinished, "wb") as file:
+        file.write(orjson.dumps(uris))
+        file.flush()
+        os.replace(unfinished, folder / folders.TAKEN)
+        os.fsync(file.fileno())
+    shutil.rmtree(folder / "outputs", ignore_errors=True)
+    shutil.rmtree(folder / "inputs", ignore_errors=True)
 
 
 def of_pod(pod: Object | None, trace: Trace) -> Outcome:
@@ -157,6 +180,8 @@ def _begun(folder: Path) -> float:
 
 def _intact(folder: Path) -> bool:
     content = _outcome(folder)
+    if content is not None and (folder / folders.TAKEN).exists():
+        return True  # elsewhere, and looked for there
     return content is not None and all(os.path.exists(path) for path in content.get("present") or ())
 
 

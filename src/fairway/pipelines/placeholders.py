@@ -107,11 +107,12 @@ class Scene:
 
     def _whole(self) -> dict[str, Any]:
         whole = dict(self.executor_input)
-        inputs = whole.get("inputs", {})
-        if self.copies_only and "artifacts" in inputs:
-            artifacts = inputs["artifacts"].items()
-            led = {key: {"artifacts": [_led(item) for item in entry["artifacts"]]} for key, entry in artifacts}
-            whole["inputs"] = {**inputs, "artifacts": led}
+        for name in ("inputs", "outputs") if self.copies_only else ():
+            side = whole.get(name, {})
+            if "artifacts" in side:
+                artifacts = side["artifacts"].items()
+                led = {key: {"artifacts": [_led(item) for item in entry["artifacts"]]} for key, entry in artifacts}
+                whole[name] = {**side, "artifacts": led}
         return whole
 
     def _input_parameter(self, name: str) -> Any:

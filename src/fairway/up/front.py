@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
+from fairway.artifacts.settings import ArtifactsSettings
 from fairway.features import FEATURES
 from fairway.front.build import Front, FrontConfig
 from fairway.kernel.client.client import Client
@@ -41,7 +42,7 @@ async def front_of_the_seam(
         clock=clock,
         public_url=public_url(settings),
         records_url=f"sqlite:///{settings.data_dir / 'records.db'}",
-        artifacts_url=(settings.data_dir / "artifacts").as_uri(),
+        artifacts_url=_artifacts_url(settings, rooms),
         state_dir=settings.data_dir,
         domain=settings.domain,
         settings=rooms,
@@ -59,6 +60,11 @@ async def front_of_the_seam(
     await start([parts for _, parts in built], client, clock, tasks)
     await start_service("front", front.run, tasks)
     return front
+
+
+def _artifacts_url(settings: UpSettings, rooms: tuple[Settings, ...]) -> str:
+    asked = next((room.url for room in rooms if isinstance(room, ArtifactsSettings)), "")
+    return asked or (settings.data_dir / "artifacts").as_uri()
 
 
 async def start(parts: Iterable[Parts], client: Client, clock: Clock, tasks: asyncio.TaskGroup) -> None:

@@ -25,6 +25,7 @@ from fairway.pipelines.engine.crowding import Crowding
 from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.settings import PipelinesSettings
+from fairway.pipelines.stores import Stores
 from fairway.pipelines.tables import approvals, runs, specs
 from fairway.pipelines.tables import tasks as task_rows
 from fairway.records.database import Database
@@ -39,6 +40,7 @@ class Here:
     records: Database
     artifacts: Artifacts
     settings: PipelinesSettings = field(default_factory=PipelinesSettings)
+    stores: Stores = field(default_factory=Stores)
 
     @contextlib.asynccontextmanager
     async def engine(self) -> AsyncGenerator[None, None]:
@@ -52,8 +54,10 @@ class Here:
                 with contextlib.suppress(_Ended):
                     async with asyncio.TaskGroup() as inner:
                         world = World(client, clock, Mirrors(client, clock, inner))
-                        means = Means(self.records, self.artifacts, settings=self.settings)
-                        for part in (Engine(means), Crowding(means)):
+                        means = Means(self.records, self.artifacts, settings=self.settings, stores=self.stores)
+                        engine = Engine(means)
+                        inner.create_task(engine.transfers.run(lambda: None))
+                        for part in (engine, Crowding(means)):
                             inner.create_task(controller.run(part.controller(), world))
                         await stop.wait()
                         raise _Ended

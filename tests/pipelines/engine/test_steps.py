@@ -63,15 +63,15 @@ def test_artifacts_travel_with_their_metadata(tmp_path: Path) -> None:
     assert scores.metadata == {"accuracy": 0.5, "bad": "NaN"}
 
 
-def test_an_input_that_would_have_to_be_fetched_fails_the_step_with_its_address(tmp_path: Path) -> None:
-    make = "def run(data: Output[Dataset]):\n    data.uri = 's3://bucket/data.csv'\n"
+def test_an_input_in_a_store_that_nobody_reads_here_fails_the_step_with_its_address(tmp_path: Path) -> None:
+    make = "def run(data: Output[Dataset]):\n    data.uri = 'hdfs://bucket/data.csv'\n"
     spec = Spec().python("make", make, outputs={"data": "Dataset"})
     spec.python("use", "def run(data: Input[Dataset]):\n    pass\n", {"data": "Dataset"})
     graph = Player(tmp_path).play(
         spec.compiled({"make": task("make"), "use": task("use", {}, {"data": Out("make", "data")})})
     )
     assert _only(graph, "use").state is State.FAILED
-    assert "s3://bucket/data.csv, which cannot be fetched" in _only(graph, "use").message
+    assert "hdfs://bucket/data.csv, which is not read here: copy it to a bucket" in _only(graph, "use").message
 
 
 def test_bytes_written_to_a_custom_path_end_at_their_address(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import NAMESPACE
 from fairway.pipelines.api.messages import NAMESPACE_LIMIT
 from fairway.pipelines.settings import PipelinesSettings
+from fairway.pipelines.stores import Stores
 from fairway.pipelines.waking import Bell
 from fairway.records.database import Database
 
@@ -29,6 +30,7 @@ class Context:
     records: Database
     artifacts: Artifacts
     settings: PipelinesSettings = field(default_factory=PipelinesSettings)
+    stores: Stores = field(default_factory=Stores)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a run's record and its Run object may differ (see `starting`)."""
     bell: Bell = field(default_factory=Bell)

@@ -17,7 +17,7 @@ from fairway.artifacts.addresses import NotHere, key_under
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.names import dns_subdomain
-from fairway.pipelines import given, ir, tables
+from fairway.pipelines import far, given, ir, tables
 from fairway.pipelines.api import arguments, messages
 from fairway.pipelines.api.answers import Failed, Unsupported, compact
 from fairway.pipelines.api.context import Context, existing
@@ -153,8 +153,12 @@ def check_given(connection: Connection, pipeline: ir.Pipeline, parameters: Mappi
 
 
 def root(context: Context, config: Mapping[str, Any]) -> str:
+    """Under the artifacts, or in a bucket. Raises BadRequest."""
     root = messages.text(config, "pipeline_root")
-    if root:
+    if root.startswith(far.BUCKETS):
+        if not root.partition("://")[2].strip("/"):
+            raise errors.BadRequest(f"pipeline_root: {root} names no bucket")
+    elif root:
         try:
             key_under(context.artifacts.root, root)
             context.artifacts.local_path(root)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.pipelines import outcomes
-from fairway.pipelines.engine import claims, logs
+from fairway.pipelines.engine import claims, logs, taking
 from fairway.pipelines.engine.play import Play
 from fairway.pipelines.render import pods, task_files, workspaces
 from fairway.pipelines.render.inputs import InputError
@@ -25,34 +25,35 @@ _AT_ONCE = 16
 async def see(play: Play, moved: Iterable[str]) -> None:
     """Tell the graph of the pods that moved."""
     mirror, graph, now = play.world.mirror(POD), play.graph, play.now
-    ended: list[tuple[str, Object | None]] = []
+    over_: list[tuple[str, Object | None]] = []
     for name in moved:
         instance = play.pods.get(name)
         if instance is None:
             continue
         pod = mirror.get(play.namespace, name)
         if pod is None or over(pod):
-            ended.append((name, pod))
+            over_.append((name, pod))
         elif runs(pod):
             graph.running(instance.id, now)
         elif why := outcomes.never_starts(pod):
             await give_up(play, name, why)
         elif why := outcomes.waiting(pod):
             graph.waiting(instance.id, why, now)
-    if ended:
-        traces = await asyncio.to_thread(outcomes.traces, [play.folder(play.pods[name]) for name, _ in ended])
-        for (name, pod), trace in zip(ended, traces, strict=True):
+    if over_:
+        traces = await asyncio.to_thread(outcomes.traces, [play.folder(play.pods[name]) for name, _ in over_])
+        for (name, pod), trace in zip(over_, traces, strict=True):
             settle(play, name, pod, trace)
 
 
-async def prepare(play: Play, starts: list[Instance]) -> None:
-    """Write the task folders."""
+async def prepare(play: Play, starts: list[Instance], absent: Sequence[str] = ()) -> None:
+    """Write the task folders. `absent` says which inputs have no bytes here, and why."""
     if starts:
         graph = play.graph
         content = []
         for each in starts:
             with suppress(InputError):  # the pod is refused for the same reason
-                content.append((play.folder(each), task_files.content(graph.pipeline, graph.run, each)))
+                told = {"absent": list(absent)} if absent else {}
+                content.append((play.folder(each), {**task_files.content(graph.pipeline, graph.run, each), **told}))
         await asyncio.to_thread(outcomes.prepare, content)
 
 
@@ -69,14 +70,24 @@ async def stop(play: Play, stops: list[Instance]) -> None:
 async def give_up(play: Play, name: str, why: str) -> None:
     """The pod will not start as it is. It goes, so that it does not hold what it asked for."""
     await play.world.client.delete(POD, name, play.namespace)
-    _ended(play, name, Outcome(False, message=why, code=1))
+    ended(play, name, Outcome(False, message=why, code=1))
 
 
 def settle(play: Play, name: str, pod: Object | None, trace: outcomes.Trace) -> None:
     """A pod is over. Of a short step nobody said before that it ran."""
     if trace.started:
         play.graph.running(play.pods[name].id, trace.started)
-    _ended(play, name, outcomes.of_pod(pod, trace))
+    outcome = outcomes.of_pod(pod, trace)
+    if outcome.succeeded and taking.wanted(play, outcome):
+        taking.begin(play, play.pods[name], outcome)
+    else:
+        ended(play, name, outcome)
+
+
+def ended(play: Play, name: str, outcome: Outcome) -> None:
+    """Tell the graph, once nothing more is to be done for the attempt."""
+    instance = play.pods.pop(name)
+    play.graph.ended(instance.id, instance.attempts - 1, outcome, play.folder(instance), play.now)
 
 
 def over(pod: Object) -> bool:
@@ -105,7 +116,7 @@ async def _stop(play: Play, instance: Instance) -> None:
     await logs.keep(play.means, play.world.client, instance.pod, play.namespace, play.folder(instance))
     gone = not await play.world.client.delete(POD, instance.pod, play.namespace)
     if gone and instance.pod in play.pods:
-        _ended(play, instance.pod, Outcome(False, message="the run was terminated"))
+        ended(play, instance.pod, Outcome(False, message="the run was terminated"))
 
 
 async def _begin(play: Play, instance: Instance) -> None:
@@ -118,12 +129,7 @@ async def _begin(play: Play, instance: Instance) -> None:
     except errors.AlreadyExists:
         log.debug("pod %s is there already", name)
     except (InputError, errors.Invalid, errors.BadRequest, errors.Forbidden) as refused:
-        _ended(play, name, Outcome(False, message=f"the pod of the step was refused: {refused}", code=1))
-
-
-def _ended(play: Play, name: str, outcome: Outcome) -> None:
-    instance = play.pods.pop(name)
-    play.graph.ended(instance.id, instance.attempts - 1, outcome, play.folder(instance), play.now)
+        ended(play, name, Outcome(False, message=f"the pod of the step was refused: {refused}", code=1))
 
 
 def _phase(pod: Object) -> str:

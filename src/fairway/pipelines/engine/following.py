@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from fairway.pipelines import approvals, caching, outcomes, recalling, recording, tasks
-from fairway.pipelines.engine import attempts, claims, contents, expiring
+from fairway.pipelines.engine import attempts, bringing, claims, contents, expiring, taking
 from fairway.pipelines.engine.play import Play
 from fairway.pipelines.render import gates
 from fairway.pipelines.render.model import Decisions, Hit, Instance, State, Type
@@ -34,9 +34,10 @@ async def follow(play: Play) -> None:
             return
         starts = [instance for instance in decided.starts if not instance.state.ended]
         # Side by side, and both before any pod. Folders that a crash between the two leaves out are made up for.
-        await asyncio.gather(attempts.prepare(play, starts), _write_records(play, decided))
+        near = bringing.near(play, starts)
+        await asyncio.gather(attempts.prepare(play, near), _write_records(play, decided))
         play.slots.give_back(decided.returns)
-        await attempts.begin(play, starts)
+        await attempts.begin(play, near)
         for instance in decided.claims:
             await claims.carry_out(play, instance)
         await attempts.stop(play, decided.stops)
@@ -79,6 +80,8 @@ async def _good(play: Play, instance: Instance, found: recalling.CacheHit | None
         return None
     age = caching.max_age(play.graph.run, instance) if instance.type is Type.STEP else 0.0
     if age and found.made_at + age < play.now:
+        return None
+    if not await taking.there(play, found.folder):
         return None
     return found.hit if await claims.there(play, instance, found.hit) else None
 

@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 from fairway.kernel.control.controller import World
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import POD, Object
-from fairway.pipelines import given, ir, outcomes, recalling, tasks
-from fairway.pipelines.engine import attempts, claims, telling
+from fairway.pipelines import far, given, ir, outcomes, recalling, tasks
+from fairway.pipelines.engine import attempts, bringing, claims, telling
 from fairway.pipelines.engine.play import Means, Play
 from fairway.pipelines.engine.slots import Slots
+from fairway.pipelines.engine.transfers import Transfers
 from fairway.pipelines.ir.model import Container
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.render.graph import Graph
@@ -26,7 +27,7 @@ from fairway.pipelines.render.places import Overrides
 log = logging.getLogger(__name__)
 
 
-async def opened(means: Means, world: World, slots: Slots, run: Object) -> Play | None:
+async def opened(means: Means, world: World, slots: Slots, transfers: Transfers, run: Object) -> Play | None:
     """The run as the records have it, with every open step looked at. None where there is nothing to do."""
     run_id = str(run["spec"].get("runId") or meta.name(run))
     retries = int(run["spec"].get("retries") or 0)
@@ -45,7 +46,8 @@ async def opened(means: Means, world: World, slots: Slots, run: Object) -> Play 
         return None
     try:
         pipeline = await asyncio.to_thread(ir.load, found.spec, found.platform)
-        facts = await _with_artifacts(means, pipeline, _facts(means, pipeline, run, found.row), now)
+        remote = await _remote(means, world, run, found.row)
+        facts = await _with_artifacts(means, pipeline, _facts(means, pipeline, run, found.row, remote), now)
     except (ir.InvalidPipeline, given.CannotBeGiven) as wrong:
         message = str(wrong)
         await means.records.write(
@@ -56,7 +58,7 @@ async def opened(means: Means, world: World, slots: Slots, run: Object) -> Play 
         return None
     graph = Graph(pipeline, facts, found.known, window=means.window)
     told = str((run.get("status") or {}).get("phase") or "")
-    play = Play(means, world, slots, graph, retries, int(found.row["asked"]), told=told)
+    play = Play(means, world, slots, transfers, graph, retries, int(found.row["asked"]), told=told)
     graph.pause(found.row["paused"], now)
     graph.begin(now)
     slots.take_up(play.key, graph.live)
@@ -65,8 +67,15 @@ async def opened(means: Means, world: World, slots: Slots, run: Object) -> Play 
     return play
 
 
-def _facts(means: Means, pipeline: ir.Pipeline, run: Object, row: Mapping[str, Any]) -> RunFacts:
-    root = row["pipeline_root"] or means.artifacts.root
+async def _remote(means: Means, world: World, run: Object, row: Mapping[str, Any]) -> str:
+    """The bucket that the run keeps its artifacts in; empty for one that keeps them in a folder here."""
+    root = row["pipeline_root"] or await means.stores.default_root(world.client, meta.namespace(run))
+    return root.rstrip("/") if root.startswith(far.BUCKETS) else ""
+
+
+def _facts(means: Means, pipeline: ir.Pipeline, run: Object, row: Mapping[str, Any], remote: str) -> RunFacts:
+    given = row["pipeline_root"]
+    root = given if given and not given.startswith(far.BUCKETS) else means.artifacts.root
     return RunFacts(
         id=row["id"],
         display_name=row["display_name"],
@@ -75,6 +84,7 @@ def _facts(means: Means, pipeline: ir.Pipeline, run: Object, row: Mapping[str, A
         created_at=row["created_at"],
         scheduled_at=row["scheduled_at"] or row["created_at"],
         root=(f"file://{root}" if root.startswith("/") else root).rstrip("/"),
+        remote=remote,
         owner=meta.owner_reference(run),
         pod_namespace=meta.namespace(run),
         service_account=row["service_account"],
@@ -133,8 +143,9 @@ async def _take_up(play: Play, known: Mapping[str, Known]) -> None:
             await attempts.give_up(play, instance.pod, why)
         elif attempts.runs(pod):
             graph.running(instance.id, play.now)
-    await attempts.prepare(play, never_begun)
-    await attempts.begin(play, never_begun)
+    near = bringing.near(play, never_begun)
+    await attempts.prepare(play, near)
+    await attempts.begin(play, near)
 
 
 async def _pod(play: Play, instance: Instance) -> Object | None:

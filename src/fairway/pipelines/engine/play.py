@@ -8,10 +8,12 @@ from fairway.artifacts.store import Artifacts
 from fairway.kernel.control.controller import World
 from fairway.kernel.objects.meta import Key
 from fairway.pipelines.engine.slots import Slots
+from fairway.pipelines.engine.transfers import Transfers
 from fairway.pipelines.render import folders
 from fairway.pipelines.render.graph import WINDOW, Graph
 from fairway.pipelines.render.model import Instance
 from fairway.pipelines.settings import PipelinesSettings
+from fairway.pipelines.stores import Stores
 from fairway.pipelines.waking import Bell
 from fairway.records.database import Database
 
@@ -25,6 +27,7 @@ class Means:
     window: int = WINDOW
     public_url: str = ""
     settings: PipelinesSettings = field(default_factory=PipelinesSettings)
+    stores: Stores = field(default_factory=Stores)
     bell: Bell = field(default_factory=Bell)
     """Rung when a run, or a step of one, got further (see `waking`)."""
 
@@ -36,6 +39,7 @@ class Play:
     means: Means
     world: World
     slots: Slots
+    transfers: Transfers
     graph: Graph
     retries: int
     asked: int

@@ -2,32 +2,47 @@
 
     <root>/<pipeline>/<run>/<task>/<task id>[-<attempt>]/
         task.json        what to run, written before the pod starts
+        inputs/          copies of input artifacts that are kept elsewhere
         started          made by the step when it begins: a step runs once, whatever starts it
         outputs/         artifacts by name, and what kfp's executor leaves
         parameters/      files that containers write output parameters to
         outcome.json     how it ended, written last and at once: its presence means that the step is over
 
-Addresses inside the step are plain paths, since kfp takes any address it does not know for a path.
+Addresses inside the step are plain paths, since kfp takes any address it does not know for a path. Where the run keeps
+its artifacts in a bucket, an output has its address there, and its path is the one here, from where the engine takes
+it once the step has ended:
+
+    <remote>/<pipeline>/<run>/<task>/<task id>[-<attempt>]/<name>
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from fairway.pipelines import ir
+from fairway.pipelines import far, ir
 from fairway.pipelines.render.model import Artifact, Instance, RunFacts
 
-TASK, OUTCOME, STARTED = "task.json", "outcome.json", "started"
+TASK, OUTCOME, STARTED, TAKEN = "task.json", "outcome.json", "started", "taken.json"
 LOG = "executor-logs"
 
 
 def address(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> str:
     """Of the newest attempt."""
-    attempt = f"-{instance.attempts - 1}" if instance.attempts > 1 else ""
-    return f"{run.root}/{pipeline.name}/{run.id}/{instance.name}/{instance.id}{attempt}"
+    return f"{run.root}/{_key(pipeline, run, instance)}"
 
 
-def executor_input(instance: Instance, folder: str) -> dict[str, Any]:
+def remote(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> str:
+    """Under which address the artifacts of the newest attempt are kept; empty where that is the task folder."""
+    return f"{run.remote}/{_key(pipeline, run, instance)}" if run.remote else ""
+
+
+def copy(folder: str, item: Artifact) -> str:
+    """Where an artifact from elsewhere lies for the step, by the name that it has at its address."""
+    name = item.uri.rstrip("/").rpartition("/")[2].partition("?")[0] or item.name
+    return f"{folder}/inputs/{item.id}/{name}"
+
+
+def executor_input(instance: Instance, folder: str, remote: str = "") -> dict[str, Any]:
     """KFP's ExecutorInput. Maps that would be empty are left out, as upstream does."""
     component = instance.component
     given: dict[str, Any] = {}
@@ -35,7 +50,7 @@ def executor_input(instance: Instance, folder: str) -> dict[str, Any]:
         given["parameterValues"] = instance.inputs.parameters
     if instance.inputs.artifacts:
         given["artifacts"] = {
-            key: {"artifacts": [_input_artifact(item) for item in items]}
+            key: {"artifacts": [_input_artifact(item, folder) for item in items]}
             for key, items in instance.inputs.artifacts.items()
         }
     made: dict[str, Any] = {"outputFile": f"{folder}/outputs/executor_output.json"}
@@ -48,8 +63,8 @@ def executor_input(instance: Instance, folder: str) -> dict[str, Any]:
                     {
                         "name": key,
                         "type": slot.type.wire(),
-                        "uri": f"{folder}/outputs/{key}",
                         "metadata": dict(slot.metadata),
+                        **_place(f"{folder}/outputs/{key}", f"{remote}/{key}" if remote else ""),
                     }
                 ]
             }
@@ -63,7 +78,17 @@ def path(uri: str) -> str:
     return uri.removeprefix("file://")
 
 
-def _input_artifact(item: Artifact) -> dict[str, Any]:
+def _key(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> str:
+    attempt = f"-{instance.attempts - 1}" if instance.attempts > 1 else ""
+    return f"{pipeline.name}/{run.id}/{instance.name}/{instance.id}{attempt}"
+
+
+def _place(here: str, there: str) -> dict[str, str]:
+    return {"uri": there, "customPath": here} if there else {"uri": here}
+
+
+def _input_artifact(item: Artifact, folder: str) -> dict[str, Any]:
     type_ = {"schemaTitle": item.type, "schemaVersion": item.version}
-    place = {"customPath": item.copy} if item.copy else {}
+    found = item.copy or (copy(folder, item) if folder and far.is_far(item.uri) else "")
+    place = {"customPath": found} if found else {}
     return {"name": item.id, "type": type_, "uri": path(item.uri), "metadata": dict(item.metadata), **place}

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fairway.pipelines import ir
+from fairway.pipelines import far, ir
 from fairway.pipelines.ir.model import Container, Importer, Resources, Value
 from fairway.pipelines.ir.values import plain, text
 from fairway.pipelines.placeholders import Scene
-from fairway.pipelines.render import inputs, outputs, workspaces
+from fairway.pipelines.render import folders, inputs, outputs, workspaces
 from fairway.pipelines.render.model import Instance, RunFacts, Values
 
 CONTAINER = Container("fairway/importer", (), (), (), Resources({}, {}), {})
@@ -52,8 +52,12 @@ def copied(pipeline: ir.Pipeline, run: RunFacts, instance: Instance, values: Val
 
 def fetch(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> dict[str, Value]:
     """What the task folder says of the bytes to bring."""
-    found = made(pipeline, run, instance).artifacts
-    return {key: {"from": items[0].uri, "to": items[0].copy} for key, items in found.items()}
+    folder = folders.path(folders.address(pipeline, run, instance))
+    found = {key: items[0] for key, items in made(pipeline, run, instance).artifacts.items()}
+    return {
+        key: {"from": folders.copy(folder, item) if far.is_far(item.uri) else item.uri, "to": item.copy}
+        for key, item in found.items()
+    }
 
 
 def _importer(instance: Instance) -> Importer:

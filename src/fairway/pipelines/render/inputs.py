@@ -135,7 +135,7 @@ def job_values(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> dict
         ".pipeline_job_uuid": run.id,
         ".pipeline_job_create_time_utc": _utc(run.created_at),
         ".pipeline_job_schedule_time_utc": _utc(run.scheduled_at),
-        ".pipeline_root": run.root,
+        ".pipeline_root": run.remote or run.root,
         ".pipeline_task_name": instance.name,
         ".pipeline_task_uuid": instance.id,
         ".workspace_path": run.workspace(pipeline),

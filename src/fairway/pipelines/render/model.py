@@ -91,6 +91,8 @@ class RunFacts:
     scheduled_at: float
     root: str
     """Address under which the folders of this run lie, without a slash at the end."""
+    remote: str = ""
+    """Address in a bucket under which its artifacts are kept, where they are not to stay in those folders."""
     owner: Mapping[str, Any] = field(default_factory=dict)
     """The owner reference to the Run object, which step pods carry."""
     pod_namespace: str = "default"

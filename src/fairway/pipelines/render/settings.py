@@ -112,7 +112,8 @@ def _scene(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> Scene:
     folder = folders.path(folders.address(pipeline, run, instance))
     job = inputs.job_values(pipeline, run, instance)
     besides = {**inputs.defaults(instance.component), **instance.extras}
-    return Scene(folders.executor_input(instance, folder), defaults=besides, job=job)
+    given = folders.executor_input(instance, folder, folders.remote(pipeline, run, instance))
+    return Scene(given, defaults=besides, job=job)
 
 
 def _filled(scene: Scene, written: str, what: str) -> str:

@@ -35,7 +35,8 @@ def content(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> dict[st
 
 def _executor_input(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> dict[str, Any]:
     """With the author's settings in the inputs that are for them: nobody else has a value for those."""
-    given = folders.executor_input(instance, folders.path(folders.address(pipeline, run, instance)))
+    folder, remote = folders.path(folders.address(pipeline, run, instance)), folders.remote(pipeline, run, instance)
+    given = folders.executor_input(instance, folder, remote)
     declared = instance.component.input_parameters.items()
     told = [key for key, parameter in declared if parameter.type is ParameterType.TASK_CONFIG]
     if told:

@@ -1,0 +1,86 @@
+"""Output artifacts of runs that keep them in a bucket: taken from the task folder once the step has ended well.
+
+A step is told to the graph as over, and recorded, when its bytes are in the bucket and no sooner; an engine that dies
+on the way finds the outcome in the folder again, and takes them once more. What was taken goes into the cache, where
+the next step on this machine finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fairway.artifacts.store import ArtifactsUnreachable
+from fairway.pipelines import outcomes
+from fairway.pipelines.engine.play import Play
+from fairway.pipelines.render.model import Instance, Outcome
+
+log = logging.getLogger(__name__)
+
+_TRIES = 4
+_WAIT = 2.0
+"""Seconds before the second try, and then twice as long each time. What a step has made is worth some patience."""
+_LARGEST = 1 << 62
+
+
+def wanted(play: Play, outcome: Outcome) -> bool:
+    return bool(play.graph.run.remote) and any(told.get("path") for told in outcome.artifacts.values())
+
+
+def begin(play: Play, instance: Instance, outcome: Outcome) -> None:
+    work = partial(_take, play, play.folder(instance), outcome)
+    play.transfers.begin(play.key, instance.pod, work)
+
+
+async def there(play: Play, folder: str) -> bool:
+    """Whether what was taken from a folder is still where it was taken to. True where nothing was."""
+    uris = await asyncio.to_thread(outcomes.taken, folder) if folder else None
+    for uri in uris or ():
+        try:
+            store, address = await play.means.stores.open(play.world.client, play.namespace, uri)
+            if await store.extent(address, most=_LARGEST) is None:
+                return False
+        except OSError as failure:
+            log.warning("%s cannot be looked at, and does not count: %s", uri, failure)
+            return False
+    return True
+
+
+async def _take(play: Play, folder: str, outcome: Outcome) -> Outcome:
+    """The outcome with the artifacts where they are now. Raises OSError."""
+    if await asyncio.to_thread(outcomes.taken, folder) is None:
+        brought = [told for told in outcome.artifacts.values() if told.get("path")]
+        uris = [uri for told in brought if (uri := await _patiently(play, told))]
+        await asyncio.to_thread(outcomes.leave_taken, folder, uris)
+    return replace(outcome, artifacts={key: _without_path(told) for key, told in outcome.artifacts.items()})
+
+
+async def _patiently(play: Play, told: Mapping[str, Any]) -> str:
+    """The address, once the bytes are there; empty where there are none."""
+    for left in reversed(range(_TRIES)):
+        try:
+            return await _upload(play, str(told["uri"]), Path(told["path"]))
+        except ArtifactsUnreachable:
+            if not left:
+                raise
+            await play.world.clock.sleep(_WAIT * 2 ** (_TRIES - 1 - left))
+    raise AssertionError("the last try returns or raises")
+
+
+async def _upload(play: Play, uri: str, path: Path) -> str:
+    if not path.exists():
+        return ""
+    store, address = await play.means.stores.open(play.world.client, play.namespace, uri)
+    if not await store.take(address, path):
+        return ""
+    await play.means.stores.adopt(play.world.client, play.namespace, uri, path)
+    return uri
+
+
+def _without_path(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in told.items() if key != "path"}
