@@ -22,6 +22,7 @@ from typing import NoReturn
 
 from fairway.serving.inpod.board import Board, Page
 from fairway.serving.inpod.changes import Changes
+from fairway.serving.inpod.formats import settings
 from fairway.serving.inpod.lanes import Limits
 from fairway.serving.inpod.metrics import Metrics
 from fairway.serving.inpod.model import CannotLoad
@@ -145,7 +146,8 @@ class Server:
 
 
 def places(options: argparse.Namespace) -> Places:
-    return Places(Path(options.model_dir), options.model_format, os.environ, options.multi_model)
+    told = settings.with_flags(os.environ, options)
+    return Places(Path(options.model_dir), options.model_format, told, options.multi_model)
 
 
 def limits(options: argparse.Namespace) -> Limits:
@@ -206,6 +208,7 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument(
         "--linger", type=float, default=1.5, help="seconds from SIGTERM to the closed door; gateways learn meanwhile"
     )
+    settings.add_flags(parser)
     return parser
 
 

@@ -6,12 +6,37 @@ the flag's name. KServe spells the same setting in both ways; a flag wins.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 
 from fairway.serving.inpod.model import CannotLoad
 
+VALUES = (
+    "nthread", "framework", "device", "dtype", "task", "max_length", "max_model_len", "model_class_name",
+    "candidate_labels", "hypothesis_template",
+)  # fmt: skip
+SWITCHES = (
+    "disable_lower_case", "disable_special_tokens", "return_token_type_ids", "return_offsets_mapping",
+    "return_probabilities", "return_raw_logits", "return_labels", "trust_remote_code",
+)  # fmt: skip
+"""The flags that loaders know: KServe's servers have most of them."""
+
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off", "")
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("about the model", "what some formats can be told; see their loaders")
+    for name in VALUES:
+        group.add_argument(f"--{name}", default=None)
+    for name in SWITCHES:
+        group.add_argument(f"--{name}", nargs="?", const="true", default=None)
+
+
+def with_flags(environment: Mapping[str, str], flags: argparse.Namespace) -> dict[str, str]:
+    """The options of all loaders."""
+    said = {name: getattr(flags, name, None) for name in (*VALUES, *SWITCHES)}
+    return {**environment, **{name: str(value) for name, value in said.items() if value is not None}}
 
 
 def text(options: Mapping[str, str], name: str, default: str = "") -> str:
