@@ -19,6 +19,7 @@ VERBS: dict[str, str] = {
     "open": "print a fresh one-time address of the dashboard",
     "kubeconfig": "print the path of a kubeconfig for kubectl and the Kubernetes clients",
     "token": "print a bearer token that every API accepts",
+    "tokens": "tokens that open one service or graph, and nothing else",
     "login": "write what the clients read, so that kfp.Client(host=...) needs no token argument",
     "config": "show the settings in force and where each is from",
     "doctor": "look at this machine and say what works, what does not, and what to do",

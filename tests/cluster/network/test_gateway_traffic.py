@@ -184,11 +184,11 @@ async def test_routes_say_what_is_wrong_with_them(here: Gateway) -> None:
     missing = await here.route("missing", to("nobody", "/nobody"))
     assert _told(missing) == {"Accepted": "Accepted", "ResolvedRefs": "BackendNotFound"}
     assert (await here.get("/nobody"))[0] == 503
-    mirrored = to("nobody", "/mirror") | {"filters": [{"type": "RequestMirror"}]}
-    refused = await here.route("mirror", mirrored)
+    extended = to("nobody", "/mirror") | {"filters": [{"type": "ExtensionRef"}]}
+    refused = await here.route("mirror", extended)
     assert _told(refused)["Accepted"] == "UnsupportedValue"
     message = refused["status"]["parents"][0]["conditions"][0]["message"]
-    assert "spec.rules[0].filters[0] of type RequestMirror is not supported" in message
+    assert "spec.rules[0].filters[0] of type ExtensionRef is not supported" in message
     assert (await here.get("/mirror", token=False))[1]["who"] == "front"
     await here.service("nobody", await here.backend("a"))
     await here.client.wait(

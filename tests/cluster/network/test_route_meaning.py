@@ -39,7 +39,7 @@ def rule(path: str = "/", kind: str = "PathPrefix", backend: str = "web", **more
 
 
 def rendered(*routes: Object) -> Resources:
-    return render(routes, [service()], [], CONFIG)
+    return render(routes, [service()], [], [], CONFIG)
 
 
 def only(found: Resources) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def only(found: Resources) -> dict[str, Any]:
 def test_golden_pairs(case: Path) -> None:
     pair = yaml.safe_load(case.read_text())
     seen = pair["seen"]
-    found = render(seen["routes"], seen["services"], seen["slices"], CONFIG)
+    found = render(seen["routes"], seen["services"], seen["slices"], [], CONFIG)
     made = {"endpoints": found.endpoints, "routes": found.routes, "listeners": found.listeners}
     assert made == pair["made"]
 
@@ -198,7 +198,7 @@ def test_the_front_door_keeps_its_paths_and_its_names() -> None:
     posing = [
         route(rule("/"), name=name, hostnames=(name,)) for name in ("fairway.example.com", "127.0.0.1", "*.0.0.1")
     ]
-    found = render([greedy, wild, *posing], [service()], [], config)
+    found = render([greedy, wild, *posing], [service()], [], [], config)
     front, own = found.routes["virtual_hosts"]
     assert front["domains"] == ["*", "localhost", "fairway.example.com"]
     assert [one["match"] for one in front["routes"][:2]] == [{"path": "/"}, {"path_separated_prefix": "/apis"}]
@@ -266,7 +266,7 @@ def test_what_a_service_address_cannot_do_is_named() -> None:
     [({"name": "h2c"}, True), ({"name": "grpc-x"}, True), ({"appProtocol": "http"}, False), ({}, False)],
 )
 def test_a_port_says_whether_it_speaks_http2(port: Object, http2: bool) -> None:
-    found = render([], [service(**port)], [], CONFIG)
+    found = render([], [service(**port)], [], [], CONFIG)
     cluster = next(one for one in found.clusters if one["name"] == "default.web.80")
     assert ("typed_extension_protocol_options" in cluster) is http2
 

@@ -7,13 +7,11 @@ Tokens are checked here, in Envoy, with the API's public keys: no call goes back
 from __future__ import annotations
 
 import json
-from typing import Any
 
+from fairway.cluster.network import guards, limits
 from fairway.cluster.network.config import AUDIENCE, NetworkConfig
+from fairway.cluster.network.guards import JWT_FILTER, Resource
 from fairway.cluster.network.render import watched
-from fairway.cluster.network.routes import JWT_FILTER, OPEN_TO_ALL
-
-Resource = dict[str, Any]
 
 ADMIN_SOCKET = "admin.sock"
 _NETWORK = "type.googleapis.com/envoy.extensions.filters.network"
@@ -43,7 +41,7 @@ def _public(config: NetworkConfig) -> Resource:
         "stat_prefix": "public",
         "codec_type": "AUTO",  # HTTP/1.1 and HTTP/2 without TLS, told apart by the first bytes
         "rds": {"route_config_name": "public", "config_source": watched("./routes.json")},
-        "http_filters": [_tokens(config), router],
+        "http_filters": [_tokens(config), guards.rbac(), _limits(), router],
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "use_remote_address": True,
         "normalize_path": True,
@@ -64,25 +62,17 @@ def _public(config: NetworkConfig) -> Resource:
 
 
 def _tokens(config: NetworkConfig) -> Resource:
-    """Every request needs a token, unless its route says that it needs none (see `routes.OPEN_TO_ALL`)."""
-    provider = {
-        "issuer": config.issuer,
-        "audiences": [AUDIENCE],
-        "local_jwks": {"inline_string": json.dumps(config.jwks)},
-        "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],
-        "forward": False,  # a model's pod has no business with its callers' tokens
-        "require_expiration": True,
-        "jwt_cache_config": {"jwt_cache_size": 1000},
+    checks = guards.jwt(config.issuer, json.dumps(config.jwks), AUDIENCE)
+    return {"name": JWT_FILTER, "typed_config": _filter("jwt_authn", "JwtAuthentication") | checks}
+
+
+def _limits() -> Resource:
+    """It is no part of what is fixed at the start: limits come and go with routes."""
+    kinds = ["type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"]
+    return {
+        "name": limits.FILTER,
+        "config_discovery": {"config_source": watched(f"./{limits.FILE}"), "type_urls": kinds},
     }
-    rules = [{"match": {"prefix": "/"}, "requires": {"provider_name": "api"}}]
-    # Also where no token is needed, a valid one is taken off the request: a pod could use it as its caller.
-    optional = {"requires_any": {"requirements": [{"provider_name": "api"}, {"allow_missing_or_failed": {}}]}}
-    typed = _filter("jwt_authn", "JwtAuthentication") | {
-        "providers": {"api": provider},
-        "rules": rules,
-        "requirement_map": {OPEN_TO_ALL: optional},
-    }
-    return {"name": JWT_FILTER, "typed_config": typed}
 
 
 def _filter(name: str, kind: str) -> Resource:
@@ -94,6 +84,8 @@ def _local_replies() -> Resource:
     return {
         "mappers": [
             _reply(401, "%LOCAL_REPLY_BODY%: send 'Authorization: Bearer TOKEN'; `fairway token` prints a token"),
+            _reply(403, "%LOCAL_REPLY_BODY%: this token does not open this: an endpoint token opens its endpoint"),
+            _reply(429, "%LOCAL_REPLY_BODY%: more requests than this service takes; try again in a moment"),
             _reply(503, "%LOCAL_REPLY_BODY%: no ready pod answered (%RESPONSE_FLAGS%); see the pods of this service"),
         ],
         "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}},

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from fairway.cluster.network.routes import Resource
+from fairway.cluster.network.guards import Resource
 
 
 class Files:
@@ -45,6 +45,9 @@ class Files:
 
     def routes(self, table: Resource) -> bool:
         return self._write("routes.json", [table])
+
+    def limits(self, filter: Resource) -> bool:
+        return self._write("limits.json", [filter])
 
     def forget_endpoints(self, kept: Iterable[str]) -> None:
         """Drop the files of clusters that are no more, after Envoy has dropped the clusters."""

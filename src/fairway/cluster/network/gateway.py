@@ -12,14 +12,14 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from fairway.cluster.network import route_status, service_limits
+from fairway.cluster.network import guards, route_status, service_limits
 from fairway.cluster.network.admin import Admin
 from fairway.cluster.network.config import GATEWAY_NAMESPACE, NetworkConfig
 from fairway.cluster.network.envoy import Envoy
 from fairway.cluster.network.files import Files
+from fairway.cluster.network.guards import Resource
 from fairway.cluster.network.kinds import GATEWAY_CLASS
 from fairway.cluster.network.render import Resources, render
-from fairway.cluster.network.routes import Resource
 from fairway.kernel import clock as time
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
@@ -27,7 +27,7 @@ from fairway.kernel.control import events
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.feature import Ready
 from fairway.kernel.objects import errors, meta
-from fairway.kernel.objects.kinds import ENDPOINT_SLICE, GATEWAY, HTTP_ROUTE, NAMESPACE, SERVICE, Kind, Object
+from fairway.kernel.objects.kinds import ENDPOINT_SLICE, GATEWAY, HTTP_ROUTE, NAMESPACE, SECRET, SERVICE, Kind, Object
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Gateway:
         self._routes = Mirror(client, HTTP_ROUTE, clock)
         self._services = Mirror(client, SERVICE, clock)
         self._slices = Mirror(client, ENDPOINT_SLICE, clock)
+        self._secrets = Mirror(client, SECRET, clock, labels=guards.TOKEN_LABEL)
         self._changed, self._rest = asyncio.Event(), asyncio.Event()
         self._latest = self._render()
         self._table: Resource = {}
@@ -55,11 +56,12 @@ class Gateway:
     async def run(self, ready: Ready) -> None:
         self._envoy.check()
         async with asyncio.TaskGroup() as tasks:
-            for mirror in (self._routes, self._services, self._slices):
+            for mirror in (self._routes, self._services, self._slices, self._secrets):
                 tasks.create_task(mirror.run(), name=f"gateway-{mirror.kind.resource}")
                 mirror.subscribe(lambda old, new: self._changed.set())
             await self._services.synced()
             await self._slices.synced()
+            await self._secrets.synced()
             # Routes are not waited for: their kind may be defined only after this service is up.
             self._latest = self._render()
             self._write(self._latest)
@@ -93,13 +95,15 @@ class Gateway:
             await self._warn_of_limits()
 
     def _render(self) -> Resources:
-        return render(self._routes.all(), self._services.all(), self._slices.all(), self._config)
+        services, slices = self._services.all(), self._slices.all()
+        return render(self._routes.all(), services, slices, self._secrets.all(), self._config)
 
     def _write(self, resources: Resources) -> None:
         """Everything at once, while no Envoy runs."""
         self._files.endpoints(resources.endpoints)
         self._files.clusters(resources.clusters)
         self._files.listeners(resources.listeners)
+        self._files.limits(resources.limits)
         self._files.routes(resources.routes)
         self._table = resources.routes
 
@@ -115,6 +119,7 @@ class Gateway:
             await self._until("the new clusters", known)
         if self._files.listeners(resources.listeners):
             self._unchecked = True
+        self._files.limits(resources.limits)
         await self._write_routes(resources.routes)
         if self._files.clusters(resources.clusters):
             self._files.forget_endpoints(self._latest.endpoints)

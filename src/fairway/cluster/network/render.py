@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fairway.cluster.network import routes
+from fairway.cluster.network import guards, limits, routes
 from fairway.cluster.network.config import GATEWAY_NAME, GATEWAY_NAMESPACE, LISTENER, NetworkConfig
-from fairway.cluster.network.routes import MISSING, Rendered, Resource, Rule
+from fairway.cluster.network.guards import Resource
+from fairway.cluster.network.routes import MISSING, Rendered, Rule
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
 from fairway.kernel.objects.meta import Key
@@ -31,6 +32,8 @@ class Resources:
     endpoints: dict[str, Resource]
     listeners: list[Resource]
     routes: Resource
+    limits: Resource
+    """The filter that counts requests, with the limits of all routes."""
     seen: list[Object]
     """The routes as they were when this was made."""
     rendered: dict[Key, Rendered]
@@ -38,8 +41,13 @@ class Resources:
 
 
 def render(
-    http_routes: Iterable[Object], services: Iterable[Object], slices: Iterable[Object], config: NetworkConfig
+    http_routes: Iterable[Object],
+    services: Iterable[Object],
+    slices: Iterable[Object],
+    secrets: Iterable[Object],
+    config: NetworkConfig,
 ) -> Resources:
+    """`secrets` are those that endpoint tokens are bound to."""
     by_service = _by_service(slices)
     clusters = [_front(config), _missing()]
     endpoints: dict[str, Resource] = {}
@@ -54,17 +62,18 @@ def render(
             if address := _address(service):
                 listeners.append(_listener(name, address, int(port["port"])))
     rendered: dict[Key, Rendered] = {}
-    http_routes = list(http_routes)
+    http_routes, tokens = list(http_routes), guards.tokens(secrets)
     for route in http_routes:
         mine = [parent for parent in _parents(route) if ours(parent, route)]
         if any(attaches(parent, config) for parent in mine):
             rendered[meta.key(route)] = _refused_name(route, config) or routes.render(
-                route, lambda ns, name, port: known.get((ns, name, port)), auth=config.auth
+                route, lambda ns, name, port: known.get((ns, name, port)), tokens, auth=config.auth
             )
         elif mine:
             rendered[meta.key(route)] = Rendered(refused=NO_SUCH_LISTENER, refused_reason="NoMatchingParent")
     table = _route_table(rendered.values(), config)
-    return Resources(clusters, endpoints, listeners, table, http_routes, rendered)
+    carried = (route for route in http_routes if (one := rendered.get(meta.key(route))) and not one.refused)
+    return Resources(clusters, endpoints, listeners, table, limits.extension(carried), http_routes, rendered)
 
 
 def ours(parent: Object, route: Object) -> bool:
@@ -268,5 +277,5 @@ def _to_front(match: Resource) -> Resource:
     return {
         "match": match,
         "route": {"cluster": FRONT, "timeout": "0s", "idle_timeout": "0s"},
-        "typed_per_filter_config": routes.unchecked(),
+        "typed_per_filter_config": guards.unchecked(),
     }

@@ -7,24 +7,17 @@ Backends that do not exist answer 503 and are said in the route's status.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fairway.cluster.network import durations, wellformed
+from fairway.cluster.network import durations, guards, limits, wellformed
+from fairway.cluster.network.guards import Resource, Tokens
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
 
-Resource = dict[str, Any]
-
-JWT_FILTER = "envoy.filters.http.jwt_authn"
-OPEN_TO_ALL = "open-to-all"
-"""What such routes require of a token: nothing."""
 MISSING = "missing"
 """The cluster of backends that do not exist: it has no endpoints."""
-AUTH_ANNOTATION = "fairway.dev/auth"
-
-_PER_ROUTE = {"@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig"}
 
 Backend = Callable[[str, str, int], "str | None"]
 """From (namespace, service, port) to the name of its cluster, or None where there is none."""
@@ -56,11 +49,11 @@ class Rendered:
     """(reason, sentence) of each backend that cannot be used."""
 
 
-def render(route: Object, backend: Backend, *, auth: bool) -> Rendered:
+def render(route: Object, backend: Backend, tokens: Tokens, *, auth: bool) -> Rendered:
     spec = route.get("spec") or {}
     result = Rendered(hostnames=tuple(dict.fromkeys(spec.get("hostnames") or ())))
-    open_to_all = not auth or meta.annotations(route).get(AUTH_ANNOTATION) == "none"
     try:
+        filters, counted = guards.filters(route, tokens, auth=auth), limits.actions(route)
         for host in result.hostnames:
             wellformed.hostname(host)
         for number, rule in enumerate(spec.get("rules") or ({},)):
@@ -68,7 +61,7 @@ def render(route: Object, backend: Backend, *, auth: bool) -> Rendered:
             action = _action(route, rule, number, backend, result.unresolved)
             for match_number, match in enumerate(rule.get("matches") or ({},)):
                 place = f"spec.rules[{number}].matches[{match_number}]"
-                result.rules.append(_rule(route, rule, match, action, place, open_to_all))
+                result.rules.append(_rule(route, rule, match, action, place, filters, counted))
     except (Unsupported, ValueError) as refused:
         result.rules.clear()
         result.hostnames = ()
@@ -79,6 +72,7 @@ def render(route: Object, backend: Backend, *, auth: bool) -> Rendered:
 
 _RULE_FIELDS = frozenset(("name", "matches", "filters", "backendRefs", "timeouts"))
 _MATCH_FIELDS = frozenset(("path", "headers", "queryParams", "method"))
+_MIRROR_FIELDS = frozenset(("backendRef", "percent", "fraction"))
 _BACKEND_FIELDS = frozenset(("group", "kind", "namespace", "name", "port", "weight"))
 
 
@@ -88,14 +82,18 @@ def _refuse_others(part: Mapping[str, Any], known: frozenset[str], place: str) -
             raise Unsupported(f"{place}.{name} is not supported by this gateway: remove it")
 
 
-def _rule(route: Object, rule: Object, match: Object, action: Resource, place: str, open_to_all: bool) -> Rule:
+def _rule(
+    route: Object, rule: Object, match: Object, action: Resource, place: str, filters: Resource, counted: list[Resource]
+) -> Rule:
     _refuse_others(match, _MATCH_FIELDS, place)
     path = match.get("path") or {}
     kind, value = path.get("type") or "PathPrefix", path.get("value") or "/"
     envoy: Resource = {"match": _match(match, kind, value), **_with_path(action, rule, kind, value, place)}
     envoy.update(_header_changes(rule))
-    if open_to_all:
-        envoy["typed_per_filter_config"] = {JWT_FILTER: {**_PER_ROUTE, "requirement_name": OPEN_TO_ALL}}
+    if filters:
+        envoy["typed_per_filter_config"] = filters
+    if counted and "route" in envoy:
+        envoy["route"] = {**envoy["route"], "rate_limits": counted}
     rank = (
         ("Exact", "RegularExpression", "PathPrefix").index(kind),
         -len(value),
@@ -106,11 +104,6 @@ def _rule(route: Object, rule: Object, match: Object, action: Resource, place: s
         meta.key(route),
     )
     return Rule(rank, envoy)
-
-
-def unchecked() -> Resource:
-    """Lets requests pass as they came: whoever gets them checks their tokens."""
-    return {JWT_FILTER: {**_PER_ROUTE, "disabled": True}}
 
 
 def beside_the_front(envoy: Resource) -> Resource:
@@ -194,7 +187,36 @@ def _action(route: Object, rule: Object, number: int, backend: Backend, unresolv
     weights = {name: weight for name, weight in weights.items() if weight > 0}
     if not weights:
         return {"direct_response": {"status": 500, "body": {"inline_string": "the route has no backend"}}}
-    return {"route": {**_clusters(weights), **_timeouts(rule), "retry_policy": _retries(rule)}}
+    route_ = {**_clusters(weights), **_timeouts(rule), "retry_policy": _retries(rule)}
+    if mirrors := list(_mirrors(route, rule, number, backend, unresolved)):
+        route_["request_mirror_policies"] = mirrors
+    return {"route": route_}
+
+
+def _mirrors(
+    route: Object, rule: Object, number: int, backend: Backend, unresolved: list[tuple[str, str]]
+) -> Iterator[Resource]:
+    """Copies of requests that go elsewhere too; what is answered there is thrown away."""
+    for position, item in enumerate(rule.get("filters") or ()):
+        if item.get("type") != "RequestMirror":
+            continue
+        place = f"spec.rules[{number}].filters[{position}].requestMirror"
+        mirror = item.get("requestMirror") or {}
+        _refuse_others(mirror, _MIRROR_FIELDS, place)
+        name, problem = _resolve(route, mirror.get("backendRef") or {}, f"{place}.backendRef", backend)
+        if problem:
+            unresolved.append(problem)
+            continue
+        yield {"cluster": name, "runtime_fraction": {"default_value": _fraction(mirror, place)}}
+
+
+def _fraction(mirror: Object, place: str) -> Resource:
+    """How many of the requests are copied: all, a percentage, or a fraction; Envoy counts in millionths."""
+    fraction = mirror.get("fraction") or {"numerator": mirror.get("percent", 100)}
+    numerator, denominator = int(fraction.get("numerator", 0)), int(fraction.get("denominator") or 100)
+    if denominator <= 0 or not 0 <= numerator <= denominator:
+        raise Unsupported(f"{place} copies {numerator} of {denominator} requests: use a number between none and all")
+    return {"numerator": round(numerator * 1_000_000 / denominator), "denominator": "MILLION"}
 
 
 def _resolve(route: Object, ref: Object, place: str, backend: Backend) -> tuple[str, tuple[str, str] | None]:
@@ -243,7 +265,9 @@ def _retries(rule: Object) -> Resource:
 
 # Filters
 
-_FILTERS = frozenset(("URLRewrite", "RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect"))
+_FILTERS = frozenset(
+    ("URLRewrite", "RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "RequestMirror")
+)
 
 
 def _filter(rule: Object, kind: str) -> Object | None:

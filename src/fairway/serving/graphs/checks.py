@@ -14,6 +14,7 @@ from fairway.kernel.objects.kinds import Object
 from fairway.serving.graphs.kinds import MODE, PROPAGATE, STOP
 from fairway.serving.graphs.router import paths
 from fairway.serving.graphs.router.plan import ROOT
+from fairway.serving.render import traffic
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _TARGETS = ("nodeName", "serviceName", "serviceUrl")
@@ -61,6 +62,10 @@ def _about_annotations(graph: Object) -> Iterator[str]:
         if key.startswith("serving.kserve.io/") and value not in (accepted := _ANNOTATIONS.get(key, ())):
             how = f"use {' or '.join(accepted)}" if accepted else "remove it"
             yield f"The annotation {key}: {value} is not supported; {how}."
+    yield from traffic.mistakes(graph)
+    for unserved in (traffic.MIRROR, traffic.BY_HEADER):
+        if meta.annotations(graph).get(unserved):
+            yield f"The annotation {unserved} is for services and not for graphs; remove it."
     for pattern in meta.annotations(graph).get(PROPAGATE, "").split(","):
         try:
             re.compile(pattern)

@@ -9,7 +9,7 @@ from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Object
 from fairway.serving.graphs.kinds import GRAPH_LABEL, PROPAGATE
 from fairway.serving.kinds import RENDERED
-from fairway.serving.render import marks, place
+from fairway.serving.render import marks, place, traffic
 from fairway.serving.render.place import Place
 from fairway.serving.render.routes import GATEWAY
 
@@ -116,8 +116,13 @@ def _path_route(graph: Object) -> Object:
 def _route(graph: Object, name: str, rule: Object, hosts: list[str]) -> Object:
     gateway: Object = {"group": "gateway.networking.k8s.io", "kind": "Gateway", **GATEWAY}
     spec: Object = {"parentRefs": [gateway], **({"hostnames": hosts} if hosts else {}), "rules": [rule]}
-    made = HTTP_ROUTE.new(name, meta.namespace(graph), spec=spec)
-    return marks.child(made, _labels(graph), marks.digest_of(spec))
+    made = marks.child(HTTP_ROUTE.new(name, meta.namespace(graph), spec=spec), _labels(graph), marks.digest_of(spec))
+    annotations = {
+        **meta.annotations(made),
+        **traffic.on_routes(graph),
+        traffic.ENDPOINT: f"graph/{meta.name(graph)}",
+    }
+    return {**made, "metadata": {**made["metadata"], "annotations": annotations}}
 
 
 def _rule(graph: Object, prefix: str, filters: list[Object]) -> Object:

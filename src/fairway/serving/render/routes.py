@@ -11,7 +11,7 @@ from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import HTTP_ROUTE, Object
 from fairway.serving.component import GRPC_PORT, HTTP_PORT, PREDICTOR, Backend, Component, Entry
 from fairway.serving.kinds import COMPONENT_LABEL
-from fairway.serving.render import marks, place
+from fairway.serving.render import marks, place, traffic
 from fairway.serving.render.place import Place
 
 GATEWAY = {"namespace": "fairway-system", "name": "fairway"}
@@ -52,11 +52,16 @@ def _route(isvc: Object, name: str, rules: list[Object], hosts: Sequence[str] = 
     gateway: Object = {"group": "gateway.networking.k8s.io", "kind": "Gateway", **GATEWAY}
     spec: Object = {"parentRefs": [gateway], **({"hostnames": list(hosts)} if hosts else {}), "rules": rules}
     labels = marks.labels(isvc, f"{meta.name(isvc)}-{PREDICTOR}", PREDICTOR)
-    return marks.child(HTTP_ROUTE.new(name, meta.namespace(isvc), spec=spec), labels, marks.digest_of(spec))
+    route = marks.child(HTTP_ROUTE.new(name, meta.namespace(isvc), spec=spec), labels, marks.digest_of(spec))
+    annotations = {**meta.annotations(route), **traffic.on_routes(isvc)}
+    return {**route, "metadata": {**route["metadata"], "annotations": annotations}}
 
 
 def _rules(isvc: Object, entry: Entry, prefix: str, filters: list[Object], *, grpc: bool) -> Iterator[Object]:
     path = {"type": "PathPrefix", "value": prefix}
+    for header, chosen in traffic.by_header(isvc):
+        yield _rule(isvc, {"path": path, "headers": [header]}, filters, [chosen], HTTP_PORT, entry.waits)
+    filters = [*filters, *traffic.mirrors(isvc)]
     speaks_grpc = all(one.ports.grpc for one in entry.backends)
     speaks_http = all(one.ports.http for one in entry.backends)
     if grpc and speaks_grpc and speaks_http:

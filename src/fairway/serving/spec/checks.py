@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
+from fairway.serving.render import traffic
 from fairway.serving.spec import defaults, fields, steering
 from fairway.serving.spec.refusals import unknown
 
@@ -24,6 +25,7 @@ def service(isvc: Object) -> Iterator[str]:
     """The name, the metadata, and which parts there are."""
     yield from _name(isvc)
     yield from steering.checked(isvc)
+    yield from traffic.mistakes(isvc)
     yield from unknown(isvc.get("spec") or {}, "spec", fields.SERVICE, fields.REFUSED_IN_SERVICE)
 
 
