@@ -97,3 +97,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / name).mkdir()
         joblib.dump(estimator, root / name / "model.joblib")
     return root
+
+
+@pytest.fixture
+def two_versions(tmp_path: Path, models: Path) -> tuple[Path, Path]:
+    """The iris model, and one that says 7 of everything."""
+    seven = tmp_path / "seven.joblib"
+    joblib.dump(LogisticRegression().fit([TWO_FLOWERS[0], TWO_FLOWERS[1]], [7, 8]), seven)
+    return models / "iris", seven

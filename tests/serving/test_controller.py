@@ -225,11 +225,12 @@ async def test_what_the_user_takes_away_goes(here: Here, models: Path) -> None:
 async def test_a_refused_change_keeps_what_runs(here: Here, models: Path) -> None:
     await here.deploy(str(models / "iris"))
     await here.until(lambda status: ready(status) and rolled_out(status))
-    await here.change({"spec": {"predictor": {"minReplicas": 0}}})
+    await here.change({"spec": {"predictor": {"minReplicas": -1}}})
     status = await here.until(lambda status: not ready(status))
     condition = conditions.find({"status": status}, "PredictorReady")
     assert condition is not None
-    assert "set it to 1. Until then the last version goes on serving." in condition["message"]
+    assert "must not be negative" in condition["message"]
+    assert "Until then the last version goes on serving." in condition["message"]
     assert len(await here.pods()) == 1
     await here.change({"spec": {"predictor": {"minReplicas": None}}})
     await here.until(ready)

@@ -61,11 +61,12 @@ def test_both_ways_to_name_a_model_are_the_same() -> None:
             "all, request or response",
         ),
         (isvc({**OK, "logger": {"mode": "all"}}), "InvalidPredictorSpec", "logger.url is missing"),
-        (isvc({**OK, "autoScaling": {"metrics": [{}]}}), "InvalidPredictorSpec", "spec.predictor.autoScaling"),
         (isvc({**OK, "workerSpec": {"x": 1}}), "InvalidPredictorSpec", "needs a storageUri of pvc://"),
         (isvc({**OK, "workerSpec": {"pipelineParallelSize": 2}}), "InvalidPredictorSpec", "needs as many nodes"),
         (isvc(model(env=[{"name": "PYTHONPATH", "value": "/x"}])), "InvalidPredictorSpec", "PYTHONPATH may not be set"),
-        (isvc({**OK, "minReplicas": 0}), "InvalidPredictorSpec", "scaling to zero is not available; set it to 1"),
+        (isvc({**OK, "autoScaling": {"metrics": [{"type": "External"}]}}), "InvalidPredictorSpec", "type External"),
+        (isvc({**OK, "minReplicas": 0, "scaleMetric": "cpu"}), "InvalidPredictorSpec", "nobody would wake it"),
+        (isvc({**OK, "scaleMetric": "qps"}), "InvalidPredictorSpec", "use concurrency, rps, cpu or memory"),
         (isvc({**OK, "minReplicas": 3, "maxReplicas": 2}), "InvalidPredictorSpec", "maxReplicas not below"),
         (isvc({**OK, "fieldOfTomorrow": 1}), "InvalidPredictorSpec", "spec.predictor.fieldOfTomorrow is not"),
         (isvc({"sklearn": {"storageUri": "pvc:///m"}}), "InvalidPredictorSpec", "names no claim"),
@@ -90,8 +91,9 @@ def test_both_ways_to_name_a_model_are_the_same() -> None:
         (isvc(model(protocolVersion="grpc-v2")), "NoSupportingRuntime", "protocolVersion to one of v1, v2"),
         (isvc(OK, name="M"), "InvalidPredictorSpec", "must start with a letter"),
         (isvc(OK, name="m" * 50), "InvalidPredictorSpec", "has 50 characters"),
-        (isvc(OK, annotations={"serving.kserve.io/deploymentMode": "Serverless"}), "InvalidPredictorSpec", "Standard"),
-        (isvc(OK, annotations={"autoscaling.knative.dev/target": "1"}), "InvalidPredictorSpec", "remove it"),
+        (isvc(OK, annotations={"serving.kserve.io/deploymentMode": "ModelMesh"}), "InvalidPredictorSpec", "Standard"),
+        (isvc(OK, annotations={"serving.kserve.io/autoscalerClass": "keda"}), "InvalidPredictorSpec", "keda is not"),
+        (isvc(OK, annotations={"autoscaling.knative.dev/target": "0"}), "InvalidPredictorSpec", "at least 0.01"),
     ],
 )
 def test_refused_by_name(given: Any, reason: str, says: str) -> None:
@@ -103,5 +105,5 @@ def test_refused_by_name(given: Any, reason: str, says: str) -> None:
 
 def test_all_refusals_are_said_at_once() -> None:
     with pytest.raises(NotSupported) as refused:
-        read(isvc({"sklearn": {"storageUri": "oci://b/m"}, "minReplicas": 0, "logger": {"mode": "all"}}))
+        read(isvc({"sklearn": {"storageUri": "oci://b/m"}, "minReplicas": -1, "logger": {"mode": "all"}}))
     assert all(word in str(refused.value) for word in ("oci://", "minReplicas", "logger"))

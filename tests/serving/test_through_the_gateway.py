@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import joblib
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from fairway.cluster.api.tokens import ISSUER
 from fairway.cluster.network.build import NetworkConfig, build
@@ -60,14 +58,6 @@ async def house(tmp_path: Path) -> AsyncGenerator[House, None]:
         await start((build(here.client, SystemClock(), config),), here.client, SystemClock(), here.tasks)
         token = here.issuer.mint("somebody", ("system:masters",), seconds=600)
         yield House(here, f"http://127.0.0.1:{port}", token)
-
-
-@pytest.fixture
-def two_versions(tmp_path: Path, models: Path) -> tuple[Path, Path]:
-    """The iris model, and one that says 7 of everything."""
-    seven = tmp_path / "seven.joblib"
-    joblib.dump(LogisticRegression().fit([TWO_FLOWERS[0], TWO_FLOWERS[1]], [7, 8]), seven)
-    return models / "iris", seven
 
 
 async def test_a_model_answers_by_path_and_by_host_and_updates_lose_no_request(

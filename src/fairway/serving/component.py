@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fairway.kernel.objects.kinds import Object
+from fairway.serving.scaling.contract import Contract
 
 PREDICTOR, TRANSFORMER, EXPLAINER = "predictor", "transformer", "explainer"
 ROLES = (PREDICTOR, TRANSFORMER, EXPLAINER)
@@ -58,6 +59,8 @@ class Component:
     template: Object
     ports: Ports = Ports()
     scaling: Scaling = Scaling()
+    contract: Contract = field(default_factory=Contract)
+    """What the autoscaler is to keep."""
     concurrency: int = 0
     waits: int = 60
     strategy: Mapping[str, Any] | None = None

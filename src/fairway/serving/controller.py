@@ -18,6 +18,7 @@ from fairway.serving.render import marks
 from fairway.serving.render.children import Children
 from fairway.serving.render.place import Place
 from fairway.serving.runtimes.kinds import CLUSTER_SERVING_RUNTIME, SERVING_RUNTIME
+from fairway.serving.scaling import contract as contracts
 from fairway.serving.spec import steering
 from fairway.serving.spec.refusals import NotSupported
 from fairway.serving.status import judging
@@ -126,7 +127,8 @@ async def _apply(world: World, isvc: Object, wanted: Children) -> None:
         current = observed.get(meta.key(deployment))
         if current and marks.digest(current) != marks.digest(deployment):
             observed[meta.key(deployment)] = await world.client.update(DEPLOYMENT, _replaced(current, deployment))
-    await children.apply(world.client, DEPLOYMENT, isvc, wanted.deployments, observed.values())
+    deployments = [contracts.scaled(one, observed.get(meta.key(one))) for one in wanted.deployments]
+    await children.apply(world.client, DEPLOYMENT, isvc, deployments, observed.values())
 
 
 def _replaced(current: Object, wanted: Object) -> Object:
@@ -134,8 +136,8 @@ def _replaced(current: Object, wanted: Object) -> Object:
     metadata = current["metadata"]
     annotations = {**meta.annotations(current), **meta.annotations(wanted)}
     labels = {**meta.labels(current), **meta.labels(wanted)}
-    spec = {"replicas": current["spec"].get("replicas", 1), **wanted["spec"]}  # who scales it has decided that
-    return {**wanted, "metadata": {**metadata, "labels": labels, "annotations": annotations}, "spec": spec}
+    whole = contracts.scaled(wanted, current, awake=True)
+    return {**whole, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
 
 
 async def _tell(world: World, isvc: Object, new: Object) -> None:

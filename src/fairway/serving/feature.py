@@ -12,7 +12,9 @@ from fairway.serving.models import kinds as trained_kinds
 from fairway.serving.render.place import Place
 from fairway.serving.runtimes import installing
 from fairway.serving.runtimes import kinds as runtimes
+from fairway.serving.scaling import asked
 from fairway.serving.scaling.controller import Autoscaler
+from fairway.serving.settings import ServingSettings
 from fairway.serving.storage import kinds as storage
 
 
@@ -23,7 +25,8 @@ def build(platform: Platform) -> Parts:
         mirrors=platform.settings_of(ArtifactsSettings).mirrors,
         model_cache=str(platform.state_dir / "models"),
     )
-    autoscaler = Autoscaler(platform.clock)
+    settings = platform.settings_of(ServingSettings)
+    autoscaler = Autoscaler(platform.clock, grace=asked.seconds(settings.scale_to_zero_grace))
     return Parts(
         controllers=(
             controller.build(place),
@@ -40,4 +43,5 @@ FEATURE = Feature(
     build=build,
     kinds=(kinds.KIND, *runtimes.KINDS, storage.KIND, trained_kinds.KIND, graph_kinds.KIND),
     pages=(Page("Services", "/services"),),
+    settings=ServingSettings,
 )

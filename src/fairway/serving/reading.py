@@ -16,11 +16,12 @@ from fairway.serving.pods.assembly import Pod
 from fairway.serving.pods.models import Storage
 from fairway.serving.runtimes import selection
 from fairway.serving.runtimes.selection import Runtimes, Wanted
+from fairway.serving.scaling import contract as contracts
 from fairway.serving.spec import checks, defaults, scaling, steering, workers
 from fairway.serving.spec.refusals import NotSupported
 from fairway.serving.storage.containers import Stores
 
-DEFAULT_TIMEOUT = 60
+DEFAULT_TIMEOUT = contracts.TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def _mistakes(isvc: Object, stores: Stores) -> Iterator[str]:
     yield from checks.service(isvc)
     yield from checks.one_implementation(part)
     yield from checks.component(part, "spec.predictor", more=frozenset(("model", "workerSpec", *defaults.FRAMEWORKS)))
+    yield from scaling.mistakes(isvc, part)
     written, block = defaults.model(part) or ("containers", {})
     where = f"spec.predictor.{written}"
     if block:
@@ -103,6 +105,7 @@ def _mistakes(isvc: Object, stores: Stores) -> Iterator[str]:
     for role in (TRANSFORMER, EXPLAINER):
         if other := spec.get(role):
             yield from checks.component(other, f"spec.{role}")
+            yield from scaling.mistakes(isvc, other)
             yield from checks.has_containers(other, f"spec.{role}")
             yield from models.mistakes(other, {}, f"spec.{role}", in_model="", stores=stores)
 
@@ -125,6 +128,7 @@ def _component(isvc: Object, role: str, pod: Pod) -> Component:
         template=pod.template,
         ports=pod.ports,
         scaling=scaling.read(isvc, part),
+        contract=scaling.contract(isvc, part, f"{meta.name(isvc)}-{role}"),
         concurrency=part.get("containerConcurrency") or 0,
         waits=part.get("timeout") or DEFAULT_TIMEOUT,
         strategy=part.get("deploymentStrategy"),

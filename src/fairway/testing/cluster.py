@@ -29,6 +29,7 @@ from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock, SystemClock
 from fairway.kernel.feature import Feature, Identity, Parts, Platform, Service
 from fairway.kernel.objects.crds import CustomKind
+from fairway.kernel.settings import Settings
 from fairway.up.front import install, start, task_group
 from fairway.up.machine import ADMIN
 
@@ -66,6 +67,7 @@ async def cluster(
     features: Iterable[Feature] = (),
     kinds: Iterable[CustomKind] = (),
     public_url: str = "http://127.0.0.1:8080",
+    settings: tuple[Settings, ...] = (),
 ) -> AsyncGenerator[Cluster, None]:
     """Everything that is asked for, ready inside the block. `node` runs pods, as processes or by `runtime`."""
     clock, store = clock or SystemClock(), store or MemoryStore()
@@ -83,6 +85,7 @@ async def cluster(
             records_url=f"sqlite:///{folder / 'records.db'}",
             artifacts_url=(folder / "artifacts").as_uri(),
             state_dir=folder,
+            settings=settings,
         )
         async with task_group() as tasks:
             features = tuple(features)

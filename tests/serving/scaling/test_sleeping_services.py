@@ -1,30 +1,25 @@
-"""A service that sleeps, is woken by a request and goes to sleep again, with real pods behind the real gateway."""
+"""A service that sleeps, is woken by a request and goes to sleep again, with real pods behind the real gateway.
+
+The first tests need no InferenceService: whatever has servers can be scaled.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
 import pytest
 
-from fairway.cluster.api.tokens import ISSUER
-from fairway.cluster.network.build import NetworkConfig, build
-from fairway.cluster.network.kinds import KINDS
-from fairway.kernel.clock import SystemClock
 from fairway.kernel.feature import Feature, Parts, Platform
+from fairway.kernel.objects import conditions
 from fairway.kernel.objects.kinds import DEPLOYMENT, ENDPOINT_SLICE, HTTP_ROUTE, SERVICE, Object
 from fairway.serving.scaling import contract as contracts
 from fairway.serving.scaling.contract import Contract
 from fairway.serving.scaling.controller import Autoscaler
 from fairway.serving.scaling.decider import Spec
-from fairway.testing.cluster import Cluster, cluster
-from fairway.up.front import start
-from tests.serving.conftest import TWO_FLOWERS
+from tests.serving.scaling.conftest import House, open_house
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -37,31 +32,7 @@ FAST = Contract(
     panic_window=1.0,
     timeout=20,
 )
-
-
-@dataclass
-class House:
-    cluster: Cluster
-    url: str
-    token: str
-
-    def session(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.token}"})
-
-    async def replicas(self, count: int, *, timeout: float = 30) -> None:
-        """Wait until that many pods are wanted and there."""
-
-        def so(deployment: Object | None) -> bool:
-            ready = ((deployment or {}).get("status") or {}).get("readyReplicas") or 0
-            return deployment is not None and deployment["spec"].get("replicas") == count == ready
-
-        await self.cluster.client.wait(DEPLOYMENT, "iris", "default", so, timeout=timeout)
-
-
-def _a_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+ONES = (200, '{"predictions":[1,1]}')
 
 
 def _scaling(platform: Platform) -> Parts:
@@ -70,15 +41,10 @@ def _scaling(platform: Platform) -> Parts:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncGenerator[House, None]:
-    async with cluster(tmp_path, node=True, features=(Feature("scaling", _scaling),), kinds=KINDS) as here:
-        port = _a_free_port()
-        config = NetworkConfig(
-            "127.0.0.1", port, ("127.0.0.1", _a_free_port()), tmp_path / "gateway", here.issuer.jwks(), ISSUER
-        )
-        await start((build(here.client, SystemClock(), config),), here.client, SystemClock(), here.tasks)
-        token = here.issuer.mint("somebody", ("system:masters",), seconds=600)
-        yield House(here, f"http://127.0.0.1:{port}/iris", token)
+async def plain(tmp_path: Path) -> AsyncGenerator[House, None]:
+    """With nothing of serving but the autoscaler."""
+    async with open_house(tmp_path, Feature("scaling", _scaling)) as here:
+        yield here
 
 
 def _deployment(model: Path, contract: Contract) -> Object:
@@ -96,7 +62,7 @@ def _deployment(model: Path, contract: Contract) -> Object:
         "spec": {"containers": [container], "terminationGracePeriodSeconds": 20},
     }
     spec = {"selector": {"matchLabels": {"app": "iris"}}, "template": template}
-    return contracts.with_contract(DEPLOYMENT.new("iris", "default", spec=spec), contract)
+    return contracts.written(DEPLOYMENT.new("iris", "default", spec=spec), contract)
 
 
 async def _deploy(house: House, model: Path, contract: Contract = FAST) -> None:
@@ -115,38 +81,73 @@ async def _deploy(house: House, model: Path, contract: Contract = FAST) -> None:
     await house.replicas(1)
 
 
-async def _predict(house: House, session: aiohttp.ClientSession) -> tuple[int, str]:
-    url = f"{house.url}/v1/models/iris:predict"
-    async with session.post(url, json={"instances": TWO_FLOWERS}) as answer:
-        return answer.status, await answer.text()
-
-
-async def test_asleep_without_requests_and_awake_at_the_first(house: House, models: Path) -> None:
-    await _deploy(house, models / "iris")
-    await house.replicas(0)
-    async with house.session() as session:
+async def test_asleep_without_requests_and_awake_at_the_first(plain: House, models: Path) -> None:
+    await _deploy(plain, models / "iris")
+    await plain.replicas(0)
+    async with plain.session() as session:
         began = time.monotonic()
-        found = await asyncio.gather(*(_predict(house, session) for _ in range(20)))
+        found = await asyncio.gather(*(plain.predict(session) for _ in range(20)))
         took = time.monotonic() - began
-        assert set(found) == {(200, '{"predictions":[1,1]}')}
+        assert set(found) == {ONES}
         print(f"awake in {took * 1000:.0f} ms")
         assert took < 5, "a second is the budget; a busy machine may need more"
-        await house.replicas(1)
+        await plain.replicas(1)
         for _ in range(50):  # the activator goes away again
-            slices = await house.cluster.client.list(ENDPOINT_SLICE, "default")
+            slices = await plain.cluster.client.list(ENDPOINT_SLICE, "default")
             if all("activator" not in one["metadata"]["name"] for one in slices.items):
                 break
             await asyncio.sleep(0.1)
         else:
             pytest.fail("the activator still stands before a service that is awake")
-        assert await _predict(house, session) == (200, '{"predictions":[1,1]}')
+        assert await plain.predict(session) == ONES
 
 
-async def test_no_request_fails_while_a_service_falls_asleep_and_wakes(house: House, models: Path) -> None:
-    await _deploy(house, models / "iris")
+async def test_no_request_fails_while_a_service_falls_asleep_and_wakes(plain: House, models: Path) -> None:
+    await _deploy(plain, models / "iris")
     seen: list[tuple[int, str]] = []
-    async with house.session() as session:
-        for pause in (0.0, 6.5, 7.0, 7.3, 7.6, 8.0, 8.5, 9.0, 10.0):
+    async with plain.session() as session:
+        for pause in (0.0, 7.0, 7.5, 8.0, 8.5, 9.0):  # around the moment when the last pod goes
             await asyncio.sleep(pause)
-            seen += await asyncio.gather(*(_predict(house, session) for _ in range(3)))
-    assert {status for status, _ in seen} == {200}, seen
+            seen += await asyncio.gather(*(plain.predict(session) for _ in range(3)))
+    assert set(seen) == {ONES}
+
+
+KPA = {"autoscaling.knative.dev/window": "6s", "autoscaling.knative.dev/target": "2"}
+
+
+async def test_an_inference_service_sleeps_is_ready_and_a_new_version_shows_that_it_starts(
+    house: House, models: Path, two_versions: tuple[Path, Path]
+) -> None:
+    old, new = two_versions
+    await house.deploy(old, annotations=KPA, minReplicas=0, maxReplicas=2)
+    ready = await house.until(lambda status: conditions.is_true({"status": status}, "Ready"))
+    assert ready["modelStatus"]["states"]["activeModelState"] == "Loaded"
+    await house.replicas(0, "iris-predictor")
+    asleep = await house.until(lambda status: status["modelStatus"]["states"]["activeModelState"] == "Standby")
+    assert conditions.is_true({"status": asleep}, "Ready")
+    async with house.session() as session:
+        assert await house.predict(session, "/serving/default/iris") == ONES
+        await house.replicas(0, "iris-predictor")
+        await house.change({"spec": {"predictor": {"model": {"storageUri": str(new)}}}})
+        await house.replicas(1, "iris-predictor")
+        await house.replicas(0, "iris-predictor")
+        assert await house.predict(session, "/serving/default/iris") == (200, '{"predictions":[7,8]}')
+
+
+async def test_more_pods_under_load_and_no_request_fails_when_they_go(house: House, models: Path) -> None:
+    window = {"autoscaling.knative.dev/window": "6s"}
+    await house.deploy(models / "iris", annotations=window, scaleMetric="rps", scaleTarget=30, maxReplicas=3)
+    await house.replicas(1, "iris-predictor")
+    async with house.calling("/serving/default/iris", clients=8) as heard:
+        await house.replicas(3, "iris-predictor")
+    async with house.calling("/serving/default/iris", clients=1, pause=0.2) as less:
+        await house.replicas(1, "iris-predictor", timeout=60)
+    for one in (heard, less):
+        assert not one.failures
+        assert set(one.statuses) == {200}, one.statuses
+
+
+def test_the_contract_on_a_deployment_says_only_what_is_unusual() -> None:
+    deployment = contracts.written(DEPLOYMENT.new("iris", "default", spec={}), FAST)
+    assert contracts.read(deployment) == FAST
+    assert "panic_threshold" not in deployment["metadata"]["annotations"][contracts.ANNOTATION]

@@ -11,6 +11,7 @@ from fairway.kernel.objects.kinds import DEPLOYMENT, SERVICE, Object
 from fairway.serving.component import GRPC_PORT, HTTP_PORT, Component
 from fairway.serving.kinds import RENDERED
 from fairway.serving.render import marks
+from fairway.serving.scaling import contract as contracts
 
 _NO_GAP = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 _H2C = "kubernetes.io/h2c"
@@ -23,7 +24,7 @@ def deployment(isvc: Object, component: Component) -> Object:
     metadata: Object = {"labels": {**given["labels"], **labels}, "annotations": annotations}
     template: Object = {"metadata": metadata, "spec": component.template["spec"]}
     spec: Object = {
-        "replicas": component.scaling.least,
+        "replicas": component.contract.at_first,
         "selector": {"matchLabels": {"app": labels["app"]}},
         "strategy": component.strategy or _NO_GAP,
         "revisionHistoryLimit": 10,
@@ -32,7 +33,8 @@ def deployment(isvc: Object, component: Component) -> Object:
     }
     rendered = marks.digest_of(template)
     annotations[RENDERED] = rendered
-    return marks.child(DEPLOYMENT.new(component.name, meta.namespace(isvc), spec=spec), labels, rendered)
+    made = marks.child(DEPLOYMENT.new(component.name, meta.namespace(isvc), spec=spec), labels, rendered)
+    return contracts.written(made, component.contract)
 
 
 def service(isvc: Object, component: Component) -> Object:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from fairway.kernel.objects import meta
@@ -21,8 +21,8 @@ from fairway.serving.scaling.targets import Defaults
 
 ANNOTATION = "serving.fairway.dev/scaling"
 CLASS = "serving.kserve.io/autoscalerClass"
-CPU_TARGET = 80
-"""Percent of the request, as KServe has it."""
+TIMEOUT = 60
+"""Seconds that a request may take where nothing is said; KServe's gateways have it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Contract:
     """Hold requests whenever no pod is ready, and not only while scaled to zero."""
 
     @property
-    def owns_replicas(self) -> bool:
-        """Whether the number of replicas is somebody else's than of the one who renders the Deployment."""
-        return self.scaler != "none"
+    def at_first(self) -> int:
+        """How many pods it begins with: whatever may sleep shows once that it can be awake."""
+        return max(1, self.least, self.initial if self.scaler == "kpa" else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class Wishes:
     most: int | None = None
     metric: str = ""
     target: float | None = None
+    by_metrics: bool = False
+    """Whether it has metrics of its own in autoScaling."""
     limit: int = 0
     timeout: float = 60.0
     progress_deadline: float = 600.0
@@ -71,21 +73,15 @@ def settle(service: str, wishes: Wishes, annotations: Mapping[str, str], *, knat
     metric = wishes.metric.lower() or asked.metric or ""
     least = next((one for one in (wishes.least, asked.least) if one is not None), 1)
     most = wishes.most or asked.most or 0
-    scaler = _scaler(metric, least, asked, annotations.get(CLASS, ""), knative=knative)
+    named = annotations.get(CLASS, "")
+    scaler = _scaler(metric, least, most, asked, named, by_metrics=wishes.by_metrics, knative=knative)
     if most and most < least:
         raise NotUnderstood([f"maxReplicas ({most}) is below minReplicas ({least}); raise it, or leave it out."])
+    usual = Contract(scaler, service, limit=wishes.limit, timeout=wishes.timeout, least=max(1, least))
+    if scaler == "hpa":
+        return replace(usual, metric=metric or CPU, most=max(most, usual.least))
     if scaler != "kpa":
-        fixed = max(1, least)
-        return Contract(
-            scaler,
-            service,
-            metric if metric in (CPU, MEMORY) else CPU,
-            fixed,
-            max(most, fixed),
-            limit=wishes.limit,
-            timeout=wishes.timeout,
-            progress_deadline=wishes.progress_deadline,
-        )
+        return usual
     metric = metric or CONCURRENCY
     stable = asked.window or 60.0
     return Contract(
@@ -106,19 +102,26 @@ def settle(service: str, wishes: Wishes, annotations: Mapping[str, str], *, knat
 
 
 def write(contract: Contract) -> str:
-    return json.dumps(asdict(contract), sort_keys=True, separators=(",", ":"))
+    """Only what is not as usual."""
+    return json.dumps(_unusual(asdict(contract), asdict(Contract())), sort_keys=True, separators=(",", ":"))
 
 
 def read(deployment: Object) -> Contract | None:
     """None where there is none, or one that this version does not understand."""
     try:
         wire = json.loads(meta.annotations(deployment).get(ANNOTATION) or "null")
-        return Contract(**{**wire, "spec": Spec(**wire["spec"])}) if wire else None
+        usual = Contract()
+        return replace(usual, **{**wire, "spec": replace(usual.spec, **wire.get("spec", {}))}) if wire else None
     except (ValueError, TypeError, KeyError):
         return None
 
 
-def _scaler(metric: str, least: int, asked: Asked, named: str, *, knative: bool) -> str:
+def _unusual(wire: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    found = {key: value for key, value in wire.items() if value != usual[key]}
+    return {key: _unusual(value, usual[key]) if isinstance(value, dict) else value for key, value in found.items()}
+
+
+def _scaler(metric: str, least: int, most: int, asked: Asked, named: str, *, by_metrics: bool, knative: bool) -> str:
     if named == "keda":
         raise NotUnderstood([f"The annotation {CLASS}: keda is not supported; use scaleMetric concurrency or rps."])
     if named in ("none", "external"):
@@ -127,16 +130,16 @@ def _scaler(metric: str, least: int, asked: Asked, named: str, *, knative: bool)
         raise NotUnderstood([f"The annotation {CLASS}: {named} is not known; use hpa, none or external."])
     if metric not in ("", CONCURRENCY, RPS, CPU, MEMORY):
         raise NotUnderstood([f"scaleMetric {metric!r} is not known; use concurrency, rps, cpu or memory."])
-    by_resource = metric in (CPU, MEMORY)
+    by_resource = metric in (CPU, MEMORY) or by_metrics
     if least == 0 and (by_resource or asked.scaler == "hpa"):
         how = "use scaleMetric concurrency or rps, or set minReplicas to 1"
-        raise NotUnderstood(
-            [f"minReplicas 0 cannot be reached by {metric or 'cpu'}, which nobody uses at zero; {how}."]
-        )
+        raise NotUnderstood([f"minReplicas 0 and {metric or 'cpu'}: nobody would wake it by using that; {how}."])
     if by_resource or asked.scaler == "hpa":
         return "hpa"
-    wants_requests = metric in (CONCURRENCY, RPS) or least == 0 or asked != Asked(least=asked.least, most=asked.most)
-    return "kpa" if wants_requests or knative else "hpa"
+    if metric or least == 0 or knative or asked != Asked(least=asked.least, most=asked.most):
+        return "kpa"
+    # KServe makes an autoscaler here in any case. One that may not scale would only be in the way.
+    return "hpa" if most > least or named == "hpa" or by_metrics else "none"
 
 
 def _spec(metric: str, wishes: Wishes, asked: Asked, stable: float) -> Spec:
@@ -158,13 +161,20 @@ def _spec(metric: str, wishes: Wishes, asked: Asked, stable: float) -> Spec:
     )
 
 
-def with_contract(deployment: Object, contract: Contract) -> Object:
-    """The rendered Deployment with its contract. Its number of replicas is only said where nobody scales it."""
+def written(deployment: Object, contract: Contract) -> Object:
+    """The rendered Deployment with its contract."""
     metadata: dict[str, Any] = deployment["metadata"]
     annotations = {**(metadata.get("annotations") or {}), ANNOTATION: write(contract)}
-    spec = dict(deployment["spec"])
-    if contract.owns_replicas:
-        spec.pop("replicas", None)
-    else:
-        spec["replicas"] = contract.least
-    return {**deployment, "metadata": {**metadata, "annotations": annotations}, "spec": spec}
+    return {**deployment, "metadata": {**metadata, "annotations": annotations}}
+
+
+def scaled(wanted: Object, current: Object | None, *, awake: bool = False) -> Object:
+    """The rendered Deployment with the replicas that it has now, where an autoscaler says how many those are.
+
+    `awake`: at least one, so that a new version shows that it can be.
+    """
+    contract = read(wanted)
+    if current is None or contract is None or contract.scaler == "none":
+        return wanted
+    replicas = int(current["spec"].get("replicas", 1))
+    return {**wanted, "spec": {**wanted["spec"], "replicas": max(replicas, 1 if awake else 0)}}

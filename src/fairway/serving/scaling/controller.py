@@ -16,6 +16,7 @@ from fairway.kernel.feature import Ready, Service
 from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, SERVICE, Object
 from fairway.kernel.objects.meta import Key
+from fairway.serving.kinds import RENDERED
 from fairway.serving.scaling import contract as contracts
 from fairway.serving.scaling import proxying
 from fairway.serving.scaling.activator.activator import Activator
@@ -119,6 +120,10 @@ class Autoscaler:
         scaler = self._scalers.get(key)
         if scaler is None:
             scaler = self._scalers[key] = Scaler(contract, replicas, ready, now)
+            scaler.version = _version(deployment)
+        elif scaler.version != _version(deployment):
+            scaler.version = _version(deployment)
+            scaler.begin_anew(now)
         scaler.update(contract, now)
         if now >= scaler.due:
             step = scaler.tick(now, ready, grace=self._grace)
@@ -172,6 +177,10 @@ class Autoscaler:
             self._scalers.pop(key, None)
             self._places.pop(key, None)
             await self.activator.forget(key)
+
+
+def _version(deployment: Object) -> str:
+    return meta.annotations(deployment).get(RENDERED, "")
 
 
 def _address(pod: Object) -> str:

@@ -17,6 +17,7 @@ class Scaler:
         self.contract = contract
         self.excess = 0
         self.due = now
+        self.version = ""
         self.activity = _found(replicas, ready, now)
         self._decider = Decider(contract.spec, ready, now)
         self._stable, self._panic = self._windows()
@@ -37,6 +38,11 @@ class Scaler:
         self._stable.resize(contract.spec.stable_window, now)
         self._panic.resize(contract.panic_window, now)
         self._decider.update(contract.spec)
+        self.due = now
+
+    def begin_anew(self, now: float) -> None:
+        """Another version is there, which has to show that it starts before it may sleep."""
+        self.activity = Activity(State.ACTIVATING, now)
         self.due = now
 
     def record(self, now: float, value: float) -> None:

@@ -105,10 +105,8 @@ def _name(isvc: Object) -> Iterator[str]:
 
 def _numbers(part: Object, where: str) -> Iterator[str]:
     least, most = part.get("minReplicas", 1), part.get("maxReplicas") or 0
-    if least == 0:
-        yield f"{where}.minReplicas: scaling to zero is not available; set it to 1."
     if least < 0 or most < 0 or 0 < most < least:
-        yield f"{where}: minReplicas must be at least 1, and maxReplicas not below it."
+        yield f"{where}: minReplicas must not be negative, and maxReplicas not below it."
     for field in ("containerConcurrency", "timeout"):
         if (part.get(field) or 0) < 0:
             yield f"{where}.{field} must not be negative."

@@ -23,22 +23,18 @@ CONTAINER = frozenset(
 
 COMPONENT = frozenset(
     ("minReplicas", "maxReplicas", "containerConcurrency", "timeout", "labels", "annotations", "deploymentStrategy",
-     "containers", "logger", "batcher", "storageUris", "storageContainerName")
+     "containers", "logger", "batcher", "storageUris", "storageContainerName", "scaleTarget", "scaleMetric",
+     "scaleMetricType", "autoScaling")
 )  # fmt: skip
 MODEL = frozenset(("storageUri", "storage", "protocolVersion", "runtime", "runtimeVersion", "modelFormat", "name"))
 SERVICE = frozenset(("predictor", "transformer", "explainer"))
 
 _ELSEWHERE = "deploy the second model as an InferenceService of its own"
-_REPLICAS = "set minReplicas to the number of replicas you want"
 
 REFUSED_IN_SERVICE = {"canary": _ELSEWHERE}
 REFUSED_IN_COMPONENT = {
     "canaryTrafficPercent": _ELSEWHERE,
     "workerSpec": "remove it; only a predictor has workers",
-    "autoScaling": _REPLICAS,
-    "scaleTarget": _REPLICAS,
-    "scaleMetric": _REPLICAS,
-    "scaleMetricType": _REPLICAS,
     "name": "remove it; variants of a predictor are not available",
     "art": "put the explainer into containers",
 }

@@ -1,10 +1,19 @@
-"""How many pods a component is to have, read from its fields and the service's annotations. Pure."""
+"""How many pods a component is to have, read from its fields and the service's annotations. Pure.
+
+What comes of it is a contract, which the autoscaler keeps (see `scaling`).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
 from fairway.serving.component import Scaling
+from fairway.serving.scaling import contract as contracts
+from fairway.serving.scaling.asked import NotUnderstood
+from fairway.serving.scaling.contract import Contract, Wishes
+from fairway.serving.spec import defaults
 
 _CLASS = "serving.kserve.io/autoscalerClass"
 _KNATIVE = ("autoscaling.knative.dev/", "serving.knative.dev/")
@@ -23,3 +32,30 @@ def read(isvc: Object, part: Object) -> Scaling:
         auto=part.get("autoScaling") or {},
         annotations={key: value for key, value in said.items() if key.startswith(_KNATIVE)},
     )
+
+
+def contract(isvc: Object, part: Object, name: str) -> Contract:
+    """`name` is that of the component's Service. Raises NotUnderstood."""
+    asked = read(isvc, part)
+    wishes = Wishes(
+        least=part.get("minReplicas"),
+        most=asked.most or None,
+        metric=asked.metric,
+        target=asked.target,
+        by_metrics=bool(asked.auto.get("metrics")),
+        limit=part.get("containerConcurrency") or 0,
+        timeout=float(part.get("timeout") or contracts.TIMEOUT),
+    )
+    annotations = {**asked.annotations, **({contracts.CLASS: asked.kind} if asked.kind else {})}
+    return contracts.settle(name, wishes, annotations, knative=defaults.mode(isvc) == "Knative")
+
+
+def mistakes(isvc: Object, part: Object) -> Iterator[str]:
+    try:
+        contract(isvc, part, "")
+    except NotUnderstood as refused:
+        yield from refused.sentences
+    for number, metric in enumerate((part.get("autoScaling") or {}).get("metrics") or ()):
+        if metric.get("type") != "Resource":
+            how = "use type Resource, or scaleMetric concurrency or rps"
+            yield f"autoScaling.metrics[{number}] of type {metric.get('type')} is not supported; {how}."

@@ -19,8 +19,7 @@ ACCELERATOR = "serving.kserve.io/gke-accelerator"
 _STEERING = ("serving.kserve.io/", "autoscaling.knative.dev/", "serving.knative.dev/", "storage.kserve.io/")
 _YES_OR_NO = ("true", "false")
 _ACCEPTED = {
-    MODE: ("Standard", "RawDeployment"),
-    "serving.kserve.io/autoscalerClass": ("none", "hpa"),
+    MODE: ("Standard", "RawDeployment", "Knative", "Serverless"),
     STOP: _YES_OR_NO,
     NO_UPDATES: _YES_OR_NO,
     SCRAPING: _YES_OR_NO,
@@ -45,8 +44,15 @@ _INSTEAD = {
     "serving.kserve.io/exp-dra-device-class": "ask for the device in resources: claims of devices are not made here",
     "serving.kserve.io/inferencepool-migrated": "remove it: there are no inference pools here",
 }
+_OF_SCALING = ("autoscaling.knative.dev/", "serving.kserve.io/autoscalerClass")
+"""Read and checked by `scaling`; they say nothing of a pod either."""
 NOT_FOR_PODS = ("kubectl.kubernetes.io/last-applied-configuration", STOP, MODE, NO_UPDATES)
 """What says something of the service and nothing of a pod: a change of it starts no pod anew."""
+
+
+def of_pods(key: str) -> bool:
+    """Whether an annotation of the service is to be on its pods."""
+    return key not in NOT_FOR_PODS and not key.startswith(_OF_SCALING)
 
 
 def stopped(isvc: Object) -> bool:
@@ -60,7 +66,7 @@ def keeps_its_version(isvc: Object) -> bool:
 
 def for_pods(isvc: Object) -> dict[str, str]:
     """The service's annotations that its pods have too."""
-    own = {key: value for key, value in meta.annotations(isvc).items() if key not in NOT_FOR_PODS}
+    own = {key: value for key, value in meta.annotations(isvc).items() if of_pods(key)}
     if own.get(SCRAPING) == "true":
         scraped = {"prometheus.io/scrape": "true", "prometheus.io/path": "/metrics"}
         return {**scraped, **own}
@@ -80,7 +86,7 @@ def cluster_local(isvc: Object) -> bool:
 def checked(isvc: Object) -> Iterator[str]:
     yield from _about_mode(isvc)
     for key, value in sorted(meta.annotations(isvc).items()):
-        if not key.startswith(_STEERING):
+        if not key.startswith(_STEERING) or key.startswith(_OF_SCALING):
             continue
         accepted = _ACCEPTED.get(key, ())
         if value not in accepted and key not in _ANY_VALUE:

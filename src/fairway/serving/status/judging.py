@@ -33,7 +33,6 @@ def of_running(isvc: Object, asked: Asked, wanted: Children, there: Seen, at: Pl
     predictor = steps[PREDICTOR]
     carried = _ingress(wanted, there, answers[1:])
     judged = [carried, *answers, parts.latest_ready(predictor), ("Stopped", False, "", "")]
-    judged += _autoscaler(asked)
     status = _frame(isvc, now, *judged, _ready(answers[0], carried))
     pods = seen.pods_of(there, rendered[asked.predictor.name])
     status["modelStatus"] = _model_status(predictor, pods)
@@ -112,14 +111,6 @@ def _ingress(wanted: Children, there: Seen, others: Iterable[Condition]) -> Cond
     return ingress.judged(wanted.routes, there.routes)
 
 
-def _autoscaler(asked: Asked) -> list[Condition]:
-    for one in asked.components:
-        if one.scaling.most > one.scaling.least:
-            text = f"Runs minReplicas ({one.scaling.least}) and does not scale up; set minReplicas to run more."
-            return [("AutoscalerReady", False, "NotSupported", text)]
-    return []
-
-
 def _ready(*parts: Condition) -> Condition:
     """The first that is false, else the first that is unknown, else true."""
     for bad in (False, None):
@@ -129,6 +120,10 @@ def _ready(*parts: Condition) -> Condition:
     return "Ready", True, "", ""
 
 
+def _active(step: Progress) -> str:
+    return "Loaded" if step.available else "Standby" if step.asleep else ""
+
+
 def _model_status(step: Progress, pods: Iterable[Object]) -> Object:
     waiting = "Loading" if step.loading else "Pending"
     target = "Loaded" if step.rolled_out else "FailedToLoad" if step.failure else waiting
@@ -136,7 +131,7 @@ def _model_status(step: Progress, pods: Iterable[Object]) -> Object:
     failed = sum(failures.of_pod(pod) is not None for pod in pods)
     status: Object = {
         "transitionStatus": transition,
-        "states": {"activeModelState": "Loaded" if step.available else "", "targetModelState": target},
+        "states": {"activeModelState": _active(step), "targetModelState": target},
         "copies": {"totalCopies": step.available, "failedCopies": failed},
     }
     if step.failure:

@@ -17,7 +17,7 @@ _REVISION = "deployment.kubernetes.io/revision"
 
 def ready(role: str, progress: Progress) -> Condition:
     type_ = f"{role.capitalize()}Ready"
-    if progress.available:
+    if progress.available or progress.asleep:
         return type_, True, "", ""
     if progress.failure:
         return type_, False, progress.failure.reason, progress.failure.message

@@ -30,13 +30,15 @@ class Progress:
     failure: Failure | None = None
     waiting: str = ""
     loading: bool = False
+    asleep: bool = False
+    """It has no pod because nobody asks for one, and wakes when somebody does."""
 
 
 def progress(wanted: Object, seen: Seen) -> Progress:
     """`wanted` is the Deployment as rendered."""
     available, rolled_out = counted(wanted, seen.deployments.get(meta.name(wanted)))
     if rolled_out:
-        return Progress(available, rolled_out=True)
+        return Progress(available, rolled_out=True, asleep=not available)
     newest = [pod for pod in seen.pods if marks.digest(pod) == marks.digest(wanted) and _is_of(pod, wanted)]
     loading = any((pod.get("status") or {}).get("phase") == "Running" for pod in newest)
     return Progress(available, False, failures.first(newest), failures.waiting(newest), loading)
