@@ -12,6 +12,7 @@ from fairway.kernel.objects import conditions, meta, patching
 from fairway.kernel.objects.kinds import DEPLOYMENT, HTTP_ROUTE, POD, SERVICE, Kind, Object
 from fairway.kernel.objects.meta import Key
 from fairway.serving import reading, surroundings
+from fairway.serving.caches.kinds import LOCAL_MODEL_CACHE, LOCAL_MODEL_NAMESPACE_CACHE
 from fairway.serving.kinds import INFERENCE_SERVICE, SERVICE_LABEL
 from fairway.serving.render import children as rendering
 from fairway.serving.render import marks
@@ -42,6 +43,8 @@ def build(place: Place) -> Controller:
             (SERVING_RUNTIME, _services_near(known)),
             (CLUSTER_SERVING_RUNTIME, _services_near(known)),
             (CLUSTER_STORAGE_CONTAINER, _services_near(known)),
+            (LOCAL_MODEL_NAMESPACE_CACHE, _services_near(known)),
+            (LOCAL_MODEL_CACHE, _services_near(known)),
         ),
     )
 

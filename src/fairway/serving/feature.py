@@ -5,6 +5,8 @@ from __future__ import annotations
 from fairway.artifacts.settings import ArtifactsSettings
 from fairway.kernel.feature import Feature, Page, Parts, Platform
 from fairway.serving import controller, kinds
+from fairway.serving.caches import controller as caches
+from fairway.serving.caches import kinds as cache_kinds
 from fairway.serving.graphs import controller as graphs
 from fairway.serving.graphs import kinds as graph_kinds
 from fairway.serving.models import controller as trained_models
@@ -31,6 +33,7 @@ def build(platform: Platform) -> Parts:
         controllers=(
             controller.build(place),
             trained_models.build(place),
+            *caches.build(place),
             graphs.build(place),
             autoscaler.controller(),
         ),
@@ -41,7 +44,7 @@ def build(platform: Platform) -> Parts:
 FEATURE = Feature(
     name="serving",
     build=build,
-    kinds=(kinds.KIND, *runtimes.KINDS, storage.KIND, trained_kinds.KIND, graph_kinds.KIND),
+    kinds=(kinds.KIND, *runtimes.KINDS, storage.KIND, trained_kinds.KIND, *cache_kinds.KINDS, graph_kinds.KIND),
     pages=(Page("Services", "/services"),),
     settings=ServingSettings,
 )

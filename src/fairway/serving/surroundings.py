@@ -13,6 +13,7 @@ from fairway.kernel.client.client import Client
 from fairway.kernel.control.controller import World
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import SECRET, SERVICE_ACCOUNT, Object
+from fairway.serving.caches.kinds import LOCAL_MODEL_CACHE, LOCAL_MODEL_NAMESPACE_CACHE
 from fairway.serving.pods import models
 from fairway.serving.pods.models import Storage
 from fairway.serving.reading import Surroundings
@@ -28,18 +29,18 @@ from fairway.serving.storage.kinds import CLUSTER_STORAGE_CONTAINER
 async def gather(world: World, isvc: Object, place: Place) -> Surroundings:
     namespace = meta.namespace(isvc)
     stores = Stores(place.mirrors, place.model_cache, world.mirror(CLUSTER_STORAGE_CONTAINER).all())
-    secrets = {
-        account: tuple([one async for one in _secrets(world.client, isvc, account)])
+    named = meta.annotations(isvc).get(credentials.STORAGE_SECRET_ANNOTATION) or ""
+    secrets_of = {
+        account: tuple([one async for one in secrets(world.client, namespace, account, named=named)])
         for account in sorted(models.accounts(isvc, stores))
     }
     runtimes = Runtimes(world.mirror(SERVING_RUNTIME).all(namespace), world.mirror(CLUSTER_SERVING_RUNTIME).all())
-    return Surroundings(runtimes, Storage(stores, secrets))
+    caches = (*world.mirror(LOCAL_MODEL_NAMESPACE_CACHE).all(namespace), *world.mirror(LOCAL_MODEL_CACHE).all())
+    return Surroundings(runtimes, Storage(stores, secrets_of, caches))
 
 
-async def _secrets(client: Client, isvc: Object, account: str) -> AsyncIterator[Keys]:
-    """Those that the account lists, or the one that the service names instead."""
-    namespace = meta.namespace(isvc)
-    named = meta.annotations(isvc).get(credentials.STORAGE_SECRET_ANNOTATION)
+async def secrets(client: Client, namespace: str, account: str, *, named: str = "") -> AsyncIterator[Keys]:
+    """Those that the account lists, or the one that is named instead."""
     names = [named] if named else []
     if not names and (found := await client.find(SERVICE_ACCOUNT, account, namespace)):
         names = [one["name"] for one in found.get("secrets") or ()]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from posixpath import commonpath
 from typing import Any
 
 from fairway.kernel.objects.kinds import Object
+from fairway.serving.caches import matching
 from fairway.serving.component import ROLES
 from fairway.serving.pods import containers
 from fairway.serving.pods.places import Model, Wanted
@@ -32,11 +33,13 @@ class Storage:
 
     stores: Stores = field(default_factory=Stores)
     secrets: Mapping[str, tuple[Keys, ...]] = field(default_factory=dict)
+    caches: Sequence[Object] = ()
+    """The local model caches that may have a model of the service."""
 
 
 def wanted(isvc: Object, part: Object, block: Mapping[str, Any], server: Object, storage: Storage) -> Wanted | None:
     """`block` is the model's, or empty where `server` is the user's own container. None where no model is named."""
-    found = tuple(_models(part, block, server))
+    found = tuple(replace(one, uri=_cached(one.uri, isvc, storage)) for one in _models(part, block, server))
     if not found:
         return None
     return Wanted(found, storage.stores, _given(isvc, part, block, storage), part.get("storageContainerName") or "")
@@ -86,8 +89,22 @@ def accounts(isvc: Object, stores: Stores) -> set[str]:
     return found
 
 
+def uris_of(isvc: Object) -> Iterator[str]:
+    """The addresses of all models of a service."""
+    for role in ROLES:
+        part = (isvc.get("spec") or {}).get(role) or {}
+        _, block = defaults.model(part) or ("", {})
+        yield from (one.uri for one in _models(part, block, block or next(iter(part.get("containers") or ()), {})))
+
+
 def account(part: Object) -> str:
     return str(part.get("serviceAccountName") or "default")
+
+
+def _cached(uri: str, isvc: Object, storage: Storage) -> str:
+    """A model that a cache has is mounted from there."""
+    found = matching.find(uri, isvc, storage.caches)
+    return f"pvc://{found.claim}/{found.path}" if found else uri
 
 
 def _is_fetched(model: Model, stores: Stores) -> bool:

@@ -29,6 +29,8 @@ _ACCEPTED = {
 _ANY_VALUE = frozenset(
     (
         ACCELERATOR,
+        "serving.kserve.io/disable-localmodel",
+        "serving.kserve.io/nodegroup",
         "serving.kserve.io/storageSecretName",
         "serving.kserve.io/gpu-resource-types",
         "serving.knative.dev/creator",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from fairway.artifacts import mirrors as mirroring
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
 from fairway.serving.runtimes import merging
@@ -25,6 +26,10 @@ class Stores:
     mirrors: tuple[str, ...] = ()
     cache: str = ""
     containers: Sequence[Object] = field(default_factory=tuple)
+
+    def resolved(self, uri: str) -> str:
+        """Where an address is kept; what a container of the cluster's own fetches stays as it is."""
+        return uri if taken(uri, self.containers) else mirroring.resolved(uri, self.mirrors)
 
 
 def fetching(pairs: Sequence[tuple[str, str]], stores: Stores, given: Given, *, named: str, like: Object) -> Object:

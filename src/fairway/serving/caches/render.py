@@ -1,0 +1,78 @@
+"""The downloads of a cache, and the volumes by which services mount it. Pure.
+
+A download is a Job on one node, which puts the model below the path of the group's volume. A service's namespace gets a
+claim of the cache's own, bound to a volume at that path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from fairway.kernel.objects import meta
+from fairway.kernel.objects.kinds import JOB, PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, Object
+from fairway.serving.caches import matching
+from fairway.serving.caches.kinds import CACHE_LABEL, NODE_LABEL
+from fairway.serving.runtimes.built_in import MODEL_DIR
+from fairway.serving.storage import containers
+from fairway.serving.storage.containers import Stores
+from fairway.serving.storage.credentials import Given
+
+JOBS_NAMESPACE = "kserve-localmodel-jobs"
+"""Of the downloads of caches that belong to no namespace."""
+
+
+def namespace(cache: Object) -> str:
+    return meta.namespace(cache) or JOBS_NAMESPACE
+
+
+def job_name(cache: Object, node: str) -> str:
+    """Of this address on this node: another address is another download."""
+    digest = hashlib.sha256(f"{cache['spec']['sourceModelUri']} {node}".encode()).hexdigest()[:8]
+    return f"{meta.name(cache)[:40]}-{digest}"
+
+
+def job(cache: Object, node: str, group: Object, stores: Stores, given: Given) -> Object:
+    """Raises NotSupported where no container fetches such addresses."""
+    uri = stores.resolved(cache["spec"]["sourceModelUri"])
+    fetch = containers.fetching([(uri, MODEL_DIR)], stores, given, named="", like={})
+    mount = {"name": "model", "mountPath": MODEL_DIR}
+    path = f"{matching.volume_path(group).rstrip('/')}/{matching.folder(cache)}"
+    pod: Object = {
+        "restartPolicy": "Never",
+        "nodeName": node,
+        "containers": [{**fetch, "volumeMounts": [*fetch["volumeMounts"], mount]}],
+        "volumes": [{"name": "model", "hostPath": {"path": path, "type": "DirectoryOrCreate"}}, *given.volumes],
+    }
+    labels = {CACHE_LABEL: meta.name(cache), NODE_LABEL: node}
+    obj = JOB.new(
+        job_name(cache, node),
+        namespace(cache),
+        spec={"backoffLimit": 3, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    )
+    return {**obj, "metadata": {**obj["metadata"], "labels": labels}}
+
+
+def volume(cache: Object, group: Object, at: str) -> Object:
+    """Of the namespace `at`."""
+    name = matching.claim_name(cache, meta.name(group))
+    spec = {**group["spec"]["persistentVolumeSpec"], "claimRef": {"namespace": at, "name": name}}
+    spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
+    return _labelled(PERSISTENT_VOLUME.new(f"{name}-{at}", spec=spec), cache)
+
+
+def claim(cache: Object, group: Object, at: str) -> Object:
+    name = matching.claim_name(cache, meta.name(group))
+    spec = {**group["spec"]["persistentVolumeClaimSpec"], "volumeName": f"{name}-{at}"}
+    return _labelled(PERSISTENT_VOLUME_CLAIM.new(name, at, spec=spec), cache)
+
+
+def overrides(cache: Object) -> tuple[str, dict[str, str], str]:
+    """The storage block: its key, its parameters, and these as text."""
+    asked = cache["spec"].get("storage") or {}
+    parameters = {str(key): str(value) for key, value in (asked.get("parameters") or {}).items()}
+    return str(asked.get("key") or ""), parameters, json.dumps(parameters, sort_keys=True)
+
+
+def _labelled(obj: Object, cache: Object) -> Object:
+    return {**obj, "metadata": {**obj["metadata"], "labels": {CACHE_LABEL: meta.name(cache)}}}

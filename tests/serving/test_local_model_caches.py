@@ -1,0 +1,143 @@
+"""A model is kept on nodes before a service asks for it, and the service mounts it from there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fairway.cluster.network.kinds import KINDS
+from fairway.kernel.objects import conditions, meta
+from fairway.kernel.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, Object
+from fairway.serving.caches import matching, status
+from fairway.serving.caches.kinds import (
+    LOCAL_MODEL_CACHE,
+    LOCAL_MODEL_NAMESPACE_CACHE,
+    LOCAL_MODEL_NODE,
+    LOCAL_MODEL_NODE_GROUP,
+)
+from fairway.serving.feature import FEATURE
+from fairway.serving.kinds import INFERENCE_SERVICE
+from fairway.testing.cluster import NODE, Cluster, cluster
+
+
+def cache(name: str, uri: str, *, namespace: str = "", size: str = "10Mi", whole: bool = True) -> Object:
+    kind = LOCAL_MODEL_NAMESPACE_CACHE if namespace else LOCAL_MODEL_CACHE
+    spec = {"sourceModelUri": uri, "modelSize": size, "nodeGroups": ["workers"]}
+    copies = {"total": 1, "available": int(whole), "failed": 0}
+    return {**kind.new(name, namespace, spec=spec), "status": {"copies": copies}}
+
+
+def service(uri: str, **annotations: str) -> Object:
+    made = INFERENCE_SERVICE.new("iris", "default", spec={"predictor": {"sklearn": {"storageUri": uri}}})
+    return {**made, "metadata": {**made["metadata"], "annotations": annotations}}
+
+
+def test_a_service_uses_a_whole_cache_of_its_address_and_its_namespace_comes_first() -> None:
+    cluster_wide, mine = cache("wide", "s3://b/m"), cache("mine", "s3://b", namespace="default")
+    other = cache("other", "s3://b/m", namespace="elsewhere")
+    found = matching.find("s3://b/m/v1", service("s3://b/m/v1"), [cluster_wide, mine, other])
+    assert found is not None
+    assert (meta.name(found.cache), found.claim) == ("mine", "mine-workers")
+    assert found.path.endswith("/m/v1")
+    assert matching.find("s3://b/m", service("x"), [cache("half", "s3://b/m", whole=False)]) is None
+    off = service("x", **{"serving.kserve.io/disable-localmodel": "true"})
+    assert matching.find("s3://b/m", off, [cluster_wide]) is None
+    elsewhere = service("x", **{"serving.kserve.io/nodegroup": "gpus"})
+    assert matching.find("s3://b/m", elsewhere, [cluster_wide]) is None
+
+
+def test_a_node_that_is_not_ready_keeps_what_it_has() -> None:
+    wanted = cache("m", "s3://b/m")
+    off: Any = {"metadata": {"name": "n"}, "status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+    told = status.of_cache(wanted, [off], {}, [])
+    assert told["nodeStatus"] == {"n": "NodeNotReady"}
+    assert told["copies"] == {"total": 1, "available": 0, "failed": 0}
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncGenerator[Cluster, None]:
+    (tmp_path / "house").mkdir()
+    async with cluster(tmp_path / "house", node=True, features=(FEATURE,), kinds=KINDS) as running:
+        yield running
+
+
+async def add_group(here: Cluster, path: Path, limit: str = "1Gi") -> None:
+    affinity = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}
+    volume = {
+        "accessModes": ["ReadWriteOnce"],
+        "capacity": {"storage": limit},
+        "local": {"path": str(path)},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [affinity]}]}},
+    }
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": limit}}}
+    spec = {"storageLimit": limit, "persistentVolumeSpec": volume, "persistentVolumeClaimSpec": claim}
+    await here.client.create(LOCAL_MODEL_NODE_GROUP, LOCAL_MODEL_NODE_GROUP.new("workers", spec=spec))
+
+
+def wish(name: str, uri: str, size: str = "10Mi") -> Object:
+    return LOCAL_MODEL_CACHE.new(name, spec={"sourceModelUri": uri, "modelSize": size, "nodeGroups": ["workers"]})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_a_model_is_downloaded_once_and_mounted_by_services(here: Cluster, tmp_path: Path, models: Path) -> None:
+    uri = (models / "iris").as_uri()
+    (tmp_path / "disk").mkdir()
+    await add_group(here, tmp_path / "disk")
+    await here.client.create(LOCAL_MODEL_CACHE, wish("iris-model", uri))
+    found = await here.client.wait(
+        LOCAL_MODEL_CACHE,
+        "iris-model",
+        None,
+        lambda obj: obj is not None and conditions.is_true(obj, "Ready"),
+        timeout=60,
+    )
+    assert found is not None
+    assert found["status"]["nodeStatus"] == {NODE: "NodeDownloaded"}
+    node = await here.client.wait(LOCAL_MODEL_NODE, NODE, None, lambda obj: bool((obj or {}).get("status")), timeout=20)
+    assert node is not None
+    assert node["status"]["modelStatus"] == {"iris-model": "ModelDownloaded"}
+    await here.client.create(INFERENCE_SERVICE, service(uri))
+    await here.client.wait(
+        INFERENCE_SERVICE,
+        "iris",
+        "default",
+        lambda obj: obj is not None and conditions.is_true(obj, "PredictorReady"),
+        timeout=60,
+    )
+    (pod,) = (await here.client.list(POD, "default")).items
+    (volume,) = (one for one in pod["spec"]["volumes"] if "persistentVolumeClaim" in one)
+    assert volume["persistentVolumeClaim"]["claimName"] == "iris-model-workers"
+    assert await here.client.find(PERSISTENT_VOLUME_CLAIM, "iris-model-workers", "default")
+    await here.client.delete(INFERENCE_SERVICE, "iris", "default")
+    await here.client.delete(LOCAL_MODEL_CACHE, "iris-model")
+    for kind, name, namespace in (
+        (PERSISTENT_VOLUME, "iris-model-workers-default", None),
+        (PERSISTENT_VOLUME_CLAIM, "iris-model-workers", "default"),
+    ):
+        await here.client.wait(kind, name, namespace, lambda obj: obj is None, timeout=20)
+
+
+async def test_what_cannot_be_kept_is_said(here: Cluster, tmp_path: Path) -> None:
+    for name, uri, size in (("big", "s3://b/m", "2Gi"), ("odd", "oci://x", "1Mi")):
+        await here.client.create(LOCAL_MODEL_CACHE, wish(name, uri, size))
+    await add_group(here, tmp_path)
+
+    async def said(name: str) -> str:
+        obj = await here.client.wait(
+            LOCAL_MODEL_CACHE,
+            name,
+            None,
+            lambda obj: (
+                (conditions.find(obj or {}, "Ready") or {}).get("reason") == "InvalidSpec"
+                and "There is no" not in (conditions.find(obj or {}, "Ready") or {})["message"]
+            ),
+            timeout=10,
+        )
+        return str((conditions.find(obj or {}, "Ready") or {})["message"])
+
+    assert "more than its storageLimit" in await said("big")
+    assert "oci:// is not available" in await said("odd")
