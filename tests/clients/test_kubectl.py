@@ -183,6 +183,29 @@ async def test_what_people_change_a_deployment_with(kubectl: Kubectl) -> None:
     assert "kubectl.kubernetes.io/restartedAt" in found["spec"]["template"]["metadata"]["annotations"]
 
 
+SETS = """
+apiVersion: apps/v1
+kind: %s
+metadata: {name: db}
+spec:
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: c, image: 'nginx:1'}]}
+"""
+
+
+async def test_sets_with_names_and_sets_for_each_node(kubectl: Kubectl) -> None:
+    for kind in ("StatefulSet", "DaemonSet"):
+        await kubectl.run("apply", "-f", "-", stdin=SETS % kind)
+        assert "image updated" in await kubectl.run("set", "image", f"{kind}/db", "c=nginx:2")
+        assert "db" in await kubectl.run("get", kind, "-o", "wide")
+        assert "Pod Template:" in await kubectl.run("describe", kind, "db")
+    await kubectl.run("scale", "sts", "db", "--replicas=3")
+    assert await kubectl.run("get", "sts", "db", "-o", "jsonpath={.spec.replicas}") == "3"
+    assert "deleted" in await kubectl.run("delete", "sts,ds", "db")
+
+
 async def test_server_side_apply_tells_owners_apart(kubectl: Kubectl) -> None:
     apply = ("apply", "--server-side", "-f", "-")
     assert "serverside-applied" in await kubectl.run(*apply, stdin=WEB % ", command: [x]")

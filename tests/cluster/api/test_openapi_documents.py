@@ -46,7 +46,7 @@ def test_a_patch_says_that_it_validates_fields_and_can_be_tried_dry() -> None:
         for path, operations in document("apis/apps/v1")["paths"].items()
         if "patch" in operations and path.endswith("{name}")
     }
-    assert set(patches) == {"Deployment", "ReplicaSet"}
+    assert {"Deployment", "ReplicaSet", "StatefulSet"} <= set(patches)
     for operation in patches.values():
         assert {"fieldValidation", "dryRun"} <= {parameter["name"] for parameter in operation["parameters"]}
 

@@ -205,9 +205,9 @@ async def test_services_get_addresses_of_their_own(client: Client) -> None:
 
 
 async def test_kinds_not_served_say_what_to_do(client: Client) -> None:
-    sets = Kind("apps", "v1", "StatefulSet", "statefulsets")
-    with pytest.raises(errors.NotFound, match="StatefulSets are not served by this server yet: use a Deployment"):
-        await client.create(sets, sets.new("s", "default"))
+    budgets = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
+    with pytest.raises(errors.NotFound, match="PodDisruptionBudgets are not served by this server yet: nothing evicts"):
+        await client.create(budgets, budgets.new("s", "default"))
     await client.create(POD, pod("p"))
     with pytest.raises(errors.MethodNotAllowed, match="exec into a container is not supported"):
         await client.transport.request("POST", POD.path("default", "p", "exec"))

@@ -72,6 +72,34 @@ _TABLES: dict[str, dict[str, Any]] = {
         },
     },
     "replicasets.apps": {"spec{}": {"replicas": 1, **_TEMPLATE}, "status": {"replicas": 0}},
+    "statefulsets.apps": {
+        "status": {"replicas": 0, "availableReplicas": 0},
+        "spec{}": {
+            "replicas": 1,
+            "revisionHistoryLimit": 10,
+            "podManagementPolicy": "OrderedReady",
+            "updateStrategy": {"type": "RollingUpdate"},
+            "updateStrategy{}": {"type": "RollingUpdate"},
+            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+            "persistentVolumeClaimRetentionPolicy{}": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+            "volumeClaimTemplates[]": {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "spec{}": {"volumeMode": "Filesystem"},
+                "status": {"phase": "Pending"},
+            },
+            **_TEMPLATE,
+        },
+    },
+    "daemonsets.apps": {
+        "status": {"currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0},
+        "spec{}": {
+            "revisionHistoryLimit": 10,
+            "updateStrategy": {"type": "RollingUpdate"},
+            "updateStrategy{}": {"type": "RollingUpdate"},
+            **_TEMPLATE,
+        },
+    },
     "jobs.batch": {
         "status": {},
         "spec{}": {
@@ -204,6 +232,20 @@ def _deployment(obj: Object) -> None:
         strategy["rollingUpdate"] = {**_ROLLING, **(strategy.get("rollingUpdate") or {})}
 
 
+def _stateful_set(obj: Object) -> None:
+    _template(obj)
+    strategy = (obj.get("spec") or {}).get("updateStrategy")
+    if isinstance(strategy, dict) and strategy.get("type") == "RollingUpdate":
+        strategy["rollingUpdate"] = {"partition": 0, **(strategy.get("rollingUpdate") or {})}
+
+
+def _daemon_set(obj: Object) -> None:
+    _template(obj)
+    strategy = (obj.get("spec") or {}).get("updateStrategy")
+    if isinstance(strategy, dict) and strategy.get("type") == "RollingUpdate":
+        strategy["rollingUpdate"] = {"maxUnavailable": 1, "maxSurge": 0, **(strategy.get("rollingUpdate") or {})}
+
+
 def _job(obj: Object) -> None:
     spec = obj.get("spec")
     if not isinstance(spec, dict):
@@ -271,6 +313,8 @@ _DEPENDENT: dict[str, Default] = {
     "pods": _pod,
     "deployments.apps": _deployment,
     "replicasets.apps": _template,
+    "statefulsets.apps": _stateful_set,
+    "daemonsets.apps": _daemon_set,
     "jobs.batch": _job,
     "cronjobs.batch": _cron_job,
     "services": _service,

@@ -20,7 +20,7 @@ from fairway.cluster.api.printing_columns import (
     value,
 )
 from fairway.kernel.clock import parse
-from fairway.kernel.objects import conditions, selectors
+from fairway.kernel.objects import conditions, meta, selectors
 from fairway.kernel.objects.kinds import Object
 
 _SHOWN_ADDRESSES = 3
@@ -42,6 +42,14 @@ def _selector(obj: Object, now: float) -> str:
 
 def _deployment_ready(obj: Object, now: float) -> str:
     return f"{value(obj, 'status.readyReplicas') or 0}/{value(obj, 'spec.replicas') or 0}"
+
+
+def _owner_of(obj: Object, now: float) -> str:
+    owner = meta.controller_of(obj)
+    if owner is None:
+        return NONE
+    group = owner["apiVersion"].rpartition("/")[0]
+    return f"{owner['kind'].lower()}{'.' if group else ''}{group}/{owner['name']}"
 
 
 def _job_status(obj: Object, now: float) -> str:
@@ -222,6 +230,19 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         AGE,
         *_WORKLOAD,
     ),
+    "statefulsets.apps": (NAME, Column("Ready", _deployment_ready), AGE, *_WORKLOAD[:2]),
+    "daemonsets.apps": (
+        NAME,
+        _integer("Desired", "status.desiredNumberScheduled"),
+        _integer("Current", "status.currentNumberScheduled"),
+        _integer("Ready", "status.numberReady"),
+        _integer("Up-to-date", "status.updatedNumberScheduled"),
+        _integer("Available", "status.numberAvailable"),
+        Column("Node Selector", pairs("spec.template.spec.nodeSelector")),
+        AGE,
+        *_WORKLOAD,
+    ),
+    "controllerrevisions.apps": (NAME, Column("Controller", _owner_of), _integer("Revision", "revision"), AGE),
     "jobs.batch": (
         NAME,
         Column("Status", _job_status),

@@ -8,11 +8,6 @@ from __future__ import annotations
 from fairway.kernel.objects.errors import MethodNotAllowed, NotFound
 
 _KINDS = {
-    ("apps", "statefulsets"): "StatefulSets are not served by this server yet: use a Deployment, or Jobs",
-    (
-        "apps",
-        "daemonsets",
-    ): "DaemonSets are not served by this server yet: there is one node, so a Deployment does the same",
     ("", "replicationcontrollers"): "ReplicationControllers are not served by this server: use a Deployment",
     ("", "resourcequotas"): "ResourceQuotas are not served by this server yet: nothing limits a namespace",
     ("", "limitranges"): "LimitRanges are not served by this server yet: set resources in each container",

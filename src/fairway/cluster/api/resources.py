@@ -125,6 +125,9 @@ def _grouped() -> tuple[Resource, ...]:
         _resource(
             kinds.REPLICA_SET, "rs", categories=_ALL, status=True, more=(scale,), selectable=("status.replicas",)
         ),
+        _resource(kinds.STATEFUL_SET, "sts", categories=_ALL, status=True, more=(scale,)),
+        _resource(kinds.DAEMON_SET, "ds", categories=_ALL, status=True),
+        _resource(kinds.CONTROLLER_REVISION),
         _resource(kinds.JOB, categories=_ALL, status=True, selectable=("status.successful",)),
         _resource(kinds.CRON_JOB, "cj", categories=_ALL, status=True),
         _resource(kinds.LEASE),

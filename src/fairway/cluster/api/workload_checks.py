@@ -1,4 +1,4 @@
-"""What is wrong with a kind that makes pods: Deployment, ReplicaSet, Job, CronJob."""
+"""What is wrong with a kind that makes pods: Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from fairway.kernel.objects import selectors
 from fairway.kernel.objects.errors import ApiError, Cause
 from fairway.kernel.objects.kinds import Object
 
+_CHANGEABLE_IN_SETS = {
+    "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "minReadySeconds",
+    "persistentVolumeClaimRetentionPolicy",
+}  # fmt: skip
 _LONGEST_CRON_NAME = 52  # a Job's name has eleven characters more
 
 
 def workload(obj: Object) -> Iterator[Cause]:
-    """Deployments and ReplicaSets: a selector that takes the template's pods."""
+    """Whatever keeps pods running: a selector that takes the template's pods."""
     spec = obj.get("spec") or {}
     replicas = spec.get("replicas")
     if isinstance(replicas, int) and replicas < 0:
@@ -54,6 +58,49 @@ def unchanged(new: Object, old: Object, *fields: str) -> Iterator[Cause]:
     for field in fields:
         if after.get(field) != before.get(field):
             yield causes.invalid(f"spec.{field}", after.get(field), causes.IMMUTABLE)
+
+
+def stateful_set(obj: Object) -> Iterator[Cause]:
+    yield from workload(obj)
+    spec = obj.get("spec") or {}
+    yield from _one_of(spec, "podManagementPolicy", "OrderedReady", "Parallel")
+    yield from _update_strategy(spec)
+    names = [(template.get("metadata") or {}).get("name") for _, template in causes.items(spec, "volumeClaimTemplates")]
+    for index, name in enumerate(names):
+        if not name:
+            yield causes.required(f"spec.volumeClaimTemplates[{index}].metadata.name")
+
+
+def stateful_set_change(new: Object, old: Object) -> Iterator[Cause]:
+    before, after = old.get("spec") or {}, new.get("spec") or {}
+    if any(after.get(field) != before.get(field) for field in {*before, *after} - _CHANGEABLE_IN_SETS):
+        text = (
+            "Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+            "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' "
+            "are forbidden"
+        )
+        yield Cause("spec", text, "FieldValueForbidden")
+
+
+def daemon_set(obj: Object) -> Iterator[Cause]:
+    yield from workload(obj)
+    spec = obj.get("spec") or {}
+    yield from _update_strategy(spec)
+    surge = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("maxSurge")
+    if surge not in (None, 0, "0", "0%"):
+        text = "this server takes a node's old pod away before the new one comes: set it to 0"
+        yield causes.invalid("spec.updateStrategy.rollingUpdate.maxSurge", surge, text)
+
+
+def _update_strategy(spec: Object) -> Iterator[Cause]:
+    type_ = (spec.get("updateStrategy") or {}).get("type")
+    if type_ not in ("RollingUpdate", "OnDelete"):
+        yield causes.invalid("spec.updateStrategy", type_, "must be 'RollingUpdate' or 'OnDelete'")
+
+
+def _one_of(spec: Object, field: str, *allowed: str) -> Iterator[Cause]:
+    if spec.get(field) not in allowed:
+        yield causes.unsupported(f"spec.{field}", spec.get(field), *allowed)
 
 
 def job(obj: Object) -> Iterator[Cause]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fairway.cluster.workloads import (
     cronjobs,
+    daemonsets,
     deployments,
     endpoints,
     garbage,
@@ -11,6 +12,7 @@ from fairway.cluster.workloads import (
     namespaces,
     replicasets,
     scheduler,
+    statefulsets,
 )
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
@@ -28,6 +30,8 @@ def build(client: Client, clock: Clock, *, ca_pem: str = "", job_retry_delay: fl
             namespaces.controller(ca_pem),
             replicasets.controller(),
             deployments.controller(),
+            statefulsets.controller(),
+            daemonsets.controller(),
             jobs.controller(job_retry_delay),
             cronjobs.controller(),
             endpoints.controller(),

@@ -107,15 +107,17 @@ class Ledger:
         return "", f"0/{len(self._accounts)} nodes are available: {texts}."
 
 
+def chosen(spec: Object, node: Object) -> bool:
+    """Whether a pod may be on the node, whatever room there is: selectors and taints, as for pods of a DaemonSet."""
+    return _selected(spec, node) and _untolerated(spec, node) is None
+
+
 def obstacles(wanted: Demand, account: Account) -> Iterable[str]:
     """Everything about the node that keeps such a pod away."""
-    tolerations = wanted.spec.get("tolerations") or ()
     if (account.node.get("spec") or {}).get("unschedulable"):
         yield "node(s) were unschedulable"
-    for taint in _taints(account.node):
-        if taint.get("effect") in ("NoSchedule", "NoExecute") and not any(_tolerates(t, taint) for t in tolerations):
-            yield f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value') or ''}}}"
-            break
+    if taint := _untolerated(wanted.spec, account.node):
+        yield f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value') or ''}}}"
     if not _selected(wanted.spec, account.node):
         yield "node(s) didn't match Pod's node affinity/selector"
     if account.pods + 1 > account.offers.get("pods", Decimal("Infinity")):
@@ -157,6 +159,14 @@ def _taints(node: Object) -> list[Object]:
     if not conditions.is_true(node, "Ready") and not any(taint["key"] == _NOT_READY for taint in taints):
         taints.append({"key": _NOT_READY, "effect": "NoSchedule"})
     return taints
+
+
+def _untolerated(spec: Object, node: Object) -> Object | None:
+    tolerations = spec.get("tolerations") or ()
+    for taint in _taints(node):
+        if taint.get("effect") in ("NoSchedule", "NoExecute") and not any(_tolerates(t, taint) for t in tolerations):
+            return taint
+    return None
 
 
 def _tolerates(toleration: Object, taint: Object) -> bool:

@@ -35,8 +35,8 @@ def limits(replicas: int, max_surge: int | str, max_unavailable: int | str) -> L
     >>> limits(1, "0%", "25%")
     Limits(replicas=1, surge=0, unavailable=1)
     """
-    surge = _resolve(max_surge, replicas, math.ceil)
-    unavailable = min(_resolve(max_unavailable, replicas, math.floor), replicas)
+    surge = resolve(max_surge, replicas, math.ceil)
+    unavailable = min(resolve(max_unavailable, replicas, math.floor), replicas)
     if surge == 0 and unavailable == 0:
         unavailable = 1
     return Limits(replicas, surge, unavailable)
@@ -78,7 +78,7 @@ def _shrink(new: Size, old: list[Size], allowed: Limits) -> dict[str, int]:
     return {size.name: left[size.name] for size in old if left[size.name] != size.wanted}
 
 
-def _resolve(amount: int | str, replicas: int, rounding: Callable[[float], int]) -> int:
+def resolve(amount: int | str, replicas: int, rounding: Callable[[float], int]) -> int:
     if isinstance(amount, str) and amount.endswith("%"):
         return rounding(int(amount[:-1]) * replicas / 100)
     return int(amount)

@@ -1,0 +1,66 @@
+"""ControllerRevisions: the versions of a template that a StatefulSet or DaemonSet has had, for rollouts and for undo.
+
+A revision is named by the hash of its template, so a template that comes back is the same revision with a new number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from fairway.cluster.workloads import pods
+from fairway.kernel.control.controller import World
+from fairway.kernel.objects import errors, meta, names
+from fairway.kernel.objects.kinds import CONTROLLER_REVISION, Object
+
+HASH = "controller-revision-hash"
+
+
+def name_of(owner: Object) -> str:
+    """The name of the revision of the owner's template as it is now."""
+    return names.child(meta.name(owner), pods.fingerprint(owner["spec"]["template"]))
+
+
+def template_of(owner: Object, revisions: Iterable[Object], name: str) -> Object:
+    """The template of a revision; the owner's own where that revision is not there any more."""
+    found = next((one for one in revisions if meta.name(one) == name), None)
+    template: Object = (found["data"]["spec"]["template"] if found else owner["spec"]["template"]) or {}
+    return {key: value for key, value in template.items() if key != "$patch"}
+
+
+async def ensure(world: World, owner: Object) -> str:
+    """The current revision is there and has the highest number. Gives its name."""
+    name, namespace = name_of(owner), meta.namespace(owner)
+    others = world.mirror(CONTROLLER_REVISION).owned(owner)
+    mine = next((one for one in others if meta.name(one) == name), None)
+    highest = max((int(one.get("revision") or 0) for one in others if meta.name(one) != name), default=0)
+    if mine is None:
+        made = _new(owner, name, highest + 1)
+        with suppress(errors.AlreadyExists):  # made before, and the mirror does not show it yet
+            await world.client.create(CONTROLLER_REVISION, made)
+    elif int(mine.get("revision") or 0) <= highest:
+        await world.client.patch(CONTROLLER_REVISION, name, namespace, {"revision": highest + 1})
+    return name
+
+
+async def forget(world: World, owner: Object, used: set[str]) -> None:
+    """Of the revisions that nothing uses, keep as many as revisionHistoryLimit says."""
+    limit = int(owner["spec"].get("revisionHistoryLimit", 10))
+    idle = [one for one in world.mirror(CONTROLLER_REVISION).owned(owner) if meta.name(one) not in used]
+    idle.sort(key=lambda one: int(one.get("revision") or 0))
+    for one in idle[: max(0, len(idle) - limit)]:
+        if not meta.being_deleted(one):
+            await world.client.delete(CONTROLLER_REVISION, meta.name(one), meta.namespace(one), uid=meta.uid(one))
+
+
+def _new(owner: Object, name: str, number: int) -> Object:
+    template = owner["spec"]["template"]
+    labels = {**((template.get("metadata") or {}).get("labels") or {}), HASH: pods.fingerprint(template)}
+    return CONTROLLER_REVISION.new(
+        name,
+        meta.namespace(owner),
+        metadata={"labels": labels, "ownerReferences": [meta.owner_reference(owner)]},
+        # In the form that kubectl's undo sends back as a patch.
+        data={"spec": {"template": {"$patch": "replace", **template}}},
+        revision=number,
+    )
