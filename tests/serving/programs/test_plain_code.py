@@ -258,12 +258,12 @@ async def test_a_module_beside_the_program_can_be_imported(load: Load, tmp_path:
     [
         ({}, "has no program: a Python file (model.py) or an R file (model.R, model.rds)."),
         ({"a.py": "", "b.py": ""}, "has a.py, b.py: call one of them model.py, or name it in FAIRWAY_PROGRAM."),
-        ({"model.py": "x = 1"}, "model has nothing to serve: a class with predict"),
+        ({"model.py": "x = 1"}, "model.py has nothing to serve: a class with predict"),
         ({"model.py": "import nothing_like_it"}, "needs the package nothing_like_it, which is not installed"),
         ({"model.py": "1 / 0"}, "model.py does not load: ZeroDivisionError: division by zero"),
         (
             {"model.py": "class A:\n def predict(self, x): ...\nclass B:\n def predict(self, x): ..."},
-            "model has A, B: name one in FAIRWAY_PROGRAM, as model.py:NAME.",
+            "model.py has A, B: name one in FAIRWAY_PROGRAM, as model.py:NAME.",
         ),
         (
             {"model.py": "class A:\n def __init__(self, colour): ...\n def predict(self, x): ..."},

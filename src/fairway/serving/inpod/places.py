@@ -40,7 +40,7 @@ class Places:
 
         def load() -> tuple[Model | Program, str]:
             at, version = newest(place)
-            if wanted in programs.FORMATS:
+            if programs.takes(wanted, at, options):
                 return programs.load(wanted, name, at, options), version
             return formats.load(wanted, name, at, options), version
 

@@ -19,7 +19,8 @@ from fairway.serving.inpod.model import CannotLoad
 from fairway.serving.inpod.programs import SITE, failures
 
 PREFERRED = ("model", "predict", "main", "app", "server")
-STEPS = ("predict", "chat", "generate", "explain")
+OPENAI_STEPS = ("chat", "generate", "embed", "rerank")
+STEPS = ("predict", *OPENAI_STEPS, "explain")
 """One of these makes a class a program."""
 
 
@@ -139,18 +140,17 @@ def _named(module: ModuleType, name: str) -> Any:
 
 def _only(module: ModuleType) -> Any:
     """The one thing of the module that can be served: classes before applications before functions."""
+    file = Path(module.__file__ or module.__name__).name
     searches: tuple[Callable[[ModuleType], Iterator[tuple[str, Any]]], ...] = (_classes, _applications, _functions)
     for search in searches:
         found = dict(search(module))
         if len(found) > 1:
             names = ", ".join(found)
-            raise CannotLoad(
-                f"{module.__name__} has {names}: name one in FAIRWAY_PROGRAM, as {module.__name__}.py:NAME."
-            )
+            raise CannotLoad(f"{file} has {names}: name one in FAIRWAY_PROGRAM, as {file}:NAME.")
         if found:
             return next(iter(found.values()))
     raise CannotLoad(
-        f"{module.__name__} has nothing to serve: a class with predict (or chat, generate), a function predict, or an"
+        f"{file} has nothing to serve: a class with predict (or chat, generate), a function predict, or an"
         " ASGI application. A script that opens a port of its own is served as a container, with a command."
     )
 
