@@ -9,6 +9,8 @@ from fairway.serving.caches import controller as caches
 from fairway.serving.caches import kinds as cache_kinds
 from fairway.serving.graphs import controller as graphs
 from fairway.serving.graphs import kinds as graph_kinds
+from fairway.serving.llm import controller as llm
+from fairway.serving.llm import kinds as llm_kinds
 from fairway.serving.models import controller as trained_models
 from fairway.serving.models import kinds as trained_kinds
 from fairway.serving.render.place import Place
@@ -34,6 +36,7 @@ def build(platform: Platform) -> Parts:
             controller.build(place),
             trained_models.build(place),
             *caches.build(place),
+            llm.build(place),
             graphs.build(place),
             autoscaler.controller(),
         ),
@@ -44,7 +47,15 @@ def build(platform: Platform) -> Parts:
 FEATURE = Feature(
     name="serving",
     build=build,
-    kinds=(kinds.KIND, *runtimes.KINDS, storage.KIND, trained_kinds.KIND, *cache_kinds.KINDS, graph_kinds.KIND),
+    kinds=(
+        kinds.KIND,
+        *runtimes.KINDS,
+        storage.KIND,
+        trained_kinds.KIND,
+        *cache_kinds.KINDS,
+        *llm_kinds.KINDS,
+        graph_kinds.KIND,
+    ),
     pages=(Page("Services", "/services"),),
     settings=ServingSettings,
 )

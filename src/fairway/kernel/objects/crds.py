@@ -30,6 +30,8 @@ class CustomKind:
     categories: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     status: bool = True
+    older: tuple[str, ...] = ()
+    """Further versions that are served: the same fields under another name."""
 
     def definition(self) -> Object:
         """The CustomResourceDefinition object."""
@@ -74,6 +76,6 @@ class CustomKind:
                 "group": kind.group,
                 "names": names,
                 "scope": "Namespaced" if kind.namespaced else "Cluster",
-                "versions": [version],
+                "versions": [version, *({**version, "name": one, "storage": False} for one in self.older)],
             },
         }
