@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -29,6 +29,7 @@ from fairway.serving.inpod.model import CannotLoad
 from fairway.serving.inpod.places import Loader, Places
 from fairway.serving.inpod.repository import Repository
 from fairway.serving.inpod.routes import Routes
+from fairway.serving.inpod.rpc.starting import Rpc
 from fairway.serving.inpod.wire import Connection, Listener
 
 LONGEST_DRAIN = 25.0
@@ -92,6 +93,7 @@ class Server:
         self._repository = Repository(limits(options), metrics, loop)
         change = Changes(self._repository, self._places)
         self._routes = Routes(self._repository, metrics, change, server_version=_version())
+        self._rpc = Rpc(options, self._repository, metrics, change, self._routes, _version())
         self._listener = Listener(self._routes, most_body=options.max_body_bytes)
 
     async def run(self, end: asyncio.Event, *, ready: Callable[[str, int], None]) -> None:
@@ -102,6 +104,7 @@ class Server:
         stopping = asyncio.create_task(end.wait())
         loading = asyncio.create_task(self._load())
         try:
+            await self._rpc.start()
             await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
             if loading.done():
                 loading.result()
@@ -112,6 +115,7 @@ class Server:
             for task in (stopping, sweep, loading):
                 task.cancel()
             server.close()
+            await self._rpc.stop(0)
             await self._repository.close()
 
     async def _load(self) -> None:
@@ -140,9 +144,10 @@ class Server:
         await asyncio.sleep(self._options.linger)
         server.close()
         self._listener.drain()
-        if self._listener.connections:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._listener.empty.wait(), LONGEST_DRAIN)
+        async with asyncio.TaskGroup() as ends:
+            ends.create_task(self._rpc.stop(LONGEST_DRAIN))
+            if self._listener.connections:
+                ends.create_task(_within(LONGEST_DRAIN, self._listener.empty.wait()))
 
 
 def places(options: argparse.Namespace) -> Places:
@@ -160,6 +165,11 @@ def limits(options: argparse.Namespace) -> Limits:
         latency=options.max_batch_latency_ms / 1000,
         strict=concurrency > 0,
     )
+
+
+async def _within(seconds: float, done: Awaitable[object]) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(done, seconds)
 
 
 async def _sweep(listener: Listener) -> None:
@@ -193,7 +203,8 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument("--model_dir", default="/mnt/models", help="a model file, or a folder of one or of several")
     parser.add_argument("--model_format", default="", help="KServe's name of it; empty: what the files are")
     parser.add_argument("--http_port", type=int, default=8080)
-    parser.add_argument("--grpc_port", type=int, default=0, help="where gRPC is to be spoken")
+    parser.add_argument("--grpc_port", type=int, default=0, help="V2 over gRPC; 0: not offered")
+    parser.add_argument("--grpc_max_message_bytes", type=int, default=8 * 1024 * 1024)
     parser.add_argument("--host", default=os.environ.get("FAIRWAY_POD_IP") or "127.0.0.1", help="the address to bind")
     parser.add_argument(
         "--container_concurrency", type=int, default=0, help="predictions at once; 0: as many as cores, at most 4"

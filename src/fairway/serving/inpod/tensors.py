@@ -47,25 +47,53 @@ def from_json(data: Any, datatype: str, shape: Sequence[int], where: str) -> Arr
         raise Refusal(400, f"{where}: {datatype} has no form in JSON; send the tensor as binary, or as FP32.")
     if not isinstance(data, list):
         raise Refusal(400, f"{where}: data must be a list.")
-    dtype = DTYPES[datatype]
     try:
-        array = _texts(data) if datatype == "BYTES" else _numbers(data, dtype, where, datatype)
+        array = _all_text(data) if datatype == "BYTES" else fitted(np.array(data), datatype, where)
     except (ValueError, TypeError, OverflowError) as wrong:
         raise Refusal(400, f"{where}: data does not fit {datatype}: {wrong}.") from None
-    return _shaped(array, shape, where)
+    return shaped(array, shape, where)
 
 
 def from_binary(raw: memoryview, datatype: str, shape: Sequence[int], where: str) -> Array:
     """Row-major little-endian elements, as a view of them; each element of BYTES is preceded by its length in four
     bytes. Raises Refusal."""
     if datatype == "BYTES":
-        return _shaped(_elements(bytes(raw), where), shape, where)
+        return shaped(_elements(bytes(raw), where), shape, where)
     dtype = DTYPES[datatype]
     if len(raw) != math.prod(shape) * dtype.itemsize:
         raise Refusal(400, f"{where}: {len(raw)} bytes do not fit {datatype} of shape {list(shape)}.")
     array = np.frombuffer(raw, dtype=dtype)
     if datatype == "BF16":  # the upper half of a float32
         array = (array.astype("<u4") << 16).view("<f4")
+    return array.reshape(shape)
+
+
+def fitted(plain: Array, datatype: str, where: str) -> Array:
+    """Numbers as the datatype has them. Raises Refusal where they are none, or beyond it."""
+    dtype = DTYPES[datatype]
+    if plain.size and (plain.dtype.kind not in "biuf" or (dtype.kind in "biu" and plain.dtype.kind == "f")):
+        raise Refusal(400, f"{where}: data holds something that is not {datatype}.")
+    if dtype.kind in "iu" and plain.size:
+        limits = np.iinfo(dtype)
+        if int(plain.min()) < limits.min or int(plain.max()) > limits.max:
+            raise Refusal(400, f"{where}: data holds a number outside of {datatype}.")
+    return plain.astype(dtype, copy=False)
+
+
+def texts(pieces: list[bytes]) -> Array:
+    """Elements of BYTES: text where all of them are, or else bytes."""
+    array = np.empty(len(pieces), dtype=object)
+    try:
+        array[:] = [piece.decode() for piece in pieces]
+    except UnicodeDecodeError:
+        array[:] = pieces
+    return array
+
+
+def shaped(array: Array, shape: Sequence[int], where: str) -> Array:
+    if array.size != math.prod(shape):
+        wanted = math.prod(shape)
+        raise Refusal(400, f"{where}: shape {list(shape)} wants {wanted} elements and data has {array.size}.")
     return array.reshape(shape)
 
 
@@ -89,30 +117,12 @@ def to_binary(array: Array) -> memoryview:
     return memoryview(b"".join(parts))
 
 
-def _numbers(data: list[Any], dtype: np.dtype[Any], where: str, datatype: str) -> Array:
-    plain = np.array(data)
-    if plain.size and (plain.dtype.kind not in "biuf" or (dtype.kind in "biu" and plain.dtype.kind == "f")):
-        raise Refusal(400, f"{where}: data holds something that is not {datatype}.")
-    if dtype.kind in "iu" and plain.size:
-        limits = np.iinfo(dtype)
-        if int(plain.min()) < limits.min or int(plain.max()) > limits.max:
-            raise Refusal(400, f"{where}: data holds a number outside of {datatype}.")
-    return plain.astype(dtype)
-
-
-def _texts(data: list[Any]) -> Array:
+def _all_text(data: list[Any]) -> Array:
     array = np.array(data, dtype=object)
     for item in array.reshape(-1):
         if not isinstance(item, str):
             raise ValueError(f"{item!r} is not text")
     return array
-
-
-def _shaped(array: Array, shape: Sequence[int], where: str) -> Array:
-    if array.size != math.prod(shape):
-        wanted = math.prod(shape)
-        raise Refusal(400, f"{where}: shape {list(shape)} wants {wanted} elements and data has {array.size}.")
-    return array.reshape(shape)
 
 
 def _elements(raw: bytes, where: str) -> Array:
@@ -124,12 +134,7 @@ def _elements(raw: bytes, where: str) -> Array:
             raise Refusal(400, f"{where}: the binary data of BYTES ends inside an element.")
         pieces.append(raw[at + 4 : end])
         at = end
-    array = np.empty(len(pieces), dtype=object)
-    try:
-        array[:] = [piece.decode() for piece in pieces]
-    except UnicodeDecodeError:
-        array[:] = pieces
-    return array
+    return texts(pieces)
 
 
 def _text(item: Any) -> str:

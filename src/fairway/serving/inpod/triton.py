@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from fairway.serving.inpod.messages import Refusal, Request, decode
@@ -28,6 +29,11 @@ def format_of(request: Request) -> str:
     parameters = wish.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise Refusal(400, "The parameters of a load must be an object.")
+    return format_in(parameters)
+
+
+def format_in(parameters: Mapping[str, Any]) -> str:
+    """Raises Refusal."""
     unknown = sorted(name for name in parameters if name != "model_format")
     if unknown:
         raise Refusal(501, f"A load takes the parameter model_format and no other; it got {', '.join(unknown)}.")
