@@ -36,7 +36,7 @@ def container(**fields: Any) -> Any:
         (llm(worker={"containers": [{}]}), "spec.worker is not supported"),
         (llm(parallelism={"data": 2}), "spec.parallelism.data: 2"),
         (llm(parallelism={"expert": True}), "spec.parallelism.expert"),
-        (llm(router={"scheduler": {}}), "spec.router.scheduler is not supported"),
+        (llm(router={"scheduler": {"pool": {}}}), "spec.router.scheduler is not supported; leave it empty"),
         (llm(router={"route": {"http": {"refs": [{"name": "x"}]}}}), "spec.router.route.http"),
         (llm(scaling={"maxReplicas": 3}), "spec.scaling is not supported; set replicas"),
         (llm(model={**MODEL, "lora": {"adapters": [{}]}}), "spec.model.lora is not supported"),

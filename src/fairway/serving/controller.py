@@ -8,7 +8,7 @@ from dataclasses import replace
 from fairway.kernel.clock import timestamp
 from fairway.kernel.control import children, controller, events
 from fairway.kernel.control.controller import Controller, Reconcile, World
-from fairway.kernel.objects import conditions, meta, patching
+from fairway.kernel.objects import conditions, errors, meta, patching
 from fairway.kernel.objects.kinds import DEPLOYMENT, HTTP_ROUTE, POD, SERVICE, Kind, Object
 from fairway.kernel.objects.meta import Key
 from fairway.serving import reading, surroundings
@@ -86,7 +86,12 @@ def _reconciler(place: Place, known: set[Key]) -> Reconcile:
         wanted = rendering.children(isvc, asked, place)
         if steering.keeps_its_version(isvc) and judging.up_to_date(isvc.get("status") or {}, of=isvc):
             wanted = _as_it_is(wanted, seen)
-        await _apply(world, isvc, wanted)
+        try:
+            await _apply(world, isvc, wanted)
+        except errors.Invalid as wrong:  # what only the API can check, such as a quantity or a volume's name
+            told = NotSupported("InvalidPredictorSpec", [str(wrong)])
+            await _tell(world, isvc, judging.of_refused(isvc, told, seen, now))
+            return
         judged = judging.of_running(isvc, asked, wanted, seen, place, now)
         if judging.up_to_date(judged) and not judging.up_to_date(isvc.get("status") or {}, of=isvc):
             seen = await _newest(world, wanted, seen)

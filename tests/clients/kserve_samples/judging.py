@@ -6,7 +6,6 @@ judged is whether the object means something here.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,16 +31,16 @@ class Verdict:
 async def judge(here: Cluster, samples: list[Sample], kinds: list[Kind]) -> list[Verdict]:
     if not await here.client.find(NAMESPACE, NAMESPACED):
         await here.client.create(NAMESPACE, NAMESPACE.new(NAMESPACED))
-    return [await _judge(here, sample, kinds) for sample in samples]
+    return [await _judge(here, sample, f"s{number}", kinds) for number, sample in enumerate(samples)]
 
 
-async def _judge(here: Cluster, sample: Sample, kinds: list[Kind]) -> Verdict:
+async def _judge(here: Cluster, sample: Sample, prefix: str, kinds: list[Kind]) -> Verdict:
     obj = sample.obj
     kind = next((one for one in kinds if (one.kind, one.api_version) == (obj["kind"], obj["apiVersion"])), None)
     if kind is None:
         return Verdict(sample, f"{obj['kind']} of {obj['apiVersion']} is not served here")
     namespace = NAMESPACED if kind.namespaced else None
-    name = f"sample-{meta.name(obj)}"[:44].rstrip("-")
+    name = f"{prefix}-{meta.name(obj)}"[:36].rstrip("-")
     wanted = {**obj, "metadata": {**obj["metadata"], "name": name, **({"namespace": namespace} if namespace else {})}}
     try:
         await here.client.create(kind, wanted, namespace)
@@ -76,8 +75,3 @@ def _refusal(obj: Any) -> str:
     ready = conditions.find(obj, "Ready") or {}
     said = f"{ready.get('reason')}: {ready.get('message')}"
     return said if ready.get("status") == "False" and ready.get("reason") in ("InvalidSpec", "NotSupported") else ""
-
-
-async def settle() -> None:
-    """Let the controllers take in what was made at the start."""
-    await asyncio.sleep(0.2)

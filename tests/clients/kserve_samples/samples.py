@@ -17,15 +17,11 @@ GROUP = "serving.kserve.io"
 
 @dataclass(frozen=True)
 class Sample:
-    """One object of a file; `number` where the file has several of KServe's."""
+    """One object of a file."""
 
-    file: str
-    number: int
+    name: str
+    """The file's path, with a number where it has several of KServe's objects."""
     obj: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        return f"{self.file}#{self.number}" if self.number else self.file
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,8 @@ def find(root: Path) -> Found:
             continue
         ours = [obj for obj in objects if str(obj.get("apiVersion", "")).startswith(GROUP)]
         others += sum("kind" in obj for obj in objects) - len(ours)
-        samples += [Sample(file, number, obj) for number, obj in enumerate(ours)]
+        several = len(ours) > 1
+        samples += [Sample(f"{file}#{number}" if several else file, obj) for number, obj in enumerate(ours)]
     return Found(samples, others, unreadable)
 
 

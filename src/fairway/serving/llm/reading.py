@@ -34,7 +34,7 @@ _REFUSED_IN_MODEL = {
 }
 _ROUTER = frozenset(("route", "gateway"))
 _REFUSED_IN_ROUTER = {
-    "scheduler": "remove it: requests go to the replica with the fewest",
+    "scheduler": "leave it empty: requests go to the replica with the fewest",
     "ingress": "remove it: the gateway carries the service",
 }
 _CONTAINER = frozenset(
@@ -118,8 +118,8 @@ def _mistakes(spec: Object) -> Iterator[str]:
         yield "spec.model.uri is missing; set it to hf://owner/model, or to the place of the model."
     router = spec.get("router") or {}
     for name in sorted(router):
-        # Empty objects switch a part on, so an empty one is not nothing.
-        if name not in _ROUTER and router[name] is not None:
+        # An empty scheduler asks for what the gateway does by itself: the replica with the fewest requests is next.
+        if name not in _ROUTER and not (name == "scheduler" and router[name] in (None, {})):
             yield f"spec.router.{name} is not supported; {_REFUSED_IN_ROUTER.get(name, 'remove it')}."
     for part, field in (("route", "http"), ("gateway", "refs"), ("route", "group")):
         if not empty((router.get(part) or {}).get(field)):

@@ -13,6 +13,7 @@ from fairway.serving.runtimes import built_in
 
 SERVER = built_in.CONTAINER
 TRANSFORMER = "transformer-container"
+_PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 POD_IP: Object = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
 
 
@@ -78,12 +79,21 @@ def argument(container: Object, flag: str) -> str | None:
 def _probes(container: Object, where: Ports) -> Object:
     """Start is asked for often and for long, because a large model may load for minutes; a model that cannot load
     ends its process, so that nobody waits for that."""
-    if container.get("readinessProbe"):
-        return {}
     port = where.http or where.grpc
+    given = {name: _with_port(container[name], port) for name in _PROBES if container.get(name)}
+    if "readinessProbe" in given:
+        return given
     if built_in.ours(container):
         asked: Object = {"httpGet": {"path": "/v2/health/ready", "port": port}, "timeoutSeconds": 2}
     else:
         asked = {"tcpSocket": {"port": port}, "timeoutSeconds": 1}
-    start = container.get("startupProbe") or {**asked, "periodSeconds": 1, "failureThreshold": 1800}
-    return {"startupProbe": start, "readinessProbe": {**asked, "periodSeconds": 5, "failureThreshold": 3}}
+    start = {**asked, "periodSeconds": 1, "failureThreshold": 1800}
+    return {"startupProbe": start, "readinessProbe": {**asked, "periodSeconds": 5, "failureThreshold": 3}, **given}
+
+
+def _with_port(probe: Object, port: int | None) -> Object:
+    """A probe that says no port asks the one that the container serves at, as Knative has it."""
+    for kind in ("httpGet", "tcpSocket"):
+        if probe.get(kind) is not None and not probe[kind].get("port"):
+            return {**probe, kind: {**probe[kind], "port": port}}
+    return probe

@@ -27,11 +27,12 @@ def of_model(isvc: Object, block: Mapping[str, Any], where: str, runtime: Object
     kind = meta.annotations(runtime).get(SERVER_TYPE, "")
     protocol = defaults.protocol(block) or selection.preferred_protocol(runtime)
     metadata = defaults.metadata(isvc, block["modelFormat"]["name"], kind, protocol)
+    own = {one.get("name"): one for one in predictor.get("containers") or ()}
     server = merging.container(servers.pop(containers.SERVER), _own(block))
+    server = merging.container(server, own.pop(containers.SERVER, {}))
     server = _versioned(merging.filled(server, metadata, name), block.get("runtimeVersion"))
     server = containers.with_env(_as_upstream(server, isvc, kind), workers.variables(predictor))
     server = assembly.limited(server, predictor)
-    own = {one.get("name"): one for one in predictor.get("containers") or ()}
     both = [merging.container(one, own.pop(each, {})) for each, one in servers.items()]
     beside = [merging.filled(one, metadata, name) for one in both]
     return assembly.pod(isvc, Parts(PREDICTOR, [server, *beside, *own.values()], block, spec), storage)

@@ -38,7 +38,6 @@ _ANY_VALUE = frozenset(
     )
 )
 _INSTEAD = {
-    MODE: "ModelMesh is not served here: leave it out, and use a TrainedModel for many models in one server",
     "serving.kserve.io/enable-tag-routing": "leave it out: each version has no host of its own",
     "serving.kserve.io/logger-secret-name": "name the secret of the sink in the service account",
     "serving.kserve.io/logger-secret-path": "name the secret of the sink in the service account",
