@@ -40,6 +40,10 @@ class Ends:
 
 
 class RuntimeContract(ABC):
+    image = IMAGE
+    unknown = "ImageNotInCatalogue"
+    """The reason for which an image that nobody has cannot be run."""
+
     @abstractmethod
     async def open_runtime(self, ended: Ends) -> PodRuntime: ...
 
@@ -59,7 +63,7 @@ class RuntimeContract(ABC):
         await runtime.close()
 
     def spec(self, word: str, argument: str = "", *, pod: str = "pod", attempt: int = 0) -> ContainerSpec:
-        return ContainerSpec(ContainerId(pod, "main", attempt), IMAGE, self.command(word, argument))
+        return ContainerSpec(ContainerId(pod, "main", attempt), self.image, self.command(word, argument))
 
     async def test_a_container_that_ends_well(self, runtime: PodRuntime, ends: Ends) -> None:
         spec = self.spec("exit", "0")
@@ -135,7 +139,7 @@ class RuntimeContract(ABC):
         spec = ContainerSpec(ContainerId("pod", "main", 0), "registry.example.com/secret/thing:1", ("true",))
         with pytest.raises(CannotStart, match="secret/thing") as refused:
             await runtime.start(spec)
-        assert refused.value.reason == "ImageNotInCatalogue"
+        assert refused.value.reason == self.unknown
         assert runtime.states("pod") == []
 
     async def test_nothing_is_left_of_a_removed_pod(self, runtime: PodRuntime, ends: Ends) -> None:

@@ -13,11 +13,12 @@ from fairway.cluster.node.agent import Agent
 from fairway.cluster.node.claims import Claims, Folders
 from fairway.cluster.node.containers import Tools
 from fairway.cluster.node.credentials import Credentials
+from fairway.cluster.node.engine import finding
 from fairway.cluster.node.gpus import Devices
 from fairway.cluster.node.launching import Launcher
 from fairway.cluster.node.logs import Logs
+from fairway.cluster.node.machine import PROCESS, MachineRuntime
 from fairway.cluster.node.probes import Prober
-from fairway.cluster.node.process import ProcessRuntime
 from fairway.cluster.node.registration import Registration, gpus
 from fairway.cluster.node.runtime import PodRuntime
 from fairway.cluster.node.shepherd import memory
@@ -31,9 +32,12 @@ from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, POD, SERVICE
 log = logging.getLogger(__name__)
 
 HOST_IP = "127.0.0.1"
+_ENGINE_WITHIN = 3.0
+"""Seconds. An engine that works answers in a fraction of one."""
 _NOT_ENFORCED = (
-    "Pods are processes of the user who runs Fairway: cpu and storage limits, securityContext, hostAliases, dnsConfig "
-    "and what is in an image have no effect. On a real cluster they have."
+    "Pods are processes of the user who runs Fairway, unless they run in a container engine: cpu and storage limits, "
+    "securityContext, hostAliases, dnsConfig and what is in an image have no effect then. In an engine, cpu limits, "
+    "securityContext and the image have; on a real cluster all of them."
 )
 
 
@@ -50,6 +54,10 @@ class NodeConfig:
     max_pods: int = 1000
     warm: tuple[str, ...] = ()
     """Warm sets to have ready from the start."""
+    engine: str = finding.NONE
+    """The container engine: auto, none, or a command."""
+    images: str = PROCESS
+    """How an image of the catalogue runs: as a process or as a container."""
 
 
 class Node:
@@ -59,7 +67,9 @@ class Node:
         data = config.data_dir
         self._config = config
         self._guard = None if runtime else preload.library(data)
-        self._runtime = runtime or ProcessRuntime(data, preload=self._guard)
+        self._runtime = runtime or MachineRuntime(
+            data, preload=self._guard, engine=config.engine, usual=config.images
+        )
         self._registration = Registration(client, clock, config.name, config.max_pods)
         self._credentials = Credentials(client, clock, data / "credentials", config.api_url, config.ca_pem)
         self._services = Mirror(client, SERVICE, clock)
@@ -89,7 +99,7 @@ class Node:
         """Called while the parts still run. With `stop_pods` false, what runs goes on and is found again."""
         if stop_pods:
             await self._agent.stop_pods()
-            if isinstance(self._runtime, ProcessRuntime):
+            if isinstance(self._runtime, MachineRuntime):
                 await self._runtime.retire()
         try:
             await self._registration.leave(HOST_IP)
@@ -103,7 +113,8 @@ class Node:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._services.run(), name="node-services")
                 await self._services.synced()
-                await self._registration.ensure(HOST_IP, self._notes())
+                await self._look_for_engine(tasks)
+                await self._registration.ensure(HOST_IP, {**self._notes(), **self._engine_notes()})
                 tasks.create_task(self._registration.heartbeat(), name="node-heartbeat")
                 tasks.create_task(self._credentials.keep_fresh(), name="node-credentials")
                 tasks.create_task(self._claims.run(), name="node-claim-folders")
@@ -120,8 +131,23 @@ class Node:
             "fairway.dev/not-enforced": _NOT_ENFORCED,
         }
 
+    async def _look_for_engine(self, tasks: asyncio.TaskGroup) -> None:
+        """What looks at the Node at its start finds the engine there; one that takes long is told of later."""
+        if isinstance(self._runtime, MachineRuntime):
+            looking = tasks.create_task(self._runtime.engine.engine(), name="node-engine")
+            if not (await asyncio.wait({looking}, timeout=_ENGINE_WITHIN))[0]:
+                tasks.create_task(self._tell_engine(), name="node-engine-found")
+
+    async def _tell_engine(self) -> None:
+        assert isinstance(self._runtime, MachineRuntime)
+        await self._runtime.engine.engine()
+        await self._registration.note(self._engine_notes())
+
+    def _engine_notes(self) -> dict[str, str | None]:
+        return self._runtime.notes() if isinstance(self._runtime, MachineRuntime) else {}
+
     async def _warm_up(self) -> None:
-        if isinstance(self._runtime, ProcessRuntime):
+        if isinstance(self._runtime, MachineRuntime):
             for name in self._config.warm:
                 await self._runtime.prepare(name)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fairway.cluster.node.launching import Launcher, termination_log
 from fairway.cluster.node.logs import last_lines
 from fairway.cluster.node.probes import Outcome, Prober
-from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerState, PodRuntime
+from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerState, PodRuntime, Waiting
 from fairway.cluster.node.status import CREATING, View
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
@@ -25,11 +25,24 @@ from fairway.kernel.objects.kinds import Object
 LONGEST_BACK_OFF = 300.0
 _CALM = 600.0
 """Seconds of running after which earlier failures are forgotten."""
-_LASTING = {"ImageNotInCatalogue", "InvalidRequirements", "VolumeNotSupported", "ProbeNotSupported"}
+_LASTING = {
+    "ImageNotInCatalogue",
+    "InvalidRequirements",
+    "VolumeNotSupported",
+    "ProbeNotSupported",
+    "NoContainerEngine",
+    "InvalidRuntime",
+    "SecurityContextNotSupported",
+    "DeviceNotSupported",
+}
 """Reasons that only a new pod can cure: trying again would change nothing."""
-_BUILDING = "BuildingEnvironment"
+_PULL_FAILED, _PULL_BACK_OFF = "ErrImagePull", "ImagePullBackOff"
+_RARELY = {"EnvironmentFailed", _PULL_FAILED}
+"""Reasons for which somebody else is asked, who is not to be asked too often."""
 _LONGEST_DELAY = 10.0
-"""Seconds between two tries to start what could not be started; a failed installation is tried ever more rarely."""
+"""Seconds between two tries to start what could not be started; a failed installation or pull is tried ever more
+rarely."""
+_PULL_DELAY = 2.0
 _LONGEST_MESSAGE = 4096
 _LEAST_GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL, however long the preStop hook took."""
@@ -146,8 +159,9 @@ class Container:
         while view.state is None:
             try:
                 spec = await self._tools.launcher.spec(self._pod(), view.spec, view.attempt)
-                if what := self._tools.runtime.awaits(spec):
-                    view.waiting = (_BUILDING, what)
+                awaited = await self._tools.runtime.awaits(spec)
+                if awaited and view.waiting[0] != _PULL_BACK_OFF:
+                    view.waiting = awaited
                     self._tell.publish()
                 state = await self._tools.runtime.start(spec)
                 if state.running and state.message:
@@ -159,16 +173,25 @@ class Container:
                 why = (problem.reason, problem.message)
             except (errors.ApiError, OSError) as problem:
                 why = ("CreateContainerConfigError", str(problem))
-            if view.waiting != why:
+            if view.waiting != why and view.waiting[0] != _PULL_BACK_OFF:
                 view.waiting = why
                 self._tell.publish()
             if why[1] != said:
                 said = why[1]
                 self._tell.event("Failed", f"Error: {why[0]}: {why[1]}", "Warning")
-            if why[0] in _LASTING:
-                await asyncio.Event().wait()  # until the pod is deleted
-            await self._tools.clock.sleep(delay)
-            delay = min(delay * 2, LONGEST_BACK_OFF if why[0] == "EnvironmentFailed" else _LONGEST_DELAY)
+            delay = await self._wait_before_start(why, delay)
+
+    async def _wait_before_start(self, why: Waiting, delay: float) -> float:
+        """The next delay. A pull that failed is told of before it is said to wait, as the kubelet does."""
+        if why[0] in _LASTING:
+            await asyncio.Event().wait()  # until the pod is deleted
+        if why[0] == _PULL_FAILED:
+            delay = max(delay, _PULL_DELAY)
+            await self._tools.clock.sleep(_PULL_DELAY)
+            self.view.waiting = (_PULL_BACK_OFF, f'Back-off pulling image "{self.view.spec["image"]}": {why[1]}')
+            self._tell.publish()
+        await self._tools.clock.sleep(delay)
+        return min(delay * 2, LONGEST_BACK_OFF if why[0] in _RARELY else _LONGEST_DELAY)
 
     async def _watch_over(self) -> None:
         view = self.view

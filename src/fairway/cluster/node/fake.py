@@ -21,6 +21,7 @@ from fairway.cluster.node.runtime import (
     ContainerState,
     Ended,
     ExecResult,
+    Waiting,
 )
 
 
@@ -46,8 +47,8 @@ class FakeRuntime:
     async def open(self, ended: Ended) -> None:
         self._ended = ended
 
-    def awaits(self, spec: ContainerSpec) -> str:
-        return ""
+    async def awaits(self, spec: ContainerSpec) -> Waiting | None:
+        return None
 
     async def start(self, spec: ContainerSpec) -> ContainerState:
         if spec.id in self.disk.states:

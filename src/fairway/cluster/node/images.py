@@ -85,29 +85,61 @@ CATALOGUE: tuple[tuple[str, Image], ...] = (
 )
 
 
-def find(image: str) -> Image:
-    """Raises CannotStart for an image that is not in the catalogue, or whose programs this machine does not have."""
-    name = repository(image)
-    for pattern, entry in CATALOGUE:
-        if fnmatchcase(name, pattern):
-            _check_programs(image, entry)
-            return entry
+OURS = ("fairway/*", "ghcr.io/fairway/*")
+"""The platform's own, which are always processes."""
+
+
+def find(image: str, no_engine: str = "") -> Image:
+    """Raises CannotStart for an image that is not in the catalogue, or whose programs this machine does not have.
+    `no_engine` is why no container engine runs it instead."""
+    entry = _entry(image)
+    if entry is not None:
+        _check_programs(image, entry)
+        return entry
     known = ", ".join(pattern for pattern, entry in CATALOGUE if not pattern.startswith("*/") and not entry.programs)
     raise CannotStart(
         "ImageNotInCatalogue",
         f'image "{image}" cannot be run as a process on this machine. Use one of these images: {known} '
-        f"(any tag, also from another registry), {_ELSEWHERE}",
+        f"(any tag, also from another registry), install podman or docker, which then runs it{_why(no_engine)}, "
+        f"{_ELSEWHERE}",
     )
 
 
+def runs_here(image: str) -> bool:
+    """Whether `find` has something."""
+    entry = _entry(image)
+    return entry is not None and not _missing(entry)
+
+
+def ours(image: str) -> bool:
+    return any(fnmatchcase(repository(image), pattern) for pattern in OURS)
+
+
+def patterns() -> tuple[str, ...]:
+    """What this machine runs as processes: the names, as in the catalogue."""
+    return tuple(pattern for pattern, entry in CATALOGUE if not _missing(entry))
+
+
+def _entry(image: str) -> Image | None:
+    name = repository(image)
+    return next((entry for pattern, entry in CATALOGUE if fnmatchcase(name, pattern)), None)
+
+
+def _why(no_engine: str) -> str:
+    return f" (today: {no_engine})" if no_engine else ""
+
+
 def _check_programs(image: str, entry: Image) -> None:
-    missing = [program for program in entry.programs if not shutil.which(program, path=SYSTEM_PATH)]
-    if missing:
+    if missing := _missing(entry):
         raise CannotStart(
             "ProgramNotInstalled",
             f'image "{image}" is run here with this machine\'s own {" and ".join(missing)}, and there is none: install '
             f"{'it' if len(missing) == 1 else 'them'}, {_ELSEWHERE}",
         )
+
+
+def _missing(entry: Image) -> list[str]:
+    return [program for program in entry.programs if not shutil.which(program, path=SYSTEM_PATH)]
 
 
 def shells(folder: Path) -> Path | None:

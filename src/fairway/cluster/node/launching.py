@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fairway.cluster.node import environments, probes, requirements, variables, volumes, warm
+from fairway.cluster.node import environments, probes, requirements, security, variables, volumes, warm
 from fairway.cluster.node.addresses import Addresses
 from fairway.cluster.node.claims import Folders
 from fairway.cluster.node.credentials import Credentials, Files
@@ -18,6 +18,8 @@ from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.objects import meta, quantities
 from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, Kind, Object
 
+RUNTIME = "fairway.dev/runtime"
+"""The annotation of a pod that says how its containers run: process or container."""
 _TERMINATION_LOG = "/dev/termination-log"
 
 
@@ -68,14 +70,14 @@ class Launcher:
         files = await self._files(pod)
         env = await variables.variables(pod, container, facts, self._first(pod, container, facts, files), self._fetch)
         note = termination_log(folder, container["name"], attempt)
+        own = _own(note, container, files)
         if mounts:
             folder.mkdir(parents=True, exist_ok=True)
             note.touch()
-            mounts += (Mount(str(note), container.get("terminationMessagePath") or _TERMINATION_LOG),)
-            if files and not any(mount.target == volumes.ACCOUNT_FOLDER for mount in mounts):
-                mounts += (Mount(str(files.folder), volumes.ACCOUNT_FOLDER, read_only=True),)
+            taken = {mount.target for mount in mounts}
+            mounts += tuple(mount for mount in own if mount.target not in {mount.source, *taken})
         annotations = meta.annotations(pod)
-        limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+        limits = (container.get("resources") or {}).get("limits") or {}
         return ContainerSpec(
             ContainerId(meta.uid(pod), container["name"], attempt),
             container["image"],
@@ -86,8 +88,13 @@ class Launcher:
             mounts,
             annotations.get(warm.ANNOTATION, ""),
             requirements.parse(annotations.get(requirements.ANNOTATION, "")),
-            quantities.whole(limit) if limit else 0,
+            quantities.whole(limits.get("memory") or 0),
             annotations.get(environments.INSTALLS) == "true",
+            annotations.get(RUNTIME, ""),
+            container.get("imagePullPolicy") or "IfNotPresent",
+            quantities.milli(limits.get("cpu") or 0),
+            own,
+            security.of(pod, container),
         )
 
     def _first(self, pod: Object, container: Object, facts: Facts, files: Files | None) -> dict[str, str]:
@@ -137,6 +144,14 @@ class Launcher:
 def termination_log(folder: Path, container: str, attempt: int) -> Path:
     """Where the container may leave a message about its end; its path is in FAIRWAY_TERMINATION_LOG."""
     return folder / f"termination-{container}-{attempt}"
+
+
+def _own(note: Path, container: Object, files: Files | None) -> tuple[Mount, ...]:
+    """The places of what the platform gives a container, as Kubernetes has them and as the environment tells them."""
+    mounts = [Mount(str(note), container.get("terminationMessagePath") or _TERMINATION_LOG), Mount(str(note), str(note))]
+    if files:
+        mounts += [Mount(str(files.folder), place, True) for place in (volumes.ACCOUNT_FOLDER, str(files.folder))]
+    return tuple(mounts)
 
 
 def _refuse(pod: Object, container: Object) -> None:

@@ -38,6 +38,26 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Security:
+    """What a securityContext asks for, the container's own words before the pod's. None where nobody says."""
+
+    user: int | None = None
+    group: int | None = None
+    groups: tuple[int, ...] = ()
+    not_root: bool = False
+    read_only_root: bool = False
+    privileged: bool = False
+    no_new_privileges: bool = False
+    add: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    """Capabilities."""
+    unconfined: bool = False
+    """No seccomp profile."""
+    refused: tuple[str, ...] = ()
+    """What of it no runtime here does."""
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerSpec:
     """A container that is ready to start: names are resolved, variables expanded, volumes on disk."""
 
@@ -54,6 +74,15 @@ class ContainerSpec:
     """The most memory it may use; 0 where there is no limit."""
     installs: bool = False
     """It installs packages by itself: what it changes must be its own."""
+    runtime: str = ""
+    """How it is to run, where the pod says so: as a process or as a container."""
+    pull: str = "IfNotPresent"
+    cpu_millis: int = 0
+    """Thousandths of a processor; 0 where there is no limit."""
+    own: tuple[Mount, ...] = ()
+    """Where it finds what the platform gives it: its token, and the file for its last words. A process sees them
+    anyway, by the paths in its environment."""
+    security: Security = field(default_factory=Security)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +99,9 @@ class ContainerState:
     message: str = ""
     address: str = ""
     """What `POD_IP` said when it started."""
+    handler: str = ""
+    """What runs it, as in containerStatuses[].containerID; empty where that is the runtime's own."""
+    image_id: str = ""
 
     @property
     def running(self) -> bool:
@@ -92,6 +124,9 @@ class CannotStart(Exception):
 
 Ended = Callable[[ContainerState], None]
 
+Waiting = tuple[str, str]
+"""The reason and the message of a container that waits."""
+
 
 class PodRuntime(Protocol):
     @property
@@ -103,8 +138,8 @@ class PodRuntime(Protocol):
         """Find again what runs. From now on `ended` is called once for each container that ends."""
         ...
 
-    def awaits(self, spec: ContainerSpec) -> str:
-        """What `start` would first have to make ready, in words for those who wait; empty where nothing."""
+    async def awaits(self, spec: ContainerSpec) -> Waiting | None:
+        """What `start` would first have to make ready, for those who wait; None where nothing. Raises CannotStart."""
         ...
 
     async def start(self, spec: ContainerSpec) -> ContainerState:

@@ -174,11 +174,12 @@ def _gated(pod: Object, ready: tuple[bool, str, str]) -> tuple[bool, str, str]:
 
 
 def _container(view: View, pod: Object, place: Place) -> Object:
-    identity = f"{place.handler}://{pod['metadata'].get('uid')}/{view.name}/{view.attempt}"
+    handler = (view.state and view.state.handler) or place.handler
+    identity = f"{handler}://{pod['metadata'].get('uid')}/{view.name}/{view.attempt}"
     status: Object = {
         "name": view.name,
         "image": view.spec["image"],
-        "imageID": f"{place.handler}://{view.spec['image']}",
+        "imageID": f"{handler}://{(view.state and view.state.image_id) or view.spec['image']}",
         "ready": view.ready or (view.init and not view.sidecar and view.succeeded),
         "started": view.started and view.running,
         "restartCount": view.attempt,

@@ -3,9 +3,11 @@
 Requests and answers are JSON lines over a unix socket in a folder that only its user can enter:
 
     {"seq", "op": "start", "id", "folder", "make", "address", "argv", "env", "cwd", "mounts"?, "module"?, "args"?,
-     "call"?, "memory"?}
+     "call"?, "memory"?, "keep"?, "tells"?}
     {"seq", "op": "signal", "id", "signal"}     {"seq", "op": "exec", "id", "argv", "timeout"}     {"seq", "op": "list"}
     {"seq", "op": "retire"}: end as soon as nothing runs
+
+"keep" is written down with the record and told with the end. "tells": the process stands for a container of an engine.
 
 An answer carries "seq" and "ok" or "error"; `{"ended": id, ...exit record}` comes unasked. Nothing blocks here but
 the fork itself. The loop has one thread, so a fork copies a process that is at rest.
@@ -151,7 +153,7 @@ class Shepherd:
         for descriptor in (gate, fault_in, out_in, err_in):
             os.close(descriptor)
         record = {"id": request["id"], "pid": pid, "started": started, "shepherd": self._name}
-        record["address"] = request["address"]
+        record |= {"address": request["address"], **request.get("keep", {})}
         try:
             container = Container(request, pid, started, fault, limit)
             records.write(folder, records.RECORD, {**record, "ticks": records.start_ticks(pid)})
@@ -171,8 +173,11 @@ class Shepherd:
     def _signal(self, container_id: str, number: int) -> dict[str, Any]:
         container = self._containers.get(container_id)
         if container is not None:
-            with suppress(ProcessLookupError):
+            try:
                 os.killpg(container.pid, number)
+            except ProcessLookupError:  # it has been forked a moment ago, and does not lead a group yet
+                with suppress(ProcessLookupError):
+                    os.kill(container.pid, number)
         return {}
 
     def _exec(self, link: Link, request: dict[str, Any]) -> None:
@@ -264,7 +269,8 @@ class Shepherd:
         del self._containers[container.id]
         self._quiet_since = time.monotonic()
         for link in list(self._links):
-            self._send(link, {"ended": container.id, "started": container.started, **record})
+            told = {"ended": container.id, "started": container.started, **record}
+            self._send(link, {**container.request.get("keep", {}), **told})
 
     def _answer(self, execution: Execution, status: int) -> None:
         while self._collect(execution):
@@ -294,8 +300,10 @@ class Shepherd:
         if not self._links and not os.path.exists(f"{self._name}.sock"):
             self._retired = True
             for container in self._containers.values():
+                # Who stands for a container takes it along.
+                number = signal.SIGTERM if container.request.get("tells") else signal.SIGKILL
                 with suppress(ProcessLookupError):
-                    os.killpg(container.pid, signal.SIGKILL)
+                    os.killpg(container.pid, number)
 
     # Time
 

@@ -1,5 +1,7 @@
 """What is on disk of one container: `record.json` when it was started, `exit.json` when it ended, its logs.
 
+A process that only stands for a container leaves in `told.json` how that ended.
+
 Written by the shepherd, read by it and by the agent. A pid is only trusted with its start time.
 """
 
@@ -9,7 +11,7 @@ import json
 import os
 from typing import Any
 
-RECORD, EXIT, LOG = "record.json", "exit.json", "log"
+RECORD, EXIT, LOG, TOLD = "record.json", "exit.json", "log", "told.json"
 
 _LONGEST_STAT = 4096
 

@@ -42,6 +42,8 @@ def verdict(container: Container, status: int) -> dict[str, Any]:
     with suppress(BlockingIOError):
         if why := os.read(container.fault, _LONGEST_REASON):
             return {"code": child.CANNOT_START, "reason": "StartError", "message": why.decode(errors="replace")}
+    if container.request.get("tells") and (told := records.read(container.folder, records.TOLD)):
+        return told
     if container.limit and container.limit.close():
         return {"code": 137, "signal": number, "reason": "OOMKilled"}
     return {"code": code, "signal": number, "reason": "Error" if code else "Completed"}
