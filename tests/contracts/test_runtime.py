@@ -54,10 +54,10 @@ class TestContainers(RuntimeContract):
     @pytest.fixture(autouse=True)
     def data(self, tmp_path: Path, local: containers.Local) -> None:
         self.folder = tmp_path
-        self.image = local.busybox
+        self.image, self.engine = local.busybox, local.setting
 
     async def open_runtime(self, ended: Ends) -> PodRuntime:
-        runtime = MachineRuntime(self.folder, engine="auto", usual=CONTAINER)
+        runtime = MachineRuntime(self.folder, engine=self.engine, usual=CONTAINER)
         await runtime.open(ended)
         return runtime
 

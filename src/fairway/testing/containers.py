@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,17 @@ from fairway.cluster.node.engine.finding import AUTO, Finder
 
 _APPLETS = ("sh", "cat", "cp", "dd", "echo", "env", "head", "httpd", "id", "kill", "ls", "mkdir", "nc", "rm", "sleep",
             "tail", "test", "touch", "tr", "true", "wget", "wc", "yes")  # fmt: skip
-_LEFT_OUT = {"test", "tests", "idlelib", "tkinter", "turtledemo", "__pycache__", "site-packages", "dist-packages", "lib2to3"}
+_LEFT_OUT = {
+    "test",
+    "tests",
+    "idlelib",
+    "tkinter",
+    "turtledemo",
+    "__pycache__",
+    "site-packages",
+    "dist-packages",
+    "lib2to3",
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,11 @@ class Local:
     engine: Engine
     busybox: str
     python: str
+
+    @property
+    def setting(self) -> str:
+        """What finds this engine again, sooner than a search does."""
+        return shlex.join(self.engine.command)
 
 
 def local() -> Local:

@@ -173,13 +173,24 @@ async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluste
             token = issuer.mint(ADMIN.user, ADMIN.groups, seconds=_TOKEN_SECONDS)
             kubeconfig.write(folder / "kubeconfig", server=api_url, ca_pem=tls.ca_pem, token=token)
             client = Client(api.transport(ADMIN))
-            node = build_node(client, clock, NodeConfig(machine.node(), folder / "node", api_url, tls.ca_pem))
+            node = build_node(client, clock, _node(settings, api_url, tls.ca_pem))
             api.keep_logs(node.logs)
             yield _Cluster(api, api_url, issuer, tls.ca_pem, token, client, node)
         finally:
             await api.close()
     finally:
         await store.close()
+
+
+def _node(settings: UpSettings, api_url: str, ca_pem: str) -> NodeConfig:
+    return NodeConfig(
+        machine.node(),
+        settings.data_dir / "node",
+        api_url,
+        ca_pem,
+        engine=settings.container_engine,
+        images=settings.run_images_as,
+    )
 
 
 @asynccontextmanager

@@ -35,7 +35,14 @@ class UpSettings(Settings):
     domain: str = "example.com"
     """Services are reached by host as NAME-NAMESPACE.DOMAIN."""
 
+    container_engine: str = "auto"
+    """What runs images that are not in the catalogue: auto (podman or docker, where one works), none, or a command."""
+    run_images_as: str = "process"
+    """How images of the catalogue run: process or container."""
+
     def __post_init__(self) -> None:
+        if self.run_images_as not in ("process", "container"):
+            raise SettingsError(f"run_images_as is process or container, not {self.run_images_as!r}")
         if not 1 <= self.port <= 65535:
             raise SettingsError(f"port {self.port} does not exist: choose one from 1 to 65535 with --port")
 

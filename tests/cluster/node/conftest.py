@@ -15,6 +15,7 @@ from fairway.cluster.node.build import Node, NodeConfig, build
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import SystemClock
 from fairway.kernel.objects.kinds import POD, SERVICE_ACCOUNT, Object
+from fairway.testing import containers
 from fairway.testing.cluster import Cluster, cluster
 from fairway.up.front import start, task_group
 
@@ -108,6 +109,19 @@ async def _default_account(here: Cluster) -> None:
 async def pods(bench: Bench) -> AsyncIterator[Bench]:
     """The bench with its node, which stops its pods at the end."""
     async with bench.node() as node:
+        yield bench
+        await node.shutdown(stop_pods=True)
+
+
+@pytest.fixture(scope="session")
+def local() -> containers.Local:
+    return containers.local()
+
+
+@pytest.fixture
+async def engine_pods(bench: Bench, local: containers.Local) -> AsyncIterator[Bench]:
+    """The bench with a node that uses the container engine of this machine."""
+    async with bench.node(engine=local.setting) as node:
         yield bench
         await node.shutdown(stop_pods=True)
 

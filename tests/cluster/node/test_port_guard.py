@@ -132,3 +132,18 @@ def test_another_user_is_refused_who_comes_from_the_machines_network_address(gua
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
 def test_another_user_is_answered_without_the_guard(guard: Path) -> None:
     assert guarded(guard, meet(user=65534), LD_PRELOAD="") == "answered"
+
+
+@pytest.mark.skipif(shutil.which("musl-gcc") is None, reason="no musl-gcc, which makes programs for Alpine's C library")
+def test_it_loads_beside_another_c_library(guard: Path, tmp_path: Path) -> None:
+    source = (
+        "#include <arpa/inet.h>\n#include <stdio.h>\n"
+        "int main(void) { struct sockaddr_in at = {.sin_family = AF_INET}; socklen_t size = sizeof at;\n"
+        "int one = socket(AF_INET, SOCK_STREAM, 0); bind(one, (void *)&at, size);\n"
+        "getsockname(one, (void *)&at, &size); puts(inet_ntoa(at.sin_addr)); return 0; }\n"
+    )
+    (tmp_path / "bind.c").write_text(source)
+    subprocess.run(["musl-gcc", "-o", str(tmp_path / "bind"), str(tmp_path / "bind.c")], check=True)
+    env = {"LD_PRELOAD": str(guard), "FAIRWAY_POD_IP": "127.77.0.5"}
+    done = subprocess.run([str(tmp_path / "bind")], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "127.77.0.5"

@@ -32,8 +32,8 @@ from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, POD, SERVICE
 log = logging.getLogger(__name__)
 
 HOST_IP = "127.0.0.1"
-_ENGINE_WITHIN = 3.0
-"""Seconds. An engine that works answers in a fraction of one."""
+_ENGINE_WITHIN = 0.2
+"""Seconds for which the node's start waits for an engine to be found; what takes longer is told of later."""
 _NOT_ENFORCED = (
     "Pods are processes of the user who runs Fairway, unless they run in a container engine: cpu and storage limits, "
     "securityContext, hostAliases, dnsConfig and what is in an image have no effect then. In an engine, cpu limits, "
@@ -67,9 +67,7 @@ class Node:
         data = config.data_dir
         self._config = config
         self._guard = None if runtime else preload.library(data)
-        self._runtime = runtime or MachineRuntime(
-            data, preload=self._guard, engine=config.engine, usual=config.images
-        )
+        self._runtime = runtime or MachineRuntime(data, preload=self._guard, engine=config.engine, usual=config.images)
         self._registration = Registration(client, clock, config.name, config.max_pods)
         self._credentials = Credentials(client, clock, data / "credentials", config.api_url, config.ca_pem)
         self._services = Mirror(client, SERVICE, clock)
@@ -143,7 +141,7 @@ class Node:
         await self._runtime.engine.engine()
         await self._registration.note(self._engine_notes())
 
-    def _engine_notes(self) -> dict[str, str | None]:
+    def _engine_notes(self) -> dict[str, str]:
         return self._runtime.notes() if isinstance(self._runtime, MachineRuntime) else {}
 
     async def _warm_up(self) -> None:

@@ -35,10 +35,12 @@ class Folders:
             folder.mkdir(parents=True, exist_ok=True)
             return folder
         folder, owner = self._places(claim)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.parent.mkdir(exist_ok=True)
         if _text(owner) not in ("", meta.uid(claim)):
             self._remove(folder)
-        folder.mkdir(exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o777)  # whichever user a container runs as; what it lies in is ours alone
         owner.write_text(meta.uid(claim))
         return folder
 

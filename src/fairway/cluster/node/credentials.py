@@ -1,7 +1,8 @@
 """What a pod shows to the API: a kubeconfig with a token of its service account.
 
 One token for each service account, not for each pod: starting a pod then costs no request. Files are replaced
-before the token in them ends, while somebody uses them.
+before the token in them ends, while somebody uses them. A container may run as any user and must read them; what they
+lie in is ours alone.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class Credentials:
     async def _renew(self, namespace: str, account: str) -> None:
         token, end = await self.token(namespace, account, _LIFETIME, [])
         files = self._place(namespace, account)
-        files.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files.folder.mkdir(parents=True, exist_ok=True)
         kubeconfig = self._kubeconfig(namespace, account, token)
         contents = {"token": token, "ca.crt": self._ca_pem, "namespace": namespace, "kubeconfig": kubeconfig}
         for name, text in contents.items():
@@ -107,7 +109,7 @@ class Credentials:
 
 def _replace(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     temporary.rename(path)

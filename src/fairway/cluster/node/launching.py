@@ -148,7 +148,10 @@ def termination_log(folder: Path, container: str, attempt: int) -> Path:
 
 def _own(note: Path, container: Object, files: Files | None) -> tuple[Mount, ...]:
     """The places of what the platform gives a container, as Kubernetes has them and as the environment tells them."""
-    mounts = [Mount(str(note), container.get("terminationMessagePath") or _TERMINATION_LOG), Mount(str(note), str(note))]
+    mounts = [
+        Mount(str(note), container.get("terminationMessagePath") or _TERMINATION_LOG),
+        Mount(str(note), str(note)),
+    ]
     if files:
         mounts += [Mount(str(files.folder), place, True) for place in (volumes.ACCOUNT_FOLDER, str(files.folder))]
     return tuple(mounts)

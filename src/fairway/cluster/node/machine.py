@@ -34,8 +34,10 @@ WAYS = (PROCESS, CONTAINER)
 """What the annotation and the setting may say."""
 
 ENGINE_NOTE, PROCESSES_NOTE = "fairway.dev/container-engine", "fairway.dev/process-images"
-"""Annotations of the Node: which engine runs containers, or why none does; and which images are processes all the same,
-absent where every image is."""
+"""Annotations of the Node: which engine runs containers, or why none does; and which images are processes in any
+case."""
+NO_ENGINE, LOOKING = "none: ", "looking"
+"""What the first one says where there is no engine, and until that is known."""
 
 _KILLED_WITHIN = 10.0
 """Seconds; only a process that hangs in the kernel takes longer than milliseconds."""
@@ -69,14 +71,13 @@ class MachineRuntime:
     async def prepare(self, warm_set: str) -> None:
         await self._processes.prepare(warm_set)
 
-    def notes(self) -> dict[str, str | None]:
+    def notes(self) -> dict[str, str]:
         """What is to be known of the engine, as annotations of the Node."""
-        found = self.engine.found
-        told = found.told if found else f"none: {self.engine.why_not}"
-        if not self.engine.looked:
-            told = "it is not known yet whether one works here"
+        found, told = self.engine.found, LOOKING
+        if self.engine.looked:
+            told = found.told if found else f"{NO_ENGINE}{self.engine.why_not}"
         processes = images.OURS if self._usual == CONTAINER else images.patterns()
-        return {ENGINE_NOTE: told, PROCESSES_NOTE: ",".join(processes) if found else None}
+        return {ENGINE_NOTE: told, PROCESSES_NOTE: ",".join(processes)}
 
     def states(self, pod: str) -> list[ContainerState]:
         return self._attended.states(pod)

@@ -57,12 +57,11 @@ class Registration:
         self.capacity = capacity(max_pods)
         self.allocatable = allocatable(self.capacity)
 
-    async def ensure(self, address: str, notes: Mapping[str, str | None]) -> None:
+    async def ensure(self, address: str, notes: Mapping[str, str]) -> None:
         """Create or bring up to date. What others put on the Node (labels, taints) stays."""
         existing = await self._client.find(NODE, self._name)
         wanted = {"labels": self._labels(), "annotations": dict(notes)}
         if existing is None:
-            wanted["annotations"] = {name: note for name, note in notes.items() if note is not None}
             with suppress(errors.AlreadyExists):
                 existing = await self._client.create(NODE, NODE.new(self._name, metadata=wanted, spec={}))
         else:
@@ -70,8 +69,8 @@ class Registration:
         await self._client.patch_status(NODE, self._name, None, self._status(existing or {}, address, ready=True))
         await self._renew()
 
-    async def note(self, notes: Mapping[str, str | None]) -> None:
-        """Something has been found out about this machine. None takes a note away."""
+    async def note(self, notes: Mapping[str, str]) -> None:
+        """Something has been found out about this machine."""
         await self._client.patch(NODE, self._name, None, {"metadata": {"annotations": dict(notes)}})
 
     async def heartbeat(self) -> None:

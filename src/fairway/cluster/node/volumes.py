@@ -25,6 +25,8 @@ Token = Callable[[Object], Awaitable[str]]
 Bind = Callable[[Object], Awaitable[None]]
 """Says of a claim that it has its volume, which is at its first use."""
 
+_ANYBODYS = 0o777
+"""The mode of a folder that a container may write to, whichever user it runs as. What it lies in is ours alone."""
 _FILE_MODE = 0o644
 _MEMORY = Path("/dev/shm")  # noqa: S108 - each pod has a folder of its own there
 
@@ -44,6 +46,7 @@ class Volumes:
                 place = await self._claim(claim["claimName"], meta.namespace(pod))
             else:
                 if (volume.get("emptyDir") or {}).get("medium") == "Memory" and os.access(_MEMORY, os.W_OK | os.X_OK):
+                    in_memory(meta.uid(pod)).mkdir(exist_ok=True, mode=0o700)
                     place = in_memory(meta.uid(pod)) / volume["name"]
                 place.mkdir(parents=True, exist_ok=True)
                 await self._fill(volume, pod, place, facts, token)
@@ -52,6 +55,7 @@ class Volumes:
 
     async def _fill(self, volume: Object, pod: Object, place: Path, facts: Facts, token: Token) -> None:
         if "emptyDir" in volume or "ephemeral" in volume:
+            place.chmod(_ANYBODYS)
             return
         if projected := volume.get("projected"):
             for source in projected.get("sources") or ():
@@ -84,7 +88,7 @@ class Volumes:
                 text = resource(pod, pod["spec"]["containers"][0], item["resourceFieldRef"], facts)
             _write(place, item["path"], text.encode(), item.get("mode") or mode)
         if wanted := source.get("serviceAccountToken"):
-            _write(place, wanted["path"], (await token(wanted)).encode(), 0o600)
+            _write(place, wanted["path"], (await token(wanted)).encode(), mode)
 
     async def _claim(self, name: str, namespace: str) -> Path:
         claim = await self._fetch(PERSISTENT_VOLUME_CLAIM, name, namespace)

@@ -280,7 +280,7 @@ class Containers:
 def _make_notes(spec: ContainerSpec) -> None:
     """The file for its last words is there, and whichever user it runs as may write to it."""
     for mount in spec.own:
-        if not os.path.exists(mount.source):
+        if not mount.read_only:
             Path(mount.source).touch()
             os.chmod(mount.source, 0o666)  # noqa: S103 - it lies in a folder that only we can enter
 

@@ -19,6 +19,7 @@ import resource
 import shlex
 import shutil
 import tarfile
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -140,22 +141,27 @@ def _own_limits() -> Iterator[tuple[str, ...]]:
 
 async def _checked(engine: Engine) -> Engine:
     """The engine, if a container runs with it, and whether limits are kept. Raises EngineFailed."""
-    mounts = [word for folder in _PROGRAMS if Path(folder).exists() for word in ("-v", f"{folder}:{folder}:ro")]
-    words = ["run", "--rm", "--network", "host", "--pull", "never", *engine.options, *mounts]
-    whole = [*engine.command, *words, *_TRIAL_LIMIT, TRIAL_IMAGE, *_TRIAL]
-    answer = await client.run(whole, timeout=_PATIENCE)
-    if answer.code or _ignored(answer.said):
-        limited = answer
-        answer = await client.run([*engine.command, *words, TRIAL_IMAGE, *_TRIAL], timeout=_PATIENCE)
-        if answer.code:
-            raise EngineFailed(answer.said or limited.said)
-        engine = replace(engine, limits=False)
+    answer = await _run(engine)
+    if answer.code:
+        raise EngineFailed(answer.said)
     if answer.output.decode().strip() != os.readlink("/proc/self/ns/net"):
         raise EngineFailed(
             "its containers are not in this machine's network (it runs in a network, a virtual machine or on a host of "
             "its own), so the services of the cluster could not reach them"
         )
-    return engine
+    limited = await _run(engine, *_TRIAL_LIMIT)
+    return replace(engine, limits=not (limited.code or _ignored(limited.said)))
+
+
+async def _run(engine: Engine, *options: str) -> client.Answer:
+    name = f"fairway-trial-{uuid.uuid4().hex[:12]}"
+    mounts = [word for folder in _PROGRAMS if Path(folder).exists() for word in ("-v", f"{folder}:{folder}:ro")]
+    words = ["run", "--rm", "--name", name, "--network", "host", "--pull", "never", *engine.options, *mounts, *options]
+    try:
+        return await client.run([*engine.command, *words, TRIAL_IMAGE, *_TRIAL], timeout=_PATIENCE)
+    except BaseException:
+        await asyncio.shield(engine.remove(name))
+        raise
 
 
 def _ignored(said: str) -> bool:

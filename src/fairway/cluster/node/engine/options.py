@@ -73,8 +73,8 @@ def check(spec: ContainerSpec, image_user: str) -> None:
     if security.refused:
         raise CannotStart(
             "SecurityContextNotSupported",
-            f"securityContext: {', '.join(security.refused)} cannot be kept on this machine: leave it out, or connect a "
-            "Kubernetes cluster with `fairway up --kubeconfig FILE`",
+            f"securityContext: {', '.join(security.refused)} cannot be kept on this machine: leave it out, or connect "
+            "a Kubernetes cluster with `fairway up --kubeconfig FILE`",
         )
     if spec.env.get("CUDA_VISIBLE_DEVICES"):
         raise CannotStart(
@@ -93,7 +93,12 @@ def check(spec: ContainerSpec, image_user: str) -> None:
 
 
 def _mount(mount: Mount) -> str:
-    parts = ["type=bind", f"source={mount.source}", f"target={mount.target}", *(["readonly"] if mount.read_only else [])]
+    parts = [
+        "type=bind",
+        f"source={mount.source}",
+        f"target={mount.target}",
+        *(["readonly"] if mount.read_only else []),
+    ]
     # The engines read this as a line of CSV.
     return ",".join(f'"{part.replace(chr(34), chr(34) * 2)}"' if "," in part or '"' in part else part for part in parts)
 
