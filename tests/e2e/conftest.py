@@ -38,6 +38,7 @@ class Installation:
 
     def fairway(self, *words: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "FAIRWAY_DATA_DIR": str(self.folder), "HOME": str(self.folder.parent)}
+        environment.setdefault("FAIRWAY_CONTAINER_ENGINE", "none")  # what is installed here must not change the answers
         result = subprocess.run(
             [*FAIRWAY, *words], env=environment, capture_output=True, text=True, timeout=timeout, check=False
         )
