@@ -8,10 +8,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from fairway.cluster.node.runtime import CannotStart
+from fairway.kernel.objects.images import fits
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -112,7 +112,7 @@ def runs_here(image: str) -> bool:
 
 
 def ours(image: str) -> bool:
-    return any(fnmatchcase(repository(image), pattern) for pattern in OURS)
+    return fits(image, OURS)
 
 
 def patterns() -> tuple[str, ...]:
@@ -121,8 +121,7 @@ def patterns() -> tuple[str, ...]:
 
 
 def _entry(image: str) -> Image | None:
-    name = repository(image)
-    return next((entry for pattern, entry in CATALOGUE if fnmatchcase(name, pattern)), None)
+    return next((entry for pattern, entry in CATALOGUE if fits(image, (pattern,))), None)
 
 
 def _why(no_engine: str) -> str:
@@ -156,17 +155,3 @@ def shells(folder: Path) -> Path | None:
         link.unlink(missing_ok=True)
         link.symlink_to(shell)
     return folder
-
-
-def repository(image: str) -> str:
-    """The name without docker's default registry, tag and digest.
-
-    >>> repository("docker.io/library/python:3.11@sha256:0"), repository("localhost:5000/a/python:3")
-    ('python', 'localhost:5000/a/python')
-    """
-    name = image.partition("@")[0]
-    head, slash, last = name.rpartition("/")
-    name = head + slash + last.partition(":")[0]
-    for prefix in ("docker.io/", "index.docker.io/", "library/"):
-        name = name.removeprefix(prefix)
-    return name
