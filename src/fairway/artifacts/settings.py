@@ -23,6 +23,11 @@ class ArtifactsSettings(Settings):
     mirrors: tuple[str, ...] = ()
     """Addresses that are kept elsewhere, each as PREFIX=PLACE, such as gs://models=/srv/models."""
 
+    keep_fetched_days: int = 30
+    """How long what was fetched stays in the cache without being used; 0 for ever."""
+    keep_fetched_gib: int = 0
+    """How much of it stays at most; the longest unused goes first. 0 for any amount."""
+
     def __post_init__(self) -> None:
         for mirror in self.mirrors:
             try:
@@ -31,7 +36,13 @@ class ArtifactsSettings(Settings):
                 raise SettingsError(f"mirrors: {wrong}") from None
         if self.url and self.url.partition("://")[0] not in SCHEMES:
             raise SettingsError(f"url: {self.url!r} is no bucket, such as s3://bucket/prefix")
+        if min(self.keep_fetched_days, self.keep_fetched_gib) < 0:
+            raise SettingsError("keep_fetched_days and keep_fetched_gib must not be below 0")
         self.credentials()
+
+    @property
+    def most_fetched_bytes(self) -> int:
+        return self.keep_fetched_gib << 30
 
     def credentials(self) -> dict[str, str]:
         """What the file says, read anew, since keys change. Raises SettingsError where it cannot be read."""

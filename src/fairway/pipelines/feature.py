@@ -14,6 +14,7 @@ from fairway.pipelines.engine.crowding import Crowding
 from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import KINDS
 from fairway.pipelines.notices.loop import Notices
+from fairway.pipelines.removing import Removing
 from fairway.pipelines.schedules.loop import Schedules
 from fairway.pipelines.settings import PipelinesSettings
 from fairway.pipelines.stores import Stores
@@ -48,6 +49,7 @@ def build(platform: Platform) -> Parts:
             Service("schedules", Schedules(context).run),
             Service("triggers", Triggers(context).run),
             Service("notices", Notices(context).run),
+            Service("removals", Removing(context).run),
         ),
     )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
 ALREADY_STARTED = 75
 """Exit status where another pod has begun this attempt before (EX_TEMPFAIL)."""
 
+_REFERENCE = re.compile(r"\$(\$|\(([^()]+)\))")
 _LONGEST_ARGUMENT = (128 << 10) - 1
 
 _ROOM = 8 << 20
@@ -176,7 +178,7 @@ def _run_python(task: dict[str, Any], folder: str) -> dict[str, Any] | None:
 
 def _run_command(task: dict[str, Any]) -> None:
     scene = _scene(task, copies_only=True)  # a program that reads the whole input knows addresses only
-    command = scene.elements([*task["command"], *task["args"]])
+    command = scene.elements([_expanded(written) for written in (*task["command"], *task["args"])])
     if not command:
         raise StepFailed("the component has no command, and there is no image here whose own could be run")
     _check_length(command)
@@ -192,6 +194,11 @@ def _run_command(task: dict[str, Any]) -> None:
         raise StepFailed(f"the command was ended by signal {-status}", 128 - status)
     if status:
         raise StepFailed(f"the command ended with exit status {status}", status)
+
+
+def _expanded(written: str) -> str:
+    """$(NAME) by the variable where there is one, $$ as a dollar: what the kubelet does with a container's command."""
+    return _REFERENCE.sub(lambda found: "$" if found[1] == "$" else os.environ.get(found[2], found[0]), written)
 
 
 def _check_length(command: list[str]) -> None:

@@ -21,6 +21,9 @@ class PipelinesSettings(Settings):
     """Whether the artifacts that a step is given count for the cache by their "id" or by their "content"."""
     kept_pods: int = 2000
     """How many pods of finished steps stay in the cluster; the oldest beyond that go, and their logs are kept."""
+    keep_runs_days: int = 0
+    """How long runs stay once they are over; then they are deleted, with the artifacts that nothing else uses.
+    0 for ever."""
     smtp_host: str = ""
     """The mail server that notices go through. Nothing: none can be sent."""
     smtp_port: int = 587
@@ -46,8 +49,9 @@ class PipelinesSettings(Settings):
             duration(self.cache_max_age or "0")
         except ValueError as wrong:
             raise SettingsError(f"cache_max_age: {wrong}") from None
-        if self.kept_pods < 0:
-            raise SettingsError(f"kept_pods is {self.kept_pods}, and must not be below 0")
+        for name, value in (("kept_pods", self.kept_pods), ("keep_runs_days", self.keep_runs_days)):
+            if value < 0:
+                raise SettingsError(f"{name} is {value}, and must not be below 0")
         relative = [path for path in self.watched_paths if not path.startswith("/")]
         if relative:
             raise SettingsError(f"watched_paths: {relative[0]!r} must be the whole path of a folder")

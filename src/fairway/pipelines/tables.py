@@ -336,3 +336,14 @@ pools = Table(
     _long_text("description"),
     _time("created_at", nullable=False),
 )
+
+leavings = Table(
+    "leavings",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    _text("run_id", 64),  # that there was
+    _text("namespace", 63),  # where its pods were
+    _long_text("address"),  # of the folder whose bytes are to go
+    Column("kept", JSON, nullable=False),  # addresses in it whose bytes are used, and stay
+    _time("at", nullable=False),
+)

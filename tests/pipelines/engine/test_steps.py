@@ -226,3 +226,14 @@ def test_what_runs_in_a_pod_loads_nothing_of_the_server(tmp_path: Path) -> None:
         "sys.exit(', '.join(bad))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr.strip() == ""
+
+
+def test_a_command_speaks_of_variables_as_in_any_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the kubelet does: $(NAME) by its value, where there is none as it is; $$ is a dollar. Inputs stay whole."""
+    monkeypatch.setenv("GREETING", "hello")
+    script = 'printf "%s|" "$0" "$1" "$2" > "$3"'
+    args = ["$(GREETING) you", "$(NOBODY) $$(GREETING)", "{{$.inputs.parameters['word']}}"]
+    out = "{{$.outputs.parameters['Output'].output_file}}"
+    spec = Spec().step("say", {"word": str}, {"Output": str}, command=["sh", "-c", script], args=[*args, out])
+    graph = Player(tmp_path).play(spec.compiled({"say": task("say", {"word": "$(GREETING)"})}))
+    assert _only(graph, "say").outputs.parameters == {"Output": "hello you|$(NOBODY) $(GREETING)|$(GREETING)|"}

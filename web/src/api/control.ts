@@ -15,6 +15,9 @@ export const unarchiveRun = (id: string) => post(`runs/${id}:unarchive`);
 export const rerun = (id: string, from: string[], inputs: Record<string, Record<string, unknown>> = {}) =>
   post<Run>(`runs/${id}:rerun`, { from, inputs });
 
+/** A step that stands still for a look goes on. */
+export const continueStep = (run: string, task: string) => post(`runs/${run}/tasks/${task}:continue`);
+
 export interface Approval {
   task_id: string;
   run_id: string;

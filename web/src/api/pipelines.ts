@@ -201,7 +201,8 @@ export const createRun = (template: Template) => json<Run>(`${API}/runs`, { meth
 export const listRuns = (query: Query) => json<{ runs?: Run[] } & Paging>(`${API}/runs${text(query)}`);
 export const getRun = (id: string) => json<Run>(`${API}/runs/${id}`);
 export const terminateRun = (id: string) => json(`${API}/runs/${id}:terminate`, { method: "POST" });
-export const deleteRun = (id: string) => json(`${API}/runs/${id}`, { method: "DELETE" });
+/** With `artifacts` what its steps made goes too, as far as nothing else uses it. */
+export const deleteRun = (id: string, artifacts: boolean) => json(`${API}/runs/${id}?artifacts=${artifacts}`, { method: "DELETE" });
 
 export async function listTasks(run: string): Promise<Task[]> {
   const tasks: Task[] = [];

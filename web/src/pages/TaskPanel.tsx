@@ -2,7 +2,7 @@
 
 import { useState } from "react";
 
-import { rerun } from "../api/control";
+import { continueStep, rerun } from "../api/control";
 import { filePath, isOver, listFiles, logPath, type Artifact, type Task, type TaskArtifact, type TaskParameter } from "../api/pipelines";
 import { duration, exact, size, value as shownValue } from "../format";
 import { isGroup, type Node } from "../graph/model";
@@ -39,9 +39,21 @@ export function TaskPanel({ node, run, runOver, now, choose, close }: Props) {
       {node.task?.status_metadata?.message && (
         <p className={node.state === "CANCELED" ? "quiet" : "complaint"}>{node.task.status_metadata.message}</p>
       )}
+      <GoOn node={node} run={run} />
       <Rerun node={node} run={run} runOver={runOver} />
       <Tabs key={node.id} label="About this step" tabs={tabs} />
     </aside>
+  );
+}
+
+/** Of a step that stands still for a look, as its author asked (`set_debug_pause`). */
+function GoOn({ node, run }: { node: Node; run: string }) {
+  const task = node.task;
+  if (node.state !== "RUNNING" || !task?.status_metadata?.message?.startsWith("stopped ")) return null;
+  return (
+    <div className="row">
+      <Action label="Go on" act={() => continueStep(run, task.task_id)} primary />
+    </div>
   );
 }
 

@@ -8,6 +8,7 @@ export function RunActions({ run, done }: { run: Run; done: () => void }) {
   const { run_id: id, state } = run;
   const over = isOver(state);
   const archived = run.storage_state === "ARCHIVED";
+  const remove = (artifacts: boolean) => deleteRun(id, artifacts).then(() => location.assign("#/runs"));
   return (
     <>
       {state === "PAUSED" && <Action label="Resume" act={() => resumeRun(id).then(done)} primary />}
@@ -18,7 +19,8 @@ export function RunActions({ run, done }: { run: Run; done: () => void }) {
       </a>
       {!over && <Danger label="Terminate" sure="Stop this run" act={() => terminateRun(id).then(done)} />}
       {over && <Action label={archived ? "Restore" : "Archive"} act={() => (archived ? unarchiveRun : archiveRun)(id).then(done)} />}
-      {over && <Danger label="Delete" sure="Delete for ever" act={() => deleteRun(id).then(() => location.assign("#/runs"))} />}
+      {over && <Danger label="Delete" sure="Delete the run, its records and logs; artifacts stay" act={() => remove(false)} />}
+      {over && <Danger label="Delete with artifacts" sure="Delete the run and what only it uses of its artifacts" act={() => remove(true)} />}
     </>
   );
 }

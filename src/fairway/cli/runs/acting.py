@@ -76,6 +76,31 @@ def _rerun(server: sdk.Server, options: argparse.Namespace) -> Answer | int:
     return reading.begun(new, options, f"goes on from run {old.id}")
 
 
+def _go_on_arguments(parser: argparse.ArgumentParser) -> None:
+    nouns.one_run(parser)
+    parser.add_argument("step", metavar="STEP", help="its name, or its path as `show` has it")
+
+
+def _go_on(server: sdk.Server, options: argparse.Namespace) -> Answer:
+    run = sdk.run(options.run, server=server)
+    run.go_on(options.step)
+    return Answer({"run_id": run.id, "step": options.step}, f"step {options.step} goes on")
+
+
+def _delete_arguments(parser: argparse.ArgumentParser) -> None:
+    nouns.one_run(parser)
+    parser.add_argument(
+        "--with-artifacts", action="store_true", help="also what its steps made, as far as nothing else uses it"
+    )
+
+
+def _delete(server: sdk.Server, options: argparse.Namespace) -> Answer:
+    run = sdk.run(options.run, server=server)
+    run.delete(artifacts=options.with_artifacts)
+    what = "is deleted, with what only it used" if options.with_artifacts else "is deleted; what its steps made stays"
+    return Answer({"run_id": run.id}, f"run {run.id} {what}")
+
+
 VERBS = {
     "retry": Verb("run again what failed or was canceled; what succeeded stays", _retry, _retry_arguments),
     "terminate": Verb("end a run: its steps are stopped", _simply(sdk.Run.terminate, "is being ended"), nouns.one_run),
@@ -95,5 +120,8 @@ VERBS = {
         _rerun_arguments,
         "fairway runs rerun last --from train --input train.epochs=20",
     ),
-    "delete": Verb("remove a run and its records", _simply(sdk.Run.delete, "is deleted"), nouns.one_run),
+    "continue": Verb("let a step go on that stands still for a look", _go_on, _go_on_arguments),
+    "delete": Verb(
+        "remove a run and its records", _delete, _delete_arguments, "fairway runs delete last --with-artifacts"
+    ),
 }

@@ -14,9 +14,10 @@ from aiohttp import web
 from sqlalchemy import RowMapping
 
 from fairway.artifacts.addresses import checked
-from fairway.artifacts.store import Entry
+from fairway.artifacts.store import Artifacts, Entry
 from fairway.kernel.feature import Route
 from fairway.kernel.objects import errors
+from fairway.pipelines import far
 from fairway.pipelines.api import messages
 from fairway.pipelines.api.answers import answer
 from fairway.pipelines.api.context import Context, existing
@@ -36,11 +37,12 @@ class Content:
 
     async def _files(self, request: web.Request) -> web.Response:
         """The files of an artifact that is a folder; of a file, itself under the empty path."""
-        uri = (await self._row(request))["uri"]
-        single = await self._context.artifacts.find(uri)
-        found = [single] if single else await self._context.artifacts.list(uri)
+        row = await self._row(request)
+        store, uri = await self._store(row, row["uri"])
+        single = await store.find(uri)
+        found = [single] if single else await store.list(uri)
         if not found:
-            raise errors.NotFound(f"there are no bytes at {uri} (any more)")
+            raise errors.NotFound(f"there are no bytes at {row['uri']} (any more)")
         files = [{"path": entry.uri[len(uri) :].strip("/"), "size": entry.size} for entry in found[:_LISTED_FILES]]
         return answer({"files": files, "total_size": len(found)})
 
@@ -48,17 +50,25 @@ class Content:
         """The bytes of a file, or of `path` in a folder: a range with a Range header, at most `limit` with that."""
         row = await self._row(request)
         inside = request.query.get("path", "")
-        uri = f"{row['uri'].rstrip('/')}/{checked(inside)}" if inside else row["uri"]
-        entry = await self._context.artifacts.find(uri)
+        asked = f"{row['uri'].rstrip('/')}/{checked(inside)}" if inside else row["uri"]
+        store, uri = await self._store(row, asked)
+        entry = await store.find(uri)
         if entry is None:
-            raise errors.NotFound(f"there is no file at {uri}; see /apis/v2beta1/artifacts/{row['id']}:files")
+            raise errors.NotFound(f"there is no file at {asked}; see /apis/v2beta1/artifacts/{row['id']}:files")
         start, length, partial = _span(request, entry)
         response = web.StreamResponse(status=206 if partial else 200, headers=_headers(entry, start, length, partial))
         await response.prepare(request)
-        async for chunk in self._context.artifacts.stream(uri, start=start, length=length):
+        async for chunk in store.stream(uri, start=start, length=length):
             await response.write(chunk)
         await response.write_eof()
         return response
+
+    async def _store(self, row: RowMapping, uri: str) -> tuple[Artifacts, str]:
+        """The store of an artifact, and its address there: the platform's own, or a bucket that the namespace reads."""
+        if not uri.startswith(far.BUCKETS):
+            return self._context.artifacts, uri
+        namespace = await self._context.namespace(row["namespace"])
+        return await self._context.stores.open(self._context.client, namespace, uri)
 
     async def _row(self, request: web.Request) -> RowMapping:
         id_ = request.match_info["id"]

@@ -17,7 +17,7 @@ from fairway.kernel.objects.kinds import NAMESPACE
 from fairway.pipelines.api.messages import NAMESPACE_LIMIT
 from fairway.pipelines.settings import PipelinesSettings
 from fairway.pipelines.stores import Stores
-from fairway.pipelines.waking import Bell
+from fairway.pipelines.waking import Bell, Ear
 from fairway.records.database import Database
 
 DEFAULT_NAMESPACE = "default"
@@ -35,6 +35,8 @@ class Context:
     """Set when a run's record and its Run object may differ (see `starting`)."""
     bell: Bell = field(default_factory=Bell)
     """Rung when the records have something that triggers or notices may wait for."""
+    removals: Ear = field(default_factory=Ear)
+    """Rung when something was deleted whose bytes are to go (see `removing`)."""
     public_url: str = ""
     """Where people reach the dashboard; no slash at the end."""
 

@@ -14,13 +14,13 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from fairway.kernel.feature import IDENTITY, Route
 from fairway.kernel.objects import errors
+from fairway.pipelines import removing
 from fairway.pipelines.api import creating, messages
 from fairway.pipelines.api.answers import Failed, answer, compact, error_of, moment
 from fairway.pipelines.api.context import Context, changed, existing, row
 from fairway.pipelines.api.listing import LARGEST_PAGE, Listed, order_of, page
 from fairway.pipelines.api.task_messages import details_of_run, of_runs
 from fairway.pipelines.api.versions import kept
-from fairway.pipelines.kinds import RUN
 from fairway.pipelines.tables import experiments, run_states, runs, tasks
 
 LISTED = Listed(
@@ -119,11 +119,13 @@ class Runs:
         return answer(await self._context.records.read(read))
 
     async def _delete(self, request: web.Request) -> web.Response:
-        """First the object, with all its pods, then the record: a deletion that was cut short did not happen."""
-        id_ = request.match_info["id"]
+        """With `artifacts=true` what its steps made goes too, as far as nothing else uses it."""
+        id_, with_artifacts = request.match_info["id"], request.query.get("artifacts", "false")
+        if with_artifacts not in ("true", "false"):
+            raise errors.BadRequest(f"artifacts is {with_artifacts!r}, and must be true or false")
         found = await self._context.records.read(lambda connection: existing(connection, runs, id_, "run"))
-        await self._context.client.delete(RUN, id_, found["object_namespace"])
-        await self._context.records.write(lambda c: c.execute(runs.delete().where(runs.c.id == id_)))
+        namespace, goes = found["object_namespace"], with_artifacts == "true"
+        await removing.forget(self._context, id_, namespace, with_artifacts=goes)
         return answer({})
 
     async def _archive(self, request: web.Request) -> web.Response:

@@ -161,9 +161,13 @@ class Run:
         }
         return Run(self.api, self.api.post(f"runs/{self.id}:rerun", _drop_empty(body))["run_id"])
 
-    def delete(self) -> None:
-        """Remove the run and its records."""
-        self.api.delete(f"runs/{self.id}")
+    def delete(self, *, artifacts: bool = False) -> None:
+        """Remove the run and its records; with `artifacts` also what its steps made and nothing else uses."""
+        self.api.delete(f"runs/{self.id}", artifacts="true" if artifacts else "")
+
+    def go_on(self, step: str | Step) -> None:
+        """Let a step go on that stands still for a look (`set_debug_pause`)."""
+        self.api.post(f"runs/{self.id}/tasks/{self._id(step)}:continue", {})
 
     def _id(self, step: str | Step) -> str:
         return self.step(step).id if isinstance(step, str) else step.id
