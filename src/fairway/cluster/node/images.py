@@ -28,6 +28,8 @@ class Image:
     entrypoint: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     ash: bool = False
+    finds: tuple[str, ...] = ()
+    """Folders inside the package `fairway` that its interpreter finds modules in, after its own."""
 
 
 _ELSEWHERE = "or connect a Kubernetes cluster with `fairway up --kubeconfig FILE`, which runs any image."
@@ -40,7 +42,7 @@ def _of(*programs: str, entrypoint: bool = False, ash: bool = False) -> Image:
     return Image(python=True, command=("sh",), programs=programs, ash=ash)
 
 
-_PYTHON = Image(python=True, command=("python3",))
+_PYTHON = Image(python=True, command=("python3",), finds=("serving/inpod/programs/site",))  # `import kserve`
 # A shell image has the interpreter too: whatever a pipeline's step runs, it is `inpod` that runs it.
 _SHELL = Image(python=True, command=("sh",), ash=True)
 _BASH = Image(python=True, command=("bash",))

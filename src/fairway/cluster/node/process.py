@@ -114,8 +114,11 @@ class Processes:
         }
         if image.python:
             base["PYTHONUNBUFFERED"] = "1"
+            finds = [f"{source_root()}/fairway/{folder}" for folder in image.finds]
             if "site-packages" not in source_root():
-                base["PYTHONPATH"] = source_root()  # a development checkout that is not installed
+                finds.insert(0, source_root())  # a development checkout that is not installed
+            if finds:
+                base["PYTHONPATH"] = ":".join(finds)
         if self._preload:
             base["LD_PRELOAD"] = str(self._preload)
         return {**base, **image.env, **spec.env}

@@ -1,4 +1,4 @@
-"""The built-in ClusterServingRuntimes, under the names that KServe gives them. Data.
+"""The built-in ClusterServingRuntimes, under the names that KServe gives them, and one for users' programs. Data.
 
 Behind every name stands our own model server, told by `--model_format` what to load; the object says so in an
 annotation. What each name loads, and which protocol it promises, is as upstream has it.
@@ -49,7 +49,7 @@ class BuiltIn:
 
 
 def _both(name: str, *versions: str, priority: int = 1) -> tuple[Format, ...]:
-    return tuple(Format(name, version, priority=priority) for version in versions)
+    return tuple(Format(name, version, priority=priority) for version in versions or ("",))
 
 
 BUILT_IN: tuple[BuiltIn, ...] = (
@@ -93,6 +93,7 @@ BUILT_IN: tuple[BuiltIn, ...] = (
         protocols=("v2", "grpc-v2"),
     ),
     BuiltIn("kserve-huggingfaceserver", (Format("huggingface", "1"),), protocols=("v2", "v1")),
+    BuiltIn("fairway-programserver", _both("python") + _both("r") + _both("asgi"), protocols=("v1", "v2", "grpc-v2")),
 )
 
 

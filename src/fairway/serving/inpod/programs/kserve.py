@@ -26,8 +26,9 @@ class KServeProgram:
 
     asynchronous = True
 
-    def __init__(self, model: Any, loop: loops.OwnLoop, *, latency_logging: bool = False) -> None:
-        self.model, self._loop = model, loop
+    def __init__(self, model: Any, loop: loops.OwnLoop, *, latency_logging: bool = False, keep: bool = False) -> None:
+        """`keep`: the model outlives this program, and is not stopped with it."""
+        self.model, self._loop, self._keep = model, loop, keep
         model.enable_latency_logging = latency_logging
         self._types = importlib.import_module("kserve.protocol.infer_type")
         self._verbs = importlib.import_module("kserve.model").InferenceVerb
@@ -61,6 +62,8 @@ class KServeProgram:
             raise CannotLoad(f"The model {self.model.name} is not ready after load(): its class never sets self.ready.")
 
     def close(self) -> None:
+        if self._keep:
+            return
         self.model.stop()
         if getattr(self.model, "engine", False):
             self.model.stop_engine()

@@ -32,7 +32,7 @@ MODULES: dict[str, str] = {
     "kserve.protocol.grpc.servicer": "servicer",
     "kserve.protocol.infer_type": "infer_type",
     "kserve.protocol.model_repository_extension": "repository",
-    "kserve.protocol.rest.server": "rest_server",
+    "kserve.protocol.rest.server": "web_application",
     "kserve.protocol.rest.v2_datamodels": "rest_documents",
     "kserve.utils.inference_client_factory": "rest_client",
     "kserve.utils.numpy_codec": "datatypes",

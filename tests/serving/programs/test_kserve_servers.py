@@ -1,0 +1,191 @@
+"""Whole programs of KServe's as processes of their own: ModelServer, its flags, a transformer before a predictor."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from fairway.serving.inpod.programs import SITE
+
+pytestmark = pytest.mark.slow
+
+Start = Callable[..., "Program"]
+
+PREDICTOR = """
+import time
+import kserve
+from kserve.utils.utils import get_predict_input, get_predict_response
+
+class Doubles(kserve.Model):
+    def load(self):
+        self.ready = True
+
+    async def predict(self, payload, headers=None):
+        if isinstance(payload, dict) and "sleep" in payload:
+            time.sleep(payload["sleep"])
+            return payload
+        return get_predict_response(payload, get_predict_input(payload) * 2, self.name)
+
+if __name__ == "__main__":
+    model = Doubles("doubles")
+    model.load()
+    kserve.ModelServer().start([model])
+"""
+
+TRANSFORMER = """
+import argparse
+import numpy as np
+from kserve import InferInput, InferRequest, Model, ModelServer, model_server
+
+class Adds(Model):
+    def __init__(self, name):
+        super().__init__(name)
+        self.ready = True
+
+    def preprocess(self, payload, headers=None):
+        rows = np.array(payload["instances"], dtype=np.float64) + 1
+        if self.predictor_config.predictor_protocol == "v1":
+            return {"instances": rows.tolist()}
+        tensor = InferInput("x", list(rows.shape), "FP64", rows)
+        return InferRequest(model_name=self.name, infer_inputs=[tensor])
+
+    def postprocess(self, result, headers=None):
+        return result if isinstance(result, dict) else {"predictions": result.outputs[0].as_numpy().tolist()}
+
+parser = argparse.ArgumentParser(parents=[model_server.parser])
+args, _ = parser.parse_known_args()
+if __name__ == "__main__":
+    ModelServer().start([Adds("doubles")])
+"""
+
+
+class Program:
+    def __init__(self, file: Path, port: int, *arguments: str) -> None:
+        self.port, self.address = port, f"http://127.0.0.1:{port}"
+        paths = os.pathsep.join(filter(None, (str(SITE), os.environ.get("PYTHONPATH"))))
+        self.process = subprocess.Popen(
+            [sys.executable, str(file), f"--http_port={port}", *arguments],
+            env={**os.environ, "PYTHONPATH": paths, "FAIRWAY_KSERVE": "own", "FAIRWAY_POD_IP": "127.0.0.1"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def post(self, path: str, body: Any) -> tuple[int, Any]:
+        request = urllib.request.Request(self.address + path, json.dumps(body).encode())
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.load(refused)
+
+    def ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.address}/v2/health/ready", timeout=2) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+    def wait(self) -> None:
+        end = time.monotonic() + 40
+        while not self.ready():
+            assert self.process.poll() is None, self.process.communicate()[1]
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[Program] = []
+
+    def run(text: str, *arguments: str) -> Program:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        file = tmp_path / f"program{len(started)}.py"
+        file.write_text(dedent(text))
+        started.append(Program(file, port, *arguments))
+        return started[-1]
+
+    yield run
+    for program in started:
+        if program.process.poll() is None:
+            program.process.kill()
+            program.process.wait()
+        assert program.process.stderr
+        program.process.stderr.close()
+
+
+async def test_a_program_is_served_and_drains(start: Start) -> None:
+    program = start(PREDICTOR, "--enable_grpc=false")
+    program.wait()
+    assert program.post("/v1/models/doubles:predict", {"instances": [[1, 2]]}) == (200, {"predictions": [[2, 4]]})
+    slow = asyncio.create_task(asyncio.to_thread(program.post, "/v1/models/doubles:predict", {"sleep": 1}))
+    await asyncio.sleep(0.3)
+    asked = time.perf_counter()
+    assert await asyncio.to_thread(program.ready)
+    assert time.perf_counter() - asked < 0.5  # a predict that blocks keeps nobody from answering health
+    program.process.send_signal(signal.SIGTERM)
+    assert await slow == (200, {"sleep": 1})
+    assert await asyncio.to_thread(program.process.wait, 20) == 0
+
+
+@pytest.mark.parametrize("protocol", ["v1", "v2", "grpc-v2"])
+def test_a_transformer_stands_before_its_predictor(start: Start, protocol: str) -> None:
+    pytest.importorskip("httpx", reason="httpx is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        grpc_port = free.getsockname()[1]
+    grpc = protocol == "grpc-v2"
+    if grpc:
+        pytest.importorskip("grpc", reason="grpcio is not installed")
+    predictor = start(PREDICTOR, f"--enable_grpc={grpc}", f"--grpc_port={grpc_port}")
+    host = f"127.0.0.1:{grpc_port if grpc else predictor.port}"
+    transformer = start(
+        TRANSFORMER, f"--predictor_host={host}", f"--predictor_protocol={protocol}", "--enable_grpc=false"
+    )
+    predictor.wait()
+    transformer.wait()
+    answer = transformer.post("/v1/models/doubles:predict", {"instances": [[1, 2]]})
+    assert answer == (200, {"predictions": [[4.0, 6.0]]})
+    if not grpc:
+        predictor.process.kill()
+        predictor.process.wait()
+        status, body = transformer.post("/v1/models/doubles:predict", {"instances": [[1, 2]]})
+        assert (status, "ConnectError" in body["error"]) == (500, True)
+
+
+def test_a_server_without_a_ready_model_ends(start: Start) -> None:
+    program = start("""
+    import kserve
+    kserve.ModelServer(enable_grpc=False).start([kserve.Model("never")])
+    """)
+    assert program.process.wait(30) == 1
+    assert "Models with name never are not ready" in program.process.communicate()[1]
+
+
+def test_middleware_that_would_be_left_out_is_refused(start: Start) -> None:
+    program = start("""
+    import kserve
+    from kserve.model_server import app
+
+    class Login: pass
+
+    app.add_middleware(Login)
+    model = kserve.Model("m")
+    model.load()
+    kserve.ModelServer(enable_grpc=False).start([model])
+    """)
+    assert program.process.wait(30) == 1
+    assert "Middleware does not see requests here, and Login would be left out" in program.process.communicate()[1]

@@ -1,0 +1,120 @@
+"""Users' programs as InferenceServices, from files on disk to an answer through the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from fairway.cluster.api.tokens import ISSUER
+from fairway.cluster.network.build import NetworkConfig, build
+from fairway.cluster.network.kinds import KINDS
+from fairway.kernel.clock import SystemClock
+from fairway.kernel.objects import conditions
+from fairway.kernel.objects.kinds import Object
+from fairway.serving.feature import FEATURE
+from fairway.serving.kinds import INFERENCE_SERVICE
+from fairway.testing.cluster import Cluster, cluster
+from fairway.up.front import start
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+KSERVE_PROGRAM = """
+import argparse
+import time
+
+import kserve
+
+class Doubles(kserve.Model):
+    def __init__(self, name):
+        super().__init__(name)
+        self.ready = True
+
+    def predict(self, payload, headers=None):
+        time.sleep(payload.get("sleep", 0))
+        return {"predictions": [row * 2 for row in payload["instances"]]}
+
+parser = argparse.ArgumentParser(parents=[kserve.model_server.parser])
+args, _ = parser.parse_known_args()
+
+if __name__ == "__main__":
+    kserve.logging.configure_logging(args.log_config_file)
+    kserve.ModelServer(workers=1).start([Doubles(args.model_name)])
+"""
+
+
+@dataclass
+class House:
+    cluster: Cluster
+    gateway: str
+    token: str
+
+    async def serve(self, name: str, predictor: Object) -> None:
+        made = INFERENCE_SERVICE.new(name, "default", spec={"predictor": predictor})
+        await self.cluster.client.create(INFERENCE_SERVICE, made)
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            found = await self.cluster.client.get(INFERENCE_SERVICE, name, "default")
+            if conditions.is_true(found, "Ready"):
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(found.get("status"))
+
+    async def post(self, name: str, path: str, body: Any) -> tuple[int, Any]:
+        url = f"{self.gateway}/serving/default/{name}{path}"
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.token}"}) as session,
+            session.post(url, json=body) as answer,
+        ):
+            return answer.status, await answer.json()
+
+
+def a_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncGenerator[House, None]:
+    async with cluster(tmp_path, node=True, features=(FEATURE,), kinds=KINDS) as here:
+        port = a_free_port()
+        config = NetworkConfig(
+            "127.0.0.1", port, ("127.0.0.1", a_free_port()), tmp_path / "gateway", here.issuer.jwks(), ISSUER
+        )
+        await start((build(here.client, SystemClock(), config),), here.client, SystemClock(), here.tasks)
+        token = here.issuer.mint("somebody", ("system:masters",), seconds=600)
+        yield House(here, f"http://127.0.0.1:{port}", token)
+
+
+async def test_a_program_written_for_kserve_is_a_container_as_it_is(house: House, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(KSERVE_PROGRAM)
+    container = {
+        "name": "kserve-container",
+        "image": "kserve/custom-model:latest",
+        "command": ["python3", str(tmp_path / "program.py")],
+        "args": ["--model_name=doubles", "--enable_grpc=false"],
+    }
+    await house.serve("doubles", {"containers": [container]})
+    path = "/v1/models/doubles:predict"
+    assert await house.post("doubles", path, {"instances": [1, 2]}) == (200, {"predictions": [2, 4]})
+    status, body = await house.post("doubles", path, {})
+    assert (status, body["error"][:29]) == (400, 'The body has no "instances"; ')
+
+
+async def test_a_folder_with_a_class_is_a_model_of_the_format_python(house: House, tmp_path: Path) -> None:
+    folder = tmp_path / "sums"
+    folder.mkdir()
+    (folder / "model.py").write_text("class Sums:\n    def predict(self, x):\n        return x.sum(axis=1)\n")
+    await house.serve("sums", {"model": {"modelFormat": {"name": "python"}, "storageUri": f"file://{folder}"}})
+    assert await house.post("sums", "/v1/models/sums:predict", {"instances": [[1, 2]]}) == (200, {"predictions": [3]})
+    tensor = {"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [1.5, 2]}
+    status, body = await house.post("sums", "/v2/models/sums/infer", {"inputs": [tensor]})
+    assert (status, body["outputs"][0]["data"]) == (200, [3.5])
