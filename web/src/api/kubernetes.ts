@@ -41,6 +41,7 @@ export interface ContainerStatus {
   ready?: boolean;
   restartCount?: number;
   state?: ContainerState;
+  lastState?: ContainerState;
 }
 
 export interface Pod extends KubernetesObject {
@@ -61,19 +62,53 @@ export interface Pod extends KubernetesObject {
   };
 }
 
+export interface ModelBlock {
+  modelFormat?: { name?: string };
+  storageUri?: string;
+  protocolVersion?: string;
+  storage?: { path?: string; key?: string };
+}
+
+export interface Predictor {
+  minReplicas?: number;
+  maxReplicas?: number;
+  model?: ModelBlock;
+  containers?: { name?: string; image?: string }[];
+  storageUris?: { uri: string; mountPath?: string }[];
+  // A framework's own block, as in sklearn: {...}.
+  sklearn?: ModelBlock;
+  xgboost?: ModelBlock;
+  tensorflow?: ModelBlock;
+  pytorch?: ModelBlock;
+  triton?: ModelBlock;
+  onnx?: ModelBlock;
+  huggingface?: ModelBlock;
+  pmml?: ModelBlock;
+  lightgbm?: ModelBlock;
+  paddle?: ModelBlock;
+}
+
+export interface ComponentStatus {
+  url?: string;
+  latestReadyRevision?: string;
+  traffic?: { revisionName?: string; percent?: number; latestRevision?: boolean; tag?: string }[];
+}
+
 export interface InferenceService extends KubernetesObject {
-  spec: {
-    predictor?: {
-      minReplicas?: number;
-      maxReplicas?: number;
-      model?: { modelFormat?: { name?: string }; storageUri?: string; protocolVersion?: string };
-    };
-  };
+  spec: { predictor?: Predictor; transformer?: object; explainer?: object };
   status?: {
     url?: string;
     address?: { url?: string };
     conditions?: Condition[];
-    modelStatus?: { transitionStatus?: string; lastFailureInfo?: { message?: string; reason?: string } };
+    components?: Record<string, ComponentStatus>;
+    servingRuntimeName?: string;
+    clusterServingRuntimeName?: string;
+    deploymentMode?: string;
+    modelStatus?: {
+      transitionStatus?: string;
+      copies?: { totalCopies?: number; failedCopies?: number };
+      lastFailureInfo?: { message?: string; reason?: string; location?: string };
+    };
   };
 }
 
@@ -100,6 +135,10 @@ export function within(collection: string, namespace: string, name = ""): string
 }
 
 export const remove = (path: string) => json(`${API}/${path}`, { method: "DELETE" });
+
+/** The end of a log, as it is: for why something failed. */
+export const podLogEndPath = (namespace: string, name: string, container: string, lines: number) =>
+  `${API}/${within(PODS, namespace, name)}/log?container=${encodeURIComponent(container)}&tailLines=${lines}`;
 
 export const podLogPath = (namespace: string, name: string, container: string) =>
   `${API}/${within(PODS, namespace, name)}/log?container=${encodeURIComponent(container)}&follow=true`;

@@ -1,10 +1,14 @@
-// Models that answer: where, whether, and a form to ask them.
+// Models that answer: where, whether, why not, and a form to ask them.
 
-import { condition, PODS, podStatus, remove, SERVICES, useObjects, within, type InferenceService, type Pod } from "../api/kubernetes";
+import { useState } from "react";
+
+import { condition, podLogEndPath, podLogPath, PODS, podStatus, remove, SERVICES, useObjects, within, type InferenceService, type Pod } from "../api/kubernetes";
 import { exact } from "../format";
 import { useNow } from "../live";
+import { Log } from "../parts/Log";
 import { Ago, Code, Complaint, Copy, Danger, Empty, Facts, Header, Loading, Tabs } from "../parts/pieces";
 import { StateIcon } from "../parts/State";
+import { failedContainer, modelOf, scaleOf, trafficOf, troubleOf, type Trouble } from "../serving";
 import { TryIt } from "./TryIt";
 
 export function Services() {
@@ -26,6 +30,8 @@ export function Services() {
                 <th>Name</th>
                 <th>Namespace</th>
                 <th>Model</th>
+                <th>Scale</th>
+                <th>Traffic</th>
                 <th>Address</th>
                 <th>Age</th>
               </tr>
@@ -40,7 +46,11 @@ export function Services() {
                     <a href={pageOf(service)}>{service.metadata.name}</a>
                   </td>
                   <td>{service.metadata.namespace}</td>
-                  <td>{service.spec.predictor?.model?.modelFormat?.name}</td>
+                  <td>{modelOf(service).format}</td>
+                  <td>{scaleOf(service)}</td>
+                  <td>
+                    <Traffic service={service} />
+                  </td>
                   <td className="wide">
                     <code>{service.status?.url}</code>
                   </td>
@@ -83,8 +93,8 @@ export function ServicePage({ namespace, name, publicUrl }: { namespace: string;
         </p>
       </Empty>
     );
-  const { predictor } = service.spec;
-  const message = condition(service, "Ready")?.status === "False" ? condition(service, "Ready")?.message : undefined;
+  const model = modelOf(service);
+  const trouble = troubleOf(service);
   return (
     <>
       <Header title={name} back={["Services", "#/services"]}>
@@ -105,22 +115,27 @@ export function ServicePage({ namespace, name, publicUrl }: { namespace: string;
           </span>
         )}
       </p>
-      {message && <p className="complaint">{message}</p>}
+      {trouble && <WhatIsWrong trouble={trouble} namespace={namespace} />}
       <Tabs
         label="About this service"
         tabs={[
           { name: "Try it", content: () => <TryIt path={`serving/${namespace}/${name}`} name={name} publicUrl={publicUrl} ready={condition(service, "Ready")?.status === "True"} /> },
           { name: "Conditions", content: () => <Conditions service={service} now={now} /> },
           { name: "Pods", content: () => <PodsOf namespace={namespace} name={name} /> },
+          { name: "Log", content: () => <LogOf namespace={namespace} name={name} /> },
           {
             name: "Details",
             content: () => (
               <Facts
                 facts={[
                   ["Namespace", namespace],
-                  ["Model format", predictor?.model?.modelFormat?.name],
-                  ["Model", predictor?.model?.storageUri && <code>{predictor.model.storageUri}</code>],
-                  ["Replicas", predictor && `${predictor.minReplicas ?? 1} to ${predictor.maxReplicas ?? predictor.minReplicas ?? 1}`],
+                  ["Model format", model.format],
+                  ["Note", model.note],
+                  ["Model", model.place && <code>{model.place}</code>],
+                  ["Runtime", service.status?.servingRuntimeName ?? service.status?.clusterServingRuntimeName],
+                  ["Scale", scaleOf(service)],
+                  ["Traffic", trafficOf(service).length > 0 && <Traffic service={service} />],
+                  ["Mode", service.status?.deploymentMode],
                   ["Inside the cluster", service.status?.address?.url && <code>{service.status.address.url}</code>],
                   ["Created", exact(service.metadata.creationTimestamp)],
                 ]}
@@ -129,6 +144,62 @@ export function ServicePage({ namespace, name, publicUrl }: { namespace: string;
           },
         ]}
       />
+    </>
+  );
+}
+
+/** Which version answers how much. */
+function Traffic({ service }: { service: InferenceService }) {
+  return <>{trafficOf(service).map((part) => `${part.name} ${part.percent} %`).join(", ")}</>;
+}
+
+/** The reason, and the last words of the pod in which it happened. */
+function WhatIsWrong({ trouble, namespace }: { trouble: Trouble; namespace: string }) {
+  return (
+    <section>
+      <p className="complaint">
+        {trouble.reason && <strong>{trouble.reason}: </strong>}
+        {trouble.message}
+      </p>
+      {trouble.pod && <LastWords namespace={namespace} name={trouble.pod} />}
+    </section>
+  );
+}
+
+function LastWords({ namespace, name }: { namespace: string; name: string }) {
+  const { items } = useObjects<Pod>(within(PODS, namespace), `metadata.name=${name}`);
+  const pod = items?.[0];
+  if (!pod) return null;
+  return (
+    <>
+      <p className="quiet">
+        The last lines of <a href={`#/pods/${namespace}/${name}`}>{name}</a>
+      </p>
+      <Log path={podLogEndPath(namespace, name, failedContainer(pod), 20)} name={name} />
+    </>
+  );
+}
+
+function LogOf({ namespace, name }: { namespace: string; name: string }) {
+  const { items, failure } = useObjects<Pod>(within(PODS, namespace));
+  const mine = (items ?? []).filter((pod) => pod.metadata.labels?.["serving.kserve.io/inferenceservice"] === name);
+  const [chosen, setChosen] = useState("");
+  const pod = mine.find((one) => one.metadata.name === chosen) ?? mine[0];
+  if (failure) return <Complaint failure={failure} />;
+  if (!pod) return <p className="quiet">No pod runs for this service.</p>;
+  return (
+    <>
+      {mine.length > 1 && (
+        <label className="row">
+          Pod
+          <select value={pod.metadata.name} onChange={(event) => setChosen(event.target.value)}>
+            {mine.map((one) => (
+              <option key={one.metadata.uid}>{one.metadata.name}</option>
+            ))}
+          </select>
+        </label>
+      )}
+      <Log path={podLogPath(namespace, pod.metadata.name, "kserve-container")} name={pod.metadata.name} />
     </>
   );
 }
