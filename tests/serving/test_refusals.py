@@ -48,8 +48,11 @@ def test_both_ways_to_name_a_model_are_the_same() -> None:
             "InvalidPredictorSpec",
             "spec.explainer.art is not supported",
         ),
-        (isvc(OK, canary=[{"trafficPercent": 10}]), "InvalidPredictorSpec", "spec.canary is not supported"),
-        (isvc({**OK, "canaryTrafficPercent": 0}), "InvalidPredictorSpec", "spec.predictor.canaryTrafficPercent"),
+        (
+            isvc(OK, transformer={"canaryTrafficPercent": 5, "containers": [{"image": "x"}]}),
+            "InvalidPredictorSpec",
+            "spec.transformer.canaryTrafficPercent",
+        ),
         (
             isvc({**OK, "batcher": {"maxSize": 2}}),
             "InvalidPredictorSpec",

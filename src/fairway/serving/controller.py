@@ -11,13 +11,14 @@ from fairway.kernel.control.controller import Controller, Reconcile, World
 from fairway.kernel.objects import conditions, errors, meta, patching
 from fairway.kernel.objects.kinds import DEPLOYMENT, HTTP_ROUTE, POD, SERVICE, Kind, Object
 from fairway.kernel.objects.meta import Key
-from fairway.serving import reading, surroundings
+from fairway.serving import surroundings
 from fairway.serving.caches.kinds import LOCAL_MODEL_CACHE, LOCAL_MODEL_NAMESPACE_CACHE
 from fairway.serving.kinds import INFERENCE_SERVICE, SERVICE_LABEL
-from fairway.serving.render import children as rendering
 from fairway.serving.render import marks
 from fairway.serving.render.children import Children
 from fairway.serving.render.place import Place
+from fairway.serving.rollout import describing, planning
+from fairway.serving.rollout import rendering as rollout
 from fairway.serving.runtimes.kinds import CLUSTER_SERVING_RUNTIME, SERVING_RUNTIME
 from fairway.serving.scaling import contract as contracts
 from fairway.serving.spec import steering
@@ -66,37 +67,39 @@ def _services_near(known: set[Key]) -> Callable[[Object], Iterable[Key]]:
 
 
 def _reconciler(place: Place, known: set[Key]) -> Reconcile:
-    async def reconcile(world: World, namespace: str, name: str) -> None:
+    async def reconcile(world: World, namespace: str, name: str) -> float | None:
         isvc = world.mirror(INFERENCE_SERVICE).get(namespace, name)
         if isvc is None or meta.being_deleted(isvc):
             known.discard((namespace, name))
-            return  # the children have an owner, and go with it
+            return None  # the children have an owner, and go with it
         known.add((namespace, name))
         now = timestamp(world.clock.now())
         seen = _seen(world, isvc)
         if steering.stopped(isvc):
             await _apply(world, isvc, Children())
             await _tell(world, isvc, judging.of_stopped(isvc, now))
-            return
+            return None
         try:
-            asked = reading.read(isvc, await surroundings.gather(world, isvc, place))
+            around = await surroundings.gather(world, isvc, place)
+            arrangement = planning.plan(isvc, around, seen.deployments, world.clock.now())
         except NotSupported as refusal:
             await _tell(world, isvc, judging.of_refused(isvc, refusal, seen, now))
-            return
-        wanted = rendering.children(isvc, asked, place)
+            return None
+        wanted = rollout.children(isvc, arrangement, place, seen)
         if steering.keeps_its_version(isvc) and judging.up_to_date(isvc.get("status") or {}, of=isvc):
             wanted = _as_it_is(wanted, seen)
         try:
-            await _apply(world, isvc, wanted)
+            await _apply(world, isvc, rollout.not_yet_gone(wanted, seen, world.mirror(SERVICE).owned(isvc)))
         except errors.Invalid as wrong:  # what only the API can check, such as a quantity or a volume's name
             told = NotSupported("InvalidPredictorSpec", [str(wrong)])
             await _tell(world, isvc, judging.of_refused(isvc, told, seen, now))
-            return
-        judged = judging.of_running(isvc, asked, wanted, seen, place, now)
+            return None
+        judged = describing.status(isvc, arrangement, wanted, seen, place, now)
         if judging.up_to_date(judged) and not judging.up_to_date(isvc.get("status") or {}, of=isvc):
             seen = await _newest(world, wanted, seen)
-            judged = judging.of_running(isvc, asked, wanted, seen, place, now)
+            judged = describing.status(isvc, arrangement, wanted, seen, place, now)
         await _tell(world, isvc, judged)
+        return arrangement.again
 
     return reconcile
 

@@ -24,6 +24,9 @@ from fairway.serving.storage.containers import Stores
 DEFAULT_TIMEOUT = contracts.TIMEOUT
 
 
+_ONLY_PREDICTOR = frozenset(("model", "workerSpec", "name", "canaryTrafficPercent", *defaults.FRAMEWORKS))
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What of the cluster decides how a service is served."""
@@ -93,7 +96,7 @@ def _mistakes(isvc: Object, stores: Stores) -> Iterator[str]:
     part = spec.get(PREDICTOR) or {}
     yield from checks.service(isvc)
     yield from checks.one_implementation(part)
-    yield from checks.component(part, "spec.predictor", more=frozenset(("model", "workerSpec", *defaults.FRAMEWORKS)))
+    yield from checks.component(part, "spec.predictor", more=_ONLY_PREDICTOR)
     yield from scaling.mistakes(isvc, part)
     written, block = defaults.model(part) or ("containers", {})
     where = f"spec.predictor.{written}"
@@ -122,13 +125,14 @@ def _wanted(block: Object) -> Wanted:
 
 def _component(isvc: Object, role: str, pod: Pod) -> Component:
     part = isvc["spec"][role]
+    name = "-".join(filter(None, (meta.name(isvc), part.get("name"), role)))
     return Component(
         role=role,
-        name=f"{meta.name(isvc)}-{role}",
+        name=name,
         template=pod.template,
         ports=pod.ports,
         scaling=scaling.read(isvc, part),
-        contract=scaling.contract(isvc, part, f"{meta.name(isvc)}-{role}"),
+        contract=scaling.contract(isvc, part, name),
         concurrency=part.get("containerConcurrency") or 0,
         waits=part.get("timeout") or DEFAULT_TIMEOUT,
         strategy=part.get("deploymentStrategy"),

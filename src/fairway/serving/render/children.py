@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
-from fairway.serving.component import Component, Entry
+from fairway.serving.component import PREDICTOR, Component, Entry
 from fairway.serving.reading import Asked, backend
 from fairway.serving.render import routes, workload
 from fairway.serving.render.place import Place
@@ -33,7 +34,7 @@ def _routes(isvc: Object, asked: Asked, at: Place, entry: Entry) -> tuple[Object
         return ()
     path = routes.path_route(isvc, entry)
     if len(asked.components) == 1:
-        return routes.host_route(isvc, entry, at, names=(asked.predictor.name,)), path
+        return routes.host_route(isvc, entry, at, names=(f"{meta.name(isvc)}-{PREDICTOR}",)), path
     own = tuple(routes.component_route(isvc, one, _alone(one), at) for one in asked.components)
     return routes.host_route(isvc, entry, at), path, *own
 

@@ -27,3 +27,14 @@ def digest(obj: Object) -> str:
 
 def digest_of(part: Object) -> str:
     return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def revision(deployment: Object) -> str:
+    """As Knative names it. The first of a Deployment that is named by its number has that name."""
+    number = int(meta.annotations(deployment).get("deployment.kubernetes.io/revision") or 1)
+    return meta.name(deployment) if number_of(deployment) else f"{meta.name(deployment)}-{number:05d}"
+
+
+def number_of(deployment: Object) -> int:
+    last = meta.name(deployment).rpartition("-")[2]
+    return int(last) if len(last) == 5 and last.isdigit() else 0

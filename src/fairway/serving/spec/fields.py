@@ -27,15 +27,13 @@ COMPONENT = frozenset(
      "scaleMetricType", "autoScaling")
 )  # fmt: skip
 MODEL = frozenset(("storageUri", "storage", "protocolVersion", "runtime", "runtimeVersion", "modelFormat", "name"))
-SERVICE = frozenset(("predictor", "transformer", "explainer"))
+SERVICE = frozenset(("predictor", "transformer", "explainer", "canary"))
 
-_ELSEWHERE = "deploy the second model as an InferenceService of its own"
-
-REFUSED_IN_SERVICE = {"canary": _ELSEWHERE}
+REFUSED_IN_SERVICE: dict[str, str] = {}
 REFUSED_IN_COMPONENT = {
-    "canaryTrafficPercent": _ELSEWHERE,
+    "canaryTrafficPercent": "remove it; set it in the predictor",
     "workerSpec": "remove it; only a predictor has workers",
-    "name": "remove it; variants of a predictor are not available",
+    "name": "remove it; only a predictor has variants",
     "art": "put the explainer into containers",
 }
 REFUSED_IN_MODEL = {

@@ -21,6 +21,7 @@ _YES_OR_NO = ("true", "false")
 _ACCEPTED = {
     MODE: ("Standard", "RawDeployment", "Knative", "Serverless"),
     STOP: _YES_OR_NO,
+    "serving.kserve.io/enable-tag-routing": _YES_OR_NO,
     NO_UPDATES: _YES_OR_NO,
     SCRAPING: _YES_OR_NO,
     "serving.kserve.io/enable-metric-aggregation": _YES_OR_NO,  # a pod has one page of metrics in any case
@@ -33,12 +34,12 @@ _ANY_VALUE = frozenset(
         "serving.kserve.io/nodegroup",
         "serving.kserve.io/storageSecretName",
         "serving.kserve.io/gpu-resource-types",
+        "serving.knative.dev/rollout-duration",
         "serving.knative.dev/creator",
         "serving.knative.dev/lastModifier",
     )
 )
 _INSTEAD = {
-    "serving.kserve.io/enable-tag-routing": "leave it out: each version has no host of its own",
     "serving.kserve.io/logger-secret-name": "name the secret of the sink in the service account",
     "serving.kserve.io/logger-secret-path": "name the secret of the sink in the service account",
     "serving.kserve.io/logger-secret-file": "name the secret of the sink in the service account",
@@ -46,6 +47,7 @@ _INSTEAD = {
     "serving.kserve.io/inferencepool-migrated": "remove it: there are no inference pools here",
 }
 _OF_SCALING = ("autoscaling.knative.dev/", "serving.kserve.io/autoscalerClass")
+_OF_ROLLOUT = ("serving.knative.dev/", "serving.kserve.io/enable-tag-routing", "serving.fairway.dev/rollback-on")
 """Read and checked by `scaling`; they say nothing of a pod either."""
 NOT_FOR_PODS = ("kubectl.kubernetes.io/last-applied-configuration", STOP, MODE, NO_UPDATES)
 """What says something of the service and nothing of a pod: a change of it starts no pod anew."""
@@ -53,7 +55,7 @@ NOT_FOR_PODS = ("kubectl.kubernetes.io/last-applied-configuration", STOP, MODE, 
 
 def of_pods(key: str) -> bool:
     """Whether an annotation of the service is to be on its pods."""
-    return key not in NOT_FOR_PODS and not key.startswith(_OF_SCALING)
+    return key not in NOT_FOR_PODS and not key.startswith((*_OF_SCALING, *_OF_ROLLOUT))
 
 
 def stopped(isvc: Object) -> bool:

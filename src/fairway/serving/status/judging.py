@@ -8,6 +8,7 @@ tell of that one, and never call a version up to date that is not the one of obs
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import Object
@@ -25,14 +26,25 @@ from fairway.serving.status.ingress import Condition
 from fairway.serving.status.seen import Progress, Seen
 
 
-def of_running(isvc: Object, asked: Asked, wanted: Children, there: Seen, at: Place, now: str) -> Object:
-    """`wanted` is what was rendered."""
+def of_running(
+    isvc: Object,
+    asked: Asked,
+    wanted: Children,
+    there: Seen,
+    at: Place,
+    now: str,
+    *,
+    beside: int = 0,
+    more: Iterable[Condition] = (),
+) -> Object:
+    """`wanted` is what was rendered; `beside` are pods of other versions of the predictor that answer."""
     rendered = {meta.name(one): one for one in wanted.deployments}
     steps = {one.role: seen.progress(rendered[one.name], there) for one in asked.components}
+    steps[PREDICTOR] = replace(steps[PREDICTOR], beside=beside)
     answers = [parts.ready(role, step) for role, step in steps.items()]
     predictor = steps[PREDICTOR]
     carried = _ingress(wanted, there, answers[1:])
-    judged = [carried, *answers, parts.latest_ready(predictor), ("Stopped", False, "", "")]
+    judged = [carried, *answers, parts.latest_ready(predictor), ("Stopped", False, "", ""), *more]
     status = _frame(isvc, now, *judged, _ready(answers[0], carried))
     pods = seen.pods_of(there, rendered[asked.predictor.name])
     status["modelStatus"] = _model_status(predictor, pods)

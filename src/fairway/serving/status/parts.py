@@ -7,7 +7,7 @@ from typing import Any
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
 from fairway.serving.component import PREDICTOR, Component
-from fairway.serving.render import place
+from fairway.serving.render import marks, place
 from fairway.serving.render.place import Place
 from fairway.serving.status.ingress import Condition
 from fairway.serving.status.seen import Progress
@@ -17,7 +17,7 @@ _REVISION = "deployment.kubernetes.io/revision"
 
 def ready(role: str, progress: Progress) -> Condition:
     type_ = f"{role.capitalize()}Ready"
-    if progress.available or progress.asleep:
+    if progress.available or progress.asleep or progress.beside:
         return type_, True, "", ""
     if progress.failure:
         return type_, False, progress.failure.reason, progress.failure.message
@@ -42,8 +42,7 @@ def revisions(isvc: Object, component: Component, deployment: Object | None, pro
     """Numbered as Knative numbers them, from the Deployment's own revision."""
     old = ((isvc.get("status") or {}).get("components") or {}).get(component.role) or {}
     result: dict[str, Any] = {**_addresses(isvc, component, at)}
-    number = meta.annotations(deployment).get(_REVISION) if deployment else None
-    created = f"{component.name}-{int(number):05d}" if number else ""
+    created = marks.revision(deployment) if deployment and meta.annotations(deployment).get(_REVISION) else ""
     result["latestCreatedRevision"] = created
     serving = created if progress.rolled_out else old.get("latestReadyRevision", "")
     previous = old.get("latestRolledoutRevision", "")

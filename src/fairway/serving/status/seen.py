@@ -30,6 +30,8 @@ class Progress:
     failure: Failure | None = None
     waiting: str = ""
     loading: bool = False
+    beside: int = 0
+    """Pods of other versions that answer."""
     asleep: bool = False
     """It has no pod because nobody asks for one, and wakes when somebody does."""
 
