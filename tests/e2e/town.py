@@ -49,13 +49,17 @@ trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
 for address, port in json.loads(sys.argv[1]):
     for source in json.loads(sys.argv[2]):
         answer = b""
-        try:
-            with socket.create_connection((address, port), 3, (source, 0) if source else None) as plain:
-                one = trusting.wrap_socket(plain) if str(port) == sys.argv[3] else plain
-                one.sendall(b"GET /apis/v1 HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\nConnection: close\\r\\n\\r\\n")
-                answer = one.recv(4096)
-        except OSError:
-            pass
+        for words in (
+            b"GET /apis/v1 HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\nConnection: close\\r\\n\\r\\n",
+            b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]),  # as gRPC begins
+        ):
+            try:
+                with socket.create_connection((address, port), 3, (source, 0) if source else None) as plain:
+                    one = trusting.wrap_socket(plain) if str(port) == sys.argv[3] else plain
+                    one.sendall(words)
+                    answer = answer or one.recv(4096)
+            except OSError:
+                pass
         print(json.dumps([address, port, source, answer.split(b"\\r\\n")[0].decode(errors="replace")]))
 """
 
@@ -211,7 +215,8 @@ def listening(inodes: set[str]) -> list[tuple[str, int]]:
             address, port = fields[1].split(":")
             words = bytes.fromhex(address)
             packed = b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4))
-            found.append((socket.inet_ntop(family_, packed), int(port, 16)))
+            # An IPv6 socket on an IPv4 address, as gRPC's are, is reached as that.
+            found.append((socket.inet_ntop(family_, packed).removeprefix("::ffff:"), int(port, 16)))
     return sorted(found)
 
 
