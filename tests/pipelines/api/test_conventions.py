@@ -36,8 +36,8 @@ def run_of(text: Any = "hi", **changes: Any) -> dict[str, Any]:
         (run_of(display_name="x" * 256), "longer than 255"),
         (run_of(service_account="No Name"), "service account"),
         (
-            run_of(runtime_config={"parameters": {"text": "hi"}, "pipeline_root": "s3://x"}),
-            "pipeline_root: s3://x is not kept",
+            run_of(runtime_config={"parameters": {"text": "hi"}, "pipeline_root": "ftp://x"}),
+            "pipeline_root: ftp://x is not kept",
         ),
     ],
 )
