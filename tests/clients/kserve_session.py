@@ -4,6 +4,7 @@ Run as a program, with the interpreter that has the package: `kserve_session.py 
 one line for each thing that it saw, and ends with status 0 where all of it was so.
 """
 
+import asyncio
 import os
 import sys
 import tempfile
@@ -50,6 +51,8 @@ def main(kubeconfig: str, url: str, token: str, model: str) -> None:
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert answer.read() == b'{"predictions":[1,1]}'
     print("answered")
+    asyncio.run(_over_grpc(url, token))
+    print("answered over gRPC")
     patched = kserve.patch("iris", service(timeout=90), namespace="default")
     assert patched["spec"]["predictor"]["timeout"] == 90
     replaced = kserve.replace("iris", service(timeout=30), namespace="default")
@@ -78,6 +81,19 @@ def main(kubeconfig: str, url: str, token: str, model: str) -> None:
     kserve.delete("iris", namespace="default")
     assert not any(one["metadata"]["name"] == "iris" for one in kserve.get(namespace="default")["items"])
     print("deleted")
+
+
+async def _over_grpc(url: str, token: str) -> None:
+    """At the same address as everything else, told apart by its content type."""
+    from kserve import InferenceGRPCClient, InferInput, InferRequest  # noqa: PLC0415
+
+    authority = [("grpc.default_authority", "iris-default.example.com")]
+    asking = InferenceGRPCClient(url=url.removeprefix("http://"), channel_args=authority)
+    headers = [("authorization", f"Bearer {token}")]
+    assert await asking.is_server_live(headers=headers)
+    rows = InferInput("rows", [2, 4], "FP32", [6.8, 2.8, 4.8, 1.4, 6.0, 3.4, 4.5, 1.6])
+    answer = await asking.infer(InferRequest(model_name="iris", infer_inputs=[rows]), headers=headers)
+    assert list(answer.outputs[0].data) == [1, 1], answer
 
 
 if __name__ == "__main__":

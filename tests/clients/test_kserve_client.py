@@ -42,5 +42,13 @@ def test_the_sdk_of_kserve_works_as_it_is(installation: Installation, tmp_path: 
     arguments = [str(server.kubeconfig), server.url, server.token, tmp_path.as_uri()]
     result = subprocess.run([python, str(script), *arguments], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
-    expected = ["created and ready", "read", "answered", "patched and replaced", "credentials", "deleted"]
+    expected = [
+        "created and ready",
+        "read",
+        "answered",
+        "answered over gRPC",
+        "patched and replaced",
+        "credentials",
+        "deleted",
+    ]
     assert [line for line in result.stdout.splitlines() if line in expected] == expected

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,11 +90,15 @@ class Kubectl:
             KUBECTL,
             f"--kubeconfig={self.config}",
             *arguments,
-            env={"HOME": str(self.home), "PATH": os.environ["PATH"]},
+            env={"HOME": str(self.home), "PATH": os.environ["PATH"], **_passed()},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
+
+
+def _passed() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("KUBECTL_")}
 
 
 @pytest.fixture
@@ -250,6 +255,61 @@ async def test_pods_in_lists_logs_and_watches(kubectl: Kubectl) -> None:
     assert await kubectl.run("logs", "p") == "hello from the pod\n"
     assert "Node:" in await kubectl.run("describe", "pod", "p")
     assert "deleted" in await kubectl.run("delete", "pod", "p", "--wait=false")
+
+
+@asynccontextmanager
+async def an_echo() -> AsyncGenerator[tuple[str, int]]:
+    """A server at an address of its own, as a pod has it: it says each line again, in capitals."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            writer.write(line.upper())
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.64.9.9", 0, limit=1 << 20)
+    async with server:
+        yield server.sockets[0].getsockname()[:2]
+
+
+async def a_running_pod(admin: Client, address: str) -> None:
+    spec = {"containers": [{"name": "main", "image": "busybox"}]}
+    await admin.create(POD, POD.new("p", "default", spec=spec))
+    await admin.patch_status(POD, "p", "default", {"phase": "Running", "podIP": address})
+
+
+@pytest.mark.parametrize("websockets", ["true", "false"])  # SPDY inside a WebSocket, and on the bare connection
+async def test_a_port_of_a_pod_is_reached_from_here(
+    kubectl: Kubectl, websockets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECTL_PORT_FORWARD_WEBSOCKETS", websockets)
+    async with an_echo() as (address, port):
+        await a_running_pod(kubectl.admin, address)
+        forwarding = await kubectl.start("port-forward", "--address=127.0.0.1", "pod/p", f":{port}", ":1")
+        assert forwarding.stdout is not None
+        local = {}
+        for _ in range(2):
+            line = (await asyncio.wait_for(forwarding.stdout.readline(), 20)).decode()
+            here, _, there = line.removeprefix("Forwarding from 127.0.0.1:").strip().partition(" -> ")
+            local[int(there)] = int(here)
+        talks = []
+        for number in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", local[port])
+            writer.write(f"hello {number}\n".encode() + b"x" * 300_000 + b"\n")
+            talks.append((number, reader, writer))
+        for number, reader, writer in talks:
+            assert await asyncio.wait_for(reader.readline(), 20) == f"HELLO {number}\n".encode()
+            assert len(await asyncio.wait_for(reader.readexactly(300_001), 20)) == 300_001
+            writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", local[1])
+        assert await asyncio.wait_for(reader.read(), 20) == b""  # nobody listens there, and kubectl says so
+        said = b""
+        while b"error occurred forwarding to port 1" not in said:
+            said = await asyncio.wait_for(forwarding.stdout.readline(), 20)
+            assert said
+        writer.close()
+        forwarding.terminate()
+        await forwarding.communicate()
 
 
 async def test_what_is_served_is_listed(kubectl: Kubectl) -> None:

@@ -95,3 +95,30 @@ async def test_the_dynamic_client_discovers(api: Any) -> None:
         return [item.metadata.name for item in maps.get(namespace="default").items]
 
     assert await asyncio.to_thread(script) == ["c"]
+
+
+async def test_a_port_of_a_pod_is_forwarded_over_channels(api: Any) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.readline()).upper())
+        await writer.drain()
+        writer.close()
+
+    def script(address: str, port: int) -> None:
+        core = k8s.client.CoreV1Api(api)
+        spec = {"containers": [{"name": "c", "image": "busybox"}]}
+        core.create_namespaced_pod("default", {"metadata": {"name": "p"}, "spec": spec})
+        core.patch_namespaced_pod_status("p", "default", {"status": {"phase": "Running", "podIP": address}})
+        forward = stream.portforward(core.connect_get_namespaced_pod_portforward, "p", "default", ports=f"{port},1")
+        talk = forward.socket(port)
+        talk.sendall(b"hello\n")
+        assert talk.recv(100) == b"HELLO\n"
+        assert talk.recv(100) == b""
+        talk.close()
+        forward.socket(1).close()
+        assert "error occurred forwarding to port 1 of pod p" in forward.error(1)
+        forward.websocket.sock.close()  # which the client leaves to the garbage collector
+
+    stream = pytest.importorskip("kubernetes.stream")
+    server = await asyncio.start_server(serve, "127.64.9.9", 0)
+    async with server:
+        await asyncio.to_thread(script, *server.sockets[0].getsockname()[:2])

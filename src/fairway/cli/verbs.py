@@ -14,6 +14,7 @@ VERBS: dict[str, str] = {
     "schedules": "pipelines that run by the clock",
     "cache": "forget what was cached",
     "pipelines": "pipelines that are kept by name and version",
+    "services": "the models that are served, and serving one",
     "status": "say what runs here and how it is",
     "stop": "end the platform; everything is kept",
     "open": "print a fresh one-time address of the dashboard",

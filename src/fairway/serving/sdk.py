@@ -14,24 +14,59 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from fairway.kernel.client import kubeconfig
 from fairway.kernel.client.client import Client
 from fairway.kernel.client.http import HTTPTransport
-from fairway.kernel.objects import conditions, patching
+from fairway.kernel.objects import conditions, meta, patching
 from fairway.kernel.objects.kinds import Object
 from fairway.serving.kinds import INFERENCE_SERVICE
+from fairway.serving.spec import defaults
 
 T = TypeVar("T")
 
 
 class ServingError(Exception):
     """The service cannot be deployed, or refused a request; the text says why."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A service as it is. `reason` says why it is not ready."""
+
+    name: str
+    namespace: str
+    ready: bool
+    format: str
+    url: str
+    reason: str = ""
+
+
+_PROTOCOLS = {"mlflow": "v2", "onnx": "v2", "triton": "v2"}
+"""Formats whose runtimes speak nothing but V2."""
+
+_BY_NAME = {
+    ".joblib": "sklearn",
+    ".pkl": "sklearn",
+    ".pickle": "sklearn",
+    ".skops": "sklearn",
+    ".bst": "xgboost",
+    ".ubj": "xgboost",
+    ".onnx": "onnx",
+    ".pt": "pytorch",
+    ".pth": "pytorch",
+    ".pmml": "pmml",
+    ".safetensors": "huggingface",
+    "MLmodel": "mlflow",
+    "saved_model.pb": "tensorflow",
+}
+"""By the name of a file, or by how it ends. LightGBM's and XGBoost's files may have the same ending."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +85,10 @@ def deploy(
     name: str,
     storage_uri: str | Path,
     *,
+    format: str = "",
+    runtime: str = "",
+    protocol: str = "",
+    env: Mapping[str, str] | None = None,
     namespace: str = "default",
     kubeconfig_file: str | Path | None = None,
     timeout: float = 120.0,
@@ -57,14 +96,17 @@ def deploy(
 ) -> Service:
     """Create or change the InferenceService, and return once this version answers.
 
-    `predictor` are further fields of spec.predictor, such as minReplicas=2. Another model under the same address is
-    no change; save it under its own. Raises ServingError where the model cannot be served, with the reason.
+    `storage_uri` is a path of this machine or any address that a model may have. `format` is told by the files of a
+    path where it is empty. `predictor` are further fields of spec.predictor, such as minReplicas=2. Another model
+    under the same address is no change; save it under its own. Raises ServingError where the model cannot be served,
+    with the reason.
     """
     uri = str(storage_uri)
     if "://" not in uri:
         uri = Path(uri).expanduser().absolute().as_uri()
-    spec = {"predictor": {**predictor, "model": {"modelFormat": {"name": "sklearn"}, "storageUri": uri}}}
-    file = Path(kubeconfig_file or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+    model = _model(uri, format, runtime, protocol, env or {})
+    spec = {"predictor": {**predictor, "model": model}}
+    file = _file(kubeconfig_file)
 
     async def work(client: Client) -> Object:
         wanted = INFERENCE_SERVICE.new(name, namespace, spec=spec)
@@ -94,6 +136,25 @@ def deploy(
     return Service(name, status["address"]["url"], kubeconfig.load(file).token)
 
 
+def services(*, namespace: str = "", kubeconfig_file: str | Path | None = None) -> list[Deployed]:
+    """All services, or those of one namespace, by name."""
+
+    async def work(client: Client) -> list[Object]:
+        return (await client.list(INFERENCE_SERVICE, namespace or None)).items
+
+    found = sorted(_run(_file(kubeconfig_file), work), key=lambda one: (meta.namespace(one), meta.name(one)))
+    return [_deployed(one) for one in found]
+
+
+def delete(name: str, *, namespace: str = "default", kubeconfig_file: str | Path | None = None) -> bool:
+    """Whether there was one."""
+
+    async def work(client: Client) -> bool:
+        return await client.delete(INFERENCE_SERVICE, name, namespace)
+
+    return _run(_file(kubeconfig_file), work)
+
+
 def predict(url: str, name: str, rows: Sequence[Any], *, token: str = "", timeout: float = 60.0) -> list[Any]:
     """Ask a model over V1. `url` is the service's address, without the protocol's own path."""
     body = json.dumps({"instances": list(rows)}).encode()
@@ -109,6 +170,60 @@ def predict(url: str, name: str, rows: Sequence[Any], *, token: str = "", timeou
         raise ServingError(f"{name} answered {refusal.code}: {_reason(refusal.read())}") from None
     except OSError as failure:
         raise ServingError(f"{url} does not answer: {failure}") from failure
+
+
+def _model(uri: str, format: str, runtime: str, protocol: str, env: Mapping[str, str]) -> Object:
+    name = format or told_by_files(uri)
+    model: Object = {
+        "modelFormat": {"name": name},
+        "storageUri": uri,
+        "protocolVersion": protocol or _PROTOCOLS.get(name, ""),
+        "runtime": runtime,
+        "env": [{"name": key, "value": value} for key, value in sorted(env.items())],
+    }
+    return {key: value for key, value in model.items() if value}
+
+
+def told_by_files(uri: str) -> str:
+    """The format of a model on this machine, by the names of its files. Raises ServingError where they do not say.
+
+    >>> told_by_files("file:///models/iris.onnx"), told_by_files("hf://owner/model")
+    ('onnx', 'huggingface')
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "hf":
+        return "huggingface"
+    place = Path(unquote(parts.path))
+    names = [place.name]
+    if parts.scheme == "file" and place.is_dir():
+        names = [one.name for one in place.iterdir()]
+    found = {format for name in names for ending, format in _BY_NAME.items() if name == ending or name.endswith(ending)}
+    if "mlflow" in found:
+        return "mlflow"
+    if len(found) == 1:
+        return found.pop()
+    if parts.scheme == "file" and not place.exists():
+        return "sklearn"  # the server will say that there is nothing
+    said = f"they look like {' and '.join(sorted(found))}" if found else "they say nothing"
+    raise ServingError(f"the format of {uri} cannot be told by its files ({said}): give it, as in format='sklearn'")
+
+
+def _deployed(isvc: Object) -> Deployed:
+    spec, status = isvc.get("spec") or {}, isvc.get("status") or {}
+    said = conditions.find(isvc, "Ready") or {}
+    _, block = defaults.model(spec.get("predictor") or {}) or ("", {})
+    return Deployed(
+        name=meta.name(isvc),
+        namespace=meta.namespace(isvc),
+        ready=said.get("status") == "True",
+        format=(block.get("modelFormat") or {}).get("name") or "",
+        url=(status.get("address") or {}).get("url") or status.get("url") or "",
+        reason="" if said.get("status") == "True" else str(said.get("message") or said.get("reason") or ""),
+    )
+
+
+def _file(named: str | Path | None) -> Path:
+    return Path(named or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
 
 
 def _run(file: Path, work: Callable[[Client], Awaitable[T]]) -> T:

@@ -11,7 +11,7 @@ import logging
 import ssl
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import orjson
@@ -24,6 +24,7 @@ from multidict import CIMultiDict
 
 from fairway.cluster.api import authentication, bodies, representation
 from fairway.cluster.api.calls import Call, Event, Reply
+from fairway.cluster.api.forwarding import connecting, face
 from fairway.cluster.api.patches import APPLY_PATCH
 from fairway.cluster.api.pipeline import Pipeline
 from fairway.cluster.api.representation import Form
@@ -104,12 +105,19 @@ class HTTPFace:
             reply = self._pipeline.document(method, path, query, request.headers.get("Accept", ""))
             return await self._written(request, reply, form, query, [])
         if method == "GET" and (call.verb == "watch" or call.subresource == "log"):
-            assert self._server is not None, "requests come after `serve`"
-            with self._server.stream_of(request):
+            with self._stream(request):
                 return await (self._watch(request, call, form) if call.verb == "watch" else self._log(request, call))
+        if call.subresource == "portforward":
+            target = connecting.target(self._pipeline.backend, call)
+            with self._stream(request):
+                return await face.answer(request, target)
         await _read_body(request, call)
         reply = await self._pipeline.answer(call)
         return await self._written(request, reply, form, query, call.warnings)
+
+    def _stream(self, request: web.BaseRequest) -> AbstractContextManager[None]:
+        assert self._server is not None, "requests come after `serve`"
+        return self._server.stream_of(request)
 
     def _identity(self, request: web.BaseRequest) -> Identity:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

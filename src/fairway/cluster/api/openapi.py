@@ -234,7 +234,7 @@ def _paths(resource: Resource) -> dict[str, Object]:
     }
     if kind.namespaced and "list" in resource.verbs:
         result[kind.path()] = _operations(resource, {"list": "get"}, resource.verbs, name, kind.kind)
-    for sub in resource.subresources:
+    for sub in (one for one in resource.subresources if not one.connects):
         body = _name(sub.group, sub.version, sub.kind)
         result[f"{item}/{sub.name}"] = _operations(
             resource, _SUBRESOURCE_VERBS, sub.verbs, body, sub.kind, sub.api_version

@@ -49,10 +49,6 @@ _GROUPS = {
 _SUBRESOURCES = {
     "exec": "exec into a container is not supported by this server yet: read its log, or run a Job",
     "attach": "attaching to a container is not supported by this server yet: follow its log",
-    "portforward": (
-        "port-forward is not supported by this server yet: pods listen on their own loopback address, so connect to "
-        "the address in status.podIP"
-    ),
     "proxy": "proxying to pods, services and nodes is not supported by this server yet: connect to the address itself",
     "eviction": "eviction is not supported by this server yet: delete the pod",
     "ephemeralcontainers": "ephemeral containers are not supported by this server yet: start another pod",

@@ -57,6 +57,8 @@ class Subresource:
     group: str
     version: str
     verbs: tuple[str, ...] = CHANGE
+    connects: bool = False
+    """It is a connection that is taken over, and no object that OpenAPI could describe."""
 
     @property
     def api_version(self) -> str:
@@ -100,6 +102,7 @@ def builtin() -> tuple[Resource, ...]:
 def _core() -> tuple[Resource, ...]:
     finalize = Subresource("finalize", "Namespace", "", "v1", ("update",))
     log = Subresource("log", "Pod", "", "v1", ("get",))
+    forward = Subresource("portforward", "PodPortForwardOptions", "", "v1", ("create", "get"), connects=True)
     binding = Subresource("binding", "Binding", "", "v1", CREATE)
     token = Subresource("token", "TokenRequest", "authentication.k8s.io", "v1", CREATE)
     return (
@@ -110,7 +113,7 @@ def _core() -> tuple[Resource, ...]:
         _resource(kinds.NODE, "no", status=True, selectable=("spec.unschedulable",)),
         _resource(kinds.PERSISTENT_VOLUME_CLAIM, "pvc", status=True),
         _resource(Kind("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False), "pv", status=True),
-        _resource(kinds.POD, "po", categories=_ALL, status=True, more=(binding, log), selectable=_POD_FIELDS),
+        _resource(kinds.POD, "po", categories=_ALL, status=True, more=(binding, forward, log), selectable=_POD_FIELDS),
         _resource(kinds.SECRET, selectable=("type",)),
         _resource(kinds.SERVICE_ACCOUNT, "sa", more=(token,)),
         _resource(kinds.SERVICE, "svc", categories=_ALL, status=True, selectable=("spec.clusterIP", "spec.type")),
