@@ -190,6 +190,7 @@ def _node(settings: UpSettings, api_url: str, ca_pem: str) -> NodeConfig:
         ca_pem,
         engine=settings.container_engine,
         images=settings.run_images_as,
+        programs=settings.image_programs,
     )
 
 

@@ -39,8 +39,14 @@ class UpSettings(Settings):
     """What runs images that are not in the catalogue: auto (podman or docker, where one works), none, or a command."""
     run_images_as: str = "process"
     """How images of the catalogue run: process or container."""
+    image_programs: tuple[str, ...] = ()
+    """Images that are programs of this machine, each as NAME=COMMAND, such as me/tool=python3 /srv/tool.py."""
 
     def __post_init__(self) -> None:
+        for line in self.image_programs:
+            name, _, command = line.partition("=")
+            if not name or not command.strip():
+                raise SettingsError(f"image_programs: {line!r} is not NAME=COMMAND, as in me/tool=python3 /srv/tool.py")
         if self.run_images_as not in ("process", "container"):
             raise SettingsError(f"run_images_as is process or container, not {self.run_images_as!r}")
         if not 1 <= self.port <= 65535:

@@ -48,3 +48,15 @@ async def test_the_shell_of_busybox_knows_more_than_posix(pods: Bench) -> None:
     await pods.create("ash", container={"image": "busybox", "command": ["sh", "-c", script]})
     ended = await pods.over("ash")
     assert (phase(ended), await pods.log("ash")) == ("Succeeded", "yes\n"), state(ended, "terminated")
+
+
+def test_images_of_ones_own_come_before_the_catalogue() -> None:
+    own = images.own(["me/tool=env A=1 python3 '/srv/my tool.py'", "kserve/success-*=true"])
+    assert images.find("me/tool:3", own=own).entrypoint == ("env", "A=1", "python3", "/srv/my tool.py")
+    assert images.find("docker.io/kserve/success-200-isvc:latest", own=own).entrypoint == ("true",)
+    assert images.find("kserve/sklearnserver", own=own).entrypoint == ()
+    assert "me/tool" in images.patterns(own)
+    assert images.runs_here("me/tool", own)
+    for wrong in ("me/tool", "=python3", "me/tool="):
+        with pytest.raises(ValueError, match="NAME=COMMAND"):
+            images.own([wrong])

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairway.cluster.node import preload
+from fairway.cluster.node import images, preload
 from fairway.cluster.node.addresses import Addresses
 from fairway.cluster.node.agent import Agent
 from fairway.cluster.node.claims import Claims, Folders
@@ -58,6 +58,8 @@ class NodeConfig:
     """The container engine: auto, none, or a command."""
     images: str = PROCESS
     """How an image of the catalogue runs: as a process or as a container."""
+    programs: tuple[str, ...] = ()
+    """Further images that are programs, each as NAME=COMMAND."""
 
 
 class Node:
@@ -67,7 +69,10 @@ class Node:
         data = config.data_dir
         self._config = config
         self._guard = None if runtime else preload.library(data)
-        self._runtime = runtime or MachineRuntime(data, preload=self._guard, engine=config.engine, usual=config.images)
+        own = images.own(config.programs)
+        self._runtime = runtime or MachineRuntime(
+            data, preload=self._guard, engine=config.engine, usual=config.images, own=own
+        )
         self._registration = Registration(client, clock, config.name, config.max_pods)
         self._credentials = Credentials(client, clock, data / "credentials", config.api_url, config.ca_pem)
         self._services = Mirror(client, SERVICE, clock)

@@ -5,8 +5,9 @@ An image that is in no line here is refused by name. Order matters: the first li
 
 from __future__ import annotations
 
+import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,10 +92,26 @@ OURS = ("fairway/*", "ghcr.io/fairway/*")
 """The platform's own, which are always processes."""
 
 
-def find(image: str, no_engine: str = "") -> Image:
+Own = tuple[tuple[str, Image], ...]
+"""Lines that whoever runs the platform put before those of the catalogue."""
+
+
+def own(given: Iterable[str]) -> Own:
+    """From NAME=COMMAND, as in me/tool=python3 /srv/tool.py. Raises ValueError with a sentence."""
+    found = []
+    for line in given:
+        name, _, command = line.partition("=")
+        words = tuple(shlex.split(command))
+        if not name or not words:
+            raise ValueError(f"{line!r} is no image and its program: write NAME=COMMAND, as in me/tool=true")
+        found.append((name, Image(python=True, entrypoint=words)))
+    return tuple(found)
+
+
+def find(image: str, no_engine: str = "", own: Own = ()) -> Image:
     """Raises CannotStart for an image that is not in the catalogue, or whose programs this machine does not have.
     `no_engine` is why no container engine runs it instead."""
-    entry = _entry(image)
+    entry = _entry(image, own)
     if entry is not None:
         _check_programs(image, entry)
         return entry
@@ -107,9 +124,9 @@ def find(image: str, no_engine: str = "") -> Image:
     )
 
 
-def runs_here(image: str) -> bool:
+def runs_here(image: str, own: Own = ()) -> bool:
     """Whether `find` has something."""
-    entry = _entry(image)
+    entry = _entry(image, own)
     return entry is not None and not _missing(entry)
 
 
@@ -117,13 +134,13 @@ def ours(image: str) -> bool:
     return fits(image, OURS)
 
 
-def patterns() -> tuple[str, ...]:
+def patterns(own: Own = ()) -> tuple[str, ...]:
     """What this machine runs as processes: the names, as in the catalogue."""
-    return tuple(pattern for pattern, entry in CATALOGUE if not _missing(entry))
+    return tuple(pattern for pattern, entry in (*own, *CATALOGUE) if not _missing(entry))
 
 
-def _entry(image: str) -> Image | None:
-    return next((entry for pattern, entry in CATALOGUE if fits(image, (pattern,))), None)
+def _entry(image: str, own: Own) -> Image | None:
+    return next((entry for pattern, entry in (*own, *CATALOGUE) if fits(image, (pattern,))), None)
 
 
 def _why(no_engine: str) -> str:

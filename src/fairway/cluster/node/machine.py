@@ -45,16 +45,22 @@ _KILLED_WITHIN = 10.0
 
 class MachineRuntime:
     """`engine` is what the settings say of a container engine (see `finding`); `usual` is the way of an image that is
-    in the catalogue."""
+    in the catalogue; `own` are further lines of it."""
 
     handler = PROCESS
 
     def __init__(
-        self, folder: Path, *, preload: Path | None = None, engine: str = "none", usual: str = PROCESS
+        self,
+        folder: Path,
+        *,
+        preload: Path | None = None,
+        engine: str = "none",
+        usual: str = PROCESS,
+        own: images.Own = (),
     ) -> None:
         self._attended = Attended(folder, PROCESS)
-        self._processes = Processes(folder, self._attended, preload)
-        self._usual = usual
+        self._processes = Processes(folder, self._attended, preload, own)
+        self._usual, self._own = usual, own
         self.engine = Finder(folder, engine)
         self._containers = Containers(folder, self._attended, self.engine, preload)
 
@@ -76,7 +82,7 @@ class MachineRuntime:
         found, told = self.engine.found, LOOKING
         if self.engine.looked:
             told = found.told if found else f"{NO_ENGINE}{self.engine.why_not}"
-        processes = images.OURS if self._usual == CONTAINER else images.patterns()
+        processes = images.OURS if self._usual == CONTAINER else images.patterns(self._own)
         return {ENGINE_NOTE: told, PROCESSES_NOTE: ",".join(processes)}
 
     def states(self, pod: str) -> list[ContainerState]:
@@ -129,7 +135,7 @@ class MachineRuntime:
             return self._processes
         if spec.runtime == CONTAINER or (self._usual == CONTAINER and not spec.runtime):
             return self._containers
-        if spec.runtime == PROCESS or images.runs_here(spec.image) or not self.engine.wanted:
+        if spec.runtime == PROCESS or images.runs_here(spec.image, self._own) or not self.engine.wanted:
             return self._processes
         return self._containers
 

@@ -39,21 +39,21 @@ _BUILDING = "BuildingEnvironment"
 class Processes:
     handler = "process"
 
-    def __init__(self, folder: Path, attended: Attended, preload: Path | None) -> None:
-        self._attended = attended
+    def __init__(self, folder: Path, attended: Attended, preload: Path | None, own: images.Own = ()) -> None:
+        self._attended, self._own_images = attended, own
         self._environments = Environments(folder / "environments")
         self._shells = images.shells(folder / "shells")
         self._preload = preload
         self._own = {name: os.environ[name] for name in _PASSED if name in os.environ}
 
     async def awaits(self, spec: ContainerSpec) -> Waiting | None:
-        wanted = spec.requirements if images.find(spec.image).python else ()
+        wanted = spec.requirements if images.find(spec.image, own=self._own_images).python else ()
         if not self._environments.missing(wanted):
             return None
         return _BUILDING, f"building an environment with {requirements.told(wanted)}"
 
     async def start(self, spec: ContainerSpec) -> ContainerState:
-        image = images.find(spec.image)
+        image = images.find(spec.image, own=self._own_images)
         environment = await self._environments.provide(spec.requirements) if image.python else OWN
         command = (*spec.command, *spec.args) if spec.command else (*image.entrypoint, *(spec.args or image.command))
         alone = image.python and (spec.installs or installs(command))

@@ -84,7 +84,8 @@ def _probes(container: Object, where: Ports) -> Object:
     if "readinessProbe" in given:
         return given
     if built_in.ours(container):
-        asked: Object = {"httpGet": {"path": "/v2/health/ready", "port": port}, "timeoutSeconds": 2}
+        # Our server listens for HTTP also where the user names a gRPC port alone.
+        asked: Object = {"httpGet": {"path": "/v2/health/ready", "port": where.http or 8080}, "timeoutSeconds": 2}
     else:
         asked = {"tcpSocket": {"port": port}, "timeoutSeconds": 1}
     start = {**asked, "periodSeconds": 1, "failureThreshold": 1800}
