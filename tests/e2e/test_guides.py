@@ -4,14 +4,17 @@ A `python` block is run in one namespace with those before it; where its first l
 is also that file. A `text` block after it is what it prints. In a `console` block, lines with `$` are commands, lines
 with `(Pdb)` are typed into the command before them, and all other lines are what can be read; one that begins with
 `fairway: ` or `FAILED` says that the command fails. An `ipython` block is a notebook's cell. `…` stands for anything.
+A comment `<!-- needs: package, ... -->` under a heading leaves that part out where one of them is not installed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,7 +27,7 @@ import pytest
 from tests.e2e.conftest import Installation
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("docs/pipelines.md",)
+GUIDES = ("docs/pipelines.md", "docs/models.md")
 KINDS = ("python", "text", "console", "ipython")
 
 pytestmark = [
@@ -40,11 +43,22 @@ class Block:
     line: int
     kind: str
     text: str
+    needs: tuple[str, ...] = ()
 
 
 def blocks(document: str) -> Iterator[Block]:
-    for found in re.finditer(r"^```(\w*)\n(.*?)^```$", document, re.MULTILINE | re.DOTALL):
-        yield Block(document.count("\n", 0, found.start()) + 1, found[1], found[2])
+    needs: tuple[str, ...] = ()
+    pattern = r"^```(\w*)\n(.*?)^```$|^(## )|^<!-- needs: (.*?) -->$"
+    for found in re.finditer(pattern, document, re.MULTILINE | re.DOTALL):
+        if found[3] or found[4]:
+            needs = tuple(re.split(r",\s*", found[4])) if found[4] else ()
+        else:
+            yield Block(document.count("\n", 0, found.start()) + 1, found[1], found[2], needs)
+
+
+def is_here(need: str) -> bool:
+    """A Python package, or a program."""
+    return importlib.util.find_spec(need) is not None or shutil.which(need) is not None
 
 
 class Reader:
@@ -115,14 +129,19 @@ def test_a_guide_can_be_followed(
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    reader = Reader(name, tmp_path)
+    reader, missing = Reader(name, tmp_path), set()
     try:
         for block in blocks((ROOT / name).read_text()):
             assert block.kind in KINDS, f"{name}:{block.line}: a block is one of {', '.join(KINDS)}"
-            reader.read(block)
+            lacking = [need for need in block.needs if not is_here(need)]
+            missing.update(lacking)
+            if not lacking:
+                reader.read(block)
     finally:
         of_guide = [
             key for key, module in sys.modules.items() if f"{tmp_path}/" in str(getattr(module, "__file__", ""))
         ]
         for key in of_guide:
             del sys.modules[key]
+    if missing:
+        pytest.skip(f"{name} was followed but for what needs {', '.join(sorted(missing))}")

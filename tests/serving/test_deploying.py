@@ -33,9 +33,9 @@ def test_a_format_is_told_by_the_files(files: list[str], format: str, tmp_path: 
 def test_what_the_files_do_not_tell_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").touch()
     (tmp_path / "b.pmml").touch()
-    with pytest.raises(sdk.ServingError, match=r"look like onnx and pmml.*give it, as in format='sklearn'"):
+    with pytest.raises(sdk.ServingError, match=r"several formats, onnx and pmml; .*Give it, as in format='sklearn'"):
         sdk.told_by_files(tmp_path.as_uri())
-    with pytest.raises(sdk.ServingError, match="say nothing"):
+    with pytest.raises(sdk.ServingError, match="cannot be told by its name"):
         sdk.told_by_files("s3://bucket/models/7")
 
 

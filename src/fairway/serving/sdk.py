@@ -51,23 +51,6 @@ class Deployed:
 _PROTOCOLS = {"mlflow": "v2", "onnx": "v2", "triton": "v2"}
 """Formats whose runtimes speak nothing but V2."""
 
-_BY_NAME = {
-    ".joblib": "sklearn",
-    ".pkl": "sklearn",
-    ".pickle": "sklearn",
-    ".skops": "sklearn",
-    ".bst": "xgboost",
-    ".ubj": "xgboost",
-    ".onnx": "onnx",
-    ".pt": "pytorch",
-    ".pth": "pytorch",
-    ".pmml": "pmml",
-    ".safetensors": "huggingface",
-    "MLmodel": "mlflow",
-    "saved_model.pb": "tensorflow",
-}
-"""By the name of a file, or by how it ends. LightGBM's and XGBoost's files may have the same ending."""
-
 
 @dataclass(frozen=True)
 class Service:
@@ -89,6 +72,7 @@ def deploy(
     runtime: str = "",
     protocol: str = "",
     env: Mapping[str, str] | None = None,
+    args: Sequence[str] = (),
     namespace: str = "default",
     kubeconfig_file: str | Path | None = None,
     timeout: float = 120.0,
@@ -97,14 +81,14 @@ def deploy(
     """Create or change the InferenceService, and return once this version answers.
 
     `storage_uri` is a path of this machine or any address that a model may have. `format` is told by the files of a
-    path where it is empty. `predictor` are further fields of spec.predictor, such as minReplicas=2. Another model
-    under the same address is no change; save it under its own. Raises ServingError where the model cannot be served,
-    with the reason.
+    path where it is empty. `env` and `args` are what the servers of some formats read, and `predictor` further fields
+    of spec.predictor, such as minReplicas=2. Another model under the same address is no change; save it under its own.
+    Raises ServingError where the model cannot be served, with the reason.
     """
     uri = str(storage_uri)
     if "://" not in uri:
         uri = Path(uri).expanduser().absolute().as_uri()
-    model = _model(uri, format, runtime, protocol, env or {})
+    model = _model(uri, format, runtime, protocol, env or {}, args)
     spec = {"predictor": {**predictor, "model": model}}
     file = _file(kubeconfig_file)
 
@@ -172,7 +156,7 @@ def predict(url: str, name: str, rows: Sequence[Any], *, token: str = "", timeou
         raise ServingError(f"{url} does not answer: {failure}") from failure
 
 
-def _model(uri: str, format: str, runtime: str, protocol: str, env: Mapping[str, str]) -> Object:
+def _model(uri: str, format: str, runtime: str, protocol: str, env: Mapping[str, str], args: Sequence[str]) -> Object:
     name = format or told_by_files(uri)
     model: Object = {
         "modelFormat": {"name": name},
@@ -180,32 +164,34 @@ def _model(uri: str, format: str, runtime: str, protocol: str, env: Mapping[str,
         "protocolVersion": protocol or _PROTOCOLS.get(name, ""),
         "runtime": runtime,
         "env": [{"name": key, "value": value} for key, value in sorted(env.items())],
+        "args": list(args),
     }
     return {key: value for key, value in model.items() if value}
 
 
 def told_by_files(uri: str) -> str:
-    """The format of a model on this machine, by the names of its files. Raises ServingError where they do not say.
+    """The format of a model: of this machine's by its files, elsewhere by its name. Raises ServingError.
 
-    >>> told_by_files("file:///models/iris.onnx"), told_by_files("hf://owner/model")
+    >>> told_by_files("s3://models/iris.onnx"), told_by_files("hf://owner/model")
     ('onnx', 'huggingface')
     """
+    from fairway.serving.inpod.formats import detecting  # noqa: PLC0415  it needs numpy, which is optional
+    from fairway.serving.inpod.model import CannotLoad  # noqa: PLC0415
+
     parts = urlsplit(uri)
+    place = Path(unquote(parts.path))
     if parts.scheme == "hf":
         return "huggingface"
-    place = Path(unquote(parts.path))
-    names = [place.name]
-    if parts.scheme == "file" and place.is_dir():
-        names = [one.name for one in place.iterdir()]
-    found = {format for name in names for ending, format in _BY_NAME.items() if name == ending or name.endswith(ending)}
-    if "mlflow" in found:
-        return "mlflow"
-    if len(found) == 1:
-        return found.pop()
-    if parts.scheme == "file" and not place.exists():
+    if parts.scheme != "file":
+        if named := detecting.by_name(place.name):
+            return named
+        raise ServingError(f"the format of {uri} cannot be told by its name: give it, as in format='sklearn'")
+    if not place.exists():
         return "sklearn"  # the server will say that there is nothing
-    said = f"they look like {' and '.join(sorted(found))}" if found else "they say nothing"
-    raise ServingError(f"the format of {uri} cannot be told by its files ({said}): give it, as in format='sklearn'")
+    try:
+        return detecting.format_of(place)
+    except CannotLoad as reason:
+        raise ServingError(f"{reason} Give it, as in format='sklearn'.") from None
 
 
 def _deployed(isvc: Object) -> Deployed:

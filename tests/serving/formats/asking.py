@@ -21,4 +21,5 @@ def arrays(model: Model, **given: Any) -> dict[str, np.ndarray[Any, Any]]:
 def rows(model: Model, instances: Any) -> Any:
     """What V1 answers to these rows."""
     sent = orjson.loads(orjson.dumps({"instances": instances}))
-    return orjson.loads(encode(v1.predictions(model.predict(v1.inputs(sent, model.signature)))))
+    answer = model.predict(v1.inputs(sent, model.signature))
+    return orjson.loads(encode(v1.predictions(answer, objects=model.signature.objects)))

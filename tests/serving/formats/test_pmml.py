@@ -89,6 +89,12 @@ def test_a_line_answers_a_number(tmp_path: Path) -> None:
     assert model.signature.inputs == (Tensor("n", "INT64", (-1,)),)
     answer = arrays(model, x=np.array([[1], [2]]))
     assert answer["y"].tolist() == [3.0, 5.0]
+    assert rows(model, [[1], [2]]) == [{"y": 3.0}, {"y": 5.0}]  # objects, as KServe has them
+    asked = (
+        '<Output><OutputField name="offer" optype="continuous" dataType="double" feature="predictedValue"/></Output>'
+    )
+    (tmp_path / "offer.pmml").write_text(LINE.replace("<RegressionTable", asked + "<RegressionTable"))
+    assert rows(formats.load("pmml", "m", tmp_path / "offer.pmml", {}), [[1]]) == [{"y": 3.0, "offer": 3.0}]
     with pytest.raises(Refusal, match="n of the model m is INT64, and the request has numbers there that are not"):
         arrays(model, x=[[1.5]])
 

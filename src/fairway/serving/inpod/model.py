@@ -32,13 +32,15 @@ class Tensor:
 class Signature:
     """`platform` is the format's name (sklearn, onnxruntime_onnx, ...). `columns`: the model wants a table with these
     columns by name; rows without names are taken in this order. `batches`: rows of several requests may be laid
-    together along the first dimension, and the answer be cut again."""
+    together along the first dimension, and the answer be cut again. `objects`: V1 answers an object for each row even
+    where there is one output only."""
 
     platform: str
     inputs: tuple[Tensor, ...] = ()
     outputs: tuple[Tensor, ...] = ()
     columns: tuple[str, ...] = ()
     batches: bool = True
+    objects: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ class Dialogue:
         return inputs(self._document(), self._signature)
 
     def write(self, outputs: Mapping[str, Array]) -> Answer:
-        return self._answer(Answer(200, encode({"predictions": predictions(outputs)})))
+        told = predictions(outputs, objects=self._signature.objects)
+        return self._answer(Answer(200, encode({"predictions": told})))
 
     def message(self) -> Message:
         headers, kind = self._request.headers, self._request.headers.get("content-type", JSON)
@@ -76,9 +77,9 @@ def inputs(document: dict[str, Any], signature: Signature) -> Inputs:
     return Inputs({first: _array(rows)})
 
 
-def predictions(outputs: Mapping[str, Array]) -> Any:
-    """The rows of the only output; of several, an object for each row."""
-    if len(outputs) == 1:
+def predictions(outputs: Mapping[str, Array], *, objects: bool = False) -> Any:
+    """The rows of the only output; of several, or with `objects`, an object for each row."""
+    if len(outputs) == 1 and not objects:
         (only,) = outputs.values()
         return _list(only)
     if len({array.shape[:1] for array in outputs.values()}) != 1:

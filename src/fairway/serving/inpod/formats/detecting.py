@@ -44,6 +44,11 @@ def format_of(location: Path) -> str:
     return found.pop()
 
 
+def by_name(name: str) -> str:
+    """The format of a file that is elsewhere, by its ending; empty where several formats have it."""
+    return _ENDINGS.get(Path(name).suffix, "")
+
+
 def _of_folder(folder: Path) -> Iterator[str]:
     """Formats that are whole folders, by the file that makes them one; the files beside it are theirs."""
     if (folder / "MLmodel").is_file():

@@ -73,10 +73,14 @@ def load(name: str, location: Path, options: Mapping[str, str]) -> PMMLModel:
         model = pypmml.Model.fromFile(str(path)).setSupplementOutput(True)
         inputs = tuple(Tensor(str(field.name), _datatype(field), (-1,)) for field in model.inputFields)
         fields = list(model.outputFields)
-    places = _places([str(field.name) for field in fields], [str(target) for target in model.targetNames])
+    places = _places(
+        [str(field.name) for field in fields],
+        [str(field.feature) for field in fields],
+        [str(target) for target in model.targetNames],
+    )
     outputs = tuple(Tensor(output, _datatype(fields[place]), (-1,)) for output, place in places.items())
     columns = tuple(tensor.name for tensor in inputs)
-    return PMMLModel(name, model, Signature("pmml", inputs, outputs, columns), places)
+    return PMMLModel(name, model, Signature("pmml", inputs, outputs, columns, objects=True), places)
 
 
 def _start_java(pypmml: Any, path: Path) -> None:
@@ -90,17 +94,21 @@ def _start_java(pypmml: Any, path: Path) -> None:
         ) from failure
 
 
-def _places(fields: list[str], targets: list[str]) -> dict[str, int]:
-    """The targets by their own names, then what the document asks for; the library's supplement is left out."""
+def _places(fields: list[str], features: list[str], targets: list[str]) -> dict[str, int]:
+    """The targets by their own names, then what the document asks for; the library's supplement is left out.
+
+    The supplement begins with the predicted targets; where the document asks for the prediction by another name,
+    the library has it there alone.
+    """
     supplement = next((place for place, field in enumerate(fields) if field.startswith(_PREDICTED)), len(fields))
-    predicted = {
-        field.removeprefix(_PREDICTED): place
-        for place, field in enumerate(fields)
-        if place >= supplement and field.startswith(_PREDICTED)
-    }
     asked = {field: place for place, field in enumerate(fields) if place < supplement}
-    found = {target: predicted[target] for target in targets if target in predicted and target not in asked}
-    return {**found, **asked} or {field: place for place, field in enumerate(fields)}
+    predicted = {
+        field.removeprefix(_PREDICTED): place for place, field in enumerate(fields) if field.startswith(_PREDICTED)
+    }
+    told = next((place for place in asked.values() if features[place] == "predictedValue"), None)
+    found = {target: predicted.get(target, told) for target in targets if target not in asked}
+    known = {target: place for target, place in found.items() if place is not None}
+    return {**known, **asked} or {field: place for place, field in enumerate(fields)}
 
 
 def _datatype(field: Any) -> str:
