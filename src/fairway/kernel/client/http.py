@@ -60,11 +60,14 @@ class HTTPTransport:
         # No read timeout: a quiet watch is a healthy one; servers end it after a while.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=None)
         async with self._open("GET", path, query, timeout=timeout) as answer:
-            async for line in _lines(answer.content):
-                event = orjson.loads(line)
-                if event["type"] == "ERROR":
-                    raise errors.from_status(event["object"])
-                yield WatchEvent(event["type"], event["object"])
+            try:
+                async for line in _lines(answer.content):
+                    event = orjson.loads(line)
+                    if event["type"] == "ERROR":
+                        raise errors.from_status(event["object"])
+                    yield WatchEvent(event["type"], event["object"])
+            finally:
+                _hang_up(answer)
 
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=None)
@@ -91,6 +94,12 @@ class HTTPTransport:
             raise errors.Unavailable(f"the API server at {self.server} does not answer: {problem}") from problem
         except TimeoutError as problem:
             raise errors.Timeout(f"the API server at {self.server} did not answer in time") from problem
+
+
+def _hang_up(answer: aiohttp.ClientResponse) -> None:
+    """End a watch that goes on: a polite end of TLS waits for the server, and may outlive the event loop."""
+    if answer.connection and answer.connection.transport:
+        answer.connection.transport.abort()
 
 
 def _error(code: int, body: bytes) -> errors.ApiError:
