@@ -26,6 +26,7 @@ LOADERS: Mapping[str, str] = {
     "pmml": "pmml",
     "huggingface": "huggingface",
     "mlflow": "mlflow",
+    "tensorflow": "tensorflow",
 }
 """KServe's name of a format: the module here that loads it."""
 

@@ -19,15 +19,19 @@ PROJECT = "fairway"
 
 
 def package(module: str, *, extra: str, wanted_for: str) -> Any:
-    """The module, imported. Loaders import theirs here, because each is there only where somebody wants it."""
+    """The module, imported. Loaders import theirs here, because each is there only where somebody wants it.
+
+    `extra` is the one of this project that brings it; empty: there is none.
+    """
     try:
         return importlib.import_module(module)
     except ImportError as missing:
         top = module.partition(".")[0]
         if isinstance(missing, ModuleNotFoundError) and (missing.name or "").partition(".")[0] == top:
+            how = f"'{PROJECT}[{extra}]'" if extra else top
             raise CannotLoad(
                 f"{wanted_for} needs the Python package {top}, which is not installed here; "
-                f"install it with: pip install '{PROJECT}[{extra}]'."
+                f"install it with: pip install {how}."
             ) from missing
         raise CannotLoad(
             f"{wanted_for} needs the Python package {top}, which does not import here: {one_line(missing)}"
