@@ -1,10 +1,13 @@
 """What runs in a step's pod: read the task folder, run the step, leave the outcome there. Standard library only.
 
-    python3 -m fairway.pipelines.inpod file:///.../<task folder>
+    python3 -m fairway.pipelines.inpod file:///.../<task folder> [begin | collect]
 
 A lightweight Python component runs in this very process (`lightweight`): no shell, no pip, and no new interpreter
 where this one was forked warm. Any other command runs as a child. The outcome is one file that appears
 at once, after everything else, so that it can be trusted by a server that was not there to see the pod end.
+
+With a second argument the step itself is another container of the pod, in an image of its own: `begin` is what comes
+before it, `collect` waits until it has ended and gathers what it made. Whether it ended well, the pod says.
 """
 
 from __future__ import annotations
@@ -23,13 +26,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from fairway.pipelines import collecting, far, fetching, lightweight, stopping
-from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
+from fairway.pipelines.placeholders import LONGEST_ARGUMENT, Scene, UnknownPlaceholder
 
 ALREADY_STARTED = 75
 """Exit status where another pod has begun this attempt before (EX_TEMPFAIL)."""
 
 _REFERENCE = re.compile(r"\$(\$|\(([^()]+)\))")
-_LONGEST_ARGUMENT = (128 << 10) - 1
 
 _ROOM = 8 << 20
 """Bytes. With less left on the disk the outcome, and the platform's own records of it, may not be written."""
@@ -45,12 +47,14 @@ class StepFailed(Exception):
 
 def run(arguments: list[str]) -> int:
     """Run the step in the folder that the one argument names; give the exit status."""
-    if len(arguments) != 1:
-        print("usage: python3 -m fairway.pipelines.inpod TASK_FOLDER", file=sys.stderr)
+    if not arguments or (arguments[1:] and arguments[1:] not in (["begin"], ["collect"])):
+        print("usage: python3 -m fairway.pipelines.inpod TASK_FOLDER [begin | collect]", file=sys.stderr)
         return 2
     folder = _local(arguments[0])
     with open(f"{folder}/task.json", "rb", buffering=0) as file:
         task: dict[str, Any] = json.loads(file.read())
+    if arguments[1:] == ["collect"]:
+        return _collect(task, folder)
     if not _claimed(folder):
         print("This attempt has begun in another pod before; it is not run a second time.", file=sys.stderr)
         return ALREADY_STARTED
@@ -60,6 +64,8 @@ def run(arguments: list[str]) -> int:
         _prepare(task, folder)
         if stopping.BEFORE in task.get("stops", ()):
             stopping.stop(folder, stopping.BEFORE)
+        if arguments[1:]:
+            return _opened(folder)
         if "fetch" in task:
             _fetch(task)
         elif task["python"]:
@@ -77,6 +83,29 @@ def run(arguments: list[str]) -> int:
         outcome = {"succeeded": False, "message": message, "code": getattr(failure, "code", 1)}
     collecting.leave(f"{folder}/outcome.json", outcome)
     return 0 if outcome["succeeded"] else int(outcome["code"]) or 1
+
+
+def _opened(folder: str) -> int:
+    """The container that follows may run as any user."""
+    for name in ("outputs", "parameters"):
+        os.chmod(f"{folder}/{name}", 0o777)
+    return 0
+
+
+def _collect(task: dict[str, Any], folder: str) -> int:
+    """Wait to be told that the step's container has ended, then leave what it made. Digests would take too long here:
+    the server reads them where it needs them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    with open(f"{folder}/ready", "w"):
+        pass
+    signal.sigwait({signal.SIGTERM})
+    outcome: dict[str, Any]
+    try:
+        outcome = {"succeeded": True, **collecting.collect({**task, "digests": False})}
+    except (collecting.BadOutput, OSError) as failure:
+        outcome = {"succeeded": False, "message": str(failure), "code": 1}
+    collecting.leave(f"{folder}/outcome.json", {**outcome, "beside": True})
+    return 0
 
 
 def _local(address: str) -> str:
@@ -204,10 +233,10 @@ def _expanded(written: str) -> str:
 def _check_length(command: list[str]) -> None:
     """The kernel's limit, which it would tell of with a number only."""
     for place, word in enumerate(command):
-        if len(word.encode()) > _LONGEST_ARGUMENT:
+        if len(word.encode()) > LONGEST_ARGUMENT:
             raise StepFailed(
                 f"argument {place} of the command has {len(word.encode()):,} bytes, and Linux passes at most "
-                f"{_LONGEST_ARGUMENT:,} in one: give so large an input as an artifact, or make the component a Python "
+                f"{LONGEST_ARGUMENT:,} in one: give so large an input as an artifact, or make the component a Python "
                 "function (dsl.component), which gets it without a command line",
                 126,
             )

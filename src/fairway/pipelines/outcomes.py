@@ -27,6 +27,11 @@ _NEVER_STARTS = frozenset(
         "EnvironmentFailed",
         "VolumeNotSupported",
         "ProbeNotSupported",
+        "NoContainerEngine",
+        "InvalidRuntime",
+        "SecurityContextNotSupported",
+        "DeviceNotSupported",
+        "ErrImageNeverPull",
     }
 )
 """Reasons of a waiting container that our node does not get over by itself, or not soon: a step whose packages cannot
@@ -45,6 +50,8 @@ class Trace:
 
     started: float
     outcome: Outcome | None
+    beside: bool = False
+    """What it made was gathered beside it: whether it ended well is its container's to say."""
 
 
 def prepare(tasks: Iterable[tuple[str, dict[str, Any]]]) -> None:
@@ -94,6 +101,8 @@ def of_pod(pod: Object | None, trace: Trace) -> Outcome:
 
     A step that was asked to stop with its node may still have told of a failure: that is the stop, not the step.
     """
+    if trace.beside and (pod is None or _terminated(pod.get("status") or {}).get("exitCode") != 0):
+        trace = replace(trace, outcome=None)
     if trace.outcome is not None and (trace.outcome.succeeded or not _disrupted(pod)):
         killed = "" if trace.outcome.succeeded else _killed(pod, trace.outcome.code)
         return replace(trace.outcome, message=f"{trace.outcome.message}: {killed}") if killed else trace.outcome
@@ -105,6 +114,8 @@ def of_pod(pod: Object | None, trace: Trace) -> Outcome:
     why = status.get("message") or terminated.get("message") or status.get("reason") or terminated.get("reason")
     if killed := _killed(pod, code):
         why = killed
+    elif trace.beside and why in (None, "", "Error"):
+        why = f"the command ended with exit status {code}"
     elif not why or why == "Error":
         why = f"the step ended with exit status {code} and left no outcome; see its log"
     return Outcome(False, message=str(why), code=code, disrupted=_disrupted(pod))
@@ -168,6 +179,7 @@ def _trace(folder: Path) -> Trace:
             message=content.get("message") or "",
             code=int(content.get("code") or 0),
         ),
+        bool(content.get("beside")),
     )
 
 
@@ -195,7 +207,10 @@ def _outcome(folder: Path) -> dict[str, Any] | None:
 
 
 def _terminated(status: dict[str, Any]) -> dict[str, Any]:
-    for container in status.get("containerStatuses") or ():
-        if found := (container.get("state") or {}).get("terminated"):
+    """How the step's container ended, or else what was to come before it and failed."""
+    before = [each for each in status.get("initContainerStatuses") or () if not each.get("started")]
+    for container in (*(status.get("containerStatuses") or ()), *before):
+        found = (container.get("state") or {}).get("terminated")
+        if found and (container not in before or found.get("exitCode")):
             return dict(found)
     return {}

@@ -25,6 +25,8 @@ _ARTIFACT = re.compile(
     r"\.(?P<side>inputs|outputs)\.artifacts" + _KEY.format("key") + r"(?:\.(?P<part>uri|path|metadata))?"
     r"(?:" + _KEY.format("field") + r")?"
 )
+LONGEST_ARGUMENT = (128 << 10) - 1
+"""Bytes that Linux passes in one argument of a command."""
 _STRUCTURES = ('{"IfPresent"', '{"Concat"')
 
 

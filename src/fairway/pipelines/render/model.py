@@ -107,6 +107,8 @@ class RunFacts:
     digests: bool = False
     """Steps take the digests of what they make: some step's artifacts count by their content."""
     overrides: Overrides = field(default_factory=Overrides)
+    processes: tuple[str, ...] | None = None
+    """Which images run as processes, where others run as containers; None where all are alike."""
     api_url: str = ""
     """The front door's address, which steps are told so that clients in them find the pipelines API."""
 

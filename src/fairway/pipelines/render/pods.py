@@ -1,4 +1,5 @@
-"""The pod of a step: one container that runs `inpod` on the step's task folder.
+"""The pod of a step: one container that runs `inpod` on the step's task folder, or a step's own image and `inpod`
+beside it.
 
 The name is made from the task and the attempt, so that a pod that is asked for twice is there once. What differs
 between clusters is only said, never relied on: a real Kubernetes ignores our annotations.
@@ -13,7 +14,7 @@ from typing import Any
 from fairway.kernel.objects import names
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.pipelines import ir
-from fairway.pipelines.render import folders, platform, python_steps, settings, workspaces
+from fairway.pipelines.render import beside, folders, platform, python_steps, settings, workspaces
 from fairway.pipelines.render.model import Instance, RunFacts
 
 RUN_LABEL = "pipelines.fairway.dev/run"
@@ -42,12 +43,15 @@ def render(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> Object:
     python = python_steps.recognised(container.command)
     installs = python.installs if python else python_steps.installs((*container.command, *container.args))
     asked = settings.of(pipeline, run, instance).pod
-    main = asked["spec"]["containers"][0] | {
-        "name": "main",
-        "command": COMMAND,
-        "args": [folders.address(pipeline, run, instance)],
-    }
+    main = asked["spec"]["containers"][0]
     main["env"] = _environment(run, main.get("env") or [])
+    apart = beside.needed(run, instance, asked)
+    if apart:
+        spec = beside.spec(pipeline, run, instance, COMMAND, asked["spec"])
+        python, installs = None, False
+    else:
+        args = [folders.address(pipeline, run, instance)]
+        spec = {**asked["spec"], "containers": [main | {"name": "main", "command": COMMAND, "args": args}]}
     labels = {RUN_LABEL: run.id, UPSTREAM_RUN_LABEL: run.id, TASK_LABEL: instance.id}
     annotations = {
         ATTEMPT: str(instance.attempts - 1),
@@ -65,8 +69,7 @@ def render(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> Object:
         },
         spec={
             "restartPolicy": "Never",
-            **asked["spec"],
-            "containers": [main],
+            **spec,
             **({"serviceAccountName": run.service_account} if run.service_account else {}),
         },
     )
@@ -88,8 +91,10 @@ def task_of(pod: Object) -> tuple[str, int] | None:
 
 def folder_of(pod: Object) -> str:
     """The address of the task folder that a step's pod was given; empty for other pods."""
-    main = pod["spec"]["containers"][0]
-    return str(main["args"][0]) if main.get("command") == COMMAND and main.get("args") else ""
+    for container in (*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]):
+        if container.get("command") == COMMAND and container.get("args"):
+            return str(container["args"][0])
+    return ""
 
 
 def _environment(run: RunFacts, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:

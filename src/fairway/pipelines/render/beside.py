@@ -1,0 +1,110 @@
+"""A step in an image of its own, and what runs beside it: `inpod` before it and after it, in containers of ours.
+
+    begin (init container) -> main: the author's image and command -> collect (sidecar, told to end once main has ended)
+
+For images that a cluster runs as containers: whatever is in them, Python or not, they see the task folder, their inputs
+and nothing of ours. Placeholders are replaced here, since nothing in the image could. How the main container ended is
+the pod's to say; what it made is in the outcome that `collect` leaves. A step of an image that runs as a process is one
+container instead (`pods`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fairway.kernel.objects import images
+from fairway.kernel.objects.kinds import Object
+from fairway.pipelines import ir
+from fairway.pipelines.ir.model import Importer
+from fairway.pipelines.placeholders import LONGEST_ARGUMENT, Scene, UnknownPlaceholder
+from fairway.pipelines.render import folders, inputs, settings, workspaces
+from fairway.pipelines.render.inputs import InputError
+from fairway.pipelines.render.model import Instance, RunFacts
+from fairway.pipelines.stopping import BEFORE
+
+RUNTIME = "fairway.dev/runtime"
+IMAGE = "fairway/step"
+BEGIN, COLLECT, READY = "begin", "collect", "ready"
+"""The second argument of `inpod`, and the file that says that it will notice the end of the main container."""
+
+
+def needed(run: RunFacts, instance: Instance, asked: Object) -> bool:
+    """Whether the step's image runs as a container where the run is. Nothing of ours is in such an image."""
+    if isinstance(instance.component.body, Importer) or run.processes is None:
+        return False
+    wanted = (asked["metadata"].get("annotations") or {}).get(RUNTIME)
+    image = asked["spec"]["containers"][0]["image"]
+    return bool(wanted == "container" or (wanted != "process" and not images.fits(image, run.processes)))
+
+
+def spec(
+    pipeline: ir.Pipeline, run: RunFacts, instance: Instance, command: list[str], asked: dict[str, Any]
+) -> dict[str, Any]:
+    """The pod's spec. `command` runs `inpod`, `asked` is what the author asks for. Raises InputError."""
+    body = settings.container(instance)
+    if set(body.stops) - {BEFORE}:
+        raise InputError(
+            f"the image {body.image} runs as a container, and such a step can stop for a look before it begins only: "
+            "take the other kinds of set_debug_pause away"
+        )
+    address = folders.address(pipeline, run, instance)
+    folder = folders.path(address)
+    scene = _scene(pipeline, run, instance, folder)
+    main = asked["containers"][0] | {"name": "main"}
+    for key, words in (("command", body.command), ("args", body.args)):
+        if words:
+            main[key] = _words(scene, words)
+    # Read-only, but for the folders that are the step's own, which are mounted over it.
+    mounts = [(folders.path(run.root), True), *((place, True) for place in _elsewhere(run, instance)), (folder, False)]
+    if workspaces.used(pipeline, run, instance):
+        mounts.append((run.workspace(pipeline), False))
+    volumes = [{"name": f"files-{number}", "hostPath": {"path": path}} for number, (path, _) in enumerate(mounts)]
+    own = [
+        {"name": f"files-{number}", "mountPath": path, "readOnly": read_only}
+        for number, (path, read_only) in enumerate(mounts)
+    ]
+    main["volumeMounts"] = [*(main.get("volumeMounts") or ()), *own]
+    ready = {"exec": {"command": ["test", "-e", f"{folder}/{READY}"]}, "periodSeconds": 1, "failureThreshold": 60}
+    return {
+        **asked,
+        "initContainers": [
+            {"name": BEGIN, "image": IMAGE, "command": command, "args": [address, BEGIN]},
+            {
+                "name": COLLECT,
+                "image": IMAGE,
+                "command": command,
+                "args": [address, COLLECT],
+                "restartPolicy": "Always",
+                "startupProbe": ready,
+            },
+        ],
+        "containers": [main],
+        "volumes": [*(asked.get("volumes") or ()), *volumes],
+    }
+
+
+def _scene(pipeline: ir.Pipeline, run: RunFacts, instance: Instance, folder: str) -> Scene:
+    job = inputs.job_values(pipeline, run, instance)
+    given = folders.executor_input(instance, folder)
+    return Scene(given, defaults=inputs.defaults(instance.component), job=job, copies_only=True)
+
+
+def _words(scene: Scene, written: tuple[str, ...]) -> list[str]:
+    """With every dollar doubled: Kubernetes would look for variables, and the author's shell is to find its own."""
+    try:
+        words = scene.elements(written)
+    except UnknownPlaceholder as unknown:
+        raise InputError(f"the command of the step: {unknown}") from unknown
+    if any(len(word.encode()) > LONGEST_ARGUMENT for word in words):
+        raise InputError(
+            f"an argument of the command has more than {LONGEST_ARGUMENT:,} bytes, which is the most that Linux passes "
+            "in one: give so large an input as an artifact"
+        )
+    return [word.replace("$", "$$") for word in words]
+
+
+def _elsewhere(run: RunFacts, instance: Instance) -> list[str]:
+    """Where inputs lie that are not below the run's root."""
+    places = [item.copy or folders.path(item.uri) for item in instance.inputs.given()]
+    root = folders.path(run.root)
+    return sorted({place for place in places if place.startswith("/") and not f"{place}/".startswith(f"{root}/")})
