@@ -64,12 +64,14 @@ async def cluster(
     workloads: bool = True,
     node: bool = False,
     runtime: PodRuntime | None = None,
+    engine: str = "none",
     features: Iterable[Feature] = (),
     kinds: Iterable[CustomKind] = (),
     public_url: str = "http://127.0.0.1:8080",
     settings: tuple[Settings, ...] = (),
 ) -> AsyncGenerator[Cluster, None]:
-    """Everything that is asked for, ready inside the block. `node` runs pods, as processes or by `runtime`."""
+    """Everything that is asked for, ready inside the block. `node` runs pods, as processes or by `runtime`;
+    `engine` is for images of no catalogue."""
     clock, store = clock or SystemClock(), store or MemoryStore()
     issuer, tls = Issuer.load(folder / "pki"), ensure(folder / "pki", hosts=("localhost", "127.0.0.1"))
     api = ApiServer(store, clock=clock, issuer=issuer)
@@ -95,7 +97,9 @@ async def cluster(
                 parts.append(build_workloads(client, clock, ca_pem=tls.ca_pem))
             agent = None
             if node or runtime:
-                agent = build_node(client, clock, NodeConfig(NODE, folder / "node", api_url, tls.ca_pem), runtime)
+                agent = build_node(
+                    client, clock, NodeConfig(NODE, folder / "node", api_url, tls.ca_pem, engine=engine), runtime
+                )
                 api.keep_logs(agent.logs)
                 parts.append(agent.parts)
             await start((Parts(services=(Service("api", api.run),)), *parts), client, clock, tasks)

@@ -14,7 +14,7 @@ from fairway.kernel.control.controller import World
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.pipelines import far, given, ir, outcomes, recalling, tasks
-from fairway.pipelines.engine import attempts, bringing, claims, telling
+from fairway.pipelines.engine import attempts, bringing, claims, nodes, telling
 from fairway.pipelines.engine.play import Means, Play
 from fairway.pipelines.engine.slots import Slots
 from fairway.pipelines.engine.transfers import Transfers
@@ -48,6 +48,7 @@ async def opened(means: Means, world: World, slots: Slots, transfers: Transfers,
         pipeline = await asyncio.to_thread(ir.load, found.spec, found.platform)
         remote = await _remote(means, world, run, found.row)
         facts = await _with_artifacts(means, pipeline, _facts(means, pipeline, run, found.row, remote), now)
+        facts = replace(facts, processes=await nodes.processes(world, pipeline))
     except (ir.InvalidPipeline, given.CannotBeGiven) as wrong:
         message = str(wrong)
         await means.records.write(
@@ -137,7 +138,7 @@ async def _take_up(play: Play, known: Mapping[str, Known]) -> None:
             never_begun.append(instance)
         elif trace.outcome is None and pod is None and await _pod(play, instance):
             continue  # an engine that died was still creating it, and it began since: the mirror will tell of it
-        elif trace.outcome is not None or pod is None or attempts.over(pod):
+        elif (trace.outcome is not None and not trace.beside) or pod is None or attempts.over(pod):
             attempts.settle(play, instance.pod, pod, trace)
         elif why := outcomes.never_starts(pod):
             await attempts.give_up(play, instance.pod, why)

@@ -44,6 +44,11 @@ log = logging.getLogger(__name__)
 
 _ATTENDANT = "fairway.cluster.node.engine.attendant"
 _SHEPHERD = "engine"
+_PASSED = (
+    # Of the server's own variables: the time, and where packages come from as far as no files of this machine say it.
+    "TZ", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_NO_INDEX",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
 _CREATING = "ContainerCreating"
 _MOST_EXEC_OUTPUT = 64 * 1024
 _MARK = "FAIRWAY_EXEC"
@@ -239,8 +244,7 @@ class Containers:
             env_file.unlink(missing_ok=True)
 
     def _variables(self, spec: ContainerSpec) -> dict[str, str]:
-        env = {"TZ": os.environ["TZ"]} if "TZ" in os.environ else {}
-        env |= spec.env
+        env = {name: os.environ[name] for name in _PASSED if name in os.environ} | dict(spec.env)
         if self._preload:
             env["LD_PRELOAD"] = " ".join(filter(None, (str(self._preload), spec.env.get("LD_PRELOAD", ""))))
             env["FAIRWAY_GUARD_USER"] = str(os.geteuid())
