@@ -85,7 +85,7 @@ def spec(
 
 def _scene(pipeline: ir.Pipeline, run: RunFacts, instance: Instance, folder: str) -> Scene:
     job = inputs.job_values(pipeline, run, instance)
-    given = folders.executor_input(instance, folder)
+    given = folders.executor_input(instance, folder, folders.remote(pipeline, run, instance))
     return Scene(given, defaults=inputs.defaults(instance.component), job=job, copies_only=True)
 
 
