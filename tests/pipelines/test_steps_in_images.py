@@ -86,7 +86,7 @@ def counting(image: str) -> Callable[..., Any]:
         return dsl.ContainerSpec(image=image, command=["sh", "-c", script], args=[text, data.path, words])
 
     @dsl.pipeline(name="counting")
-    def pipeline(text: str = "one two three") -> str:
+    def pipeline(text: str = "one two $(HOME)") -> str:
         counted = count(text=text)
         return measure(data=counted.outputs["data"], words=counted.outputs["words"]).output
 
@@ -98,7 +98,7 @@ async def test_an_image_without_python_takes_part_in_a_pipeline(
 ) -> None:
     found = await ended(sdk, counting(local.busybox))
     assert found.state == "SUCCEEDED", found.message
-    assert await outputs(sdk, found) == {"Output": "ONE TWO THREE 3"}
+    assert await outputs(sdk, found) == {"Output": "ONE TWO $(HOME) 3"}
     assert "counted 3" in await asyncio.to_thread(sdk.log, found.run_id, step(found, "count").id)
     again = await ended(sdk, counting(local.busybox))
     assert step(again, "count").state == "CACHED"

@@ -10,6 +10,7 @@ container instead (`pods`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fairway.kernel.objects import images
@@ -84,13 +85,22 @@ def spec(
 
 
 def _scene(pipeline: ir.Pipeline, run: RunFacts, instance: Instance, folder: str) -> Scene:
-    job = inputs.job_values(pipeline, run, instance)
+    """Kubernetes puts variables into what the author wrote, as $(NAME), and not into what is put in here."""
     given = folders.executor_input(instance, folder, folders.remote(pipeline, run, instance))
-    return Scene(given, defaults=inputs.defaults(instance.component), job=job, copies_only=True)
+    besides, job = inputs.defaults(instance.component), inputs.job_values(pipeline, run, instance)
+    return Scene(_as_it_is(given), defaults=_as_it_is(besides), job=_as_it_is(job), copies_only=True)
+
+
+def _as_it_is(value: Any) -> Any:
+    """With every dollar doubled, which is how Kubernetes is told of one."""
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, Mapping):
+        return {key: _as_it_is(item) for key, item in value.items()}
+    return [_as_it_is(item) for item in value] if isinstance(value, list) else value
 
 
 def _words(scene: Scene, written: tuple[str, ...]) -> list[str]:
-    """With every dollar doubled: Kubernetes would look for variables, and the author's shell is to find its own."""
     try:
         words = scene.elements(written)
     except UnknownPlaceholder as unknown:
@@ -100,7 +110,7 @@ def _words(scene: Scene, written: tuple[str, ...]) -> list[str]:
             f"an argument of the command has more than {LONGEST_ARGUMENT:,} bytes, which is the most that Linux passes "
             "in one: give so large an input as an artifact"
         )
-    return [word.replace("$", "$$") for word in words]
+    return words
 
 
 def _elsewhere(run: RunFacts, instance: Instance) -> list[str]:
