@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import Object
-from fairway.serving.component import PREDICTOR
+from fairway.serving.component import PREDICTOR, ROLES
 from fairway.serving.reading import Asked
 from fairway.serving.render import place
 from fairway.serving.render.children import Children
@@ -45,6 +45,9 @@ def of_running(
     predictor = steps[PREDICTOR]
     carried = _ingress(wanted, there, answers[1:])
     judged = [carried, *answers, parts.latest_ready(predictor), ("Stopped", False, "", ""), *more]
+    if asked.mode == "Knative":
+        judged += [one for role, step in steps.items() for one in parts.as_knative(role, step)]
+        judged.append(("RoutesReady", *answers[0][1:]))
     status = _frame(isvc, now, *judged, _ready(answers[0], carried))
     pods = seen.pods_of(there, rendered[asked.predictor.name])
     status["modelStatus"] = _model_status(predictor, pods)
@@ -82,7 +85,8 @@ def of_refused(isvc: Object, refusal: NotSupported, there: Seen, now: str) -> Ob
 
 def of_stopped(isvc: Object, now: str) -> Object:
     text = "Stopped by its annotation; remove serving.kserve.io/stop to start it."
-    off: list[Condition] = [(type_, False, "Stopped", text) for type_ in ("IngressReady", "PredictorReady", "Ready")]
+    there = [f"{role.capitalize()}Ready" for role in ROLES if (isvc.get("spec") or {}).get(role)]
+    off: list[Condition] = [(type_, False, "Stopped", text) for type_ in ("IngressReady", *there, "Ready")]
     mode = {"deploymentMode": defaults.mode(isvc)}
     return {**_frame(isvc, now, ("Stopped", True, "Stopped", text), *off), **mode}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fairway.kernel.objects import meta
@@ -26,6 +27,13 @@ def ready(role: str, progress: Progress) -> Condition:
     if role == PREDICTOR:
         return type_, None, "Loading", "The model server has not answered yet."
     return type_, None, "Starting", f"The {role} has not answered yet."
+
+
+def as_knative(role: str, progress: Progress) -> Iterator[Condition]:
+    """What Knative says of a service: whether its newest version can run, and whether requests reach some version."""
+    name = role.capitalize()
+    yield (f"{name}ConfigurationReady", *latest_ready(progress)[1:])
+    yield (f"{name}RouteReady", *ready(role, progress)[1:])
 
 
 def latest_ready(progress: Progress) -> Condition:
