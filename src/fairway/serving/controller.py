@@ -19,6 +19,7 @@ from fairway.serving.render.children import Children
 from fairway.serving.render.place import Place
 from fairway.serving.rollout import describing, planning
 from fairway.serving.rollout import rendering as rollout
+from fairway.serving.rollout.arrangement import ROLLED_BACK
 from fairway.serving.runtimes.kinds import CLUSTER_SERVING_RUNTIME, SERVING_RUNTIME
 from fairway.serving.scaling import contract as contracts
 from fairway.serving.spec import steering
@@ -146,6 +147,7 @@ def _replaced(current: Object, wanted: Object) -> Object:
     """A new version as a whole, so that fields which the user took away go; a merge would keep them."""
     metadata = current["metadata"]
     annotations = {**meta.annotations(current), **meta.annotations(wanted)}
+    annotations.pop(ROLLED_BACK, None)  # that was of the version before
     labels = {**meta.labels(current), **meta.labels(wanted)}
     whole = contracts.scaled(wanted, current, awake=True)
     return {**whole, "metadata": {**metadata, "labels": labels, "annotations": annotations}}

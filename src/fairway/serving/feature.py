@@ -14,6 +14,7 @@ from fairway.serving.llm import kinds as llm_kinds
 from fairway.serving.models import controller as trained_models
 from fairway.serving.models import kinds as trained_kinds
 from fairway.serving.render.place import Place
+from fairway.serving.rollout.watching import Watch
 from fairway.serving.runtimes import installing
 from fairway.serving.runtimes import kinds as runtimes
 from fairway.serving.scaling import asked
@@ -39,6 +40,7 @@ def build(platform: Platform) -> Parts:
             llm.build(place),
             graphs.build(place),
             autoscaler.controller(),
+            Watch(autoscaler.stats).controller(),
         ),
         services=(installing.service(platform.client, platform.clock), *autoscaler.services()),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,43 @@ async def test_a_canary_of_the_list_is_dropped(house: House, two_versions: tuple
         await house.cluster.client.wait(DEPLOYMENT, "iris-v2-predictor", "default", lambda one: one is None, timeout=20)
         await asyncio.sleep(2)
     _no_failure(heard)
+
+
+class Failing:
+    """A model that fails at every fourth flower it sees, which no test before the rollout found."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def predict(self, rows: Any) -> Any:
+        self.seen += 1
+        if self.seen % 4 == 0:
+            raise RuntimeError("out of cheese")
+        return [1] * len(rows)
+
+
+async def test_a_canary_that_fails_is_taken_back_by_itself(
+    house: House, two_versions: tuple[Path, Path], tmp_path: Path
+) -> None:
+    cloudpickle = pytest.importorskip("cloudpickle", reason="cloudpickle is not installed")
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the pods have no tests
+    (bad / "model.pkl").write_bytes(cloudpickle.dumps(Failing()))
+    await house.deploy(two_versions[0], annotations={"serving.fairway.dev/rollback-on": "errors>5%"})
+    await house.until(_rolled_out)
+    async with house.calling(PATH) as heard:
+        await house.change(_predictor(bad, canaryTrafficPercent=50))
+        status = await house.until(
+            lambda status: (
+                (conditions.find({"status": status}, "CanaryPredictorReady") or {}).get("reason") == "RolledBack"
+            ),
+            timeout=60,
+        )
+        assert _traffic(status) == {True: 0, False: 100}
+        assert _ready(status)
+        condition = conditions.find({"status": status}, "CanaryPredictorReady")
+        assert condition is not None
+        assert "errors>5% was set" in condition["message"]
+        await _only(heard, OLD)
+    assert set(heard.statuses) == {200, 500}

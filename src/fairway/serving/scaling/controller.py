@@ -37,7 +37,7 @@ class Autoscaler:
         self._clock, self._grace = clock, grace
         self._nudges = Nudges()
         self.activator = Activator(clock, self._woken)
-        self._stats = Stats(clock)
+        self.stats = Stats(clock)
         self._scalers: dict[Key, Scaler] = {}
         self._places: dict[Key, tuple[Place, ...]] = {}
         self._selectors: dict[Key, dict[str, str]] = {}
@@ -73,15 +73,15 @@ class Autoscaler:
             while True:
                 await self._clock.sleep(_SCRAPE)
                 await asyncio.gather(*map(self._measure_one, list(self._scalers)))
-                self._stats.forget_others(place.uid for places in self._places.values() for place in places)
+                self.stats.forget_others(place.uid for places in self._places.values() for place in places)
         finally:
-            await self._stats.close()
+            await self.stats.close()
 
     async def _measure_one(self, key: Key) -> None:
         scaler, places = self._scalers[key], self._places.get(key, ())
         if scaler.fixed and not self.activator.knows(key):
             return
-        load = await self._stats.collect(places) if places else None
+        load = await self.stats.collect(places) if places else None
         seen, waiting = self.activator.look(key)
         if places and load is None:
             return  # a pod answers requests and does not say how many: no news is no zero

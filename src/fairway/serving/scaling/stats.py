@@ -70,16 +70,8 @@ class Stats:
         for gone in self._last.keys() - set(uids):
             del self._last[gone]
 
-    async def _one(self, place: Place) -> Load | None:
-        try:
-            page = await self._ask(place)
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return None
-        sample = read(page, self._clock.now())
-        before, self._last[place.uid] = self._last.get(place.uid), sample
-        return between(before, sample) if before else None
-
-    async def _ask(self, place: Place) -> bytes:
+    async def page(self, place: Place) -> bytes:
+        """The page as it is. Raises what aiohttp raises."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10),
@@ -89,6 +81,15 @@ class Stats:
         async with self._session.get(f"http://{place.address}:{place.port}/metrics") as answer:
             answer.raise_for_status()
             return await answer.read()
+
+    async def _one(self, place: Place) -> Load | None:
+        try:
+            page = await self.page(place)
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
+        sample = read(page, self._clock.now())
+        before, self._last[place.uid] = self._last.get(place.uid), sample
+        return between(before, sample) if before else None
 
 
 def read(page: bytes, now: float) -> _Sample:

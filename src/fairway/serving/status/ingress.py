@@ -29,9 +29,23 @@ def judged(wanted: Iterable[Object], seen: Iterable[Object]) -> Condition:
     return "IngressReady", True, "", ""
 
 
+def carried_before(wanted: Iterable[Object], seen: Iterable[Object]) -> bool:
+    """Whether an older form of every route carries traffic."""
+    accepted = {meta.name(route) for route in seen if any(map(_is_accepted, _said(route)))}
+    return all(meta.name(one) in accepted for one in wanted)
+
+
+def _is_accepted(condition: Object) -> bool:
+    return condition.get("type") == "Accepted" and condition.get("status") == "True"
+
+
 def _said_by_gateways(route: Object) -> list[Object]:
+    return [one for one in _said(route) if _is_fresh(one, route)]
+
+
+def _said(route: Object) -> list[Object]:
     parents = (route.get("status") or {}).get("parents") or ()
-    return [one for parent in parents for one in parent.get("conditions") or () if _is_fresh(one, route)]
+    return [one for parent in parents for one in parent.get("conditions") or ()]
 
 
 def _is_fresh(condition: Object, obj: Object) -> bool:

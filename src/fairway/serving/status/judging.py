@@ -43,7 +43,7 @@ def of_running(
     steps[PREDICTOR] = replace(steps[PREDICTOR], beside=beside)
     answers = [parts.ready(role, step) for role, step in steps.items()]
     predictor = steps[PREDICTOR]
-    carried = _ingress(wanted, there, answers[1:])
+    carried = _ingress(wanted, there, answers[1:], was_ready=conditions.is_true(isvc, "IngressReady"))
     judged = [carried, *answers, parts.latest_ready(predictor), ("Stopped", False, "", ""), *more]
     if asked.mode == "Knative":
         judged += [one for role, step in steps.items() for one in parts.as_knative(role, step)]
@@ -119,12 +119,15 @@ def _addresses(isvc: Object, asked: Asked, at: Place) -> Object:
     }
 
 
-def _ingress(wanted: Children, there: Seen, others: Iterable[Condition]) -> Condition:
+def _ingress(wanted: Children, there: Seen, others: Iterable[Condition], *, was_ready: bool) -> Condition:
     """A transformer or explainer that does not answer holds the way in back, as upstream has it."""
     for type_, status, reason, message in others:
         if status is not True:
             return "IngressReady", status, f"{type_.removesuffix('Ready')}NotReady", message or reason
-    return ingress.judged(wanted.routes, there.routes)
+    found = ingress.judged(wanted.routes, there.routes)
+    if found[1] is None and was_ready and ingress.carried_before(wanted.routes, there.routes):
+        return "IngressReady", True, "", ""  # requests go where they went until the gateway has the change
+    return found
 
 
 def _ready(*parts: Condition) -> Condition:
