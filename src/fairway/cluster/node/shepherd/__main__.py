@@ -18,7 +18,7 @@ import sys
 import traceback
 from contextlib import suppress
 
-from fairway.cluster.node.shepherd import mounts
+from fairway.cluster.node.shepherd import mounts, strays
 from fairway.cluster.node.shepherd.daemon import Shepherd
 
 
@@ -61,6 +61,7 @@ def _wait(told: int) -> int:
 def _daemon(name: str, imports: list[str], tell: int) -> None:
     os.setsid()
     _only_one(name)
+    strays.adopt()
     files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files[1], files[1]))  # four for each container
     # The server may be ended by Ctrl-C or a closed terminal; the shepherd is not.

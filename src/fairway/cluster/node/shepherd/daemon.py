@@ -28,6 +28,7 @@ from typing import Any
 from fairway.cluster.node.shepherd import child, memory, records
 from fairway.cluster.node.shepherd.links import Link
 from fairway.cluster.node.shepherd.running import Container, Execution, decode, verdict
+from fairway.cluster.node.shepherd.strays import Strays
 
 PATIENCE = 30.0
 """Seconds without a server and without children after which a shepherd ends."""
@@ -47,6 +48,7 @@ class Shepherd:
         self._executions: dict[int, Execution] = {}
         self._quiet_since = time.monotonic()
         self._retired = False
+        self._strays = Strays()
         self._signals = _child_signals()
 
     def run(self) -> None:
@@ -59,6 +61,7 @@ class Shepherd:
                 if current is not None and current.data is key.data:
                     key.data(events)
             self._end_late_executions()
+            self._strays.end(self._by_pid.values(), self._started)
             self._end_without_home()
 
     # Connections
@@ -246,14 +249,20 @@ class Shepherd:
                 return
             if ended is None:
                 return
-            # Its session goes with it, while its pid cannot yet be given to another process.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(ended.si_pid, signal.SIGKILL)
+            if self._started(ended.si_pid):
+                # Its session goes with it, while its pid cannot yet be given to another process.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(ended.si_pid, signal.SIGKILL)
             _, status = os.waitpid(ended.si_pid, 0)
             if container := self._by_pid.pop(ended.si_pid, None):
+                self._strays.leave(container)
                 self._finish(container, status)
             elif execution := self._executions.pop(ended.si_pid, None):
                 self._answer(execution, status)
+
+    def _started(self, pid: int) -> bool:
+        """Whether it is a process of ours, and not one that was left to us."""
+        return pid in self._by_pid or pid in self._executions
 
     def _finish(self, container: Container, status: int) -> None:
         for descriptor in list(container.pipes):
@@ -310,13 +319,15 @@ class Shepherd:
     def _nearest_deadline(self) -> float:
         now = time.monotonic()
         deadlines = [execution.deadline for execution in self._executions.values() if not execution.late]
+        if self._strays.left:
+            deadlines.append(self._strays.look_at)
         if not self._containers:
             deadlines.append(self._quiet_since + (IDLE if self._links else PATIENCE))
         longest = IDLE if self._links else PATIENCE  # alone, it looks for its folder now and then
         return max(0.0, min(deadlines, default=now + longest) - now)
 
     def _superfluous(self) -> bool:
-        if self._containers or self._executions:
+        if self._containers or self._executions or self._strays.left:
             return False
         return self._retired or time.monotonic() - self._quiet_since >= (IDLE if self._links else PATIENCE)
 

@@ -1,0 +1,73 @@
+"""What a container starts in a session of its own ends with it, and nothing of its neighbours does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import Bench, phase, state
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to whom we say")
+
+LEAVE = "import os,sys,time\nif os.fork(): sys.exit()\nos.setsid()\nif os.fork(): os._exit(0)\n"
+"""The classic way of a daemon."""
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def _pid(file: Path) -> int:
+    async with asyncio.timeout(10):
+        while not (file.exists() and file.read_text().strip()):
+            await asyncio.sleep(0.01)
+    return int(file.read_text())
+
+
+async def _gone(pid: int) -> None:
+    async with asyncio.timeout(5):
+        while _alive(pid):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("clean", [False, True])
+async def test_a_process_in_a_session_of_its_own_ends_with_its_container(
+    pods: Bench, tmp_path: Path, clean: bool
+) -> None:
+    """With and without its environment; in the second case nothing but the lack of neighbours tells whose it is."""
+    file = tmp_path / "pid"
+    start = "env -i " if clean else ""
+    await pods.create("leaves", "sh", "-c", f"setsid {start}sh -c 'echo $$$$ > {file}; cd /; sleep 1000' & sleep 0.3")
+    pid = await _pid(file)
+    try:
+        assert phase(await pods.over("leaves")) == "Succeeded"
+        await _gone(pid)
+    finally:
+        if _alive(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+async def test_a_daemon_ends_with_its_container_and_the_neighbours_daemon_does_not(pods: Bench, tmp_path: Path) -> None:
+    mine, theirs = tmp_path / "mine", tmp_path / "theirs"
+    stay = f"{LEAVE}open('{theirs}', 'w').write(str(os.getpid()))\ntime.sleep(1000)\n"
+    await pods.create("neighbour", "sh", "-c", f'python3 -c "{stay}"; sleep 1000')
+    neighbour = await _pid(theirs)
+    await pods.create("leaves", "sh", "-c", f'python3 -c "{stay.replace(str(theirs), str(mine))}"; sleep 0.2')
+    pid = await _pid(mine)
+    try:
+        assert phase(await pods.over("leaves")) == "Succeeded"
+        await _gone(pid)
+        assert _alive(neighbour)
+        assert state(await pods.until("neighbour", lambda pod: state(pod, "running")), "running")
+    finally:
+        for each in (pid, neighbour):
+            if _alive(each):
+                os.kill(each, signal.SIGKILL)
