@@ -36,6 +36,28 @@ def test_what_runs_in_a_pod_loads_neither_the_house_nor_a_web_framework(module: 
     assert not heavy
 
 
+MODELS = ("joblib", "cloudpickle", "skops", "sklearn", "xgboost", "lightgbm", "onnxruntime", "torch", "transformers")
+
+
+def test_the_platform_knows_no_library_that_could_load_a_model() -> None:
+    """A pickle runs code when it is loaded: that happens in the process of its pod, which `serving.inpod` is."""
+    program = "import sys, fairway.up, fairway.features, fairway.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not [name for name in loaded if name.split(".")[0] in MODELS or name.startswith("fairway.serving.inpod")]
+
+
+def test_nothing_outside_of_pods_reads_a_pickle() -> None:
+    found = []
+    for path in SOURCE.rglob("*.py"):
+        if "inpod" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found += [f"{path}: {name}" for name in names if name.split(".")[0] in (*MODELS, "pickle", "shelve")]
+    assert not found
+
+
 IMPURE = {"asyncio", "aiohttp", "socket", "ssl", "os", "pathlib", "time", "datetime", "subprocess", "random", "secrets"}
 NAMES = SOURCE / "kernel" / "objects" / "names.py"  # random suffixes are its purpose
 

@@ -7,6 +7,7 @@ better off with ONNX (tf2onnx). Importing tensorflow takes seconds and some 500 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ def load(name: str, location: Path, options: Mapping[str, str]) -> SavedModel:
     if not (folder / "saved_model.pb").is_file():
         raise CannotLoad(f"{folder} has no saved_model.pb; save the model there with tf.saved_model.save().")
     tensorflow = failures.package("tensorflow", extra="", wanted_for="A TensorFlow model")
-    tensorflow.config.threading.set_intra_op_parallelism_threads(settings.threads(options))
+    with suppress(RuntimeError):  # set once for the process, by its first model
+        tensorflow.config.threading.set_intra_op_parallelism_threads(settings.threads(options))
     with failures.loading(folder, f"a SavedModel that tensorflow {tensorflow.__version__} can load", "Save it again."):
         loaded = tensorflow.saved_model.load(str(folder))
     if _DEFAULT not in loaded.signatures:
