@@ -43,6 +43,7 @@ async def test_a_function_of_several_arguments_gets_them_by_name(load: Load) -> 
     program = load("predict <- function(age, smoker = FALSE) age * ifelse(smoker, 2, 1)", "model.R")
     assert await v1(program, {"age": 3, "smoker": True}, {"age": 4, "smoker": False}) == {"predictions": [6.0, 4.0]}
     assert await v1(program, {"age": 3}) == {"predictions": [3]}
+    assert await v1(load("predict <- function(age) age + 1", "model.R"), {"age": 3}) == {"predictions": [4]}
     for row, sentence in (
         ({"smoker": True}, "The request has no age."),
         ({"age": 3, "name": "x"}, "The request has name, which is not asked for."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import time
 from collections.abc import AsyncGenerator
@@ -47,6 +48,17 @@ args, _ = parser.parse_known_args()
 if __name__ == "__main__":
     kserve.logging.configure_logging(args.log_config_file)
     kserve.ModelServer(workers=1).start([Doubles(args.model_name)])
+"""
+
+APPLICATION = """
+import json
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise RuntimeError
+    body = json.dumps({"path": scope["path"]}).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": body})
 """
 
 
@@ -118,3 +130,35 @@ async def test_a_folder_with_a_class_is_a_model_of_the_format_python(house: Hous
     tensor = {"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [1.5, 2]}
     status, body = await house.post("sums", "/v2/models/sums/infer", {"inputs": [tensor]})
     assert (status, body["outputs"][0]["data"]) == (200, [3.5])
+
+
+async def test_applications_and_language_models_have_paths_of_their_own(house: House, tmp_path: Path) -> None:
+    openai = pytest.importorskip("openai", reason="the openai client is not installed")
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "app.py").write_text(APPLICATION)
+    await house.serve("app", {"model": {"modelFormat": {"name": "asgi"}, "storageUri": f"file://{tmp_path}/app"}})
+    assert await house.post("app", "/anything/here", {"a": 1}) == (200, {"path": "/anything/here"})
+    (tmp_path / "llm").mkdir()
+    (tmp_path / "llm" / "model.py").write_text("class Echo:\n    def chat(self, messages):\n        yield from 'abc'\n")
+    await house.serve("llm", {"model": {"modelFormat": {"name": "python"}, "storageUri": f"file://{tmp_path}/llm"}})
+
+    def chat() -> list[str]:
+        base = f"{house.gateway}/serving/default/llm/openai/v1"
+        with openai.OpenAI(base_url=base, api_key=house.token, max_retries=0) as client:
+            messages = [{"role": "user", "content": "hello"}]
+            stream = client.chat.completions.create(model="llm", messages=messages, stream=True)
+            return [chunk.choices[0].delta.content or "" for chunk in stream]
+
+    assert "".join(await asyncio.to_thread(chat)) == "abc"
+
+
+async def test_r_is_a_format(house: House, tmp_path: Path) -> None:
+    if shutil.which("Rscript") is None:
+        pytest.skip("Rscript is not installed")
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "model.R").write_text("predict <- function(wt) wt * 2")
+    await house.serve("cars", {"model": {"modelFormat": {"name": "r"}, "storageUri": f"file://{tmp_path}/r"}})
+    assert await house.post("cars", "/v1/models/cars:predict", {"instances": [{"wt": 2.5}]}) == (
+        200,
+        {"predictions": [5.0]},
+    )

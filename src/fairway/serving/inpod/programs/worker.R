@@ -57,8 +57,9 @@ called_with <- function(request, formals) {
     return(list(request$body))
   }
   wanted <- names(formals)
-  by_name <- "..." %in% wanted || length(wanted) > 1L && !(request$single)
-  if (by_name && !(wanted[[1]] %in% c("data", "newdata", "x", "df", "rows"))) {
+  alone <- length(wanted) == 1L && identical(names(request$data), wanted)
+  many <- length(wanted) > 1L && !(wanted[[1]] %in% c("data", "newdata", "x", "df", "rows"))
+  if (!request$single && (alone || many)) {
     needed <- wanted[vapply(formals, function(default) identical(default, quote(expr = )), TRUE)]
     missing <- setdiff(setdiff(needed, "..."), names(request$data))
     if (length(missing)) bad_request(paste0("The request has no ", paste(missing, collapse = ", "), "."))
