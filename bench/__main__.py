@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bench import api, data, environments, large, lists, loud, serving, start, steps
 from bench.measuring import Row
-from bench.peers import comparing
+from bench.peers import comparing, servers
 from bench.platform import platform
 
 SUITES = {
@@ -28,6 +28,7 @@ LONG = {
     "loud": loud.measure,
     "large": large.measure,
     "peers": comparing.measure,
+    "servers": servers.measure,
 }
 
 

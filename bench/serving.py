@@ -4,7 +4,6 @@ The FastAPI reference runs where `fastapi` and `uvicorn` are installed (pip inst
 without them the bare model in a loop is the only reference.
 """
 
-import asyncio
 import importlib.util
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
@@ -20,12 +18,15 @@ import numpy as np
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
+from bench import load
+from bench.load import Load
 from bench.measuring import Row, milliseconds, quantile
 from bench.platform import Platform, free_port
 from fairway.serving import sdk
 
 ROW = [[6.8, 2.8, 4.8, 1.4]]
 _SECONDS, _CLIENTS = 4.0, 8
+_BODY = b'{"instances":[[6.8,2.8,4.8,1.4]]}'
 
 _FASTAPI = """
 import sys, joblib, numpy, uvicorn
@@ -43,14 +44,6 @@ async def predict(body: Body):
 
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), access_log=False, log_level="warning")
 """
-
-
-@dataclass(frozen=True)
-class Load:
-    """What a closed loop of clients saw."""
-
-    median: float
-    rate: float
 
 
 def measure(platform: Platform) -> list[Row]:
@@ -142,39 +135,17 @@ def _server(command: list[str], model: Path, *, flags: bool = True) -> Iterator[
 
 def _answers(port: int, path: str) -> bool:
     try:
-        return asyncio.run(_load(port, path, "", clients=1, seconds=0.05)).rate > 0
+        return load.closed(port, load.request(path, _BODY), clients=1, seconds=0.05).rate > 0
     except OSError:
         return False
 
 
 def _loads(port: int, path: str, token: str = "") -> tuple[Load, Load]:
     """By one client, and by several."""
-    asyncio.run(_load(port, path, token, clients=1, seconds=1))
-    one = asyncio.run(_load(port, path, token, clients=1, seconds=_SECONDS))
-    many = asyncio.run(_load(port, path, token, clients=_CLIENTS, seconds=_SECONDS))
+    message = load.request(path, _BODY, *([f"Authorization: Bearer {token}"] if token else []))
+    load.closed(port, message, clients=1, seconds=1)
+    one = load.closed(port, message, clients=1, seconds=_SECONDS)
+    many = load.closed(port, message, clients=_CLIENTS, seconds=_SECONDS)
+    if one.errors or many.errors:
+        raise OSError(f"{one.errors + many.errors} requests were not answered with 200")
     return one, many
-
-
-async def _load(port: int, path: str, token: str, *, clients: int, seconds: float) -> Load:
-    """A closed loop: each client sends its next request when it has its answer. Raises OSError for any but 200."""
-    body = b'{"instances":[[6.8,2.8,4.8,1.4]]}'
-    bearer = f"Authorization: Bearer {token}\r\n" if token else ""
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{bearer}Content-Type: application/json\r\n"
-    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-    times: list[float] = []
-    end = time.perf_counter() + seconds
-
-    async def client() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while (begin := time.perf_counter()) < end:
-            writer.write(request)
-            answer = await reader.readuntil(b"\r\n\r\n")
-            if not answer.startswith(b"HTTP/1.1 200"):
-                raise OSError(answer.split(b"\r\n")[0].decode())
-            length = answer.lower().split(b"content-length:")[1].split(b"\r\n")[0]
-            await reader.readexactly(int(length))
-            times.append(time.perf_counter() - begin)
-        writer.close()
-
-    await asyncio.gather(*(client() for _ in range(clients)))
-    return Load(quantile(times, 0.5), len(times) / seconds)

@@ -1,0 +1,188 @@
+"""Model servers side by side: the same iris model and rows, each server on one core and the clients on another.
+
+    python -m bench.peers setup fastapi kserve mlserver     # installs them, in a cache folder of their own
+    python -m bench servers
+
+Each peer is measured next to Fairway's own server at the same time, and the ratio is between the two; numbers of
+different runs say little about each other.
+"""
+
+import asyncio
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from bench import load
+from bench.load import Load
+from bench.measuring import Row, milliseconds
+from bench.peers.places import Peer
+from bench.platform import Platform, free_port
+
+_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Server(Peer):
+    """`v1` and `v2` are the paths of its predictions, where it speaks these protocols; `program` starts it."""
+
+    v1: str = ""
+    v2: str = ""
+    ready: str = "/v2/health/ready"
+
+
+SERVERS = (
+    Server("fastapi", ("fastapi", "uvicorn[standard]", "scikit-learn", "joblib"), "fastapi_server.py",
+           "one worker, predict on the event loop", v1="/predict", ready="/docs"),
+    Server("kserve", ("kserve", "scikit-learn", "joblib"), "kserve_server.py", "ModelServer, one worker",
+           v1="/v1/models/iris:predict", v2="/v2/models/iris/infer"),
+    Server("mlserver", ("mlserver", "mlserver-sklearn"), "mlserver_server.py", "parallel_workers 0",
+           v2="/v2/models/iris/infer"),
+)  # fmt: skip
+OURS = Server("fairway", (), "", "one worker", v1="/v1/models/iris:predict", v2="/v2/models/iris/infer")
+
+
+@dataclass(frozen=True)
+class Case:
+    """`width` columns of floats; `binary` sends them raw over V2."""
+
+    rows: int
+    width: int
+    clients: int
+    binary: bool = False
+
+    def __str__(self) -> str:
+        how = "raw" if self.binary else "JSON"
+        return f"{self.rows}x{self.width} {how}, {self.clients} clients"
+
+    def message(self, server: Server) -> bytes | None:
+        """None where the server has no such protocol."""
+        table = np.tile([6.8, 2.8, 4.8, 1.4], (self.rows, self.width // 4))
+        if server.v1 and not self.binary:
+            return load.request(server.v1, json.dumps({"instances": table.tolist()}).encode())
+        if not server.v2:
+            return None
+        tensor: dict[str, object] = {"name": "input-0", "shape": list(table.shape), "datatype": "FP32"}
+        if not self.binary:
+            return load.request(server.v2, json.dumps({"inputs": [tensor | {"data": table.ravel().tolist()}]}).encode())
+        raw = struct.pack(f"<{table.size}f", *table.ravel())
+        head = json.dumps({"inputs": [tensor | {"parameters": {"binary_data_size": len(raw)}}]}).encode()
+        length = f"Inference-Header-Content-Length: {len(head)}"
+        return load.request(server.v2, head + raw, length, "Content-Type: application/octet-stream")
+
+
+CASES = (
+    Case(1, 4, 1),
+    Case(1, 4, 8),
+    Case(1, 4, 32),
+    Case(1, 4, 128),
+    Case(64, 4, 8),
+    Case(1000, 100, 8),
+    Case(2621, 100, 4, binary=True),
+)
+"""The last is a tensor of 1 MB."""
+
+
+def measure(platform: Platform) -> list[Row]:
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        models = {width: _saved(Path(folder), width) for width in (4, 100)}
+        for peer in SERVERS:
+            if not peer.installed:
+                rows.append(Row(peer.name, "not installed", "", "python -m bench.peers setup"))
+                continue
+            for width, model in models.items():
+                cases = [case for case in CASES if case.width == width]
+                with _running(OURS, model) as our_port, _running(peer, model) as port:
+                    rows += _beside(peer, cases, our_port, port)
+    return rows
+
+
+def _beside(peer: Server, cases: Sequence[Case], our_port: int, port: int) -> Iterator[Row]:
+    for case in cases:
+        ours, theirs = case.message(OURS), case.message(peer)
+        if ours is None or theirs is None:
+            continue
+        what = f"{case} (beside {peer.name})"
+        with load.on_core(1):
+            mine = _asked(our_port, ours, case)
+            try:
+                their = _asked(port, theirs, case)
+            except (OSError, asyncio.IncompleteReadError) as failure:
+                yield Row(what, _said(mine), "", f"{peer.name} failed: {failure}")
+                continue
+        yield Row(
+            what,
+            _said(mine),
+            "twice the rate" if peer.name != "fastapi" else "median + 0.5 ms",
+            f"{_said(their)}: {peer.name}, {peer.mode}",
+            mine.rate / their.rate,
+        )
+
+
+def _asked(port: int, message: bytes, case: Case) -> Load:
+    load.closed(port, message, clients=2, seconds=0.3)
+    return load.closed(port, message, clients=case.clients, seconds=_SECONDS)
+
+
+def _said(seen: Load) -> str:
+    errors = f", {seen.errors} errors" if seen.errors else ""
+    return f"{seen.rate:.0f}/s, {milliseconds(seen.median)}, p99 {milliseconds(seen.slowest)}{errors}"
+
+
+def _saved(folder: Path, width: int) -> Path:
+    rows, classes = load_iris(return_X_y=True)
+    place = folder / f"iris-{width}"
+    place.mkdir()
+    joblib.dump(LogisticRegression(max_iter=500).fit(np.tile(rows, (1, width // 4)), classes), place / "model.joblib")
+    return place
+
+
+@contextmanager
+def _running(server: Server, model: Path) -> Iterator[int]:
+    port = free_port()
+    if server is OURS:
+        command = [sys.executable, "-m", "fairway.serving.inpod", "--model_name=iris", f"--model_dir={model}"]
+        command.append(f"--http_port={port}")
+    else:
+        program = Path(__file__).with_name(server.program)
+        command = [str(server.python), str(program), str(model), str(port)]
+    with load.on_core(0):
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
+    try:
+        _await(f"http://127.0.0.1:{port}{server.ready}", process)
+        yield port
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise OSError(f"nothing answers at {url}")
