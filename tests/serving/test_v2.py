@@ -104,3 +104,23 @@ async def expect_400(server: Server, body: Any, says: str) -> None:
     status, answer = await server.post(INFER, body)
     assert (status, list(answer)) == (400, ["error"]), answer
     assert says in answer["error"], answer
+
+
+async def test_half_precision_and_bytes_that_are_no_text_travel_raw(models: Path) -> None:
+    rows = np.array(TWO_FLOWERS, dtype="<f4")
+    brain = (rows.view("<u4") >> 16).astype("<u2")
+    async with serving(models / "iris") as server:
+        for datatype, raw in (("FP16", rows.astype("<f2").tobytes()), ("BF16", brain.tobytes())):
+            status, answer = await raw_infer(server, raw, shape=[2, 4], datatype=datatype)
+            assert (status, answer["outputs"][0]["data"]) == (200, [1, 1])
+    async with serving(models / "text") as server:
+        status, answer = await raw_infer(server, b"\x02\0\0\0\xff\xfe", shape=[1], datatype="BYTES")
+        assert status in (200, 400)
+        status, answer = await raw_infer(server, b"\x09\0\0\0ab", shape=[1], datatype="BYTES")
+        assert (status, "ends inside an element" in answer["error"]) == (400, True)
+
+
+async def raw_infer(server: Server, raw: bytes, **about: Any) -> tuple[int, Any]:
+    tensor = {"name": "input-0", "parameters": {"binary_data_size": len(raw)}, **about}
+    head = orjson.dumps({"inputs": [tensor]})
+    return await server.post(INFER, head + raw, **{"Inference-Header-Content-Length": str(len(head))})
