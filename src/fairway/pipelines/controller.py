@@ -48,10 +48,8 @@ class Engine:
             self._moved.pop(key, None)
             self._slots.forget(key)
             self.transfers.forget(key)
-            if (play := self._plays.pop(key, None)) is not None:
-                now = world.clock.now()
-                await self._means.records.write(lambda connection: tasks.abandon(connection, play.graph.run.id, now))
-                self._means.bell.ring()
+            play = self._plays.pop(key, None)
+            await self._abandon(play.graph.run.id if play is not None else name, world.clock.now())
             return None
         status, spec = run.get("status") or {}, run.get("spec") or {}
         if status.get("phase") in tasks.OVER and (status.get("retries") or 0) == (spec.get("retries") or 0):
@@ -66,6 +64,12 @@ class Engine:
             self._slots.drop(key)
             self.transfers.forget(key)
             raise
+
+    async def _abandon(self, run_id: str, now: float) -> None:
+        """Of a run that was not taken up yet, too: without its object nobody would end its record."""
+        if await self._means.records.read(lambda connection: tasks.is_open(connection, run_id)):
+            await self._means.records.write(lambda connection: tasks.abandon(connection, run_id, now))
+            self._means.bell.ring()
 
     def _run_of(self, pod: Object) -> Iterable[Key]:
         """The run of a pod, noting that the pod moved: a reconcile looks at those and at no others."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,10 @@ from fairway.kernel.client.client import Client
 from fairway.kernel.objects.kinds import CONFIG_MAP, SECRET
 from fairway.pipelines import providers
 from fairway.pipelines.providers import BadProvider, Provider
+
+log = logging.getLogger(__name__)
+
+_LARGEST = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,18 @@ class Stores:
         scheme, _, rest = kept_at.partition("://")
         root = f"{scheme}://{rest.partition('/')[0]}" if scheme in SCHEMES else kept_at.rpartition("/")[0]
         return await asyncio.to_thread(open_store, root, credentials), kept_at
+
+    async def keeps(self, client: Client, namespace: str, uris: Iterable[str]) -> bool:
+        """Whether there are bytes at each of the addresses. What cannot be looked at does not count."""
+        for uri in uris:
+            try:
+                store, address = await self.open(client, namespace, uri)
+                if await store.extent(address, most=_LARGEST) is None:
+                    return False
+            except OSError as failure:
+                log.warning("%s cannot be looked at, and does not count: %s", uri, failure)
+                return False
+        return True
 
     async def default_root(self, client: Client, namespace: str) -> str:
         """Where a run keeps its artifacts that does not say it; empty for the platform's folder."""

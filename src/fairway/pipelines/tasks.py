@@ -64,6 +64,12 @@ def finish(
         approvals.withdraw(connection, run_id)
 
 
+def is_open(connection: Connection, run_id: str) -> bool:
+    """Whether there is such a run, played here, that is not over."""
+    query = select(runs.c.id).where(runs.c.id == run_id, runs.c.state.not_in(OVER), ~runs.c.external)
+    return connection.execute(query).first() is not None
+
+
 def abandon(connection: Connection, run_id: str, now: float) -> None:
     """The run's object was deleted, and its pods with it: what was open is canceled, what was over stays."""
     open_ = (tasks.c.run_id == run_id) & tasks.c.state.in_(("PENDING", "RUNNING"))

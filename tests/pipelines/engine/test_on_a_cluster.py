@@ -14,10 +14,15 @@ from places import Here
 from specs import In, Out, Spec, task
 from sqlalchemy import select
 
+from fairway.kernel.control.controller import World
+from fairway.kernel.control.mirror import Mirrors
 from fairway.kernel.objects.kinds import POD, Object
+from fairway.pipelines.controller import Engine
+from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.tables import artifacts, run_metrics, run_states, runs, task_artifacts
 from fairway.pipelines.tables import tasks as task_rows
+from fairway.up.front import task_group
 
 pytestmark = pytest.mark.slow
 
@@ -195,3 +200,14 @@ async def test_what_is_tried_again_as_a_whole_is_recorded_as_its_last_try(here: 
     query = select(artifacts.c.uri).select_from(linked).where(task_artifacts.c.run_id == run_id)
     (uri,) = await here.records.read(lambda c: c.execute(query).scalars().all())
     assert Path(uri.removeprefix("file://")).read_text().strip() == "5"
+
+
+async def test_a_run_whose_object_was_deleted_before_anybody_took_it_up_is_over(here: Here, tmp_path: Path) -> None:
+    run_id = await here.submit(_fan(tmp_path / "marks", 1))
+    await here.cluster.client.delete(RUN, run_id, "default")
+    client, clock = here.cluster.client, here.cluster.platform.clock
+    async with task_group() as tasks:
+        world = World(client, clock, Mirrors(client, clock, tasks))
+        await Engine(Means(here.records, here.artifacts)).reconcile(world, "default", run_id)
+    state = await here.records.read(lambda c: c.execute(select(runs.c.state).where(runs.c.id == run_id)).scalar())
+    assert state == "CANCELED"

@@ -192,8 +192,15 @@ function Files({ artifact }: { artifact: string }) {
   );
 }
 
+/** The command that runs a step again, on one's own machine, with the inputs that it had. */
+function debugging(node: Node, pod: string | undefined): string | undefined {
+  const path = [node.task?.scope_path ?? []].flat().join("/");
+  return pod && path && isOver(node.state) ? `fairway runs debug ${node.task?.run_id} ${path}` : undefined;
+}
+
 function Details({ node, pod, now }: { node: Node; pod: string | undefined; now: number }) {
   const { task } = node;
+  const command = debugging(node, pod);
   return (
     <Facts
       facts={[
@@ -208,6 +215,7 @@ function Details({ node, pod, now }: { node: Node; pod: string | undefined; now:
         ["Attempts", (task?.attempts ?? 0) > 1 && task?.attempts],
         ["Pod", pod && <code>{pod}</code>],
         ["Cache key", task?.cache_fingerprint && <code>{task.cache_fingerprint}</code>],
+        ["Debug it here", command && <><code>{command}</code> <Copy text={command} /></>],
         ["Task id", task && <code>{task.task_id}</code>],
       ]}
     />

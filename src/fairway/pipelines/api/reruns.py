@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping
 from fairway.kernel.feature import IDENTITY, Identity, Route
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM
-from fairway.pipelines import inheriting, ir
+from fairway.pipelines import inheriting, ir, outcomes
 from fairway.pipelines.api import creating, messages, templates
 from fairway.pipelines.api.answers import Failed, answer
 from fairway.pipelines.api.context import Context, existing, new_id, row
@@ -130,6 +130,7 @@ class Reruns:
             kept = [found for found in rows if found["scope_path"] not in again]
             gone = await asyncio.to_thread(inheriting.gone, kept)
             gone += await self._gone_claims(old, kept)
+            gone += await self._gone_from_buckets(old, kept)
             if not gone:
                 return kept
             chosen += [places.find(old.pipeline, path) for path in gone]
@@ -145,6 +146,17 @@ class Reruns:
                 namespace = old.template["object_namespace"]
                 if not await self._context.client.find(PERSISTENT_VOLUME_CLAIM, str(name), namespace):
                     gone.append(found["scope_path"])
+        return gone
+
+    async def _gone_from_buckets(self, old: _Old, rows: Sequence[RowMapping]) -> list[str]:
+        """Steps whose artifacts were taken to a bucket, and are not there any more."""
+        context, namespace = self._context, old.template["object_namespace"]
+        gone = []
+        for found in rows:
+            folder = found["folder"] or found["ran_in"] or ""
+            uris = await asyncio.to_thread(outcomes.taken, folder) if folder else None
+            if not await context.stores.keeps(context.client, namespace, uris or ()):
+                gone.append(found["scope_path"])
         return gone
 
     async def _start(

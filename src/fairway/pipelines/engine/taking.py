@@ -8,7 +8,6 @@ the next step on this machine finds it.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -20,12 +19,9 @@ from fairway.pipelines import outcomes
 from fairway.pipelines.engine.play import Play
 from fairway.pipelines.render.model import Instance, Outcome
 
-log = logging.getLogger(__name__)
-
 _TRIES = 4
 _WAIT = 2.0
 """Seconds before the second try, and then twice as long each time. What a step has made is worth some patience."""
-_LARGEST = 1 << 62
 
 
 def wanted(play: Play, outcome: Outcome) -> bool:
@@ -40,15 +36,7 @@ def begin(play: Play, instance: Instance, outcome: Outcome) -> None:
 async def there(play: Play, folder: str) -> bool:
     """Whether what was taken from a folder is still where it was taken to. True where nothing was."""
     uris = await asyncio.to_thread(outcomes.taken, folder) if folder else None
-    for uri in uris or ():
-        try:
-            store, address = await play.means.stores.open(play.world.client, play.namespace, uri)
-            if await store.extent(address, most=_LARGEST) is None:
-                return False
-        except OSError as failure:
-            log.warning("%s cannot be looked at, and does not count: %s", uri, failure)
-            return False
-    return True
+    return await play.means.stores.keeps(play.world.client, play.namespace, uris or ())
 
 
 async def _take(play: Play, folder: str, outcome: Outcome) -> Outcome:
