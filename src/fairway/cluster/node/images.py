@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fairway.cluster.node.runtime import CannotStart
@@ -104,7 +104,7 @@ def own(given: Iterable[str]) -> Own:
         words = tuple(shlex.split(command))
         if not name or not words:
             raise ValueError(f"{line!r} is no image and its program: write NAME=COMMAND, as in me/tool=true")
-        found.append((name, Image(python=True, entrypoint=words)))
+        found.append((name, replace(_PYTHON, command=(), entrypoint=words)))
     return tuple(found)
 
 
