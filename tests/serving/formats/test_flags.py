@@ -20,6 +20,7 @@ def test_flags_and_environment_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.text(options, "task") == "fill-mask"
     assert settings.flag(options, "predict_proba")
     assert not settings.flag(options, "return_labels")
+    assert settings.text({"DEVICE": "tty1"}, "device", "cpu") == "cpu"  # some environments have other devices
 
 
 async def test_the_predictive_server_s_command_line(tmp_path: Path) -> None:

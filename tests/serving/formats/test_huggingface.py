@@ -166,4 +166,4 @@ def test_folders_that_are_not_served_here_say_why(tmp_path: Path) -> None:
     assert "architecture Strange, whose task is not known" in sentence('{"architectures": ["Strange"]}')
     assert "is not a folder that transformers" in sentence('{"architectures": ["BertModel"]}')
     assert "is not the configuration of a model" in sentence("hello")
-    assert huggingface.task_of(tmp_path, {"TASK": "feature-extraction"}) == "text_embedding"
+    assert huggingface.task_of(tmp_path, {"task": "feature-extraction"}) == "text_embedding"

@@ -10,6 +10,7 @@ import pytest
 from fairway.serving.inpod.formats import pytorch
 from fairway.serving.inpod.messages import Refusal
 from fairway.serving.inpod.model import CannotLoad, Tensor
+from fairway.serving.inpod.places import Places
 
 from .asking import arrays
 
@@ -119,3 +120,8 @@ def test_what_cannot_load_says_what_to_do(tmp_path: Path) -> None:
     assert "is not TorchScript" in sentence("garbage")
     assert "is not the weights of Twice in net.py" in sentence("wrong")
     assert "needs the Python module 'a_module_of_yours'" in sentence("broken")
+    (tmp_path / "store" / "model-store").mkdir(parents=True)
+    (tmp_path / "store" / "model-store" / "mnist.mar").touch()
+    assert "mnist.mar is an archive of TorchServe" in sentence("store")
+    (tmp_path / "store" / "config").mkdir()
+    assert not Places(tmp_path / "store").is_repository()

@@ -56,6 +56,8 @@ class Places:
         entries = _entries(self.folder)
         folders = sorted(entry.name for entry in entries if entry.is_dir())
         only_folders = len(folders) == len(entries) and not all(name.isdigit() for name in folders)
+        if "model-store" in folders:
+            return []  # TorchServe's own layout, which the loader has a word on
         return folders if self.several or only_folders else []
 
 

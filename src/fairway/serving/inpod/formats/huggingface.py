@@ -2,7 +2,7 @@
 
 The task is told by the architecture in config.json, as KServe's server tells it, or by the option `task`. Models that
 generate text are not loaded here: `programs` and `openai` have them. Weights are read as tensors, never as pickles of
-code, and nothing is fetched. Importing transformers and torch takes about 2 s and 300 MB.
+code, and nothing is fetched. Importing transformers and torch takes some seconds and 350 MB.
 """
 
 from __future__ import annotations

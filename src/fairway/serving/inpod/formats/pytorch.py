@@ -84,6 +84,10 @@ class TorchModel:
 
 def load(name: str, location: Path, options: Mapping[str, str]) -> TorchModel:
     torch = failures.package("torch", extra="torch", wanted_for="A PyTorch model")
+    if archives := sorted(location.rglob("*.mar")):
+        raise CannotLoad(
+            f"{archives[0]} is an archive of TorchServe, whose handlers are programs for TorchServe; unpack it, {_HOW}"
+        )
     path = files.one(location, SUFFIXES, advice=_HOW)
     torch.set_num_threads(settings.threads(options))
     device = settings.text(options, "device", "cuda" if torch.cuda.is_available() else "cpu")

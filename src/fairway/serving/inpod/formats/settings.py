@@ -21,6 +21,9 @@ SWITCHES = (
 )  # fmt: skip
 """The flags that loaders know: KServe's servers have most of them."""
 
+_FLAGS_ONLY = ("framework", "device", "dtype", "task")
+"""Words that an environment may have for something else."""
+
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off", "")
 
@@ -40,7 +43,8 @@ def with_flags(environment: Mapping[str, str], flags: argparse.Namespace) -> dic
 
 
 def text(options: Mapping[str, str], name: str, default: str = "") -> str:
-    return options.get(name) or options.get(name.upper()) or default
+    variable = "" if name in _FLAGS_ONLY else options.get(name.upper(), "")
+    return options.get(name) or variable or default
 
 
 def flag(options: Mapping[str, str], name: str) -> bool:
