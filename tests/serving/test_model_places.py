@@ -176,3 +176,31 @@ def test_workers_of_one_node_are_told_to_the_server() -> None:
     found = pod(part, annotations={"serving.kserve.io/autoscalerClass": "none"})
     env = {one["name"]: one.get("value") for one in found["containers"][0]["env"]}
     assert (env["PIPELINE_PARALLEL_SIZE"], env["TENSOR_PARALLEL_SIZE"]) == ("1", "2")
+
+
+def test_who_asks_to_be_scraped_says_where() -> None:
+    isvc = {
+        "metadata": {
+            "name": "m",
+            "namespace": "default",
+            "annotations": {"serving.kserve.io/enable-prometheus-scraping": "true"},
+        },
+        "spec": {"predictor": sklearn("/m", env=[])},
+    }
+    asked = reading.read(isvc, Surroundings(Runtimes(cluster=built_in.objects())))
+    annotations = asked.predictor.template["metadata"]["annotations"]
+    assert (annotations["prometheus.io/scrape"], annotations["prometheus.io/port"]) == ("true", "8080")
+
+
+def test_the_older_annotations_of_scaling_mean_the_fields() -> None:
+    annotations = {
+        "serving.kserve.io/metrics": "cpu",
+        "serving.kserve.io/targetUtilizationPercentage": "70",
+        "serving.kserve.io/autoscalerClass": "hpa",
+    }
+    isvc = {
+        "metadata": {"name": "m", "namespace": "default", "annotations": annotations},
+        "spec": {"predictor": sklearn("/m")},
+    }
+    scaling = reading.read(isvc, Surroundings(Runtimes(cluster=built_in.objects()))).predictor.scaling
+    assert (scaling.metric, scaling.target) == ("cpu", 70.0)

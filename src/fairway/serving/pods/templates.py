@@ -44,24 +44,21 @@ def template(isvc: Object, role: str, part: Object, serving: Sequence[Object], a
         pod["initContainers"] = [*(pod.get("initContainers") or ()), *around.inits]
     if chosen := steering.node_selector(isvc):
         pod["nodeSelector"] = {**(pod.get("nodeSelector") or {}), **chosen}
-    return {
-        "metadata": {
-            "labels": {
-                **(runtime.get("labels") or {}),
-                **meta.labels(isvc),
-                **(part.get("labels") or {}),
-                SERVICE_LABEL: meta.name(isvc),
-                COMPONENT_LABEL: role,
-            },
-            "annotations": {
-                **(runtime.get("annotations") or {}),
-                **steering.for_pods(isvc),
-                **around.annotations,
-                **(part.get("annotations") or {}),
-            },
-        },
-        "spec": pod,
+    annotations = {
+        **(runtime.get("annotations") or {}),
+        **steering.for_pods(isvc),
+        **around.annotations,
+        **(part.get("annotations") or {}),
     }
+    labels = {
+        **(runtime.get("labels") or {}),
+        **meta.labels(isvc),
+        **(part.get("labels") or {}),
+        SERVICE_LABEL: meta.name(isvc),
+        COMPONENT_LABEL: role,
+    }
+    metadata = {"labels": labels, "annotations": {**steering.scraped(isvc, annotations), **annotations}}
+    return {"metadata": metadata, "spec": pod}
 
 
 def _service_name(isvc: Object) -> Object:

@@ -16,6 +16,8 @@ from fairway.serving.scaling.contract import Contract, Wishes
 from fairway.serving.spec import defaults
 
 _CLASS = "serving.kserve.io/autoscalerClass"
+_METRIC, _PERCENT = "serving.kserve.io/metrics", "serving.kserve.io/targetUtilizationPercentage"
+"""KServe's older way to say scaleMetric and scaleTarget."""
 _KNATIVE = ("autoscaling.knative.dev/", "serving.knative.dev/")
 
 
@@ -26,12 +28,16 @@ def read(isvc: Object, part: Object) -> Scaling:
         least=1 if least is None else least,
         most=part.get("maxReplicas") or 0,
         kind=said.get(_CLASS, ""),
-        metric=part.get("scaleMetric") or "",
-        target=part.get("scaleTarget"),
+        metric=part.get("scaleMetric") or said.get(_METRIC, ""),
+        target=part.get("scaleTarget") or _percent(said.get(_PERCENT, "")),
         target_type=part.get("scaleMetricType") or "",
         auto=part.get("autoScaling") or {},
         annotations={key: value for key, value in said.items() if key.startswith(_KNATIVE)},
     )
+
+
+def _percent(text: str) -> float | None:
+    return float(text) if text.isdecimal() else None
 
 
 def contract(isvc: Object, part: Object, name: str) -> Contract:
@@ -51,6 +57,9 @@ def contract(isvc: Object, part: Object, name: str) -> Contract:
 
 
 def mistakes(isvc: Object, part: Object) -> Iterator[str]:
+    percent = meta.annotations(isvc).get(_PERCENT)
+    if percent is not None and not 1 <= (_percent(percent) or 0) <= 100:
+        yield f"The annotation {_PERCENT}: {percent} is not supported; use a whole number from 1 to 100."
     try:
         contract(isvc, part, "")
     except NotUnderstood as refused:

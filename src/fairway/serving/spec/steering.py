@@ -34,6 +34,8 @@ _ANY_VALUE = frozenset(
         "serving.kserve.io/nodegroup",
         "serving.kserve.io/storageSecretName",
         "serving.kserve.io/gpu-resource-types",
+        "serving.kserve.io/metrics",
+        "serving.kserve.io/targetUtilizationPercentage",
         "serving.knative.dev/rollout-duration",
         "serving.knative.dev/creator",
         "serving.knative.dev/lastModifier",
@@ -46,7 +48,12 @@ _INSTEAD = {
     "serving.kserve.io/exp-dra-device-class": "ask for the device in resources: claims of devices are not made here",
     "serving.kserve.io/inferencepool-migrated": "remove it: there are no inference pools here",
 }
-_OF_SCALING = ("autoscaling.knative.dev/", "serving.kserve.io/autoscalerClass")
+_OF_SCALING = (
+    "autoscaling.knative.dev/",
+    "serving.kserve.io/autoscalerClass",
+    "serving.kserve.io/metrics",
+    "serving.kserve.io/targetUtilizationPercentage",
+)
 _OF_ROLLOUT = ("serving.knative.dev/", "serving.kserve.io/enable-tag-routing", "serving.fairway.dev/rollback-on")
 """Read and checked by `scaling`; they say nothing of a pod either."""
 NOT_FOR_PODS = ("kubectl.kubernetes.io/last-applied-configuration", STOP, MODE, NO_UPDATES)
@@ -69,11 +76,18 @@ def keeps_its_version(isvc: Object) -> bool:
 
 def for_pods(isvc: Object) -> dict[str, str]:
     """The service's annotations that its pods have too."""
-    own = {key: value for key, value in meta.annotations(isvc).items() if of_pods(key)}
-    if own.get(SCRAPING) == "true":
-        scraped = {"prometheus.io/scrape": "true", "prometheus.io/path": "/metrics"}
-        return {**scraped, **own}
-    return own
+    return {key: value for key, value in meta.annotations(isvc).items() if of_pods(key)}
+
+
+def scraped(isvc: Object, of_pod: dict[str, str]) -> dict[str, str]:
+    """What tells Prometheus to come, where the service asks for it. `of_pod` are the annotations that its pods have."""
+    if meta.annotations(isvc).get(SCRAPING, "").lower() != "true":
+        return {}
+    return {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": of_pod.get("prometheus.kserve.io/port", "8080"),
+        "prometheus.io/path": of_pod.get("prometheus.kserve.io/path", "/metrics"),
+    }
 
 
 def node_selector(isvc: Object) -> dict[str, str]:
