@@ -166,6 +166,28 @@ def test_a_transformer_stands_before_its_predictor(start: Start, protocol: str) 
         assert (status, "ConnectError" in body["error"]) == (500, True)
 
 
+def test_workers_are_processes(start: Start) -> None:
+    program = start(
+        """
+        import os
+        import kserve
+
+        class Who(kserve.Model):
+            async def predict(self, payload, headers=None):
+                return {"predictions": [os.getpid()]}
+
+        model = Who("who")
+        model.load()
+        kserve.ModelServer().start([model])
+        """,
+        "--enable_grpc=false",
+        "--workers=2",
+    )
+    program.wait()
+    found = {program.post("/v1/models/who:predict", {"instances": [1]})[1]["predictions"][0] for _ in range(30)}
+    assert program.process.pid not in found
+
+
 def test_a_server_without_a_ready_model_ends(start: Start) -> None:
     program = start("""
     import kserve

@@ -36,10 +36,11 @@ _REFUSED = {
 
 
 class Routes:
-    """The application. `draining` makes it not ready while it still answers."""
+    """The application. `opening` and `draining` make it not ready while it already or still answers."""
 
     def __init__(self, repository: Repository, metrics: Metrics, change: Change, *, server_version: str) -> None:
         self.draining = False
+        self.opening = False
         self._repository, self._metrics, self._change = repository, metrics, change
         self._tasks: set[asyncio.Task[None]] = set()
         about = {"name": "fairway", "version": server_version, "extensions": EXTENSIONS}
@@ -60,7 +61,7 @@ class Routes:
 
     @property
     def ready(self) -> bool:
-        return self._repository.ready and not self.draining
+        return self._repository.ready and not self.draining and not self.opening
 
     def __call__(self, call: Call) -> None:
         request = call.request

@@ -67,19 +67,20 @@ class Server:
         server = await create(
             lambda: Connection(self._listener), sock=listening, backlog=1024, start_serving=not loaded_first
         )
+        self._routes.opening = True  # ready is who can be asked on all its ports
         sweep = asyncio.create_task(_sweep(self._listener))
         stopping = asyncio.create_task(end.wait())
         loading = asyncio.create_task(self._load())
         try:
             if not loaded_first:
-                await self._rpc.start()
+                await self._open_rpc()
             await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
             if loading.done():
                 loading.result()
                 await ready()
                 if loaded_first:
                     await server.start_serving()
-                    await self._rpc.start()
+                    await self._open_rpc()
                 await stopping
                 await self._drain(server)
         finally:
@@ -88,6 +89,10 @@ class Server:
             server.close()
             await self._rpc.stop(0)
             await self._repository.close()
+
+    async def _open_rpc(self) -> None:
+        await self._rpc.start()
+        self._routes.opening = False
 
     async def _load(self) -> None:
         """All at once. Raises CannotLoad where there is only one."""

@@ -27,7 +27,6 @@ from fairway.serving.inpod.programs.kserve_api.web_application import WebApplica
 
 _PROTOCOLS = ["v1", "v2", "grpc-v2"]
 _HERE_WITHOUT_EFFECT = {
-    "workers": "one process answers, and models that compute without Python's lock use all cores",
     "access_log_format": "/metrics counts requests, and the service's logger writes them down",
     "enable_docs_url": "there is no page of documentation",
 }
@@ -39,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--http_port", type=int, default=constants.DEFAULT_HTTP_PORT, help="where V1, V2 and the rest are spoken")
     add("--grpc_port", type=int, default=constants.DEFAULT_GRPC_PORT, help="where V2 is spoken over gRPC")
-    add("--workers", type=int, default=1, help="one process answers, whatever this says")
+    add("--workers", type=int, default=1, help="processes that answer")
     add("--max_threads", type=int, default=4, help="threads for predictions")
     add("--max_asyncio_workers", type=int, default=None, help="the same, for steps that are no coroutines")
     add(
@@ -112,7 +111,7 @@ class ModelServer:
             setattr(self, name, given.get(name, flags[name]))
         self.registered_models = registered_models or ModelRepository()
         self.grace_period = grace_period
-        self._loop: loops.OwnLoop | None = None
+        self._loops: dict[int, loops.OwnLoop] = {}
         self.dataplane = DataPlane(self.registered_models)
         self.model_repository_extension = ModelRepositoryExtension(self.registered_models)
         if predictor_config is None and flags["predictor_host"]:
@@ -159,19 +158,30 @@ class ModelServer:
 
     def loaders(self, *, keep: bool = False) -> Mapping[str, Loader]:
         """Of the models that are ready or will be; the others are told of, and left out. `keep` is of the programs."""
-        self._loop = self._loop or loops.OwnLoop("kserve")
         found: dict[str, Loader] = {}
         for name, model in self.registered_models.get_models().items():
             if not model.ready and not model.engine:
                 logs.logger.warning("The model %s is not ready and is not served; its load() was not called.", name)
                 continue
-            found[name] = _loader(
-                KServeProgram(model, self._loop, latency_logging=self.enable_latency_logging, keep=keep)
-            )
+            found[name] = self._loader(model, keep=keep)
         return found
 
+    def _loader(self, model: Any, *, keep: bool) -> Loader:
+        """Called in each process that serves."""
+
+        def load() -> tuple[KServeProgram, str]:
+            if os.getpid() not in self._loops:
+                self._loops[os.getpid()] = loops.OwnLoop("kserve")  # its thread does not come along with a fork
+            loop = self._loops[os.getpid()]
+            served = KServeProgram(model, loop, latency_logging=self.enable_latency_logging, keep=keep)
+            if not served.ready:
+                served.load()
+            return served, VERSION
+
+        return load
+
     def _flags(self) -> list[str]:
-        flags = ["--http_port", str(self.http_port)]
+        flags = ["--http_port", str(self.http_port), "--workers", str(self.workers)]
         if self.enable_grpc and importlib.util.find_spec("grpc"):
             flags += ["--grpc_port", str(self.grpc_port)]
         return flags
@@ -183,15 +193,6 @@ class ModelServer:
         for name, why in _HERE_WITHOUT_EFFECT.items():
             if getattr(self, name) != defaults[name]:
                 logs.logger.warning("%s=%s changes nothing here: %s.", name, getattr(self, name), why)
-
-
-def _loader(served: KServeProgram) -> Loader:
-    def load() -> tuple[KServeProgram, str]:
-        if not served.ready:
-            served.load()
-        return served, VERSION
-
-    return load
 
 
 def _predictor(flags: Mapping[str, Any]) -> PredictorConfig:
