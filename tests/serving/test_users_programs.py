@@ -168,3 +168,20 @@ async def until(true: Any) -> None:
     while not true():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
+
+
+@dataclass
+class Waiting(Echo):
+    """As a transformer that asks somebody else, in plain code."""
+
+    def answer(self, message: Message) -> Reply:
+        time.sleep(0.2)
+        return Reply(body={"waited": True})
+
+
+async def test_programs_that_wait_do_so_side_by_side() -> None:
+    async with serving(NOWHERE, given=given(Waiting())) as server:
+        started = time.perf_counter()
+        answers = await asyncio.gather(*(server.post("/v1/models/m:predict", {}) for _ in range(12)))
+        assert [status for status, _ in answers] == [200] * 12
+        assert time.perf_counter() - started < 1.2, "that is less than half of them one by one"

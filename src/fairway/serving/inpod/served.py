@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -19,6 +20,8 @@ from fairway.serving.inpod.metrics import ModelMetrics
 from fairway.serving.inpod.model import Model, Program, Reply, Signature, Speaks
 from fairway.serving.inpod.stays import Stay
 from fairway.serving.inpod.work import Dialogue, Outcome, Ticket
+
+_THREADS_OF_PROGRAMS = 16
 
 
 class Served:
@@ -40,6 +43,8 @@ class Served:
         if is_program(thing):
             perform: Callable[[Sequence[Ticket], Finished], None] = partial(_answer_each, cast(Program, thing))
             together = False
+            if not limits.strict:  # what a user wrote may wait for others, as a transformer does for its predictor
+                limits = replace(limits, threads=max(limits.threads, _THREADS_OF_PROGRAMS))
         else:
             model = cast(Model, thing)
             batches = Batches(model, limits.batch)
