@@ -101,6 +101,19 @@ def compiler(_: UpSettings) -> Finding:
     return Finding(GOOD, "compiler", "pods are kept apart and closed to other users of this machine")
 
 
+def containers(settings: UpSettings) -> Finding:
+    """Whether one works is found out by running a container, which the server does: `fairway status` tells."""
+    if settings.container_engine == "none":
+        return Finding(GOOD, "containers", "images of no catalogue are refused: the setting container_engine is none")
+    found = [name for name in ("podman", "docker", "nerdctl") if shutil.which(name)]
+    if settings.container_engine != "auto":
+        return Finding(GOOD, "containers", f"by {settings.container_engine}; `fairway status` says whether it works")
+    if not found:
+        text = "no podman or docker: images of no catalogue are refused; install podman to run any image"
+        return Finding(WARNING, "containers", text)
+    return Finding(GOOD, "containers", f"{', '.join(found)} is there; `fairway status` says which one works")
+
+
 def environments(_: UpSettings) -> Finding:
     if shutil.which("uv") or importlib.util.find_spec("uv"):
         return Finding(GOOD, "environments", "uv builds the environments of steps that need other packages")
@@ -129,6 +142,7 @@ CHECKS: tuple[Callable[[UpSettings], Finding], ...] = (
     loopback,
     gateway,
     compiler,
+    containers,
     environments,
     sdk,
     dashboard,

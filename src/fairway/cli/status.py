@@ -11,6 +11,8 @@ from fairway.cli import connection
 from fairway.cli.verbs import Failure
 
 NOT_RUNNING = 3
+_ENGINE = "fairway.dev/container-engine"
+"""The annotation by which a node of ours says what runs containers, or why nothing does."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,11 +45,14 @@ def _report(server: connection.Server) -> dict[str, Any]:
         "kubeconfig": server.kubeconfig,
     }
     try:
+        nodes = server.call("GET", "/k8s/api/v1/nodes")["items"]
         pods = server.call("GET", "/k8s/api/v1/pods")["items"]
         services = server.call("GET", "/k8s/apis/serving.kserve.io/v1beta1/inferenceservices")["items"]
         runs = server.call("GET", "/apis/v2beta1/runs?page_size=200").get("runs", [])
     except Failure as problem:
         return {**report, "ready": False, "problem": str(problem)}
+    if engines := [told for node in nodes if (told := (node["metadata"].get("annotations") or {}).get(_ENGINE))]:
+        report["containers"] = ", ".join(engines)
     report["pods"] = Counter(pod["status"].get("phase", "Unknown") for pod in pods)
     report["runs"] = Counter(run.get("state", "PENDING") for run in runs)
     report["services"] = {f"{one['metadata']['namespace']}/{one['metadata']['name']}": _ready(one) for one in services}
@@ -69,6 +74,8 @@ def _text(report: dict[str, Any]) -> str:
     ]
     if not report["ready"]:
         return "\n".join([*lines, f"  problem   {report['problem']}"])
+    if "containers" in report:
+        lines.append(f"  engine    {report['containers']}")
     for name in ("runs", "pods"):
         counts = ", ".join(f"{count} {word.lower()}" for word, count in sorted(report[name].items()))
         lines.append(f"  {name:9} {counts or 'none'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -90,6 +91,18 @@ async def test_an_engine_that_does_not_work_is_told_of(tmp_path: Path) -> None:
     missing = Finder(tmp_path, "/nowhere/podman")
     assert await missing.engine() is None
     assert "/nowhere/podman cannot be run" in missing.why_not
+
+
+async def test_what_worked_at_the_last_start_is_tried_first(tmp_path: Path, local: Local) -> None:
+    first = await Finder(tmp_path, "auto").engine()
+    assert first is not None
+    note = tmp_path / "engine" / "works.json"
+    assert json.loads(note.read_text())["options"] == list(first.options)
+    note.write_text(note.read_text().replace('"label=disable"', '"label=disable", "--hostname", "remembered"'))
+    again = await Finder(tmp_path, "auto").engine()
+    assert again is not None and "remembered" in again.options
+    note.write_text("{}")
+    assert await Finder(tmp_path, "auto").engine() == first
 
 
 async def test_without_an_engine_the_pod_says_how_to_get_one(pods: Bench) -> None:

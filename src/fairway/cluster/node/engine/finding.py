@@ -100,12 +100,27 @@ class Finder:
         engine = Engine(name, version.strip().splitlines()[0] if version.strip() else name, command)
         await engine.call("load", "--input", str(await asyncio.to_thread(_trial_image, self._folder)))
         problem = EngineFailed(f"{name} was not tried")
-        for variant in variants(engine):
+        for variant in (*self._remembered(engine), *variants(engine)):
             try:
-                return await _checked(variant)
+                found = await _checked(variant)
             except EngineFailed as failed:
                 problem = failed
+                continue
+            note = {"base": engine.command, "command": found.command, "options": found.options}
+            self._note.write_text(json.dumps(note))
+            return found
         raise problem
+
+    @property
+    def _note(self) -> Path:
+        return self._folder / "works.json"
+
+    def _remembered(self, engine: Engine) -> Iterator[Engine]:
+        """What worked at the last start is tried first: it most likely does again."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            note = json.loads(self._note.read_text())
+            if tuple(note["base"]) == engine.command:
+                yield replace(engine, command=tuple(note["command"]), options=tuple(note["options"]))
 
 
 def candidates(setting: str) -> Iterator[tuple[str, ...]]:
