@@ -2,6 +2,7 @@
 own compiler. Skipped where no engine works."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,24 @@ async def test_an_image_without_python_takes_part_in_a_pipeline(
     assert "counted 3" in await asyncio.to_thread(sdk.log, found.run_id, step(found, "count").id)
     again = await ended(sdk, counting(local.busybox))
     assert step(again, "count").state == "CACHED"
+
+
+async def test_an_image_may_have_a_user_of_its_own(sdk: Sdk, local: containers.Local) -> None:
+    call, name, image = local.engine.call, f"fairway-test-{os.getpid()}", f"{local.busybox}-user"
+    await call("create", "--name", name, local.busybox, "true")
+    await call("commit", "--change", "USER 1234", name, image)
+    await call("rm", name)
+
+    @dsl.container_component
+    def who(user: dsl.OutputPath(int)):  # type: ignore[valid-type, no-untyped-def]
+        return dsl.ContainerSpec(image=image, command=["sh", "-c", 'id -u > "$0"'], args=[user])
+
+    @dsl.pipeline(name="asking")
+    def asking() -> int:
+        return who().outputs["user"]  # type: ignore[no-any-return]
+
+    found = await ended(sdk, asking)
+    assert (found.state, await outputs(sdk, found)) == ("SUCCEEDED", {"Output": 1234}), found.message
 
 
 async def test_an_image_with_python_reads_what_a_step_before_it_made(sdk: Sdk, local: containers.Local) -> None:

@@ -56,7 +56,7 @@ def spec(
         if words:
             main[key] = _words(scene, words)
     # Read-only, but for the folders that are the step's own, which are mounted over it.
-    mounts = [(folders.path(run.root), True), *((place, True) for place in _elsewhere(run, instance)), (folder, False)]
+    mounts = [*((place, True) for place in _given(run, instance)), (folder, False)]
     if workspaces.used(pipeline, run, instance):
         mounts.append((run.workspace(pipeline), False))
     volumes = [{"name": f"files-{number}", "hostPath": {"path": path}} for number, (path, _) in enumerate(mounts)]
@@ -113,8 +113,14 @@ def _words(scene: Scene, written: tuple[str, ...]) -> list[str]:
     return words
 
 
-def _elsewhere(run: RunFacts, instance: Instance) -> list[str]:
-    """Where inputs lie that are not below the run's root."""
+def _given(run: RunFacts, instance: Instance) -> list[str]:
+    """Where inputs lie: a folder for each pipeline that made some, and what is elsewhere by itself. The root of them
+    all can be entered by nobody but us, and the image may run as somebody else."""
     places = [item.copy or folders.path(item.uri) for item in instance.inputs.given()]
-    root = folders.path(run.root)
-    return sorted({place for place in places if place.startswith("/") and not f"{place}/".startswith(f"{root}/")})
+    root = f"{folders.path(run.root)}/"
+    found = {
+        root + place.removeprefix(root).partition("/")[0] if place.startswith(root) else place
+        for place in places
+        if place.startswith("/")
+    }
+    return sorted(found)
