@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 LABEL = "dev.fairway.node"
 """Which node a container belongs to."""
@@ -25,6 +26,7 @@ _PASSED = (
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
 _LONGEST = 1500
+_MOST = 4 << 20
 _QUICK = 60.0
 """Seconds for what pulls nothing; an engine on a busy machine may take some."""
 
@@ -86,30 +88,38 @@ class Engine:
 
 
 async def run(command: Sequence[str], *, timeout: float, env: Mapping[str, str] | None = None) -> Answer:
-    """Its exit status, standard output, and last words on standard error. Raises EngineFailed where it takes too long
-    or is not there."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            env={**environment(os.environ), **(env or {})},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-    except OSError as problem:
-        raise EngineFailed(f"{command[0]} cannot be run: {problem.strerror}") from problem
-    try:
-        async with asyncio.timeout(timeout):
-            output, said = await process.communicate()
-    except TimeoutError:
-        raise EngineFailed(f"{command[0]} did not answer within {timeout:g} s") from None
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    return Answer(process.returncode or 0, output, last_words(said.decode(errors="replace")))
+    """Its exit status, the begin of its standard output, and last words on standard error. Raises EngineFailed where it
+    takes too long or is not there."""
+    # Files and not pipes: what an engine leaves running may hold on to them for long after it has ended.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as said:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env={**environment(os.environ), **(env or {})},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=said,
+                start_new_session=True,
+            )
+        except OSError as problem:
+            raise EngineFailed(f"{command[0]} cannot be run: {problem.strerror}") from problem
+        try:
+            async with asyncio.timeout(timeout):
+                await process.wait()
+        except TimeoutError:
+            raise EngineFailed(f"{command[0]} did not answer within {timeout:g} s") from None
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        whole, words = (_read(file) for file in (output, said))
+    return Answer(process.returncode or 0, whole, last_words(words.decode(errors="replace")))
+
+
+def _read(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read(_MOST)
 
 
 def environment(own: Mapping[str, str]) -> dict[str, str]:
