@@ -23,6 +23,7 @@ from fairway.pipelines import tasks as engine
 from fairway.pipelines.api.context import Context, new_id
 from fairway.pipelines.api.routes import routes
 from fairway.pipelines.settings import PipelinesSettings
+from fairway.pipelines.stores import Stores
 from fairway.pipelines.tables import artifacts, task_artifacts, tasks
 from fairway.records.database import Database
 from tests.pipelines.api.conftest import hello
@@ -109,11 +110,14 @@ class World:
 
 
 @asynccontextmanager
-async def world_at(url: str, client: Client, folder: Path, settings: PipelinesSettings) -> AsyncIterator[World]:
+async def world_at(
+    url: str, client: Client, folder: Path, settings: PipelinesSettings, stores: Stores | None = None
+) -> AsyncIterator[World]:
     """A server with its records at `url`."""
     records = await asyncio.to_thread(Database.open, url)
     clock = FakeClock()
-    context = Context(client, clock, records, open_store(folder.as_uri()), settings, public_url=URL)
+    kept = open_store(folder.as_uri())
+    context = Context(client, clock, records, kept, settings, stores or Stores(), public_url=URL)
     app = web.Application(middlewares=[identify], client_max_size=64 << 20)
     for route in routes(context):
         app.router.add_route(route.method, route.path, route.handler)

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 60.0
 """Between two looks, unless something was just deleted."""
+SOON_SECONDS = 2.0
+"""While pods of deleted runs end."""
 EVERY_SECONDS = 3600.0
 """Between two looks for what has become too old."""
 _DAY = 24 * 3600.0
@@ -57,24 +59,30 @@ class Removing:
         clock = self._context.clock
         ready()
         while True:
+            again = LOOK_SECONDS
             try:
                 await self._remove_old()
-                await self.look()
+                if await self.look():
+                    again = SOON_SECONDS
             except (OSError, errors.ApiError) as failure:
                 log.warning("what is deleted cannot be removed yet, trying again: %s", failure)
             except Exception:  # the platform goes on with full disks rather than not at all
                 log.exception("what is deleted cannot be removed")
-            await self._context.removals.wait(clock, LOOK_SECONDS)
+            await self._context.removals.wait(clock, again)
 
-    async def look(self) -> None:
-        """Once: empty every folder that can be emptied now."""
+    async def look(self) -> bool:
+        """Once: empty every folder that can be emptied now. Whether pods are waited for."""
+        waits = False
         for row in await self._context.records.read(_leavings):
             try:
-                if not await self._still_runs(row):
+                if await self._still_runs(row):
+                    waits = True
+                else:
                     await self._empty(row)
                     await self._context.records.write(partial(_done, number=row["number"]))
             except (OSError, errors.ApiError) as failure:
                 log.warning("%s cannot be removed yet: %s", row["address"], failure)
+        return waits
 
     async def _remove_old(self) -> None:
         """By the settings: runs, and what was fetched."""

@@ -81,3 +81,9 @@ def mended(flag: str) -> str:
 @dsl.pipeline(name="talking")
 def talking(until: str) -> None:
     talk(until=until)
+
+
+@dsl.pipeline(name="looked-at")
+def looked_at() -> None:
+    """Its step stands still until somebody has looked, as kfp-kubernetes' `set_debug_pause` asks for."""
+    measure(n=1).set_env_variable("ARGO_DEBUG_PAUSE_BEFORE", "true")

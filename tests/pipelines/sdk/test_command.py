@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,29 @@ def test_mistakes_are_told_in_a_sentence(fairway: Command) -> None:
     said = fairway("runs", "show", "nobody")
     assert (said.code, said.out) == (1, "")
     assert said.err == 'fairway: there is no run "nobody"; `fairway runs list` shows which there are\n'
+
+
+@pytest.mark.slow
+def test_a_step_that_stands_still_is_told_to_go_on(server: sdk.Server, fairway: Command) -> None:
+    run = sdk.submit(flows.looked_at)
+    deadline = time.monotonic() + 30
+    while "stopped before" not in (message := " ".join(step.message for step in run.snapshot().steps)):
+        assert time.monotonic() < deadline, message
+        time.sleep(0.1)
+    said = fairway("runs", "continue", run.id, "measure")
+    assert (said.code, "goes on" in said.out) == (0, True)
+    assert run.wait(timeout=30).state == "SUCCEEDED"
+    assert "does not stand still" in fairway("runs", "continue", run.id, "measure").err
+
+
+@pytest.mark.slow
+def test_a_run_is_deleted_with_what_only_it_used(server: sdk.Server, fairway: Command) -> None:
+    run = sdk.submit(flows.squares, {"n": 3}, caching=False)
+    run.wait(timeout=30)
+    path = run.artifact("measure/rows").path()
+    said = fairway("runs", "delete", run.id, "--with-artifacts")
+    assert (said.code, "with what only it used" in said.out) == (0, True)
+    deadline = time.monotonic() + 30
+    while path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
