@@ -19,11 +19,13 @@ from fairway.cluster.network.build import NetworkConfig, build
 from fairway.cluster.network.kinds import KINDS
 from fairway.kernel.clock import SystemClock
 from fairway.kernel.objects import conditions
-from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.kinds import Kind, Object
 from fairway.serving.feature import FEATURE
 from fairway.serving.kinds import INFERENCE_SERVICE
+from fairway.serving.llm.kinds import LLM_SERVICE
 from fairway.testing.cluster import Cluster, cluster
 from fairway.up.front import start
+from tests.serving.programs.tiny_models import tiny_llama
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -71,9 +73,12 @@ class House:
     async def serve(self, name: str, predictor: Object) -> None:
         made = INFERENCE_SERVICE.new(name, "default", spec={"predictor": predictor})
         await self.cluster.client.create(INFERENCE_SERVICE, made)
+        await self.ready(INFERENCE_SERVICE, name)
+
+    async def ready(self, kind: Kind, name: str) -> None:
         end = time.monotonic() + 60
         while time.monotonic() < end:
-            found = await self.cluster.client.get(INFERENCE_SERVICE, name, "default")
+            found = await self.cluster.client.get(kind, name, "default")
             if conditions.is_true(found, "Ready"):
                 return
             await asyncio.sleep(0.1)
@@ -162,3 +167,26 @@ async def test_r_is_a_format(house: House, tmp_path: Path) -> None:
         200,
         {"predictions": [5.0]},
     )
+
+
+@pytest.mark.filterwarnings("ignore")
+async def test_a_language_model_of_the_hub_answers_openais_client(house: House, tmp_path: Path) -> None:
+    openai = pytest.importorskip("openai", reason="the openai client is not installed")
+    for package in ("torch", "transformers", "tokenizers"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    tiny_llama(tmp_path / "llm")
+    spec = {"model": {"uri": f"file://{tmp_path}/llm", "name": "tiny"}}
+    await house.cluster.client.create(LLM_SERVICE, LLM_SERVICE.new("chat", "default", spec=spec))
+    await house.ready(LLM_SERVICE, "chat")
+
+    def ask() -> tuple[str, str]:
+        with openai.OpenAI(
+            base_url=f"{house.gateway}/default/chat/v1", api_key=house.token, max_retries=0, timeout=30
+        ) as client:
+            asked = {"model": "tiny", "prompt": "the fox", "max_tokens": 8, "temperature": 0}
+            whole = client.completions.create(**asked).choices[0].text
+            pieces = [chunk.choices[0].text for chunk in client.completions.create(**asked, stream=True)]
+            return whole, "".join(pieces)
+
+    whole, streamed = await asyncio.to_thread(ask)
+    assert whole and whole == streamed
