@@ -55,7 +55,7 @@ def decide(isvc: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
     children = rendering.children(isvc, asked, PLACE)
     judged = judging.of_running(isvc, asked, children, _seen(children, seen), PLACE, NOW)
     return {
-        "children": [*children.deployments, *children.services, *children.routes],
+        "children": [*children.deployments, *children.services, *children.routes, *children.scalers],
         "status": judged,
     }
 

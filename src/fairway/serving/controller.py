@@ -9,7 +9,7 @@ from fairway.kernel.clock import timestamp
 from fairway.kernel.control import children, controller, events
 from fairway.kernel.control.controller import Controller, Reconcile, World
 from fairway.kernel.objects import conditions, errors, meta, patching
-from fairway.kernel.objects.kinds import DEPLOYMENT, HTTP_ROUTE, POD, SERVICE, Kind, Object
+from fairway.kernel.objects.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER, HTTP_ROUTE, POD, SERVICE, Kind, Object
 from fairway.kernel.objects.meta import Key
 from fairway.serving import surroundings
 from fairway.serving.caches.kinds import LOCAL_MODEL_CACHE, LOCAL_MODEL_NAMESPACE_CACHE
@@ -41,6 +41,7 @@ def build(place: Place) -> Controller:
             (DEPLOYMENT, owner),
             (SERVICE, owner),
             (HTTP_ROUTE, owner),
+            (HORIZONTAL_POD_AUTOSCALER, owner),
             (POD, _service_of_pod),
             (SERVING_RUNTIME, _services_near(known)),
             (CLUSTER_SERVING_RUNTIME, _services_near(known)),
@@ -141,6 +142,8 @@ async def _apply(world: World, isvc: Object, wanted: Children) -> None:
             observed[meta.key(deployment)] = await world.client.update(DEPLOYMENT, _replaced(current, deployment))
     deployments = [contracts.scaled(one, observed.get(meta.key(one))) for one in wanted.deployments]
     await children.apply(world.client, DEPLOYMENT, isvc, deployments, observed.values())
+    scalers = world.mirror(HORIZONTAL_POD_AUTOSCALER).owned(isvc)
+    await children.apply(world.client, HORIZONTAL_POD_AUTOSCALER, isvc, wanted.scalers, scalers)
 
 
 def _replaced(current: Object, wanted: Object) -> Object:

@@ -101,6 +101,7 @@ async def cluster(
                     client, clock, NodeConfig(NODE, folder / "node", api_url, tls.ca_pem, engine=engine), runtime
                 )
                 api.keep_logs(agent.logs)
+                api.measure_with(agent.measures)
                 parts.append(agent.parts)
             await start((Parts(services=(Service("api", api.run),)), *parts), client, clock, tasks)
             yield Cluster(client, api, api_url, issuer, folder / "kubeconfig", folder, platform, tuple(parts), tasks)

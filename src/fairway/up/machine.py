@@ -175,6 +175,7 @@ async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluste
             client = Client(api.transport(ADMIN))
             node = build_node(client, clock, _node(settings, api_url, tls.ca_pem))
             api.keep_logs(node.logs)
+            api.measure_with(node.measures)
             yield _Cluster(api, api_url, issuer, tls.ca_pem, token, client, node)
         finally:
             await api.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fairway.cluster.api.addresses import Addresses
+from fairway.cluster.api.measures import Measures
 from fairway.cluster.api.podlogs import PodLogs
 from fairway.cluster.api.registry import Registry
 from fairway.cluster.api.tokens import Issuer
@@ -21,6 +22,7 @@ class Backend:
     issuer: Issuer
     addresses: Addresses
     logs: PodLogs | None = None
+    measures: Measures | None = None
     _second: tuple[int, str] = (-1, "")
 
     def now(self) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from fairway.cluster.api.resources import Resource
-from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.kinds import Kind, Object
 
 _REFERENCE = "#/components/schemas/"
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
@@ -134,6 +134,7 @@ def _schemas_of(members: list[Row]) -> Iterator[tuple[str, Object]]:
     own: dict[str, Object] = {}
     for row in members:
         own |= _custom(row) if row.schema is not None else {}
+        own |= _measured(row.resource) if row.resource.measured else {}
     waiting = [*own, *(name for row in members for name in _names(row.resource)), _META + "Status"]
     waiting.append(_META + "DeleteOptions")
     known, seen = definitions() | own, set[str]()
@@ -144,6 +145,20 @@ def _schemas_of(members: list[Row]) -> Iterator[tuple[str, Object]]:
         seen.add(name)
         waiting += _references(known[name])
         yield name, known[name]
+
+
+def _measured(resource: Resource) -> dict[str, Object]:
+    """Upstream's documents have no schemas of what is measured: that comes from a server beside its own."""
+    kind = resource.kind
+    open_: Object = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    kinds = {
+        name: _gvk(kind.group, kind.version, each) for name, each in zip(_names(resource), _each(kind), strict=True)
+    }
+    return {name: {**open_, "x-kubernetes-group-version-kind": [gvk]} for name, gvk in kinds.items()}
+
+
+def _each(kind: Kind) -> tuple[str, str]:
+    return kind.kind, f"{kind.kind}List"
 
 
 def _names(resource: Resource) -> Iterator[str]:

@@ -17,6 +17,7 @@ from fairway.cluster.api import (
     authorization,
     discovery,
     logs,
+    measuring,
     objectmeta,
     paths,
     reading,
@@ -140,6 +141,8 @@ class Pipeline:
         backend = self.backend
         if not call.served.resource.stored:
             return reviews.answer(backend, call)
+        if call.served.resource.measured:
+            return measuring.answer(backend, call)
         if call.subresource and call.subresource != "status":
             return await subresources.answer(backend, call)
         match call.verb:

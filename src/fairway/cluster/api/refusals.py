@@ -13,10 +13,6 @@ _KINDS = {
     ("", "limitranges"): "LimitRanges are not served by this server yet: set resources in each container",
     ("", "podtemplates"): "PodTemplates are not served by this server: put the template into a Deployment or a Job",
     (
-        "autoscaling",
-        "horizontalpodautoscalers",
-    ): "HorizontalPodAutoscalers are not served by this server yet: set replicas",
-    (
         "policy",
         "poddisruptionbudgets",
     ): "PodDisruptionBudgets are not served by this server yet: nothing evicts pods here",

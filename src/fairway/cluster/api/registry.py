@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from fairway.cluster.api import resources
+from fairway.cluster.api import horizontal_views, resources
 from fairway.cluster.api.resources import Resource
 from fairway.cluster.api.strategies import Strategy, builtin_strategy
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.kinds import HORIZONTAL_POD_AUTOSCALER, Object
 
 View = Callable[[Object], Object]
 
@@ -84,6 +84,8 @@ def _builtin(row: Resource) -> Served:
     strategy = builtin_strategy(row)
     if row.storage == row.kind:
         return Served(row, strategy)
+    if row.storage == HORIZONTAL_POD_AUTOSCALER:
+        return Served(row, strategy, horizontal_views.to_v1, horizontal_views.to_v2)
     names = dict(row.renamed)
     back = {stored: shown for shown, stored in names.items()}
     return Served(

@@ -15,6 +15,7 @@ from fairway.kernel.objects.kinds import Kind
 
 ALL = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 CREATE = ("create",)
+READ = ("get", "list")
 CHANGE = ("get", "patch", "update")
 
 _REFERENCE = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
@@ -90,6 +91,11 @@ class Resource:
         """False for reviews, which are answered and forgotten."""
         return "get" in self.verbs
 
+    @property
+    def measured(self) -> bool:
+        """What is looked up at the moment, and is in no store."""
+        return self.verbs == READ
+
     def subresource(self, name: str) -> Subresource | None:
         return next((sub for sub in self.subresources if sub.name == name), None)
 
@@ -133,6 +139,17 @@ def _grouped() -> tuple[Resource, ...]:
         _resource(kinds.CONTROLLER_REVISION),
         _resource(kinds.JOB, categories=_ALL, status=True, selectable=("status.successful",)),
         _resource(kinds.CRON_JOB, "cj", categories=_ALL, status=True),
+        _resource(kinds.HORIZONTAL_POD_AUTOSCALER, "hpa", categories=_ALL, status=True),
+        _resource(
+            Kind("autoscaling", "v1", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+            "hpa",
+            categories=_ALL,
+            status=True,
+            storage=kinds.HORIZONTAL_POD_AUTOSCALER,
+        ),
+        # Measured when they are asked for, and stored nowhere.
+        _resource(kinds.NODE_METRICS, verbs=READ),
+        _resource(kinds.POD_METRICS, verbs=READ),
         _resource(kinds.LEASE),
         _resource(kinds.ENDPOINT_SLICE),
         _resource(

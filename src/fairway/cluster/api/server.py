@@ -10,6 +10,7 @@ from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.http import HTTPFace
 from fairway.cluster.api.inprocess import InProcessTransport
+from fairway.cluster.api.measures import Measures
 from fairway.cluster.api.pipeline import Pipeline
 from fairway.cluster.api.podlogs import PodLogs
 from fairway.cluster.api.registry import Registry
@@ -63,6 +64,10 @@ class ApiServer:
     async def close(self) -> None:
         """Stop listening; what is being written is written first."""
         await self._face.close()
+
+    def measure_with(self, measures: Measures) -> None:
+        """Tell the server who measures pods and nodes."""
+        self._backend.measures = measures
 
     def keep_logs(self, logs: PodLogs) -> None:
         """Tell the server who keeps the pods' logs, where that is known only after it was made."""

@@ -18,6 +18,7 @@ from fairway.cluster.node.gpus import Devices
 from fairway.cluster.node.launching import Launcher
 from fairway.cluster.node.logs import Logs
 from fairway.cluster.node.machine import PROCESS, MachineRuntime
+from fairway.cluster.node.measuring import Measuring
 from fairway.cluster.node.probes import Prober
 from fairway.cluster.node.registration import Registration, gpus
 from fairway.cluster.node.runtime import PodRuntime
@@ -96,6 +97,7 @@ class Node:
         self._agent = Agent(tools, pods)
         self._claims = Claims(Mirror(client, PERSISTENT_VOLUME_CLAIM, clock), folders, self._agent.uses, clock)
         self.logs = Logs(self._runtime, clock)
+        self.measures = Measuring(self._runtime, clock, config.name)
         self.parts = Parts(services=(Service("node", self._run),))
 
     async def shutdown(self, stop_pods: bool) -> None:

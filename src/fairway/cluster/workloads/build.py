@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fairway.cluster.workloads import (
+    autoscaling,
     cronjobs,
     daemonsets,
     deployments,
@@ -30,6 +31,7 @@ def build(client: Client, clock: Clock, *, ca_pem: str = "", job_retry_delay: fl
             namespaces.controller(ca_pem),
             replicasets.controller(),
             deployments.controller(),
+            autoscaling.controller(),
             statefulsets.controller(),
             daemonsets.controller(),
             jobs.controller(job_retry_delay),

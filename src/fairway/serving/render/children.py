@@ -10,6 +10,7 @@ from fairway.serving.component import PREDICTOR, Component, Entry
 from fairway.serving.reading import Asked, backend
 from fairway.serving.render import routes, workload
 from fairway.serving.render.place import Place
+from fairway.serving.scaling.horizontal import horizontal
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,17 @@ class Children:
     deployments: tuple[Object, ...] = ()
     services: tuple[Object, ...] = ()
     routes: tuple[Object, ...] = ()
+    scalers: tuple[Object, ...] = ()
+    """HorizontalPodAutoscalers."""
 
 
 def children(isvc: Object, asked: Asked, at: Place, entry: Entry | None = None) -> Children:
     """`entry` is where requests go; without it, to the one version of each component that there is."""
+    deployments = tuple(workload.deployment(isvc, one) for one in asked.components)
+    pairs = zip(deployments, asked.components, strict=True)
     return Children(
-        deployments=tuple(workload.deployment(isvc, one) for one in asked.components),
+        deployments=deployments,
+        scalers=tuple(filter(None, (horizontal(*pair) for pair in pairs))),
         services=tuple(workload.service(isvc, one) for one in asked.components),
         routes=_routes(isvc, asked, at, entry or asked.entry()),
     )

@@ -31,7 +31,13 @@ def children(isvc: Object, arrangement: Arrangement, at: Place, there: Seen) -> 
     stable = arrangement.kept[0] if arrangement.kept else asked.predictor.name
     first = _first_service(isvc, asked.predictor, stable)
     services.setdefault(meta.name(first), first)
-    return Children(tuple(deployments), tuple(services.values()), (*made.routes, *_tagged(isvc, arrangement, at)))
+    tagged = _tagged(isvc, arrangement, at)
+    return replace(
+        made,
+        deployments=tuple(deployments),
+        services=tuple(services.values()),
+        routes=(*made.routes, *tagged),
+    )
 
 
 def not_yet_gone(wanted: Children, there: Seen, services: Iterable[Object]) -> Children:

@@ -1,0 +1,156 @@
+"""How many replicas a HorizontalPodAutoscaler wants, by upstream's rules. Pure but for what it remembers.
+
+    usage of the pods -> ratio to the target -> wish -> stabilised over a window -> within the policies -> within bounds
+
+A ratio within a tenth of one changes nothing. Of several metrics the one that wants most counts; one that cannot be
+read keeps the number from falling.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fairway.cluster.workloads import pods as of_pods
+from fairway.kernel.objects import meta, quantities
+from fairway.kernel.objects.kinds import Object
+
+TOLERANCE = 0.1
+_UP: dict[str, Any] = {
+    "stabilizationWindowSeconds": 0,
+    "selectPolicy": "Max",
+    "policies": [
+        {"type": "Pods", "value": 4, "periodSeconds": 15},
+        {"type": "Percent", "value": 100, "periodSeconds": 15},
+    ],
+}
+_DOWN: dict[str, Any] = {
+    "stabilizationWindowSeconds": 300,
+    "selectPolicy": "Max",
+    "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
+}
+
+Usages = Mapping[str, Mapping[str, float]]
+"""By pod, then by resource: cores or bytes."""
+
+
+class CannotMeasure(Exception):
+    """A metric cannot be read; `reason` is upstream's word for it."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    replicas: int
+    current: Object
+    """What was measured, as status.currentMetrics has it."""
+
+
+@dataclass
+class Memory:
+    """What is remembered of one autoscaler: its wishes and its steps, with their moments."""
+
+    wishes: list[tuple[float, int]] = field(default_factory=list)
+    steps: list[tuple[float, int]] = field(default_factory=list)
+
+    def forget(self, before: float) -> None:
+        self.wishes = [one for one in self.wishes if one[0] >= before]
+        self.steps = [one for one in self.steps if one[0] >= before]
+
+
+def wish(metric: Object, pods: Iterable[Object], usages: Usages, replicas: int) -> Wish:
+    """Raises CannotMeasure."""
+    if metric.get("type") not in ("Resource", "ContainerResource"):
+        how = "use type Resource with cpu or memory"
+        raise CannotMeasure("InvalidMetricSourceType", f"metrics of type {metric.get('type')} are not read here: {how}")
+    if metric["type"] == "ContainerResource":
+        raise CannotMeasure("InvalidMetricSourceType", "metrics of single containers are not read here: use Resource")
+    resource, target = metric["resource"]["name"], metric["resource"]["target"]
+    ready = [pod for pod in pods if of_pods.active(pod) and of_pods.ready(pod) and meta.name(pod) in usages]
+    if not ready:
+        raise CannotMeasure("FailedGetResourceMetric", f"no ready pod says how much {resource} it uses")
+    used = sum(usages[meta.name(pod)].get(resource, 0.0) for pod in ready)
+    shown: Object = {"averageValue": _quantity(resource, used / len(ready))}
+    if target.get("averageUtilization") is not None:
+        asked = sum(float(of_pods.requests(pod).get(resource, 0)) for pod in ready)
+        if not asked:
+            raise CannotMeasure("FailedGetResourceMetric", f"the pods request no {resource}: set it in their resources")
+        shown["averageUtilization"] = int(100 * used / asked)
+        ratio = used / asked / (float(target["averageUtilization"]) / 100)
+    elif target.get("averageValue") is not None:
+        ratio = used / len(ready) / float(quantities.parse(target["averageValue"]))
+    else:
+        raise CannotMeasure("InvalidMetricSourceType", f"the target of {resource} has neither utilisation nor value")
+    wanted = replicas if abs(ratio - 1) <= TOLERANCE else math.ceil(ratio * len(ready))
+    if (wanted > replicas and ratio < 1) or (wanted < replicas and ratio > 1):
+        wanted = replicas  # pods that are on their way are not counted, and must not turn the direction
+    current = {"name": resource, "current": shown}
+    return Wish(wanted, {"type": "Resource", "resource": current})
+
+
+def decide(spec: Object, replicas: int, wanted: int, memory: Memory, now: float) -> tuple[int, str]:
+    """The number to set, and upstream's reason where it is not the one that was wanted."""
+    behavior = spec.get("behavior") or {}
+    up, down = {**_UP, **(behavior.get("scaleUp") or {})}, {**_DOWN, **(behavior.get("scaleDown") or {})}
+    memory.wishes.append((now, wanted))
+    stable = _stabilised(replicas, wanted, up, down, memory, now)
+    reason = "" if stable == wanted else "ScaleDownStabilized" if wanted < stable else "ScaleUpStabilized"
+    limited = _within(up, down, replicas, stable, memory, now)
+    if limited != stable:
+        reason = "ScaleUpLimit" if limited < stable else "ScaleDownLimit"
+    least, most = int(spec.get("minReplicas") or 1), int(spec["maxReplicas"])
+    bounded = min(max(limited, least), most)
+    if bounded != limited:
+        reason = "TooFewReplicas" if bounded > limited else "TooManyReplicas"
+    longest = max(int(one.get("stabilizationWindowSeconds") or 0) for one in (up, down))
+    periods = [int(policy["periodSeconds"]) for one in (up, down) for policy in one["policies"]]
+    memory.forget(now - max(longest, *periods))
+    if bounded != replicas:
+        memory.steps.append((now, bounded - replicas))
+    return bounded, reason
+
+
+def _stabilised(replicas: int, wanted: int, up: Object, down: Object, memory: Memory, now: float) -> int:
+    """Not more than was wanted at some moment of the window for growth, not less than in that for shrinking."""
+
+    def lately(rule: Object) -> list[int]:
+        since = now - int(rule.get("stabilizationWindowSeconds") or 0)
+        return [count for at, count in memory.wishes if at >= since]
+
+    least, most = min(lately(up), default=wanted), max(lately(down), default=wanted)
+    return min(max(replicas, least), most)
+
+
+def _within(up: Object, down: Object, replicas: int, wanted: int, memory: Memory, now: float) -> int:
+    if wanted > replicas:
+        return min(wanted, max(replicas, _limit(up, replicas, memory, now, 1)))
+    if wanted < replicas:
+        return max(wanted, min(replicas, _limit(down, replicas, memory, now, -1)))
+    return wanted
+
+
+def _limit(rule: Object, replicas: int, memory: Memory, now: float, sign: int) -> int:
+    """How far the policies let it go, given the steps of the same direction within their periods."""
+    if rule.get("selectPolicy") == "Disabled":
+        return replicas
+    limits = []
+    for policy in rule["policies"]:
+        since = now - int(policy["periodSeconds"])
+        begun = replicas - sum(step for at, step in memory.steps if at >= since and step * sign > 0)
+        if policy["type"] == "Pods":
+            limits.append(begun + sign * int(policy["value"]))
+        elif sign > 0:
+            limits.append(math.ceil(begun * (1 + int(policy["value"]) / 100)))
+        else:
+            limits.append(math.floor(begun * (1 - int(policy["value"]) / 100)))
+    widest = (rule.get("selectPolicy") or "Max") == "Max"
+    return max(limits) if widest is (sign > 0) else min(limits)
+
+
+def _quantity(resource: str, value: float) -> str:
+    return f"{round(value * 1000)}m" if resource == "cpu" else str(round(value))
