@@ -24,7 +24,6 @@ from .expectations import (
 )
 
 _MADE_UP_PROGRAM = fails("my_program", "its program is made up: upstream only compiles it")
-_PUBLIC_BUCKET = "an object of a public bucket"
 _CLOUD_JOB = beyond("Google's cloud, where it starts a custom job", "custom-training-job")
 _GOOD, _BAD = SUCCEEDED, FAILED
 
@@ -163,13 +162,11 @@ EXPECTATIONS: Mapping[str, Expectation] = {
     # Its input lies in a public bucket, which may be out of reach; where it is not, the image is what is missing.
     "pipeline_with_importer_and_gcpc_types": fails("consumer-op", "its image is made up: upstream only compiles it"),
     # Beyond one machine without the outside
-    "components_with_optional_artifacts": beyond(_PUBLIC_BUCKET, "gs://"),
     "critical/modelcar": beyond("a registry of images, for a model in an image", "oci://"),
     "integration/ray_integration_compiled": beyond("the Ray operator", "ray-fn", online=True, seconds=300),
     "pipeline_with_condition_dynamic_task_output_custom_training_job": _CLOUD_JOB,
     "pipeline_with_dynamic_task_output_custom_training_job": _CLOUD_JOB,
-    "pipeline_with_importer": beyond(_PUBLIC_BUCKET, "gs://"),
-    "pythonic_artifact_with_single_return": beyond(_PUBLIC_BUCKET, "gs://", online=True),
+    "pythonic_artifact_with_single_return": Expectation(online=True),
     "sequential_v2": beyond(
         "gsutil", "google/cloud-sdk", arguments={"url": f"file://{FOLDER}/a"}, given={"a": "from a file"}
     ),

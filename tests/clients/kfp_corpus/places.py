@@ -45,6 +45,7 @@ def platform(data_dir: Path | None = None) -> Iterator[Server]:
         return
     with tempfile.TemporaryDirectory(prefix="fairway-judge-") as folder:
         own = Installation(Path(folder) / "data", free_port())
+        _mirror(Path(folder) / "mirror", Path(folder) / "data")
         own.up()
         try:
             yield _furnished(own)
@@ -56,3 +57,12 @@ def _furnished(installation: Installation) -> Server:
     found: connection.Server = installation.server
     objects.create(Cluster(installation))
     return Server(found.url, found.token)
+
+
+def _mirror(folder: Path, data_dir: Path) -> None:
+    """What upstream's pipelines read of a public bucket, in a folder that stands for it: texts of the same names."""
+    folder.mkdir()
+    for name in ("shakespeare1.txt", "shakespeare2.txt"):
+        (folder / name).write_text("A few words, in the place of many.\n")
+    data_dir.mkdir(mode=0o700)
+    (data_dir / "config.toml").write_text(f'[artifacts]\nmirrors = ["gs://ml-pipeline-playground={folder}"]\n')
