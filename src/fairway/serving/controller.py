@@ -9,7 +9,16 @@ from fairway.kernel.clock import timestamp
 from fairway.kernel.control import children, controller, events
 from fairway.kernel.control.controller import Controller, Reconcile, World
 from fairway.kernel.objects import conditions, errors, meta, patching
-from fairway.kernel.objects.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER, HTTP_ROUTE, POD, SERVICE, Kind, Object
+from fairway.kernel.objects.kinds import (
+    DEPLOYMENT,
+    HORIZONTAL_POD_AUTOSCALER,
+    HTTP_ROUTE,
+    NODE,
+    POD,
+    SERVICE,
+    Kind,
+    Object,
+)
 from fairway.kernel.objects.meta import Key
 from fairway.serving import surroundings
 from fairway.serving.caches.kinds import LOCAL_MODEL_CACHE, LOCAL_MODEL_NAMESPACE_CACHE
@@ -17,7 +26,7 @@ from fairway.serving.kinds import INFERENCE_SERVICE, SERVICE_LABEL
 from fairway.serving.render import marks
 from fairway.serving.render.children import Children
 from fairway.serving.render.place import Place
-from fairway.serving.rollout import describing, planning
+from fairway.serving.rollout import describing, devices, planning
 from fairway.serving.rollout import rendering as rollout
 from fairway.serving.rollout.arrangement import ROLLED_BACK
 from fairway.serving.runtimes.kinds import CLUSTER_SERVING_RUNTIME, SERVING_RUNTIME
@@ -49,6 +58,7 @@ def build(place: Place) -> Controller:
             (LOCAL_MODEL_NAMESPACE_CACHE, _services_near(known)),
             (LOCAL_MODEL_CACHE, _services_near(known)),
         ),
+        reads=(NODE,),
     )
 
 
@@ -88,6 +98,8 @@ def _reconciler(place: Place, known: set[Key]) -> Reconcile:
             await _tell(world, isvc, judging.of_refused(isvc, refusal, seen, now))
             return None
         wanted = rollout.children(isvc, arrangement, place, seen)
+        wanted, tight = devices.fitted(wanted, seen.deployments, world.mirror(NODE).all(), world.mirror(POD).all())
+        arrangement = replace(arrangement, conditions=(*arrangement.conditions, *tight))
         if steering.keeps_its_version(isvc) and judging.up_to_date(isvc.get("status") or {}, of=isvc):
             wanted = _as_it_is(wanted, seen)
         try:

@@ -13,7 +13,7 @@ from fairway.serving.kinds import RENDERED
 from fairway.serving.render import marks
 from fairway.serving.scaling import contract as contracts
 
-_NO_GAP = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+NO_GAP = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 _H2C = "kubernetes.io/h2c"
 
 
@@ -26,7 +26,7 @@ def deployment(isvc: Object, component: Component) -> Object:
     spec: Object = {
         "replicas": component.contract.at_first,
         "selector": {"matchLabels": {"app": labels["app"]}},
-        "strategy": component.strategy or _NO_GAP,
+        "strategy": component.strategy or NO_GAP,
         "revisionHistoryLimit": 10,
         "progressDeadlineSeconds": 600,
         "template": template,

@@ -108,7 +108,7 @@ class Autoscaler:
         self._places[key] = tuple(map(place, there))
         if contract.scaler != "kpa":
             self._scalers.pop(key, None)
-            await self._put(world, deployment, contract, pods, before=contract.hold and not there)
+            await self._put(world, deployment, contract, pods, before=_holds(contract, deployment, len(there)))
             return None
         return await self._scale(world, deployment, contract, pods, len(there))
 
@@ -130,7 +130,7 @@ class Autoscaler:
             if step.apply and step.pods != replicas:
                 await world.client.patch(DEPLOYMENT, key[1], key[0], {"spec": {"replicas": step.pods}})
         may_sleep = contract.least == 0 or contract.spec.burst != 0
-        before = (may_sleep and scaler.behind_activator(ready)) or (contract.hold and not ready)
+        before = (may_sleep and scaler.behind_activator(ready)) or _holds(contract, deployment, ready)
         scaler.proxied(now, is_so=await self._put(world, deployment, contract, pods, before=before))
         return max(0.05, scaler.due - now)
 
@@ -177,6 +177,19 @@ class Autoscaler:
             self._scalers.pop(key, None)
             self._places.pop(key, None)
             await self.activator.forget(key)
+
+
+def _holds(contract: Contract, deployment: Object, ready: int) -> bool:
+    """Whether requests go to the activator though nothing sleeps, because there may be no pod for a while."""
+    return contract.hold and (not ready or _in_change(deployment))
+
+
+def _in_change(deployment: Object) -> bool:
+    """Pods of it come and go, or are about to."""
+    status, wanted = deployment.get("status") or {}, int(deployment["spec"].get("replicas", 1))
+    seen = int(status.get("observedGeneration") or 0) >= int(deployment["metadata"].get("generation") or 0)
+    counts = [int(status.get(name) or 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+    return not seen or any(count != wanted for count in counts)
 
 
 def _version(deployment: Object) -> str:
