@@ -29,9 +29,12 @@ def main(argv: Sequence[str] | None = None, given: Mapping[str, Loader] | None =
     options = flags().parse_args(argv)
     # What a model says of column names it misses is no news to the caller, and threads must not change filters.
     warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
-    where = f"{options.host}:{options.http_port}"
     try:
         listening = bind(options.host, options.http_port)
+    except OSError as failure:
+        where = f"{options.host}:{options.http_port}"
+        return fail(f"The model server cannot listen on {where}: {failure.strerror or failure}.")
+    try:
         if options.workers > 1:
             return workers.run(options, listening, given)
         with runner() as loop:
@@ -39,7 +42,7 @@ def main(argv: Sequence[str] | None = None, given: Mapping[str, Loader] | None =
     except CannotLoad as reason:
         return fail(str(reason))
     except OSError as failure:
-        return fail(f"The model server cannot listen on {where}: {failure.strerror or failure}.")
+        return fail(f"The model server cannot serve: {failure.strerror or failure}.")
 
 
 async def serve(

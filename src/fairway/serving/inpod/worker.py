@@ -55,7 +55,7 @@ def live(
     except CannotLoad as reason:
         fail(str(reason))
     except OSError as failure:
-        fail(f"The model server cannot listen: {failure.strerror or failure}.")
+        fail(f"The model server cannot serve: {failure.strerror or failure}.")
     except BaseException:
         traceback.print_exc()  # nobody above would say it
     finally:

@@ -171,9 +171,9 @@ class Server:
         try:
             bound = self._server.add_insecure_port(where)
         except RuntimeError as failure:
-            raise OSError(f"The port {where} is taken.") from failure
+            raise OSError(f"the address {where} for gRPC cannot be had") from failure
         if not bound:
-            raise OSError(f"The port {where} is taken.")
+            raise OSError(f"the address {where} for gRPC cannot be had")
 
     async def start(self) -> None:
         await self._server.start()
