@@ -182,3 +182,11 @@ async def test_a_stream_of_requests_is_answered_in_order_and_refusals_end_nothin
         answers = [answer async for answer in call(iter([good, bad, good]))]
     assert [answer.infer_response.id for answer in answers] == ["1", "", "1"]
     assert "wants 81 elements" in answers[1].error_message
+
+
+async def test_a_port_that_is_taken_is_not_shared_in_silence(models: Path) -> None:
+    port = free_port()
+    async with serving(models / "iris", f"--grpc_port={port}"):
+        with pytest.raises(OSError, match=f"{port} for gRPC cannot be had"):
+            async with serving(models / "iris", f"--grpc_port={port}"):
+                pass

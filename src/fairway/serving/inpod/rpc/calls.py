@@ -160,10 +160,15 @@ class Calls:
 
 
 class Server:
-    """The port; `most` bounds a message both ways, in bytes."""
+    """The port; `most` bounds a message both ways, in bytes. `shared` with the other processes of this server; it
+    would be with anybody's else."""
 
-    def __init__(self, calls: Calls, host: str, port: int, most: int) -> None:
-        options = [("grpc.max_receive_message_length", most), ("grpc.max_send_message_length", most)]
+    def __init__(self, calls: Calls, host: str, port: int, most: int, *, shared: bool) -> None:
+        options = [
+            ("grpc.so_reuseport", int(shared)),
+            ("grpc.max_receive_message_length", most),
+            ("grpc.max_send_message_length", most),
+        ]
         self._server = aio.server(options=options)
         handlers = grpc.method_handlers_generic_handler(schema.SERVICE, calls.handlers())
         self._server.add_generic_rpc_handlers((handlers,))

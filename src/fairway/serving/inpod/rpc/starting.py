@@ -43,7 +43,9 @@ class Rpc:
             print(f"gRPC is not offered: it needs {missing.name}, which is not installed.", file=sys.stderr, flush=True)
             return
         made = calls.Calls(*self._parts)
-        self._server = calls.Server(made, options.host, options.grpc_port, options.grpc_max_message_bytes)
+        self._server = calls.Server(
+            made, options.host, options.grpc_port, options.grpc_max_message_bytes, shared=options.workers > 1
+        )
         await self._server.start()
 
     async def stop(self, grace: float) -> None:
