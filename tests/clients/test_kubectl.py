@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ import pytest
 from fairway.cluster.api import certificates
 from fairway.cluster.api.server import ApiServer
 from fairway.cluster.api.tokens import MASTERS, Issuer
+from fairway.cluster.node.runtime import ExecResult
+from fairway.cluster.node.talking import Talk
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client import kubeconfig
 from fairway.kernel.client.client import Client
@@ -69,6 +71,27 @@ class Shelf:
         yield b"hello from the pod\n"
 
 
+class Rooms:
+    """Runs commands on this machine, as a node runs them beside a container's processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    async def open(self, pod: Object, container: str, command: Sequence[str], *, terminal: bool) -> Talk:
+        async def run(paths: list[str]) -> ExecResult:
+            stdin = os.open(paths[0], os.O_RDONLY | os.O_NONBLOCK)
+            os.set_blocking(stdin, True)
+            stdout, stderr = (os.open(path, os.O_WRONLY) for path in paths[1:])
+            process = await asyncio.create_subprocess_exec(*command, stdin=stdin, stdout=stdout, stderr=stderr)
+            for end in (stdin, stdout, stderr):
+                os.close(end)
+            return ExecResult(await process.wait(), b"")
+
+        talk = Talk(self.folder, terminal=terminal)
+        talk.begin(lambda paths: asyncio.ensure_future(run(paths)))
+        return talk
+
+
 @dataclass
 class Kubectl:
     """`run` gives what kubectl prints, both streams together; it fails the test unless the exit code is right."""
@@ -104,7 +127,8 @@ def _passed() -> dict[str, str]:
 @pytest.fixture
 async def kubectl(tmp_path: Path) -> AsyncIterator[Kubectl]:
     issuer, files = Issuer.load(tmp_path), certificates.ensure(tmp_path)
-    server = ApiServer(MemoryStore(), clock=SystemClock(), issuer=issuer, logs=Shelf())
+    server = ApiServer(MemoryStore(), clock=SystemClock(), issuer=issuer)
+    server.reach_pods(Shelf(), Rooms(tmp_path))
     port = await server.serve("127.0.0.1", 0, certificates.server_context(files))
     config = tmp_path / "kubeconfig"
     token = issuer.mint("admin", [MASTERS], seconds=600)
@@ -310,6 +334,22 @@ async def test_a_port_of_a_pod_is_reached_from_here(
         writer.close()
         forwarding.terminate()
         await forwarding.communicate()
+
+
+async def test_commands_run_in_a_pod_and_files_are_carried(kubectl: Kubectl, tmp_path: Path) -> None:
+    await a_running_pod(kubectl.admin, "127.64.9.9")
+    said = await kubectl.run("exec", "p", "--", "sh", "-c", "echo out; echo err >&2; exit 3", fails=True)
+    assert {"out", "err", "command terminated with exit code 3"} <= set(said.splitlines())
+    assert await kubectl.run("exec", "-i", "p", "--", "tr", "a-z", "A-Z", stdin="hello") == "HELLO"
+    here, there, back = tmp_path / "here.txt", tmp_path / "there.txt", tmp_path / "back.txt"
+    here.write_text("carried")
+    await kubectl.run("cp", str(here), f"p:{there}")
+    assert there.read_text() == "carried"
+    await kubectl.run("cp", f"p:{there}", str(back))
+    assert back.read_text() == "carried"
+    assert "container other is not valid for pod p" in await kubectl.run(
+        "exec", "p", "-c", "other", "--", "true", fails=True
+    )
 
 
 async def test_what_is_served_is_listed(kubectl: Kubectl) -> None:

@@ -100,7 +100,7 @@ async def cluster(
                 agent = build_node(
                     client, clock, NodeConfig(NODE, folder / "node", api_url, tls.ca_pem, engine=engine), runtime
                 )
-                api.keep_logs(agent.logs)
+                api.reach_pods(agent.logs, agent.executions)
                 api.measure_with(agent.measures)
                 parts.append(agent.parts)
             await start((Parts(services=(Service("api", api.run),)), *parts), client, clock, tasks)

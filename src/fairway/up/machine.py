@@ -174,7 +174,7 @@ async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluste
             kubeconfig.write(folder / "kubeconfig", server=api_url, ca_pem=tls.ca_pem, token=token)
             client = Client(api.transport(ADMIN))
             node = build_node(client, clock, _node(settings, api_url, tls.ca_pem))
-            api.keep_logs(node.logs)
+            api.reach_pods(node.logs, node.executions)
             api.measure_with(node.measures)
             yield _Cluster(api, api_url, issuer, tls.ca_pem, token, client, node)
         finally:

@@ -221,7 +221,7 @@ class Shelf:
 
 async def test_logs_come_from_whoever_keeps_them(world: World, admin: Client) -> None:
     shelf = Shelf()
-    world.server.keep_logs(shelf)
+    world.server.reach_pods(shelf)
     remote = Client(HTTPTransport(world.url, token=world.token(), tls=world.tls))
     two = pod("two")
     two["spec"]["containers"].append({"name": "side", "image": "busybox:1"})

@@ -209,8 +209,8 @@ async def test_kinds_not_served_say_what_to_do(client: Client) -> None:
     with pytest.raises(errors.NotFound, match="PodDisruptionBudgets are not served by this server yet: nothing evicts"):
         await client.create(budgets, budgets.new("s", "default"))
     await client.create(POD, pod("p"))
-    with pytest.raises(errors.MethodNotAllowed, match="exec into a container is not supported"):
-        await client.transport.request("POST", POD.path("default", "p", "exec"))
+    with pytest.raises(errors.MethodNotAllowed, match="attaching to a container is not supported"):
+        await client.transport.request("POST", POD.path("default", "p", "attach"))
     with pytest.raises(errors.MethodNotAllowed, match="delete the pod"):
         await client.transport.request("POST", POD.path("default", "p", "eviction"), body={})
 

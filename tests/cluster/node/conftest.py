@@ -35,7 +35,7 @@ class Bench:
         settings = {"restart_delay": 0.05, **config}
         where = NodeConfig(NODE, self.folder, self.here.api_url, "", **settings)
         node = build(self.client, SystemClock(), where)
-        self.here.api.keep_logs(node.logs)
+        self.here.api.reach_pods(node.logs, node.executions)
         async with task_group() as tasks:
             await start((node.parts,), self.client, SystemClock(), tasks)
             yield node

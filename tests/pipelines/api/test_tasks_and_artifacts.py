@@ -166,7 +166,7 @@ class Kept:
 
 async def test_a_log_is_followed_from_before_the_pod_until_its_end(server: Server, run: str) -> None:
     logs = Kept()
-    server.api.keep_logs(logs)
+    server.api.reach_pods(logs)
     url = f"{server.url}/apis/v1alpha1/runs/{run}/nodes"
     await server.records.write(
         lambda c: c.execute(tasks.update().where(tasks.c.id == "train-0").values(state="PENDING"))

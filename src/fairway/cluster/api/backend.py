@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.measures import Measures
+from fairway.cluster.api.podexec import PodExec
 from fairway.cluster.api.podlogs import PodLogs
 from fairway.cluster.api.registry import Registry
 from fairway.cluster.api.tokens import Issuer
@@ -23,6 +24,7 @@ class Backend:
     addresses: Addresses
     logs: PodLogs | None = None
     measures: Measures | None = None
+    executions: PodExec | None = None
     _second: tuple[int, str] = (-1, "")
 
     def now(self) -> str:

@@ -22,7 +22,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
-from fairway.cluster.api import authentication, bodies, representation
+from fairway.cluster.api import authentication, bodies, executing, representation
 from fairway.cluster.api.calls import Call, Event, Reply
 from fairway.cluster.api.forwarding import connecting, face
 from fairway.cluster.api.patches import APPLY_PATCH
@@ -111,6 +111,10 @@ class HTTPFace:
             target = connecting.target(self._pipeline.backend, call)
             with self._stream(request):
                 return await face.answer(request, target)
+        if call.subresource == "exec":
+            asked = executing.wanted(self._pipeline.backend, call, request.query.getall("command", []))
+            with self._stream(request):
+                return await executing.answer(self._pipeline.backend, request, asked)
         await _read_body(request, call)
         reply = await self._pipeline.answer(call)
         return await self._written(request, reply, form, query, call.warnings)

@@ -20,7 +20,7 @@ def open_log(backend: Backend, call: Call) -> AsyncGenerator[bytes, None]:
     pod = reading.found(backend.store, call).object
     if backend.logs is None:
         raise errors.Unavailable("nobody keeps pods' logs on this server: it runs without a node agent")
-    container = _container(pod, call.query.get("container", ""))
+    container = container_of(pod, call.query.get("container", ""))
     previous = call.flag("previous")
     _started(pod, container, previous)
     options = LogOptions(
@@ -54,7 +54,8 @@ def _since(backend: Backend, call: Call) -> int | None:
         raise errors.BadRequest(f'sinceTime: "{moment}" is no RFC 3339 time') from None
 
 
-def _container(pod: Object, asked: str) -> str:
+def container_of(pod: Object, asked: str) -> str:
+    """The container that is meant: the one asked for, the pod's default, or its only one. Raises BadRequest."""
     name, spec = pod["metadata"]["name"], pod["spec"]
     containers = [container["name"] for container in spec.get("containers") or ()]
     init = [container["name"] for container in spec.get("initContainers") or ()]

@@ -43,7 +43,6 @@ _GROUPS = {
     "authorization.k8s.io": "of this group only SelfSubjectAccessReview is served by this server yet",
 }
 _SUBRESOURCES = {
-    "exec": "exec into a container is not supported by this server yet: read its log, or run a Job",
     "attach": "attaching to a container is not supported by this server yet: follow its log",
     "proxy": "proxying to pods, services and nodes is not supported by this server yet: connect to the address itself",
     "eviction": "eviction is not supported by this server yet: delete the pod",

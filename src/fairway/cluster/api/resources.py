@@ -110,6 +110,7 @@ def _core() -> tuple[Resource, ...]:
     log = Subresource("log", "Pod", "", "v1", ("get",))
     forward = Subresource("portforward", "PodPortForwardOptions", "", "v1", ("create", "get"), connects=True)
     binding = Subresource("binding", "Binding", "", "v1", CREATE)
+    execute = Subresource("exec", "PodExecOptions", "", "v1", ("create", "get"), connects=True)
     token = Subresource("token", "TokenRequest", "authentication.k8s.io", "v1", CREATE)
     return (
         _resource(kinds.CONFIG_MAP, "cm"),
@@ -119,7 +120,9 @@ def _core() -> tuple[Resource, ...]:
         _resource(kinds.NODE, "no", status=True, selectable=("spec.unschedulable",)),
         _resource(kinds.PERSISTENT_VOLUME_CLAIM, "pvc", status=True),
         _resource(Kind("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False), "pv", status=True),
-        _resource(kinds.POD, "po", categories=_ALL, status=True, more=(binding, forward, log), selectable=_POD_FIELDS),
+        _resource(
+            kinds.POD, "po", categories=_ALL, status=True, more=(binding, execute, forward, log), selectable=_POD_FIELDS
+        ),
         _resource(kinds.SECRET, selectable=("type",)),
         _resource(kinds.SERVICE_ACCOUNT, "sa", more=(token,)),
         _resource(kinds.SERVICE, "svc", categories=_ALL, status=True, selectable=("spec.clusterIP", "spec.type")),

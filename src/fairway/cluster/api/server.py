@@ -12,6 +12,7 @@ from fairway.cluster.api.http import HTTPFace
 from fairway.cluster.api.inprocess import InProcessTransport
 from fairway.cluster.api.measures import Measures
 from fairway.cluster.api.pipeline import Pipeline
+from fairway.cluster.api.podexec import PodExec
 from fairway.cluster.api.podlogs import PodLogs
 from fairway.cluster.api.registry import Registry
 from fairway.cluster.api.tokens import MASTERS, Issuer
@@ -69,6 +70,6 @@ class ApiServer:
         """Tell the server who measures pods and nodes."""
         self._backend.measures = measures
 
-    def keep_logs(self, logs: PodLogs) -> None:
-        """Tell the server who keeps the pods' logs, where that is known only after it was made."""
-        self._backend.logs = logs
+    def reach_pods(self, logs: PodLogs, executions: PodExec | None = None) -> None:
+        """Tell the server who keeps the pods' logs and runs commands in them; that is known only after it was made."""
+        self._backend.logs, self._backend.executions = logs, executions

@@ -14,6 +14,7 @@ from fairway.cluster.node.claims import Claims, Folders
 from fairway.cluster.node.containers import Tools
 from fairway.cluster.node.credentials import Credentials
 from fairway.cluster.node.engine import finding
+from fairway.cluster.node.executions import Executions
 from fairway.cluster.node.gpus import Devices
 from fairway.cluster.node.launching import Launcher
 from fairway.cluster.node.logs import Logs
@@ -64,7 +65,7 @@ class NodeConfig:
 
 
 class Node:
-    """`parts` are for `up` to run, `logs` for the API to serve, `shutdown` for the end."""
+    """`parts` are for `up` to run, `logs` and `executions` for the API to serve, `shutdown` for the end."""
 
     def __init__(self, client: Client, clock: Clock, config: NodeConfig, runtime: PodRuntime | None) -> None:
         data = config.data_dir
@@ -98,6 +99,7 @@ class Node:
         self._claims = Claims(Mirror(client, PERSISTENT_VOLUME_CLAIM, clock), folders, self._agent.uses, clock)
         self.logs = Logs(self._runtime, clock)
         self.measures = Measuring(self._runtime, clock, config.name)
+        self.executions = Executions(self._runtime)
         self.parts = Parts(services=(Service("node", self._run),))
 
     async def shutdown(self, stop_pods: bool) -> None:

@@ -21,6 +21,7 @@ from fairway.cluster.node.runtime import (
     ContainerState,
     Ended,
     ExecResult,
+    Talk,
     Waiting,
 )
 
@@ -96,6 +97,9 @@ class FakeRuntime:
     async def signal(self, container: ContainerId, number: int) -> None:
         if number == 9 or not self.ignores_term:
             self.end(container, 128 + number, signal=number)
+
+    async def talk(self, container: ContainerId, command: Sequence[str], *, terminal: bool) -> Talk:
+        raise CannotStart("NotSupported", "this runtime runs nothing that could be talked with")
 
     async def exec(self, container: ContainerId, command: Sequence[str], timeout: float) -> ExecResult:
         if not self.disk.states[container].running:

@@ -26,6 +26,7 @@ from fairway.cluster.node.runtime import (
     ContainerState,
     Ended,
     ExecResult,
+    Talk,
     Waiting,
 )
 
@@ -99,6 +100,9 @@ class MachineRuntime:
 
     async def exec(self, container: ContainerId, command: Sequence[str], timeout: float) -> ExecResult:
         return await self._way_of(container).exec(container, command, timeout)
+
+    async def talk(self, container: ContainerId, command: Sequence[str], *, terminal: bool) -> Talk:
+        return await self._way_of(container).talk(container, command, terminal=terminal)
 
     def logs(self, container: ContainerId) -> list[Path]:
         return self._attended.logs(container)

@@ -128,6 +128,32 @@ Waiting = tuple[str, str]
 """The reason and the message of a container that waits."""
 
 
+class Talk(Protocol):
+    """A command that runs beside a container's processes, and somebody who talks with it."""
+
+    async def read(self) -> tuple[int, bytes] | None:
+        """The next of what it says: 1 and output, or 2 and what goes to standard error; None when it has ended."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """To its standard input. Without effect where it has ended, or was opened without one."""
+        ...
+
+    def end_input(self) -> None: ...
+
+    def resize(self, width: int, height: int) -> None:
+        """Of its terminal, where it has one."""
+        ...
+
+    async def result(self) -> int:
+        """Its exit code, once it has ended. Raises CannotStart where it could not be run."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up. A command with a terminal is told so by the system."""
+        ...
+
+
 class PodRuntime(Protocol):
     @property
     def handler(self) -> str:
@@ -165,6 +191,10 @@ class PodRuntime(Protocol):
 
     async def exec(self, container: ContainerId, command: Sequence[str], timeout: float) -> ExecResult:
         """Run a command beside the container's processes. Raises TimeoutError, and CannotStart where it has ended."""
+        ...
+
+    async def talk(self, container: ContainerId, command: Sequence[str], *, terminal: bool) -> Talk:
+        """Run a command beside the container's processes, with streams. Raises CannotStart where that cannot be."""
         ...
 
     def logs(self, container: ContainerId) -> list[Path]:

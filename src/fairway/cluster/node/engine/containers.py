@@ -36,6 +36,7 @@ from fairway.cluster.node.runtime import (
     ContainerState,
     ExecResult,
     Mount,
+    Talk,
     Waiting,
 )
 from fairway.cluster.node.shepherds import Link, Message
@@ -133,6 +134,11 @@ class Containers:
         except EngineFailed as failed:
             raise CannotStart("ExecFailed", str(failed)) from failed
         return ExecResult(answer.code, (answer.output + answer.said.encode())[:_MOST_EXEC_OUTPUT])
+
+    async def talk(self, container: ContainerId, command: Sequence[str], *, terminal: bool) -> Talk:
+        raise CannotStart(
+            "NotSupported", f"container {container.name} runs in a container engine, where exec is not supported yet"
+        )
 
     async def _up(self, engine: Engine, container: ContainerId) -> None:
         """Wait for what is on record and has not quite started yet."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # `signal` wraps it in enumerations, which cost a short step much
 import atexit
 import ctypes
+import fcntl
 import functools
 import os
 import random
@@ -19,6 +20,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import termios
 import threading
 import time
 import traceback
@@ -61,6 +63,8 @@ def become(
         _take_streams(streams)
         _leave_signals()
         try:
+            if request.get("streams"):
+                _talk(request["streams"])
             if request.get("mounts"):
                 mounts.enter([tuple(mount) for mount in request["mounts"]])
             os.chdir(request["cwd"])
@@ -89,6 +93,20 @@ def _take_streams(streams: tuple[int, int]) -> None:
     os.dup2(nothing, 0)
     os.dup2(streams[0], 1)
     os.dup2(streams[1], 2)
+
+
+def _talk(paths: list[str]) -> None:
+    """Let somebody talk with us: through three named pipes, or through a terminal, which then is our session's own."""
+    if len(paths) == 1:
+        terminal = os.open(paths[0], os.O_RDWR)
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+        ends = [terminal] * 3
+    else:
+        # Without waiting for somebody who writes: whoever did may have finished.
+        ends = [os.open(paths[0], os.O_RDONLY | os.O_NONBLOCK), *(os.open(path, os.O_WRONLY) for path in paths[1:])]
+        os.set_blocking(ends[0], True)
+    for number, end in enumerate(ends):
+        os.dup2(end, number)
 
 
 def _leave_signals() -> None:

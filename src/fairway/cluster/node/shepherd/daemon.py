@@ -4,10 +4,12 @@ Requests and answers are JSON lines over a unix socket in a folder that only its
 
     {"seq", "op": "start", "id", "folder", "make", "address", "argv", "env", "cwd", "mounts"?, "module"?, "args"?,
      "call"?, "memory"?, "keep"?, "tells"?}
-    {"seq", "op": "signal", "id", "signal"}     {"seq", "op": "exec", "id", "argv", "timeout"}     {"seq", "op": "list"}
+    {"seq", "op": "signal", "id", "signal"}     {"seq", "op": "exec", "id", "argv", "timeout", "streams"?}
+    {"seq", "op": "list"}
     {"seq", "op": "retire"}: end as soon as nothing runs
 
 "keep" is written down with the record and told with the end. "tells": the process stands for a container of an engine.
+"streams" are the paths of what somebody talks through: three named pipes, or one terminal.
 
 An answer carries "seq" and "ok" or "error"; `{"ended": id, ...exit record}` comes unasked. Nothing blocks here but
 the fork itself. The loop has one thread, so a fork copies a process that is at rest.
@@ -187,7 +189,7 @@ class Shepherd:
         container = self._containers[request["id"]]
         gate, opener = os.pipe()
         out, out_in = os.pipe()
-        wanted = {**container.request, "argv": request["argv"], "module": None}
+        wanted = {**container.request, "argv": request["argv"], "module": None, "streams": request.get("streams")}
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
