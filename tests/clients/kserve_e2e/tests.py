@@ -52,7 +52,9 @@ BEYOND: dict[str, str] = {
 }
 
 # What one judged test meets here, in a line: said in the table beside what it did.
-KNOWN: dict[str, str] = {}
+KNOWN: dict[str, str] = {
+    "predictor/test_lightgbm.py::test_lightgbm_v2": "asks for the very probabilities of upstream's file",
+}
 
 
 def judged(test: str) -> bool:

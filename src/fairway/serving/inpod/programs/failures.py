@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fairway.serving.inpod.messages import Refusal
+from fairway.serving.inpod.messages import Answer, Refusal, encode
 from fairway.serving.inpod.model import CannotLoad
 
 # By name, since the class may be of our kserve or of the real one.
@@ -25,6 +25,17 @@ _STATUS_BY_NAME = {
     "InferenceError": 500,
     "TimeoutError": 504,
 }
+
+
+class Detailed(Refusal):
+    """FastAPI's HTTPException, in the shape that FastAPI gives it and the clients of such programs read."""
+
+    def __init__(self, status: int, detail: Any, **headers: str) -> None:
+        super().__init__(status, str(detail), **headers)
+        self._detail = detail
+
+    def answer(self) -> Answer:
+        return Answer(self.status, encode({"detail": self._detail}), headers=self.headers)
 
 
 @contextmanager
@@ -42,6 +53,8 @@ def refusal(failure: Exception, who: str) -> Refusal:
     status = status_of(failure)
     if status >= 500 and status != 503:
         traceback.print_exception(failure)
+    if type(failure).__name__ == "HTTPException" and (detail := getattr(failure, "detail", None)) is not None:
+        return Detailed(status, detail)
     said = str(getattr(failure, "detail", "") or failure)
     if status == 500 and type(failure).__name__ != "InferenceError":
         return Refusal(500, f"{who} failed: {type(failure).__name__}: {said}")
