@@ -78,6 +78,20 @@ async def test_modes(mode: str, types: set[str]) -> None:
     assert {headers["ce-type"].rpartition(".")[2] for headers, _ in sink.events} == types
 
 
+@pytest.mark.parametrize(("name", "variable"), [("sink", "SINK"), ("my-dumper", "MY_DUMPER_PREDICTOR")])
+async def test_a_sink_may_be_named_as_a_service_of_the_namespace(
+    name: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = Sink()
+    monkeypatch.setenv(f"{variable}_SERVICE_HOST", "127.0.0.1")
+    async with listening(predict) as port, listening(sink) as to:
+        flags = (f"--log-url=http://{name}.ns.svc.cluster.local:{to}/", "--namespace=ns", "--log-mode=request")
+        async with before(port, *flags) as sidecar:
+            await sidecar.post("/", {})
+            await until(lambda: bool(sink.events))
+    assert sink.events[0][0]["host"] == f"{name}.ns.svc.cluster.local:{to}"
+
+
 async def test_answers_of_every_status_are_told_also_our_own() -> None:
     sink = Sink()
     async with listening(predict) as port, listening(sink) as to:

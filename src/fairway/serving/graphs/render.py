@@ -82,7 +82,12 @@ def _container(graph: Object, resolved: Object) -> Object:
         "name": meta.name(graph),
         "image": IMAGE,
         "command": ["python3", "-m", "fairway.serving.graphs.router"],
-        "args": ["--host=$(POD_IP)", "--graph-json", json.dumps(resolved, sort_keys=True)],
+        "args": [
+            "--host=$(POD_IP)",
+            f"--namespace={meta.namespace(graph)}",
+            "--graph-json",
+            json.dumps(resolved, sort_keys=True),
+        ],
         "env": [_POD_IP, *([{"name": "PROPAGATE_HEADERS", "value": patterns}] if patterns else [])],
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "resources": graph["spec"].get("resources") or _SMALL,

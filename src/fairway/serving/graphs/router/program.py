@@ -48,7 +48,7 @@ async def _until_signalled(options: argparse.Namespace) -> int:
 async def serve(options: argparse.Namespace, end: asyncio.Event, *, ready: Callable[[str, int], None]) -> None:
     """Route until `end` is set, then drain. Raises NoGraph, and OSError where it cannot listen."""
     graph = plan.read(options.graph_json)
-    web = Web()
+    web = Web(namespace=options.namespace)
     steps = Steps(web, graph.timeouts.step, partial(identity.token, os.environ))
     router = Router(graph, steps, propagation.read(os.environ.get("PROPAGATE_HEADERS", "")))
     door = Door(router)
@@ -86,6 +86,7 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument("--graph-json", required=True, help="the graph: an InferenceGraph's spec, its addresses found")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--host", default=os.environ.get("FAIRWAY_POD_IP") or "127.0.0.1", help="the address to bind")
+    parser.add_argument("--namespace", default="", help="the pod's own, whose Services may be named")
     parser.add_argument(
         "--linger", type=float, default=1.5, help="seconds from SIGTERM to the closed door; gateways learn meanwhile"
     )

@@ -6,11 +6,13 @@ An answer's body is given as it is meant, without chunks. Who stops reading clos
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from fairway.serving.inpod.relay import names
 from fairway.serving.inpod.relay.framing import AnswerHead
 from fairway.serving.inpod.relay.outbound import Origin, Sending
 
@@ -36,10 +38,10 @@ class Reply:
 class Web:
     """Origins by scheme, host and port, each with its idle connections."""
 
-    def __init__(self, *, trusted: str = "") -> None:
-        """`trusted` is a file of certificates to trust beside the machine's own."""
+    def __init__(self, *, trusted: str = "", namespace: str = "") -> None:
+        """`trusted` is a file of certificates to trust beside the machine's own; `namespace` is the pod's."""
         self._origins: dict[tuple[str, str, int], Origin] = {}
-        self._trusted = trusted
+        self._trusted, self._namespace = trusted, namespace
 
     async def ask(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, timeout: float | None = None
@@ -76,7 +78,8 @@ class Web:
             raise Unanswered(f"{url!r} is not an address such as http://host:port/path: {wrong}", sent=False) from None
         key = parts.scheme, host, port
         if key not in self._origins:
-            self._origins[key] = Origin(host, port, secure=self._secure() if parts.scheme == "https" else None)
+            where = names.address(host, port, self._namespace, os.environ)
+            self._origins[key] = Origin(*where, secure=self._secure() if parts.scheme == "https" else None)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return self._origins[key], target, parts.netloc.rpartition("@")[2]
 

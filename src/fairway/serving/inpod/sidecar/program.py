@@ -76,7 +76,7 @@ async def serve(options: argparse.Namespace, end: asyncio.Event, *, ready: Calla
 
 
 def _parts(options: argparse.Namespace) -> Parts:
-    web = Web(trusted=options.logger_ca_cert_file)
+    web = Web(trusted=options.logger_ca_cert_file, namespace=options.namespace)
     most = options.container_concurrency
     waiting = options.max_waiting if options.max_waiting >= 0 else 10 * most
     parts = Parts(
