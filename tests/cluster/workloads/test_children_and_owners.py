@@ -8,6 +8,8 @@ from fairway.kernel.objects import meta
 from fairway.kernel.objects.crds import OPEN, CustomKind
 from fairway.kernel.objects.kinds import CONFIG_MAP, CRD, POD, SECRET, Kind, Object
 
+ELDER = CustomKind(Kind("test.fairway.dev", "v1alpha1", "Elder", "elders"), {"spec": OPEN})
+"""Of the same group, and not in its preferred version."""
 PARENT = CustomKind(Kind("test.fairway.dev", "v1", "Parent", "parents"), {"spec": OPEN})
 
 
@@ -82,3 +84,13 @@ async def test_circles_of_owners_do_not_block_each_other(here: Here) -> None:
     await here.until_gone(CONFIG_MAP, "owner")
     await here.until_gone(SECRET, "child")
     assert owner
+
+
+async def test_kinds_that_a_groups_preferred_version_has_not_are_owners_too(here: Here) -> None:
+    for kind in (PARENT, ELDER):
+        await here.client.create(CRD, kind.definition())
+    owner = await here.client.create(ELDER.kind, ELDER.kind.new("elder", "default", spec={}))
+    metadata = {"ownerReferences": [meta.owner_reference(owner)]}
+    await here.client.create(SECRET, SECRET.new("child", "default", metadata=metadata))
+    await here.client.delete(ELDER.kind, "elder", "default", propagation="Background")
+    await here.until_gone(SECRET, "child")
