@@ -1,13 +1,15 @@
 """Images for tests, made of what is on this machine: no registry is asked.
 
-`local()` finds the container engine that works here and has two images ready in it: one of busybox alone, and one of
-this machine's Python. A test is skipped, with the reason, where no engine works or there is nothing to make them of.
+`local()` finds the container engine that works here, or the one that FAIRWAY_CONTAINER_ENGINE names, and has two images
+ready in it: one of busybox alone, and one of this machine's Python. A test is skipped, with the reason, where no engine
+works or there is nothing to make them of.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import shlex
 import shutil
 import subprocess
@@ -57,7 +59,7 @@ def local() -> Local:
 
 
 async def _local(folder: Path) -> Local:
-    finder = Finder(folder, AUTO)
+    finder = Finder(folder, os.environ.get("FAIRWAY_CONTAINER_ENGINE", AUTO))
     engine = await finder.engine()
     if engine is None:
         pytest.skip(f"no container engine works here: {finder.why_not}")
