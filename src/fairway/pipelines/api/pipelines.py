@@ -9,9 +9,9 @@ from aiohttp import web
 from sqlalchemy import Connection, RowMapping, func, select
 from sqlalchemy.exc import IntegrityError
 
-from fairway.kernel.feature import Route
+from fairway.kernel.feature import IDENTITY, Route
 from fairway.kernel.objects import errors
-from fairway.pipelines.api import messages, versions
+from fairway.pipelines.api import fetched, messages, versions
 from fairway.pipelines.api.answers import answer, compact, moment
 from fairway.pipelines.api.context import Context, changed, existing, new_id
 from fairway.pipelines.api.listing import Listed, order_of, page
@@ -69,7 +69,8 @@ class Pipelines:
         body = await messages.read(request, "CreatePipelineAndVersionRequest")
         fields = messages.part(body.get("pipeline"), "Pipeline", "pipeline")
         version = messages.part(body.get("pipeline_version"), "PipelineVersion", "pipeline_version")
-        return answer(await create(self._context, fields, (version, await versions.documents_of(version))))
+        documents = await fetched.documents_of(version, request[IDENTITY])
+        return answer(await create(self._context, fields, (version, documents)))
 
     async def _get(self, request: web.Request) -> web.Response:
         id_ = request.match_info["id"]

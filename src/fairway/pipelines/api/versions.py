@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,13 +10,13 @@ from sqlalchemy import Connection, RowMapping, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from fairway.kernel.feature import Route
+from fairway.kernel.feature import IDENTITY, Route
 from fairway.kernel.objects import errors
-from fairway.pipelines.api import messages
-from fairway.pipelines.api.answers import Unsupported, answer, compact, moment
+from fairway.pipelines.api import fetched, messages
+from fairway.pipelines.api.answers import answer, compact, moment
 from fairway.pipelines.api.context import Context, changed, existing, new_id
 from fairway.pipelines.api.listing import Listed, order_of, page
-from fairway.pipelines.api.packages import Documents, from_body, from_wire
+from fairway.pipelines.api.packages import Documents, from_body
 from fairway.pipelines.api.tagging import set_tags, tags_of
 from fairway.pipelines.tables import pipeline_versions, pipelines, specs, tags
 
@@ -68,7 +67,9 @@ class Versions:
         fields = await messages.read(request, "PipelineVersion")
         if fields.get("pipeline_id", pipeline) != pipeline:
             raise errors.BadRequest("pipeline_id in the body differs from the one in the address")
-        return answer(await create(self._context, pipeline, fields, await documents_of(fields)))
+        return answer(
+            await create(self._context, pipeline, fields, await fetched.documents_of(fields, request[IDENTITY]))
+        )
 
     # A version is found by its own id, whatever pipeline the address names before it: upstream's tests hold it so.
 
@@ -127,24 +128,13 @@ def insert(
         "display_name": display_name,
         "description": messages.text(fields, "description"),
         "code_source_url": messages.text(fields, "code_source_url"),
+        "package_url": str((fields.get("package_url") or {}).get("pipeline_url") or ""),
         "spec_digest": keep(connection, documents),
         "created_at": now,
     }
     connection.execute(pipeline_versions.insert(), values)
     set_tags(connection, id_, messages.tags(fields))
     return _one(connection, id_)
-
-
-async def documents_of(fields: Mapping[str, Any]) -> Documents:
-    """The checked package of a PipelineVersion message."""
-    url = messages.part(fields.get("package_url"), "Url", "package_url").get("pipeline_url")
-    if url:
-        raise Unsupported("pipelines are not fetched from package_url; upload the file to /pipelines/upload instead")
-    if "pipeline_spec" not in fields:
-        raise errors.BadRequest("pipeline_spec is missing")
-    documents = from_wire(fields["pipeline_spec"])
-    await asyncio.to_thread(documents.load)
-    return documents
 
 
 def keep(connection: Connection, documents: Documents) -> str:
