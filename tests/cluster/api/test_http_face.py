@@ -255,3 +255,11 @@ async def test_a_taken_port_is_told_and_another_serves(world: World) -> None:
         await server.serve("127.0.0.1", taken, None)
     assert await server.serve("127.0.0.1", 0, None) != taken
     await server.close()
+
+
+async def test_what_is_accepted_and_may_surprise_is_warned_of(world: World) -> None:
+    pod_with_secret = pod("p")
+    pod_with_secret["spec"]["imagePullSecrets"] = [{"name": "login"}]
+    code, headers, _ = await world.raw("POST", POD.path("default"), data=orjson.dumps(pod_with_secret))
+    assert code == 201
+    assert "log the container engine in" in headers["Warning"]

@@ -138,6 +138,9 @@ CHECKS: dict[str, Check] = {
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.problems,
 }
 WARNINGS: dict[str, Warnings] = {
+    **dict.fromkeys(
+        ("pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"), pod_checks.warnings
+    ),
     "services": _service_warnings,
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.warnings,
 }

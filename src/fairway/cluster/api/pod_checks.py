@@ -15,6 +15,17 @@ def pod(obj: Object) -> Iterator[Cause]:
     yield from pod_spec(obj.get("spec") or {}, "spec")
 
 
+def warnings(obj: Object) -> Iterator[str]:
+    """Of a pod, or of what has the template of one."""
+    spec = obj.get("spec") or {}
+    template = (spec.get("template") or {}).get("spec") or spec
+    if template.get("imagePullSecrets"):
+        yield (
+            "imagePullSecrets are not used by this server: where an image needs a login, log the container engine in "
+            "(podman login, docker login)"
+        )
+
+
 def pod_spec(spec: Object, path: str) -> Iterator[Cause]:
     if not spec.get("containers"):
         yield causes.required(f"{path}.containers")
