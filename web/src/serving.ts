@@ -32,6 +32,7 @@ export function modelOf(service: InferenceService): Model {
 export function scaleOf(service: InferenceService): string {
   const { minReplicas = 1, maxReplicas } = (service.spec.predictor ?? {}) as Predictor;
   const answering = service.status?.modelStatus?.copies?.totalCopies ?? 0;
+  if (minReplicas === 0) return `${answering}${maxReplicas ? ` of up to ${maxReplicas}` : ""}, sleeps when unused`;
   if (maxReplicas === undefined || maxReplicas === minReplicas) return `${answering} of ${minReplicas}`;
   return `${answering} of ${minReplicas} to ${maxReplicas || "any number"}`;
 }

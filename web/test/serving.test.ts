@@ -15,7 +15,9 @@ test("a framework's own block is a model of that format", () => {
 test("the scale says how many answer of how many there may be", () => {
   const status = { modelStatus: { copies: { totalCopies: 2 } } };
   expect(scaleOf(service({ predictor: {} }, status))).toBe("2 of 1");
-  expect(scaleOf(service({ predictor: { minReplicas: 0, maxReplicas: 5 } }, status))).toBe("2 of 0 to 5");
+  expect(scaleOf(service({ predictor: { minReplicas: 1, maxReplicas: 5 } }, status))).toBe("2 of 1 to 5");
+  expect(scaleOf(service({ predictor: { minReplicas: 0, maxReplicas: 5 } }, status))).toBe("2 of up to 5, sleeps when unused");
+  expect(scaleOf(service({ predictor: { minReplicas: 0 } }, status))).toBe("2, sleeps when unused");
 });
 
 test("traffic is the share of each version, the newest first", () => {
