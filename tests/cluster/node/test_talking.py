@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from fairway.cluster.node.runtime import CannotStart, Talk
 from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import POD
 
 from .conftest import Bench
 
@@ -68,3 +72,28 @@ async def test_what_cannot_be_run_says_so(bench: Bench) -> None:
         await talk.close()
         with pytest.raises(errors.BadRequest, match="is not running"):
             await node.executions.open(pod, "other", ["true"], terminal=False)
+
+
+async def test_a_command_ends_with_its_container_and_with_whoever_hears_it(bench: Bench) -> None:
+    async with bench.node() as node:
+        await bench.create("p", "sleep", "1000", terminationGracePeriodSeconds=0)
+        pod = await bench.until("p", lambda found: found["status"].get("phase") == "Running")
+        talk = await node.executions.open(pod, "main", ["sh", "-c", "echo up; exec sleep 6543"], terminal=False)
+        assert await asyncio.wait_for(talk.read(), 10) == (1, b"up\n")
+        await bench.client.delete(POD, "p", "default")
+        assert await asyncio.wait_for(talk.result(), 10) == 137
+        await talk.close()
+        await bench.create("q", "sleep", "1000")
+        pod = await bench.until("q", lambda found: found["status"].get("phase") == "Running")
+        left = await node.executions.open(pod, "main", ["sh", "-c", "echo up; exec sleep 6544"], terminal=False)
+        assert await asyncio.wait_for(left.read(), 10) == (1, b"up\n")
+    await left.close()  # the node has gone, as if it were killed
+    async with asyncio.timeout(10):
+        while b"6544" in b"".join(_command_lines()):
+            await asyncio.sleep(0.02)
+
+
+def _command_lines() -> Iterator[bytes]:
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield process.read_bytes()

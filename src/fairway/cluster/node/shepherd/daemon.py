@@ -109,6 +109,7 @@ class Shepherd:
             self._selector.unregister(link.connection)
             link.connection.close()
             self._quiet_since = time.monotonic()
+            self._end_executions(lambda execution: execution.link is link)  # nobody hears them any more
 
     # Requests
 
@@ -198,7 +199,7 @@ class Shepherd:
         os.close(gate)
         os.close(out_in)
         os.set_blocking(out, False)
-        execution = Execution(link, request["seq"], pid, out, time.monotonic() + request["timeout"])
+        execution = Execution(link, request["seq"], container.id, pid, out, time.monotonic() + request["timeout"])
         self._executions[pid] = execution
         self._watch(out, lambda _: self._ready_to_collect(execution))
         os.write(opener, b"1")
@@ -279,6 +280,7 @@ class Shepherd:
             records.write(container.folder, records.EXIT, record)
         del self._containers[container.id]
         self._quiet_since = time.monotonic()
+        self._end_executions(lambda execution: execution.container == container.id)
         for link in list(self._links):
             told = {"ended": container.id, "started": container.started, **record}
             self._send(link, {**container.request.get("keep", {}), **told})
@@ -303,8 +305,12 @@ class Shepherd:
         for execution in self._executions.values():
             if execution.deadline <= now and not execution.late:
                 execution.late = True
-                with suppress(ProcessLookupError):
-                    os.killpg(execution.pid, signal.SIGKILL)
+                _kill(execution)
+
+    def _end_executions(self, wanted: Callable[[Execution], bool]) -> None:
+        for execution in self._executions.values():
+            if wanted(execution):
+                _kill(execution)
 
     def _end_without_home(self) -> None:
         """Somebody deleted the data directory: no server will ever ask for these containers again."""
@@ -323,7 +329,7 @@ class Shepherd:
         deadlines = [execution.deadline for execution in self._executions.values() if not execution.late]
         if self._strays.left:
             deadlines.append(self._strays.look_at)
-        if not self._containers:
+        if not self._containers and not self._executions:
             deadlines.append(self._quiet_since + (IDLE if self._links else PATIENCE))
         longest = IDLE if self._links else PATIENCE  # alone, it looks for its folder now and then
         return max(0.0, min(deadlines, default=now + longest) - now)
@@ -332,6 +338,15 @@ class Shepherd:
         if self._containers or self._executions or self._strays.left:
             return False
         return self._retired or time.monotonic() - self._quiet_since >= (IDLE if self._links else PATIENCE)
+
+
+def _kill(execution: Execution) -> None:
+    """With all of its session; or itself alone, where it was forked a moment ago and leads none yet."""
+    try:
+        os.killpg(execution.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        with suppress(ProcessLookupError):
+            os.kill(execution.pid, signal.SIGKILL)
 
 
 def _make(*folders: str) -> None:

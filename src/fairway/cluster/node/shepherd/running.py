@@ -29,8 +29,9 @@ class Container:
 class Execution:
     """A command beside a container's processes, for a probe or `kubectl exec`."""
 
-    def __init__(self, link: Link, seq: int, pid: int, pipe: int, deadline: float) -> None:
-        self.link, self.seq, self.pid, self.pipe, self.deadline = link, seq, pid, pipe, deadline
+    def __init__(self, link: Link, seq: int, container: str, pid: int, pipe: int, deadline: float) -> None:
+        self.link, self.seq, self.container = link, seq, container
+        self.pid, self.pipe, self.deadline = pid, pipe, deadline
         self.output = bytearray()
         self.late = False
 
