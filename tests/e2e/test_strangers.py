@@ -61,7 +61,8 @@ def test_another_user_is_refused_or_asked_for_a_token_at_every_address(town: Tow
     assert all("401" in "".join(answered[address]) for address in [("127.0.0.1", town.port), api])
     assert all(answered[address] == {""} for address in behind), "no token is asked there: nobody may come"
     ours = visits(town, behind, as_nobody=False)
-    silent = [address for address, lines in ours.items() if lines == {""}]
+    empty = town.cluster.addresses_of_services_without_pods()
+    silent = [address for address, lines in ours.items() if lines == {""} and address[0] not in empty]
     assert not silent, "our own user is answered, so it was a fair visit"
 
 

@@ -111,6 +111,17 @@ class Cluster:
             with refused:
                 return refused.code, json.load(refused)
 
+    def addresses_of_services_without_pods(self) -> set[str]:
+        slices = self.get("/apis/discovery.k8s.io/v1/endpointslices")["items"]
+        ready = {
+            (one["metadata"]["namespace"], one["metadata"]["labels"]["kubernetes.io/service-name"])
+            for one in slices
+            if any((endpoint.get("conditions") or {}).get("ready") for endpoint in one.get("endpoints") or ())
+        }
+        services = self.get("/api/v1/services")["items"]
+        names = {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in services}
+        return {one["spec"].get("clusterIP", "") for name, one in names.items() if name not in ready}
+
     def get(self, path: str) -> Any:
         status, answer = self.call("GET", path)
         assert status == 200, answer

@@ -53,8 +53,8 @@ BEYOND: dict[str, str] = {
 
 # What one judged test meets here, in a line: said in the table beside what it did.
 KNOWN: dict[str, str] = {
-    "graph/test_inference_graph.py::test_ig_scenario": "not looked into yet: it ran into the time limit, or failed on a "
-    "busy machine",
+    "graph/test_inference_graph.py::test_ig_scenario": "not looked into yet: it ran into the limit of time, or "
+    "failed on a busy machine",
     "logger/test_raw_logger.py::test_kserve_logger_cipn": "a headless Service, at its pod's port, by its name in DNS",
     "predictor/test_autoscaling.py::test_scaling_sklearn_with_keda": "KEDA",
     "predictor/test_autoscaling.py::test_sklearn_keda": "KEDA",

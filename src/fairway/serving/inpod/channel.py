@@ -12,7 +12,8 @@ _LARGEST = 65536
 @dataclass(slots=True)
 class Message:
     """`kind`: a worker is `ready`, wants a `change` or has `done` one; it is told to `do` one, and that its own is
-    `done`. `change` is (load or unload, the model's name, its format); `error` a status and a sentence."""
+    `done`, and to `serve`. `change` is (load or unload, the model's name, its format); `error` a status and a
+    sentence."""
 
     kind: str
     number: int = 0

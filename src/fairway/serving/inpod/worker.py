@@ -77,7 +77,7 @@ class _Life:
         self._waiting: dict[int, asyncio.Future[list[object] | None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = 0
-        self._end = asyncio.Event()
+        self._end, self._may_serve = asyncio.Event(), asyncio.Event()
         page = board.page(place)
         page.take_over()
         self._server = Server(options, board, page, given, self._everywhere)
@@ -92,6 +92,8 @@ class _Life:
             for change in changes:
                 await self._do(Message("do", 0, change))
             channel.send(self._control, Message("ready"))
+            if not first:
+                await self._may_serve.wait()
 
         await self._server.run(listening, self._end, ready=ready, loaded_first=not first)
 
@@ -109,6 +111,9 @@ class _Life:
         if message is None:
             asyncio.get_running_loop().remove_reader(self._control.fileno())
             self._end.set()
+            self._may_serve.set()
+        elif message.kind == "serve":
+            self._may_serve.set()
         elif message.kind == "do":
             task = asyncio.get_running_loop().create_task(self._done(message))
             self._tasks.add(task)

@@ -64,6 +64,7 @@ class Workers:
         self._asked: dict[int, Asked] = {}
         self._changes: dict[str, list[str]] = {}  # by model: what a new worker does after it has loaded
         self._numbers = 0
+        self._early: int | None = 0  # the one that takes requests while it loads
         self._ending = False
         self._code = 0
         self._selector = selectors.DefaultSelector()
@@ -124,10 +125,20 @@ class Workers:
 
     def _is_ready(self, place: int) -> None:
         self._workers[place].ready = True
+        if place == self._early:
+            self._early = None
+        self._let_serve()
         if all(each.ready for each in self._workers.values()) and not (self._deaths or self._ending):
             host, port = self._listening.getsockname()[:2]
             what = ", ".join(self._given) if self._given else self._options.model_name
             print(f"Serving {what} on http://{host}:{port} in {len(self._workers)} processes", flush=True)
+
+    def _let_serve(self) -> None:
+        """All that are ready, once nobody takes requests who is not: else some are answered, some told to wait."""
+        if self._early is None:
+            for each in self._workers.values():
+                if each.ready:
+                    channel.send(each.channel, Message("serve"))
 
     def _ask(self, place: int, message: Message) -> None:
         self._numbers += 1
@@ -165,6 +176,9 @@ class Workers:
             self._selector.unregister(each.channel)
             each.channel.close()
             del self._workers[place]
+            if place == self._early:
+                self._early = None
+                self._let_serve()
             for asked in list(self._asked.values()):
                 self._answered(asked, place)
             if not self._ending:
