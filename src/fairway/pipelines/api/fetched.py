@@ -16,7 +16,7 @@ from fairway.artifacts.sources.web import WebSource
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import messages
-from fairway.pipelines.api.packages import LIMIT, Documents, from_wire, unpack
+from fairway.pipelines.api.packages import LIMIT, Documents, checked, from_wire
 
 _WITHIN = 60.0
 
@@ -28,7 +28,7 @@ async def documents_of(fields: Mapping[str, Any], who: Identity) -> Documents:
         raise errors.BadRequest("give pipeline_spec or package_url, not both")
     if url:
         content, name = await _fetched(str(url), who)
-        return await asyncio.to_thread(_checked, content, name)
+        return await asyncio.to_thread(checked, content, name)
     if "pipeline_spec" not in fields:
         raise errors.BadRequest("pipeline_spec is missing")
     documents = from_wire(fields["pipeline_spec"])
@@ -60,9 +60,3 @@ async def _fetched(url: str, who: Identity) -> tuple[bytes, str]:
     finally:
         await source.close()
     return bytes(content), unquote(urlsplit(url).path).rpartition("/")[2] or "pipeline.yaml"
-
-
-def _checked(content: bytes, name: str) -> Documents:
-    documents = unpack(content, name)
-    documents.load()
-    return documents

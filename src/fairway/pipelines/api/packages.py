@@ -73,6 +73,13 @@ def from_wire(value: Any) -> Documents:
     return _documents([value], "pipeline_spec")
 
 
+def checked(content: bytes, name: str) -> Documents:
+    """The documents of an uploaded or fetched package, after a look at all that they say."""
+    documents = unpack(content, name)
+    documents.load()
+    return documents
+
+
 def unpack(content: bytes, name: str) -> Documents:
     """The pipeline in an uploaded file. Raises BadRequest."""
     if len(content) > LIMIT:

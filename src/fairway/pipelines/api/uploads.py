@@ -13,7 +13,7 @@ from fairway.kernel.objects import errors
 from fairway.pipelines.api import messages, pipelines, versions
 from fairway.pipelines.api.answers import answer
 from fairway.pipelines.api.context import Context
-from fairway.pipelines.api.packages import LIMIT, Documents, unpack
+from fairway.pipelines.api.packages import LIMIT, Documents, checked
 
 PART = "uploadfile"
 
@@ -71,7 +71,7 @@ async def _uploaded(request: web.Request) -> tuple[Documents, str]:
         if isinstance(part, BodyPartReader) and part.name == PART:
             name = part.filename or "pipeline.yaml"
             content = await _content(part, name)
-            return await asyncio.to_thread(_checked, content, name), name
+            return await asyncio.to_thread(checked, content, name), name
     raise errors.BadRequest(f"the form has no file part named {PART}")
 
 
@@ -82,9 +82,3 @@ async def _content(part: BodyPartReader, name: str) -> bytes:
         if len(content) > LIMIT:
             raise errors.TooLarge(f"{name} is larger than {LIMIT >> 20} MiB")
     return bytes(content)
-
-
-def _checked(content: bytes, name: str) -> Documents:
-    documents = unpack(content, name)
-    documents.load()
-    return documents
