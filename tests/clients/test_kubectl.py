@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -332,7 +332,8 @@ async def test_a_port_of_a_pod_is_reached_from_here(
             said = await asyncio.wait_for(forwarding.stdout.readline(), 20)
             assert said
         writer.close()
-        forwarding.terminate()
+        with suppress(ProcessLookupError):  # kubectl itself may end after such an error
+            forwarding.terminate()
         await forwarding.communicate()
 
 
