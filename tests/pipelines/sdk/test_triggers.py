@@ -16,12 +16,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:This client o
 
 
 def fired(trigger: sdk.Trigger) -> sdk.Run:
-    """The run that it started first."""
+    """The run that it started first, once the engine has taken it up."""
     deadline = time.monotonic() + 30
     while not (started := [one for one in trigger.events() if one["state"] == "STARTED"]):
         assert time.monotonic() < deadline, trigger.events()
         time.sleep(0.05)
-    return sdk.run(started[0]["run_id"])
+    run = sdk.run(started[0]["run_id"])
+    while not run.inputs():
+        assert time.monotonic() < deadline, run.record()
+        time.sleep(0.05)
+    return run
 
 
 def test_the_end_of_a_run_starts_another(server: sdk.Server) -> None:
