@@ -1,5 +1,6 @@
 """SPDY frames: they survive their bytes, in pieces of any size, and nonsense is refused at once."""
 
+import asyncio
 import struct
 import zlib
 
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairway.cluster.api.forwarding import channels, spdy
+from fairway.cluster.api.forwarding.connecting import Target
 from fairway.cluster.api.forwarding.spdy import PING, SYN_REPLY, SYN_STREAM, Frame, Malformed, Reader, Writer
+from fairway.cluster.api.forwarding.tunnel import Tunnel
 from fairway.kernel.objects.errors import BadRequest
 
 numbers = st.integers(1, 2**31 - 1)
@@ -56,3 +59,34 @@ def test_ports_that_are_none_are_refused(values: list[str]) -> None:
     with pytest.raises(BadRequest, match="ports"):
         channels.ports(values)
     assert channels.ports(["80,81", "82"]) == [80, 81, 82]
+
+
+async def test_bytes_for_nobody_do_not_hold_up_the_other_streams() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readexactly(2))
+        await writer.drain()
+        writer.close()
+
+    heard, reader, client = asyncio.Event(), Reader(), Writer()
+
+    async def send(data: bytes) -> None:
+        if any(frame.payload == b"hi" for frame in reader.feed(data)):
+            heard.set()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    tunnel = Tunnel(Target("p", "127.0.0.1"), send)
+
+    async def opened(first: int, to: int) -> None:
+        for number, kind in ((first, "error"), (first + 2, "data")):
+            words = {"streamtype": kind, "port": str(to), "requestid": str(first)}
+            await tunnel.feed(client.frame(Frame(SYN_STREAM, number, headers=words)))
+
+    async with server, asyncio.timeout(10):
+        await opened(1, 1)  # where nobody listens
+        for _ in range(200):
+            await tunnel.feed(client.frame(Frame(0, 3, b"x")))
+        await opened(5, port)
+        await tunnel.feed(client.frame(Frame(0, 7, b"hi")))
+        await heard.wait()
+        await tunnel.close()

@@ -37,6 +37,13 @@ _AHEAD = 64
 class _Stream:
     number: int
     incoming: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(_AHEAD))
+    closed: bool = False
+
+    def close(self) -> None:
+        """Nobody takes its bytes any more: who waits to give some goes on, for the sake of the other streams."""
+        self.closed = True
+        while not self.incoming.empty():
+            self.incoming.get_nowait()
 
 
 @dataclass
@@ -80,7 +87,7 @@ class Tunnel:
         elif frame.type == 0 and (stream := self._streams.get(frame.number)):
             if frame.payload:
                 await stream.incoming.put(frame.payload)
-            if frame.last:
+            if frame.last and not stream.closed:
                 await stream.incoming.put(None)
         elif frame.type == GOAWAY:
             log.debug("the client of a port forwarding says good-bye")
@@ -110,9 +117,10 @@ class Tunnel:
         except NoConnection as failure:
             await self._write(Frame(0, error.number, str(failure).encode(), last=True))
             await self._write(Frame(0, data.number, last=True))
+            self._end(data)
             return
         finally:
-            self._streams.pop(error.number, None)
+            self._end(error)
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(_to_pod(data, writer))
@@ -122,7 +130,7 @@ class Tunnel:
             await self._write(Frame(0, error.number, str(failures.exceptions[0]).encode(), last=True))
         finally:
             writer.close()
-            self._streams.pop(data.number, None)
+            self._end(data)
             self._carrying.pop(data.number, None)
 
     async def _from_pod(self, data: _Stream, reader: asyncio.StreamReader) -> None:
@@ -130,8 +138,13 @@ class Tunnel:
             await self._write(Frame(0, data.number, chunk))
         await self._write(Frame(0, data.number, last=True))
 
+    def _end(self, stream: _Stream) -> None:
+        self._streams.pop(stream.number, None)
+        stream.close()
+
     def _forget(self, number: int) -> None:
-        self._streams.pop(number, None)
+        if stream := self._streams.get(number):
+            self._end(stream)
         if task := self._carrying.pop(number, None):
             task.cancel()
 
