@@ -21,7 +21,7 @@ interface Reply {
 export function TryIt({ path, name, publicUrl, ready }: { path: string; name: string; publicUrl: string; ready: boolean }) {
   const [protocol, setProtocol] = useState<Protocol>("V1");
   const [edited, setEdited] = useState<Partial<Record<Protocol, string>>>({});
-  const [metadata, setMetadata] = useState<Metadata>();
+  const [metadata, setMetadata] = useState<Metadata | null>(); // null where the model does not say
   const [reply, setReply] = useState<Reply>();
   const [failure, setFailure] = useState<Failure>();
   const [busy, setBusy] = useState(false);
@@ -30,11 +30,15 @@ export function TryIt({ path, name, publicUrl, ready }: { path: string; name: st
     if (!ready) return;
     const stop = new AbortController();
     // Only to make the example fit: without it, the example has four columns.
-    json<Metadata>(`/gateway/${path}/v2/models/${name}`, { signal: stop.signal }).then(setMetadata, () => undefined);
+    json<Metadata>(`/gateway/${path}/v2/models/${name}`, { signal: stop.signal }).then(setMetadata, () => {
+      if (!stop.signal.aborted) setMetadata(null);
+    });
     return () => stop.abort();
   }, [path, name, ready]);
 
-  const body = edited[protocol] ?? example(protocol, metadata);
+  const body = edited[protocol] ?? example(protocol, metadata ?? undefined);
+  // An example that may not fit yet is not sent.
+  const sendable = !busy && ready && (metadata !== undefined || edited[protocol] !== undefined);
   const endpoint = protocol === "V1" ? `${path}/v1/models/${name}:predict` : `${path}/v2/models/${name}/infer`;
   const ask = async () => {
     setBusy(true);
@@ -78,11 +82,11 @@ export function TryIt({ path, name, publicUrl, ready }: { path: string; name: st
           value={body}
           onChange={(event) => setEdited({ ...edited, [protocol]: event.target.value })}
           onKeyDown={(event) => {
-            if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void ask();
+            if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && sendable) void ask();
           }}
         />
         <div className="row">
-          <button type="submit" className="primary" disabled={busy || !ready}>
+          <button type="submit" className="primary" disabled={!sendable}>
             {busy ? "Asking…" : "Send"}
           </button>
           {!ready && <span className="quiet">The service is not ready yet.</span>}
