@@ -50,10 +50,12 @@ class Slots:
 
     def take_up(self, key: Key, live: Iterable[Instance]) -> None:
         """The run was opened from its records: these of its steps hold slots, and no others."""
-        self.forget(key)
+        freed = self._let_go(key)
         for each in live:
             if each.slots:
                 self._hold(_holder(key, each))
+        for name in freed:  # and not before: what it holds on to is nobody else's for a moment either
+            self._give(name)
 
     async def ask(self, key: Key, claims: Iterable[Instance]) -> list[str]:
         """Steps want slots. Gives those that get them at once; the others wait behind all who asked before."""
@@ -91,12 +93,8 @@ class Slots:
 
     def forget(self, key: Key) -> None:
         """The run is over, or gone."""
-        self.drop(key)
-        for name in {
-            self._release(task_id, self._holders[task_id].pool) for task_id in [*self._of_run.get(key[1], ())]
-        }:
+        for name in self._let_go(key):
             self._give(name)
-        self._of_run.pop(key[1], None)
 
     def why(self, instance: Instance) -> str:
         """Why a step waits, and what helps."""
@@ -108,6 +106,13 @@ class Slots:
         if wanted > limit:
             return f"{waits}, which has {limit} in all: give it more, or ask for fewer"
         return waits
+
+    def _let_go(self, key: Key) -> set[str]:
+        """Take everything from the run; gives the pools that have more room now."""
+        self.drop(key)
+        freed = {self._release(task_id, self._holders[task_id].pool) for task_id in [*self._of_run.get(key[1], ())]}
+        self._of_run.pop(key[1], None)
+        return freed
 
     def _give(self, name: str) -> None:
         pool = self._pools[name]
