@@ -6,7 +6,7 @@ import pytest
 
 from fairway.cluster.node.fake import Disk, FakeRuntime
 from fairway.cluster.node.machine import CONTAINER, MachineRuntime
-from fairway.cluster.node.runtime import PodRuntime
+from fairway.cluster.node.runtime import ContainerSpec, PodRuntime
 from fairway.testing import containers
 from fairway.testing.runtime_contract import Ends, RuntimeContract
 
@@ -55,6 +55,9 @@ class TestContainers(RuntimeContract):
     def data(self, tmp_path: Path, local: containers.Local) -> None:
         self.folder = tmp_path
         self.image, self.engine = local.busybox, local.setting
+
+    async def settled(self, runtime: PodRuntime, spec: ContainerSpec) -> None:
+        assert (await runtime.exec(spec.id, self.command("exit", "0"), 10)).exit_code == 0
 
     async def open_runtime(self, ended: Ends) -> PodRuntime:
         runtime = MachineRuntime(self.folder, engine=self.engine, usual=CONTAINER)

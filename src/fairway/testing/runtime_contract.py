@@ -50,6 +50,11 @@ class RuntimeContract(ABC):
     @abstractmethod
     def command(self, word: str, argument: str = "") -> tuple[str, ...]: ...
 
+    async def settled(self, runtime: PodRuntime, spec: ContainerSpec) -> None:
+        """Until a container that was started can hear signals; the first process of a container of an engine is deaf
+        until it has said what it listens to."""
+        assert any(state.running for state in runtime.states(spec.id.pod))
+
     @pytest.fixture
     def ends(self) -> Ends:
         return Ends()
@@ -105,6 +110,7 @@ class RuntimeContract(ABC):
     async def test_a_signal_ends_it(self, runtime: PodRuntime, ends: Ends) -> None:
         spec = self.spec("stay")
         assert (await runtime.start(spec)).running
+        await self.settled(runtime, spec)
         await runtime.signal(spec.id, signal.SIGTERM)
         end = await ends.of(spec.id)
         assert (end.exit_code, end.signal) == (143, signal.SIGTERM)
