@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairway.cluster.api import addresses
 from fairway.cluster.api.certificates import ensure, server_context
 from fairway.cluster.api.server import ApiServer
 from fairway.cluster.api.tokens import Issuer
@@ -74,7 +75,9 @@ async def cluster(
     `engine` is for images of no catalogue."""
     clock, store = clock or SystemClock(), store or MemoryStore()
     issuer, tls = Issuer.load(folder / "pki"), ensure(folder / "pki", hosts=("localhost", "127.0.0.1"))
-    api = ApiServer(store, clock=clock, issuer=issuer)
+    # Clusters of tests run side by side, and each needs few addresses.
+    network = addresses.network_of(folder, prefix=24)
+    api = ApiServer(store, clock=clock, issuer=issuer, service_network=network)
     try:
         api_url = f"https://127.0.0.1:{await api.serve('127.0.0.1', 0, server_context(tls))}"
         token = issuer.mint(ADMIN.user, ADMIN.groups, seconds=3600)

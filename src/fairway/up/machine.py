@@ -7,8 +7,6 @@ cluster. What is shared by both is `front.front_of_the_seam`; it gets a client a
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import ipaddress
 import logging
 import os
 import platform as machine
@@ -19,6 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairway.cluster.api import addresses
 from fairway.cluster.api.certificates import ensure, server_context
 from fairway.cluster.api.server import ApiServer
 from fairway.cluster.api.tokens import ISSUER, Issuer
@@ -167,7 +166,7 @@ async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluste
     try:
         issuer = Issuer.load(folder / "pki")
         tls = ensure(folder / "pki", hosts=("localhost", "127.0.0.1", "::1", machine.node()))
-        api = ApiServer(store, clock=clock, issuer=issuer, service_network=_service_network(folder))
+        api = ApiServer(store, clock=clock, issuer=issuer, service_network=addresses.network_of(folder))
         try:
             api_url = f"https://127.0.0.1:{await _listen(api, folder / 'api-port', server_context(tls))}"
             token = issuer.mint(ADMIN.user, ADMIN.groups, seconds=_TOKEN_SECONDS)
@@ -233,11 +232,3 @@ async def _listen(api: ApiServer, remembered: Path, tls: ssl.SSLContext) -> int:
         port = await api.serve("127.0.0.1", 0, tls)
     remembered.write_text(str(port))
     return port
-
-
-def _service_network(folder: Path) -> str:
-    """One of the 512 networks of 4,096 addresses in 127.32.0.0/11, by data directory: two platforms on one machine
-    share the loopback device, and must not share a Service's address."""
-    networks = list(ipaddress.IPv4Network("127.32.0.0/11").subnets(new_prefix=20))
-    chosen = int.from_bytes(hashlib.sha256(str(folder.resolve()).encode()).digest()[:4])
-    return str(networks[chosen % len(networks)])

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Iterable
+from pathlib import Path
 
 from fairway.kernel.objects.errors import Cause, Unavailable
 from fairway.kernel.objects.kinds import Object
 
 HEADLESS = "None"
+
+_FIRST = int(ipaddress.IPv4Address("127.32.0.0"))
+
+
+def network_of(folder: Path, *, prefix: int = 20) -> str:
+    """One of the networks of 127.32.0.0/11 for Services, by data directory: two platforms on one machine share the
+    loopback device, and must not share a Service's address.
+
+    There are 512 networks of 4,096 addresses; a longer prefix makes more of them, each smaller.
+    """
+    networks = 1 << (prefix - 11)
+    chosen = int.from_bytes(hashlib.sha256(str(folder.resolve()).encode()).digest()[:4]) % networks
+    return str(ipaddress.IPv4Network((_FIRST + (chosen << (32 - prefix)), prefix)))
 
 
 class Addresses:
