@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fairway.cluster.api.addresses import Addresses
+from fairway.cluster.api.admission.chain import Chain
 from fairway.cluster.api.measures import Measures
 from fairway.cluster.api.podexec import PodExec
 from fairway.cluster.api.podlogs import PodLogs
@@ -22,6 +23,7 @@ class Backend:
     registry: Registry
     issuer: Issuer
     addresses: Addresses
+    admission: Chain
     logs: PodLogs | None = None
     measures: Measures | None = None
     executions: PodExec | None = None

@@ -107,6 +107,8 @@ class HTTPFace:
         if method == "GET" and (call.verb == "watch" or call.subresource == "log"):
             with self._stream(request):
                 return await (self._watch(request, call, form) if call.verb == "watch" else self._log(request, call))
+        if call.subresource in ("portforward", "exec"):
+            await self._pipeline.connect(call)
         if call.subresource == "portforward":
             target = connecting.target(self._pipeline.backend, call)
             with self._stream(request):

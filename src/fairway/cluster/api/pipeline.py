@@ -28,6 +28,7 @@ from fairway.cluster.api import (
     watching,
     writing,
 )
+from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import TRUE, Call, Event, Reply
 from fairway.cluster.api.paths import Target
@@ -126,6 +127,12 @@ class Pipeline:
             raise errors.MethodNotAllowed("a subresource cannot be watched: watch the object itself")
         source = watching.events(self.backend.store, call)
         return watching.timed(call, source, lambda: self.backend.store.revision) if timed else source
+
+    async def connect(self, call: Call) -> None:
+        """Ask admission whether a connection may be opened. Raises ApiError where it may not."""
+        if not self._prepared.is_set():
+            await self.prepare()
+        await self.backend.admission.validate(Request("CONNECT", call, dict(call.query), {}))
 
     def log(self, call: Call) -> AsyncGenerator[bytes, None]:
         """Open the log of a pod, as it comes."""

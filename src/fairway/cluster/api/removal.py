@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fairway.cluster.api import crds, reading
+from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
 from fairway.cluster.api.registry import Served
@@ -20,7 +21,6 @@ from fairway.kernel.objects.kinds import Object
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 _PROPAGATIONS = {"Background": None, "Foreground": FOREGROUND, "Orphan": ORPHAN}
-_PROTECTED_NAMESPACES = ("default", "kube-system", "kube-public")
 
 
 def finished(obj: Object) -> bool:
@@ -38,24 +38,28 @@ async def delete(backend: Backend, call: Call) -> Reply:
     while True:
         record = reading.found(backend.store, call)
         _preconditions(call, options, record)
-        if call.served.resource.kind.plural == "namespaces" and call.name in _PROTECTED_NAMESPACES:
-            text = f'namespaces "{call.name}" is forbidden: this namespace may not be deleted'
-            raise errors.Forbidden(text, details={"name": call.name, "kind": "namespaces"})
-        marked = _marked(backend, call, record.object, options)
+        request = Request("DELETE", call, options, record.object)
+        await backend.admission.mutate(request)
         try:
-            if finished(marked):
-                if not call.dry_run:
-                    await remove(backend, call.served, record)
-                return _gone(call, record)
-            if marked == record.object or call.dry_run:
-                return of_record(record, call.served)
-            record = await backend.store.update(record.key, marked, record.revision)
+            async with backend.admission.validated(request):
+                return await _deleted(backend, call, options, record)
         except WrongRevision as race:
             await backend.store.progress(race.current)
-            continue
-        if crds.is_definition(call.served):
-            await empty_definition(backend, record)
+
+
+async def _deleted(backend: Backend, call: Call, options: Object, record: Record) -> Reply:
+    """Mark the object, or take it out of the store where nothing keeps it."""
+    marked = _marked(backend, call, record.object, options)
+    if finished(marked):
+        if not call.dry_run:
+            await remove(backend, call.served, record)
+        return _gone(call, record)
+    if marked == record.object or call.dry_run:
         return of_record(record, call.served)
+    record = await backend.store.update(record.key, marked, record.revision)
+    if crds.is_definition(call.served):
+        await empty_definition(backend, record)
+    return of_record(record, call.served)
 
 
 async def delete_collection(backend: Backend, call: Call) -> Reply:

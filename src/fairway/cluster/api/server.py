@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from fairway.cluster.api import crds, upkeep, whereabouts
 from fairway.cluster.api.addresses import Addresses
+from fairway.cluster.api.admission import built_in
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.http import HTTPFace
 from fairway.cluster.api.inprocess import InProcessTransport
@@ -41,7 +42,7 @@ class ApiServer:
             registry.put(record.key.name, crds.serve(record.object))
         services = [record.object for record in store.list(SERVICE.resource).records]
         addresses = Addresses(service_network, services)
-        self._backend = Backend(store, clock, registry, issuer, addresses, logs)
+        self._backend = Backend(store, clock, registry, issuer, addresses, built_in.chain(store), logs)
         self.pipeline = Pipeline(self._backend)
         self._face = HTTPFace(self.pipeline)
 

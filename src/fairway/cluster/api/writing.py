@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from fairway.cluster.api import admission, crds, managers, objectmeta, patches, removal
+from fairway.cluster.api import crds, managers, objectmeta, patches, removal, shaping
+from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
 from fairway.cluster.api.patches import Next
@@ -17,6 +18,7 @@ from fairway.cluster.api.reading import found, key_of
 from fairway.cluster.store.protocol import Key, Record, WrongRevision
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.errors import Cause
+from fairway.kernel.objects.fields import Path
 from fairway.kernel.objects.kinds import Object
 
 _GENERATED_NAME_TRIES = 8
@@ -24,7 +26,7 @@ _UNCOUNTED = ("metadata", "status")
 
 
 async def create(backend: Backend, call: Call) -> Reply:
-    obj = admission.shaped(call)
+    obj = shaping.shaped(call)
     given = objectmeta.of(obj)
     for _ in range(_GENERATED_NAME_TRIES):
         metadata = objectmeta.born(given, call.namespace, backend.now())
@@ -42,11 +44,19 @@ async def _create(backend: Backend, call: Call, obj: Object) -> Reply:
         obj.pop("status", None)
     call.name = str(obj["metadata"].get("name") or "")
     said = managers.said(call, obj)
-    admission.complete(call, obj)
+    shaping.complete(call, obj)
     if not strategy.generation:
         obj["metadata"].pop("generation", None)
-    admission.refuse(call, obj, admission.check(call, obj))
-    admission.namespace_open(backend, call)
+    request = Request("CREATE", call, obj, {})
+    await backend.admission.mutate(request)
+    obj = request.object
+    shaping.refuse(call, obj, shaping.check(call, obj))
+    async with backend.admission.validated(request):
+        return await _stored(backend, call, obj, said)
+
+
+async def _stored(backend: Backend, call: Call, obj: Object, said: frozenset[Path] | None) -> Reply:
+    """Store a new object that has passed admission."""
     key = Key(call.served.storage, call.namespace, call.name)
     if backend.store.get(key) is not None:
         raise errors.already_exists(call.served.label, call.name)
@@ -58,7 +68,7 @@ async def _create(backend: Backend, call: Call, obj: Object) -> Reply:
         return _dry(call, obj, 201)
     service = call.served.storage == "services"
     if service:
-        admission.refuse(call, obj, backend.addresses.assign(obj))
+        shaping.refuse(call, obj, backend.addresses.assign(obj))
     try:
         record = await backend.store.create(key, obj)
     except WrongRevision:
@@ -84,7 +94,7 @@ def _dry(call: Call, obj: Object, code: int = 200) -> Reply:
 
 async def update(backend: Backend, call: Call) -> Reply:
     """PUT. A resourceVersion in the body must be the newest."""
-    obj = admission.shaped(call)
+    obj = shaping.shaped(call)
     given = objectmeta.of(obj)
     revision = str(given.get("resourceVersion") or "")
     strategy = call.served.strategy
@@ -109,7 +119,7 @@ async def patch(backend: Backend, call: Call) -> Reply:
 async def _apply(backend: Backend, call: Call) -> Reply:
     """Server-side apply: what one owner wants, laid over what is there; creates what is not."""
     managers.required(call)
-    wanted = admission.shaped(call)
+    wanted = shaping.shaped(call)
     if objectmeta.of(wanted).get("managedFields"):
         raise errors.BadRequest("metadata.managedFields must be nil")
     wanted["metadata"] = {**objectmeta.of(wanted), "name": call.name}
@@ -131,26 +141,26 @@ async def change(backend: Backend, call: Call, next_: Next, revision: str = "") 
         if asked and asked != str(record.revision):
             raise errors.conflict(call.served.label, call.name)
         _same_uid(call, wanted, record.object)
-        new = (
-            _status(backend, call, wanted, record)
-            if call.subresource == "status"
-            else _main(backend, call, wanted, record)
-        )
-        if new is None:
-            return of_record(record, call.served)
-        if crds.is_definition(call.served) and call.subresource != "status":
-            new = crds.established(new, backend.now())
-        if call.dry_run:
-            return _dry(call, new)
+        decide = _status if call.subresource == "status" else _main
+        request = await decide(backend, call, wanted, record)
         try:
-            return await _store(backend, call, new, record)
+            async with backend.admission.validated(request):
+                return await _changed(backend, call, request.object, record)
         except WrongRevision as race:
             if revision:
                 raise errors.conflict(call.served.label, call.name) from None
             await backend.store.progress(race.current)
 
 
-async def _store(backend: Backend, call: Call, new: Object, old: Record) -> Reply:
+async def _changed(backend: Backend, call: Call, next_: Object, old: Record) -> Reply:
+    """Store the next object, which has passed admission; nothing where it is the same."""
+    new = _counted(backend, call, next_, old.object)
+    if new is None:
+        return of_record(old, call.served)
+    if crds.is_definition(call.served) and call.subresource != "status":
+        new = crds.established(new, backend.now())
+    if call.dry_run:
+        return _dry(call, new)
     if removal.finished(new):
         # The last finalizer is gone, and with it the object: it is told what it was at its end.
         await removal.remove(backend, call.served, old)
@@ -168,8 +178,8 @@ def _same_uid(call: Call, wanted: Object, current: Object) -> None:
         raise errors.conflict(call.served.label, call.name, why)
 
 
-def _main(backend: Backend, call: Call, wanted: Object, record: Record) -> Object | None:
-    """The next object of a write to the main resource; None where it is the same."""
+async def _main(backend: Backend, call: Call, wanted: Object, record: Record) -> Request:
+    """The next object of a write to the main resource."""
     old, strategy = record.object, call.served.strategy
     before = old["metadata"]
     new: Object = {**wanted, "metadata": objectmeta.changed(objectmeta.of(wanted), before)}
@@ -181,14 +191,19 @@ def _main(backend: Backend, call: Call, wanted: Object, record: Record) -> Objec
             new["status"] = dict(old["status"] or {})  # defaults may be added to it
     if _rest(new) != _rest(old):
         _keep_assigned(new, old)
-        admission.complete(call, new)
-        causes = admission.check(call, new) or list(strategy.check_change(new, old))
+        shaping.complete(call, new)
+    else:
+        shaping.report(call, [*call.duplicates, *objectmeta.unknown(wanted)])
+    request = Request("UPDATE", call, new, old)
+    await backend.admission.mutate(request)
+    new = request.object
+    if _rest(new) != _rest(old):
+        causes = shaping.check(call, new) or list(strategy.check_change(new, old))
     else:
         causes = list(objectmeta.problems(new["metadata"], subdomain=False))
-        admission.report(call, [*call.duplicates, *objectmeta.unknown(wanted)])
     causes += objectmeta.finalizer_problems_when_dying(new["metadata"], before)
-    admission.refuse(call, new, causes)
-    return _counted(backend, call, new, old)
+    shaping.refuse(call, new, causes)
+    return request
 
 
 def _rest(obj: Object) -> Object:
@@ -219,7 +234,7 @@ def _without_revision(metadata: Object) -> Object:
     return {key: value for key, value in metadata.items() if key != "resourceVersion"}
 
 
-def _status(backend: Backend, call: Call, wanted: Object, record: Record) -> Object | None:
+async def _status(backend: Backend, call: Call, wanted: Object, record: Record) -> Request:
     """The next object of a write to the status: everything else stays."""
     old = record.object
     new = {**old, "metadata": _without_revision(old["metadata"])}
@@ -230,12 +245,12 @@ def _status(backend: Backend, call: Call, wanted: Object, record: Record) -> Obj
     owned = objectmeta.of(wanted).get("managedFields") if call.content_type == patches.APPLY_PATCH else None
     if owned:
         new["metadata"]["managedFields"] = owned
-    if new.get("status") == old.get("status") and owned in (None, old["metadata"].get("managedFields")):
-        return None
-    if "status" in new:
+    if "status" in new and new["status"] != old.get("status"):
         if new["status"] is not None and not isinstance(new["status"], dict):
             raise errors.BadRequest("status is an object")
-        admission.complete(call, new, only="status")
-        admission.refuse(call, new, admission.check(call, new, only="status"))
-    managers.changed(call, new, old, backend.now())
-    return new
+        shaping.complete(call, new, only="status")
+    request = Request("UPDATE", call, new, old)
+    await backend.admission.mutate(request)
+    if request.object.get("status") != old.get("status"):
+        shaping.refuse(call, request.object, shaping.check(call, request.object, only="status"))
+    return request

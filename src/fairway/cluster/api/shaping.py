@@ -1,7 +1,7 @@
-"""From what a client sent to what may be stored: shape, unknown fields, defaults, checks, place.
+"""From what a client sent to what may be stored: shape, unknown fields, defaults, checks.
 
 The same steps for every kind, in upstream's order. `writing` comes before (it knows the verb) and after (it
-stores).
+stores); rules that look beyond the one object are in `admission`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fairway.cluster.api import objectmeta
-from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call
-from fairway.cluster.store.protocol import Key
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.errors import Cause
-from fairway.kernel.objects.kinds import NAMESPACE, Object
+from fairway.kernel.objects.kinds import Object
 
 _VALIDATIONS = ("Strict", "Warn", "Ignore")
 _MOST_WARNINGS = 20
@@ -121,29 +119,3 @@ def _refuse_shape(call: Call, causes: Iterable[Cause]) -> None:
 def refuse(call: Call, obj: Object, causes: list[Cause]) -> None:
     if causes:
         raise call.served.invalid(str(obj["metadata"].get("name") or ""), causes)
-
-
-def namespace_open(backend: Backend, call: Call) -> None:
-    """New objects need a namespace that exists and is not going away."""
-    if not call.namespace:
-        return
-    record = backend.store.get(Key(NAMESPACE.resource, "", call.namespace))
-    if record is None:
-        raise errors.not_found(NAMESPACE.resource, call.namespace)
-    if record.object["metadata"].get("deletionTimestamp"):
-        name = str((call.body.get("metadata") or {}).get("name") or "") if isinstance(call.body, dict) else ""
-        raise errors.Forbidden(
-            f'{call.served.label} "{name}" is forbidden: unable to create new content in namespace {call.namespace} '
-            "because it is being terminated",
-            details={
-                "name": name,
-                "kind": call.served.resource.kind.plural,
-                "causes": [
-                    {
-                        "reason": "NamespaceTerminating",
-                        "message": f"namespace {call.namespace} is being terminated",
-                        "field": "metadata.namespace",
-                    }
-                ],
-            },
-        )
