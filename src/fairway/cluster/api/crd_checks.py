@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fairway.cluster.api import crd_version_checks
 from fairway.kernel.objects import names, structural
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
@@ -25,12 +26,13 @@ def problems(definition: Object) -> Iterator[Cause]:
     if spec.get("scope") not in ("Namespaced", "Cluster"):
         text = f'Unsupported value: "{spec.get("scope")}": supported values: "Cluster", "Namespaced"'
         yield Cause("spec.scope", text, "FieldValueNotSupported")
-    if (spec.get("conversion") or {}).get("strategy", "None") != "None":
+    if (spec.get("conversion") or {}).get("strategy", "None") == "Webhook":
         text = (
             "Forbidden: conversion webhooks are not called by this server yet: set spec.conversion.strategy to None, "
             "which changes only the apiVersion"
         )
         yield Cause("spec.conversion.strategy", text, "FieldValueForbidden")
+    yield from crd_version_checks.problems(spec)
     yield from _versions(spec.get("versions") or [])
 
 
@@ -65,3 +67,4 @@ def change_problems(new: Object, old: Object) -> Iterator[Cause]:
             yield Cause(
                 f"spec.names.{field}", f'Invalid value: "{new["spec"]["names"].get(field)}": field is immutable'
             )
+    yield from crd_version_checks.change_problems(new, old)

@@ -1,12 +1,16 @@
 """Custom resources: from a CustomResourceDefinition to what the registry serves.
 
 A definition is established in the same step that stores it: its status says so, and the next request is
-answered. Versions of one kind differ in their schema and apiVersion only (conversion strategy None).
+answered. Objects are stored in the definition's storage version, or in an earlier one for as long as nobody has
+written them since; every served version shows them all. Versions of one kind differ in their schema and apiVersion
+only (conversion strategy None). Which names are accepted is in `crd_names`.
 """
 
 from __future__ import annotations
 
-from fairway.cluster.api import builtin_schemas
+from collections.abc import Iterable
+
+from fairway.cluster.api import builtin_schemas, crd_names
 from fairway.cluster.api.registry import Served, View
 from fairway.cluster.api.resources import ALL, Resource, Subresource
 from fairway.cluster.api.strategies import Strategy
@@ -27,30 +31,31 @@ def key(name: str) -> Key:
     return Key(CRD.resource, "", name)
 
 
-def established(definition: Object, now: str) -> Object:
-    """The definition with names filled in and a status that says that it is served."""
+def established(definition: Object, others: Iterable[Object], now: str) -> Object:
+    """The definition with names filled in and a status that says whether it is served, and why not."""
     spec = definition["spec"]
-    own = dict(spec["names"])
-    own.setdefault("singular", own["kind"].lower())
-    own.setdefault("listKind", f"{own['kind']}List")
+    names, conflict = crd_names.accepted(definition, others)
     storage = next(version["name"] for version in spec["versions"] if version.get("storage"))
     status = definition.get("status") or {}
     stored = list(status.get("storedVersions") or ())
+    free = conflict is crd_names.NONE
+    wanted = [("NamesAccepted", free, *conflict)]
+    if free:
+        wanted.append(("Established", True, "InitialNamesAccepted", "the initial names have been accepted"))
+    elif not conditions.is_true(definition, "Established"):
+        wanted.append(("Established", False, "NotAccepted", "not all names are accepted"))
     new_status = {
-        "conditions": conditions.merged(
-            status.get("conditions"),
-            now,
-            ("NamesAccepted", True, "NoConflicts", "no conflicts found"),
-            ("Established", True, "InitialNamesAccepted", "the initial names have been accepted"),
-        ),
-        "acceptedNames": own,
+        "conditions": conditions.merged(status.get("conditions"), now, *wanted),
+        "acceptedNames": names,
         "storedVersions": stored if storage in stored else [*stored, storage],
     }
-    return {**definition, "spec": {**spec, "names": own}, "status": new_status}
+    return {**definition, "spec": {**spec, "names": crd_names.requested(definition)}, "status": new_status}
 
 
 def serve(definition: Object) -> tuple[Served, ...]:
-    """One entry for each served version."""
+    """One entry for each served version; none where the definition's names are another's."""
+    if not conditions.is_true(definition, "Established"):
+        return ()
     versions = definition["spec"]["versions"]
     stored = next(version for version in versions if version.get("storage"))
     storage = _kind(definition, stored)
@@ -65,7 +70,7 @@ def _kind(definition: Object, version: Object) -> Kind:
 
 
 def _version(definition: Object, version: Object, storage: Kind) -> Served:
-    kind, own = _kind(definition, version), definition["spec"]["names"]
+    kind, own = _kind(definition, version), definition["status"]["acceptedNames"]
     parts = version.get("subresources") or {}
     subresources = []
     if "status" in parts:
@@ -82,18 +87,27 @@ def _version(definition: Object, version: Object, storage: Kind) -> Served:
         subresources=tuple(subresources),
         selectable=tuple(field["jsonPath"].lstrip(".") for field in version.get("selectableFields") or ()),
     )
-    same = kind.version == storage.version
+    # Objects that nobody has written since the storage version changed are still in the one before.
+    uniform = definition["status"]["storedVersions"] == [kind.version]
     return Served(
         row,
         _strategy(version, row),
-        None if same else _as_version(kind.api_version),
-        None if same else _as_version(storage.api_version),
+        None if uniform else _as_version(kind.api_version),
+        None if kind.version == storage.version else _as_version(storage.api_version),
         definition,
+        _deprecation(version, kind),
     )
 
 
+def _deprecation(version: Object, kind: Kind) -> str:
+    """What whoever uses a deprecated version is warned of."""
+    if not version.get("deprecated"):
+        return ""
+    return str(version.get("deprecationWarning") or f"{kind.api_version} {kind.kind} is deprecated")
+
+
 def _as_version(api_version: str) -> View:
-    return lambda obj: {**obj, "apiVersion": api_version}
+    return lambda obj: obj if obj.get("apiVersion") == api_version else {**obj, "apiVersion": api_version}
 
 
 def _strategy(version: Object, row: Resource) -> Strategy:

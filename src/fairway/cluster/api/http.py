@@ -136,9 +136,7 @@ class HTTPFace:
     async def _written(
         self, request: web.BaseRequest, reply: Reply, form: Form, query: dict[str, str], warnings: list[str]
     ) -> web.StreamResponse:
-        headers: CIMultiDict[str] = CIMultiDict()
-        for warning in warnings:
-            headers.add("Warning", f'299 - "{_quoted(warning)}"')
+        headers = _warned(warnings)
         if reply.etag:
             headers["ETag"] = reply.etag
             if request.headers.get("If-None-Match") == reply.etag:
@@ -152,7 +150,9 @@ class HTTPFace:
 
     async def _watch(self, request: web.BaseRequest, call: Call, form: Form) -> web.StreamResponse:
         events = await self._pipeline.watch(call)
-        response = web.StreamResponse(headers={"Content-Type": _JSON})
+        headers = _warned(call.warnings)
+        headers["Content-Type"] = _JSON
+        response = web.StreamResponse(headers=headers)
         response.enable_chunked_encoding()
         try:
             await response.prepare(request)
@@ -276,6 +276,10 @@ def _failure(error: errors.ApiError) -> web.Response:
     if error.code in (429, 504):
         headers["Retry-After"] = "1"
     return web.Response(body=orjson.dumps(error.status()), status=error.code, headers=headers)
+
+
+def _warned(warnings: list[str]) -> CIMultiDict[str]:
+    return CIMultiDict([("Warning", f'299 - "{_quoted(warning)}"') for warning in warnings])
 
 
 def _quoted(text: str) -> str:

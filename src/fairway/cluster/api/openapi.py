@@ -214,6 +214,8 @@ def _custom(row: Row) -> dict[str, Object]:
         },
         "x-kubernetes-group-version-kind": [_gvk(kind.group, kind.version, kind.kind)],
     }
+    if row.resource.selectable:
+        one["x-kubernetes-selectable-fields"] = [{"fieldPath": path} for path in row.resource.selectable]
     many = {
         "type": "object",
         "description": f"{kind.kind}List is a list of {kind.kind}.",

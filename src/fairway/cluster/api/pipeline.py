@@ -100,7 +100,10 @@ class Pipeline:
             _subresource_is_served(served, subresource, verb)
         elif verb not in served.resource.verbs:
             raise _not_allowed()
-        return Call(verb, served, namespace, target.name, subresource, query, identity)
+        call = Call(verb, served, namespace, target.name, subresource, query, identity)
+        if served.deprecation:
+            call.warnings.append(served.deprecation)
+        return call
 
     def document(self, method: str, path: str, query: Mapping[str, str], accept: str = "") -> Reply:
         """Discovery and the other documents, which everyone who is known may read."""
@@ -126,6 +129,11 @@ class Pipeline:
         if call.subresource:
             raise errors.MethodNotAllowed("a subresource cannot be watched: watch the object itself")
         source = watching.events(self.backend.store, call)
+        if call.served.definition is not None:
+            kind, registry = call.served.resource.kind, self.backend.registry
+            source = watching.while_shown_alike(
+                source, call.served, lambda: registry.find(kind.group, kind.version, kind.plural)
+            )
         return watching.timed(call, source, lambda: self.backend.store.revision) if timed else source
 
     async def connect(self, call: Call) -> None:

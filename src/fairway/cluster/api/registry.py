@@ -28,6 +28,8 @@ class Served:
     to_stored: View | None = None
     definition: Object | None = None
     """The CustomResourceDefinition of a custom resource."""
+    deprecation: str = ""
+    """The warning that goes with every answer, where this version is deprecated."""
 
     @property
     def storage(self) -> str:

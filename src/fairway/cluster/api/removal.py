@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fairway.cluster.api import crds, reading
+from fairway.cluster.api import crds, definitions, reading
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
@@ -180,6 +180,7 @@ async def remove(backend: Backend, served: Served, record: Record) -> None:
         backend.addresses.release(record.object)
     if crds.is_definition(served):
         backend.registry.put(record.key.name, ())
+        await definitions.reconsider(backend, record.object["spec"]["group"])
     if served.definition is not None:
         await _last_of_its_kind(backend, served)
 
@@ -225,6 +226,7 @@ async def _finish_definition(backend: Backend, definition: Record) -> None:
         if finished(new):
             await backend.store.delete(definition.key, definition.revision)
             backend.registry.put(definition.key.name, ())
+            await definitions.reconsider(backend, spec["group"])
         else:
             await backend.store.update(definition.key, new, definition.revision)
     except WrongRevision as race:

@@ -60,6 +60,22 @@ def _wants_initial(call: Call) -> bool | None:
     return call.flag("sendInitialEvents")
 
 
+async def while_shown_alike(
+    source: AsyncGenerator[Event, None], served: Served, now_served: Callable[[], Served | None]
+) -> AsyncGenerator[Event, None]:
+    """`source` until its definition stores its objects in another version: whoever watches goes on with a new watch."""
+    async with aclosing(source):
+        async for event in source:
+            newest = now_served()
+            if newest is not None and not _alike(newest, served):
+                return
+            yield event
+
+
+def _alike(one: Served, other: Served) -> bool:
+    return one.resource.storage == other.resource.storage and (one.to_view is None) is (other.to_view is None)
+
+
 async def _plain(changes: AsyncGenerator[Change, None]) -> AsyncGenerator[Event, None]:
     """Everything as it comes: what controllers ask for, and what must cost least."""
     async with aclosing(changes):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from fairway.cluster.api import crds, managers, objectmeta, patches, removal, shaping
+from fairway.cluster.api import crds, definitions, managers, objectmeta, patches, removal, shaping
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
@@ -22,7 +22,7 @@ from fairway.kernel.objects.fields import Path
 from fairway.kernel.objects.kinds import Object
 
 _GENERATED_NAME_TRIES = 8
-_UNCOUNTED = ("metadata", "status")
+_UNCOUNTED = ("apiVersion", "metadata", "status")
 
 
 async def create(backend: Backend, call: Call) -> Reply:
@@ -62,7 +62,7 @@ async def _stored(backend: Backend, call: Call, obj: Object, said: frozenset[Pat
         raise errors.already_exists(call.served.label, call.name)
     if crds.is_definition(call.served):
         _not_our_own(backend, call, obj)
-        obj = crds.established(obj, backend.now())
+        obj = definitions.established(backend, obj)
     managers.created(call, obj, said, backend.now())
     if call.dry_run:
         return _dry(call, obj, 201)
@@ -158,7 +158,7 @@ async def _changed(backend: Backend, call: Call, next_: Object, old: Record) -> 
     if new is None:
         return of_record(old, call.served)
     if crds.is_definition(call.served) and call.subresource != "status":
-        new = crds.established(new, backend.now())
+        new = definitions.established(backend, new)
     if call.dry_run:
         return _dry(call, new)
     if removal.finished(new):
@@ -168,6 +168,7 @@ async def _changed(backend: Backend, call: Call, next_: Object, old: Record) -> 
     record = await backend.store.update(old.key, new, old.revision)
     if crds.is_definition(call.served):
         backend.registry.put(call.name, crds.serve(record.object))
+        await definitions.reconsider(backend, record.object["spec"]["group"])
     return of_record(record, call.served)
 
 
@@ -222,7 +223,8 @@ def _counted(backend: Backend, call: Call, new: Object, old: Object) -> Object |
     """With its generation and its owners; None where nothing changed."""
     metadata, before = new["metadata"], old["metadata"]
     counts = _rest(new) != _rest(old)
-    if not counts and new.get("status") == old.get("status") and metadata == _without_revision(before):
+    same = not counts and new["apiVersion"] == old["apiVersion"] and new.get("status") == old.get("status")
+    if same and metadata == _without_revision(before):
         return None
     if call.served.strategy.generation and counts:
         metadata["generation"] = int(before.get("generation") or 0) + 1
