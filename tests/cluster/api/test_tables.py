@@ -267,3 +267,21 @@ def test_paths_beyond_a_columns_are_refused(path: str) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert durations.text(seconds) == text
+
+
+def test_horizontal_pod_autoscalers() -> None:
+    cpu = {"type": "Resource", "resource": {"name": "cpu", "target": {"averageUtilization": 80}}}
+    queue = {"type": "External", "external": {"metric": {"name": "queue"}, "target": {"averageValue": "10"}}}
+    seen = [{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 12}}}]
+    spec = {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 5, "metrics": [cpu, queue, cpu]}
+    hpa = {"apiVersion": "autoscaling/v2", "spec": spec, "status": {"currentReplicas": 2, "currentMetrics": seen}}
+    found = cells("horizontalpodautoscalers.autoscaling", hpa)
+    assert found["Targets"] == "cpu: 12%/80%, <unknown>/10 (avg) + 1 more..."
+    assert (found["Reference"], found["MinPods"], found["MaxPods"]) == ("Deployment/web", "<unset>", "5")
+
+
+def test_ingresses_and_policies() -> None:
+    rules = [{"host": "a.example"}, {}]
+    found = cells("ingresses.networking.k8s.io", {"spec": {"ingressClassName": "x", "rules": rules, "tls": [{}]}})
+    assert (found["Class"], found["Hosts"], found["Address"], found["Ports"]) == ("x", "a.example,*", "", "80, 443")
+    assert cells("networkpolicies.networking.k8s.io", {"spec": {"podSelector": {}}})["Pod-Selector"] == "<none>"

@@ -12,7 +12,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from fairway.cluster.api import builtin_schemas, causes, crd_checks, pod_checks, workload_checks
+from fairway.cluster.api import builtin_schemas, causes, crd_checks, network_checks, pod_checks, workload_checks
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Kind, Object
 from fairway.kernel.objects.schemas import Schema
@@ -111,6 +111,16 @@ def _claim(obj: Object) -> Iterator[Cause]:
         yield causes.unsupported("spec.volumeMode", "Block", "Filesystem")
 
 
+def _runtime_class(obj: Object) -> Iterator[Cause]:
+    if not obj.get("handler"):
+        yield causes.required("handler")
+
+
+def _runtime_class_change(new: Object, old: Object) -> Iterator[Cause]:
+    if new.get("handler") != old.get("handler"):
+        yield causes.invalid("handler", new.get("handler"), causes.IMMUTABLE)
+
+
 Check = Callable[[Object], Iterable[Cause]]
 ChangeCheck = Callable[[Object, Object], Iterable[Cause]]
 
@@ -127,11 +137,17 @@ CHECKS: dict[str, Check] = {
     "pods": pod_checks.pod,
     "deployments.apps": workload_checks.workload,
     "replicasets.apps": workload_checks.workload,
+    "replicationcontrollers": workload_checks.replication_controller,
+    "podtemplates": workload_checks.pod_template,
     "statefulsets.apps": workload_checks.stateful_set,
     "daemonsets.apps": workload_checks.daemon_set,
     "jobs.batch": workload_checks.job,
     "cronjobs.batch": workload_checks.cron_job,
     "services": _service,
+    "ingresses.networking.k8s.io": network_checks.ingress,
+    "ingressclasses.networking.k8s.io": network_checks.ingress_class,
+    "networkpolicies.networking.k8s.io": network_checks.policy,
+    "runtimeclasses.node.k8s.io": _runtime_class,
     "configmaps": _data,
     "secrets": _secret,
     "persistentvolumeclaims": _claim,
@@ -142,6 +158,8 @@ WARNINGS: dict[str, Warnings] = {
         ("pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"), pod_checks.warnings
     ),
     "services": _service_warnings,
+    "ingresses.networking.k8s.io": network_checks.ingress_warnings,
+    "networkpolicies.networking.k8s.io": network_checks.policy_warnings,
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.warnings,
 }
 CHANGE_CHECKS: dict[str, ChangeCheck] = {
@@ -152,6 +170,8 @@ CHANGE_CHECKS: dict[str, ChangeCheck] = {
     "daemonsets.apps": workload_checks.workload_change,
     "jobs.batch": workload_checks.job_change,
     "services": _service_change,
+    "ingressclasses.networking.k8s.io": network_checks.ingress_class_change,
+    "runtimeclasses.node.k8s.io": _runtime_class_change,
     "configmaps": _data_change,
     "secrets": _data_change,
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.change_problems,

@@ -71,6 +71,8 @@ _TABLES: dict[str, dict[str, Any]] = {
             **_TEMPLATE,
         },
     },
+    "podtemplates": {"template": {}, **_TEMPLATE},
+    "replicationcontrollers": {"spec{}": {"replicas": 1, **_TEMPLATE}, "status": {"replicas": 0}},
     "replicasets.apps": {"spec{}": {"replicas": 1, **_TEMPLATE}, "status": {"replicas": 0}},
     "statefulsets.apps": {
         "status": {"replicas": 0, "availableReplicas": 0},
@@ -141,6 +143,26 @@ _TABLES: dict[str, dict[str, Any]] = {
     "endpointslices.discovery.k8s.io": {"ports[]": {"protocol": "TCP", "name": ""}},
     "customresourcedefinitions.apiextensions.k8s.io": {"spec{}": {"conversion": {"strategy": "None"}}},
     "nodes": {"spec": {}, "status": {}},
+    "ingresses.networking.k8s.io": {"spec": {}, "status": {"loadBalancer": {}}},
+    "networkpolicies.networking.k8s.io": {
+        "spec": {},
+        "spec{}": {
+            "podSelector": {},
+            "ingress[]": {"ports[]": {"protocol": "TCP"}},
+            "egress[]": {"ports[]": {"protocol": "TCP"}},
+        },
+    },
+    "csidrivers.storage.k8s.io": {
+        "spec{}": {
+            "attachRequired": True,
+            "podInfoOnMount": False,
+            "storageCapacity": False,
+            "fsGroupPolicy": "ReadWriteOnceWithFSType",
+            "volumeLifecycleModes": ["Persistent"],
+            "requiresRepublish": False,
+            "seLinuxMount": False,
+        }
+    },
 }
 
 
@@ -223,6 +245,28 @@ def _template(obj: Object) -> None:
     if isinstance(template, dict):
         _pod_spec(template.get("spec"))
         template.setdefault("metadata", {})
+
+
+def _pod_template(obj: Object) -> None:
+    _pod_spec((obj.get("template") or {}).get("spec"))
+    obj["template"].setdefault("metadata", {})
+
+
+def _replication_controller(obj: Object) -> None:
+    """What it selects and what it is called by are its template's labels, where it says neither."""
+    _template(obj)
+    template = (obj.get("spec") or {}).get("template")
+    if isinstance(template, dict) and (labels := template["metadata"].get("labels")):
+        if not obj["spec"].get("selector"):
+            obj["spec"]["selector"] = dict(labels)
+        if not obj["metadata"].get("labels"):
+            obj["metadata"]["labels"] = dict(labels)
+
+
+def _network_policy(obj: Object) -> None:
+    spec = obj["spec"]
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
 
 
 def _deployment(obj: Object) -> None:
@@ -312,6 +356,9 @@ def _objects(parent: Object, key: str) -> list[Object]:
 _DEPENDENT: dict[str, Default] = {
     "pods": _pod,
     "deployments.apps": _deployment,
+    "podtemplates": _pod_template,
+    "replicationcontrollers": _replication_controller,
+    "networkpolicies.networking.k8s.io": _network_policy,
     "replicasets.apps": _template,
     "statefulsets.apps": _stateful_set,
     "daemonsets.apps": _daemon_set,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fairway.cluster.api import durations, printing_pods
+from fairway.cluster.api import durations, printing_horizontal, printing_network, printing_pods
 from fairway.cluster.api.printing_columns import (
     AGE,
     NAME,
@@ -14,6 +14,7 @@ from fairway.cluster.api.printing_columns import (
     Column,
     age,
     at,
+    joined,
     number,
     pairs,
     size,
@@ -22,9 +23,6 @@ from fairway.cluster.api.printing_columns import (
 from fairway.kernel.clock import parse
 from fairway.kernel.objects import conditions, meta, selectors
 from fairway.kernel.objects.kinds import Object
-
-_SHOWN_ADDRESSES = 3
-
 
 # Workloads
 
@@ -37,7 +35,7 @@ def _containers(part: str, path: str = "spec.template.spec.containers") -> Colum
 
 
 def _selector(obj: Object, now: float) -> str:
-    return selectors.to_text(value(obj, "spec.selector")) or NONE
+    return selectors.to_text(selectors.widened(value(obj, "spec.selector"))) or NONE
 
 
 def _deployment_ready(obj: Object, now: float) -> str:
@@ -82,49 +80,6 @@ def _job_duration(obj: Object, now: float) -> str:
 def _last_schedule(obj: Object, now: float) -> str:
     last = value(obj, "status.lastScheduleTime")
     return durations.text(now - parse(last)) if last else NONE
-
-
-# Network
-
-
-def _external_address(obj: Object, now: float) -> str:
-    kind = value(obj, "spec.type") or "ClusterIP"
-    if kind == "ExternalName":
-        return str(value(obj, "spec.externalName") or "")
-    balanced = [each.get("ip") or each.get("hostname", "") for each in value(obj, "status.loadBalancer.ingress") or ()]
-    addresses = [*(balanced if kind == "LoadBalancer" else ()), *(value(obj, "spec.externalIPs") or ())]
-    return ",".join(addresses) or ("<pending>" if kind == "LoadBalancer" else NONE)
-
-
-def _service_ports(obj: Object, now: float) -> str:
-    def text(port: Object) -> str:
-        node = f":{port['nodePort']}" if port.get("nodePort") else ""
-        return f"{port.get('port')}{node}/{port.get('protocol', 'TCP')}"
-
-    return ",".join(map(text, value(obj, "spec.ports") or ())) or NONE
-
-
-def _endpoints(obj: Object, now: float) -> str:
-    found = [
-        f"{address['ip']}:{port['port']}"
-        for subset in obj.get("subsets") or ()
-        for port in subset.get("ports") or ()
-        for address in subset.get("addresses") or ()
-    ]
-    return _first_of(found) or NONE
-
-
-def _slice_ports(obj: Object, now: float) -> str:
-    return _first_of([str(port.get("port") or "*") for port in obj.get("ports") or ()]) or "<unset>"
-
-
-def _slice_endpoints(obj: Object, now: float) -> str:
-    return _first_of([a for each in obj.get("endpoints") or () for a in each.get("addresses") or ()]) or "<unset>"
-
-
-def _first_of(texts: list[str]) -> str:
-    more = len(texts) - _SHOWN_ADDRESSES
-    return ",".join(texts[:_SHOWN_ADDRESSES]) + (f" + {more} more..." if more > 0 else "")
 
 
 # Nodes and events
@@ -202,6 +157,18 @@ def _claim(obj: Object, now: float) -> str:
     return f"{claim.get('namespace', '')}/{claim.get('name', '')}" if claim else ""
 
 
+def _switch(name: str, path: str, *, default: bool = False) -> Column:
+    def cell(obj: Object, now: float) -> bool:
+        found = value(obj, path)
+        return default if found is None else bool(found)
+
+    return Column(name, cell, type="boolean")
+
+
+def _audiences(obj: Object, now: float) -> str:
+    return ",".join(str(each.get("audience") or "") for each in value(obj, "spec.tokenRequests") or ()) or "<unset>"
+
+
 _CLASS = Column("StorageClass", at("spec.storageClassName"))
 _ATTRIBUTES_CLASS = Column("VolumeAttributesClass", at("spec.volumeAttributesClassName", default="<unset>"))
 _VOLUME_MODE = Column("VolumeMode", at("spec.volumeMode", default="<unset>"), priority=WIDE)
@@ -212,7 +179,17 @@ def _integer(name: str, path: str) -> Column:
     return Column(name, number(path), type="integer")
 
 
+_REPLICAS = (
+    NAME,
+    _integer("Desired", "spec.replicas"),
+    _integer("Current", "status.replicas"),
+    _integer("Ready", "status.readyReplicas"),
+    AGE,
+    *_WORKLOAD,
+)
+
 COLUMNS: Mapping[str, tuple[Column, ...]] = {
+    **printing_network.COLUMNS,
     "pods": printing_pods.COLUMNS,
     "deployments.apps": (
         NAME,
@@ -222,13 +199,13 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         AGE,
         *_WORKLOAD,
     ),
-    "replicasets.apps": (
+    "replicasets.apps": _REPLICAS,
+    "replicationcontrollers": _REPLICAS,
+    "podtemplates": (
         NAME,
-        _integer("Desired", "spec.replicas"),
-        _integer("Current", "status.replicas"),
-        _integer("Ready", "status.readyReplicas"),
-        AGE,
-        *_WORKLOAD,
+        Column("Containers", _containers("name", "template.spec.containers").cell),
+        Column("Images", _containers("image", "template.spec.containers").cell),
+        Column("Pod Labels", pairs("template.metadata.labels")),
     ),
     "statefulsets.apps": (NAME, Column("Ready", _deployment_ready), AGE, *_WORKLOAD[:2]),
     "daemonsets.apps": (
@@ -243,6 +220,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         *_WORKLOAD,
     ),
     "controllerrevisions.apps": (NAME, Column("Controller", _owner_of), _integer("Revision", "revision"), AGE),
+    "horizontalpodautoscalers.autoscaling": printing_horizontal.COLUMNS,
     "jobs.batch": (
         NAME,
         Column("Status", _job_status),
@@ -261,23 +239,6 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         AGE,
         *(_containers(part, "spec.jobTemplate.spec.template.spec.containers") for part in ("name", "image")),
         Column("Selector", lambda obj, now: NONE, priority=WIDE),
-    ),
-    "services": (
-        NAME,
-        Column("Type", at("spec.type")),
-        Column("Cluster-IP", at("spec.clusterIP", default=NONE)),
-        Column("External-IP", _external_address),
-        Column("Port(s)", _service_ports),
-        AGE,
-        Column("Selector", pairs("spec.selector"), priority=WIDE),
-    ),
-    "endpoints": (NAME, Column("Endpoints", _endpoints), AGE),
-    "endpointslices.discovery.k8s.io": (
-        NAME,
-        Column("AddressType", at("addressType")),
-        Column("Ports", _slice_ports),
-        Column("Endpoints", _slice_endpoints),
-        AGE,
     ),
     "nodes": (
         NAME,
@@ -321,6 +282,18 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         AGE,
         _VOLUME_MODE,
     ),
+    "runtimeclasses.node.k8s.io": (NAME, Column("Handler", at("handler")), AGE),
+    "csidrivers.storage.k8s.io": (
+        NAME,
+        _switch("AttachRequired", "spec.attachRequired", default=True),
+        _switch("PodInfoOnMount", "spec.podInfoOnMount"),
+        _switch("StorageCapacity", "spec.storageCapacity"),
+        Column("TokenRequests", _audiences),
+        _switch("RequiresRepublish", "spec.requiresRepublish"),
+        Column("Modes", joined("spec.volumeLifecycleModes")),
+        AGE,
+    ),
+    "csinodes.storage.k8s.io": (NAME, Column("Drivers", size("spec.drivers"), type="integer"), AGE),
     "leases.coordination.k8s.io": (NAME, Column("Holder", at("spec.holderIdentity")), AGE),
     "customresourcedefinitions.apiextensions.k8s.io": (
         NAME,

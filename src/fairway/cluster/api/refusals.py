@@ -8,19 +8,12 @@ from __future__ import annotations
 from fairway.kernel.objects.errors import MethodNotAllowed, NotFound
 
 _KINDS = {
-    ("", "replicationcontrollers"): "ReplicationControllers are not served by this server: use a Deployment",
     ("", "resourcequotas"): "ResourceQuotas are not served by this server yet: nothing limits a namespace",
     ("", "limitranges"): "LimitRanges are not served by this server yet: set resources in each container",
-    ("", "podtemplates"): "PodTemplates are not served by this server: put the template into a Deployment or a Job",
     (
         "policy",
         "poddisruptionbudgets",
     ): "PodDisruptionBudgets are not served by this server yet: nothing evicts pods here",
-    ("networking.k8s.io", "ingresses"): "Ingresses are not served by this server: use an HTTPRoute",
-    (
-        "networking.k8s.io",
-        "networkpolicies",
-    ): "NetworkPolicies are not served by this server yet: they would not be enforced",
     (
         "storage.k8s.io",
         "storageclasses",

@@ -100,6 +100,9 @@ class Resource:
         return next((sub for sub in self.subresources if sub.name == name), None)
 
 
+_SCALE = Subresource("scale", "Scale", "autoscaling", "v1", CHANGE)
+
+
 def builtin() -> tuple[Resource, ...]:
     """All built-in resources, in the order in which discovery lists them."""
     return (*_core(), *_grouped(), *_reviews())
@@ -123,6 +126,15 @@ def _core() -> tuple[Resource, ...]:
         _resource(
             kinds.POD, "po", categories=_ALL, status=True, more=(binding, execute, forward, log), selectable=_POD_FIELDS
         ),
+        _resource(kinds.POD_TEMPLATE),
+        _resource(
+            kinds.REPLICATION_CONTROLLER,
+            "rc",
+            categories=_ALL,
+            status=True,
+            more=(_SCALE,),
+            selectable=("status.replicas",),
+        ),
         _resource(kinds.SECRET, selectable=("type",)),
         _resource(kinds.SERVICE_ACCOUNT, "sa", more=(token,)),
         _resource(kinds.SERVICE, "svc", categories=_ALL, status=True, selectable=("spec.clusterIP", "spec.type")),
@@ -130,14 +142,13 @@ def _core() -> tuple[Resource, ...]:
 
 
 def _grouped() -> tuple[Resource, ...]:
-    scale = Subresource("scale", "Scale", "autoscaling", "v1", CHANGE)
     return (
         _resource(kinds.CRD, "crd", "crds", categories=("api-extensions",), status=True),
-        _resource(kinds.DEPLOYMENT, "deploy", categories=_ALL, status=True, more=(scale,)),
+        _resource(kinds.DEPLOYMENT, "deploy", categories=_ALL, status=True, more=(_SCALE,)),
         _resource(
-            kinds.REPLICA_SET, "rs", categories=_ALL, status=True, more=(scale,), selectable=("status.replicas",)
+            kinds.REPLICA_SET, "rs", categories=_ALL, status=True, more=(_SCALE,), selectable=("status.replicas",)
         ),
-        _resource(kinds.STATEFUL_SET, "sts", categories=_ALL, status=True, more=(scale,)),
+        _resource(kinds.STATEFUL_SET, "sts", categories=_ALL, status=True, more=(_SCALE,)),
         _resource(kinds.DAEMON_SET, "ds", categories=_ALL, status=True),
         _resource(kinds.CONTROLLER_REVISION),
         _resource(kinds.JOB, categories=_ALL, status=True, selectable=("status.successful",)),
@@ -153,6 +164,12 @@ def _grouped() -> tuple[Resource, ...]:
         # Measured when they are asked for, and stored nowhere.
         _resource(kinds.NODE_METRICS, verbs=READ),
         _resource(kinds.POD_METRICS, verbs=READ),
+        _resource(kinds.INGRESS, "ing", status=True),
+        _resource(kinds.INGRESS_CLASS),
+        _resource(kinds.NETWORK_POLICY, "netpol"),
+        _resource(kinds.RUNTIME_CLASS),
+        _resource(kinds.CSI_DRIVER),
+        _resource(kinds.CSI_NODE),
         _resource(kinds.LEASE),
         _resource(kinds.ENDPOINT_SLICE),
         _resource(

@@ -63,7 +63,7 @@ class Strategy:
     """The object counts changes of what is wanted in metadata.generation."""
 
 
-_ORPHANING = ("jobs.batch",)
+_ORPHANING = ("jobs.batch", "replicationcontrollers")
 _LABEL_NAMED = ("namespaces", "services")
 _PUT_CREATES = ("leases.coordination.k8s.io", "endpoints", "events", "events.events.k8s.io", "services")
 _PUT_NEEDS_REVISION = ("leases.coordination.k8s.io", "customresourcedefinitions.apiextensions.k8s.io")

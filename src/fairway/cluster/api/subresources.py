@@ -74,7 +74,11 @@ def _as_scale(call: Call, obj: Object, at: dict[str, str]) -> Object:
     metadata = obj["metadata"]
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     selector = (obj.get("spec") or {}).get("selector")
-    text = _look(obj, at["labelSelectorPath"]) if "labelSelectorPath" in at else selectors.to_text(selector)
+    text = (
+        _look(obj, at["labelSelectorPath"])
+        if "labelSelectorPath" in at
+        else selectors.to_text(selectors.widened(selector))
+    )
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",

@@ -49,6 +49,17 @@ def _selector(spec: Object, template: Object) -> Iterator[Cause]:
         yield causes.invalid("spec.template.metadata.labels", labels, text)
 
 
+def replication_controller(obj: Object) -> Iterator[Cause]:
+    """The oldest of them: what it selects is a plain map."""
+    spec = obj.get("spec") or {}
+    yield from workload({**obj, "spec": {**spec, "selector": selectors.widened(spec.get("selector"))}})
+
+
+def pod_template(obj: Object) -> Iterator[Cause]:
+    spec = (obj.get("template") or {}).get("spec")
+    yield from pod_checks.pod_spec(spec if isinstance(spec, dict) else {}, "template.spec")
+
+
 def workload_change(new: Object, old: Object) -> Iterator[Cause]:
     yield from unchanged(new, old, "selector")
 

@@ -48,6 +48,13 @@ def of(selector: Object | None) -> Test:
     return lambda found: all(found.get(k) == v for k, v in exact.items()) and all(test(found) for test in tests)
 
 
+def widened(selector: Object | None) -> Object | None:
+    """A LabelSelector object of the plain map that older kinds have in its place; what is one already stays."""
+    if not selector or "matchLabels" in selector or "matchExpressions" in selector:
+        return selector
+    return {"matchLabels": selector}
+
+
 def to_text(selector: Object | None) -> str:
     """The text of a LabelSelector object, as status.selector has it."""
     selector = selector or {}
