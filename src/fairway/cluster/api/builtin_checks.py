@@ -12,7 +12,15 @@ import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from fairway.cluster.api import builtin_schemas, causes, crd_checks, network_checks, pod_checks, workload_checks
+from fairway.cluster.api import (
+    builtin_schemas,
+    causes,
+    crd_checks,
+    network_checks,
+    pod_checks,
+    policy_checks,
+    workload_checks,
+)
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Kind, Object
 from fairway.kernel.objects.schemas import Schema
@@ -152,6 +160,7 @@ CHECKS: dict[str, Check] = {
     "secrets": _secret,
     "persistentvolumeclaims": _claim,
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.problems,
+    "priorityclasses.scheduling.k8s.io": policy_checks.priority_class,
 }
 WARNINGS: dict[str, Warnings] = {
     **dict.fromkeys(
@@ -175,4 +184,5 @@ CHANGE_CHECKS: dict[str, ChangeCheck] = {
     "configmaps": _data_change,
     "secrets": _data_change,
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.change_problems,
+    "priorityclasses.scheduling.k8s.io": policy_checks.priority_class_change,
 }

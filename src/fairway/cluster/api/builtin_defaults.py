@@ -58,7 +58,8 @@ _ROLLING = {"maxUnavailable": "25%", "maxSurge": "25%"}
 
 _TABLES: dict[str, dict[str, Any]] = {
     "pods": {
-        "spec{}": {**_POD_SPEC, "enableServiceLinks": True, "preemptionPolicy": "PreemptLowerPriority", "priority": 0}
+        # The priority is what admission finds for the pod's class.
+        "spec{}": {**_POD_SPEC, "enableServiceLinks": True}
     },
     "deployments.apps": {
         "status": {},
@@ -163,6 +164,7 @@ _TABLES: dict[str, dict[str, Any]] = {
             "seLinuxMount": False,
         }
     },
+    "priorityclasses.scheduling.k8s.io": {"preemptionPolicy": "PreemptLowerPriority"},
 }
 
 

@@ -24,6 +24,10 @@ def required(path: str, why: str = "") -> Cause:
     return Cause(path, f"Required value: {why}" if why else "Required value", "FieldValueRequired")
 
 
+def forbidden(path: str, why: str) -> Cause:
+    return Cause(path, f"Forbidden: {why}", "FieldValueForbidden")
+
+
 def unsupported(path: str, value: Any, *allowed: str) -> Cause:
     listed = ", ".join(f'"{word}"' for word in allowed)
     return Cause(path, f"Unsupported value: {shown(value)}: supported values: {listed}", "FieldValueNotSupported")

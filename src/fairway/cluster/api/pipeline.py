@@ -15,10 +15,10 @@ import orjson
 
 from fairway.cluster.api import (
     authorization,
+    beginnings,
     discovery,
     logs,
     measuring,
-    objectmeta,
     paths,
     reading,
     refusals,
@@ -33,12 +33,9 @@ from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import TRUE, Call, Event, Reply
 from fairway.cluster.api.paths import Target
 from fairway.cluster.api.registry import Served
-from fairway.cluster.store.protocol import Key, StoreFailed, WrongRevision
+from fairway.cluster.store.protocol import StoreFailed
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import NAMESPACE, Object
-
-FIRST_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
 class Pipeline:
@@ -48,22 +45,13 @@ class Pipeline:
         self._preparing = asyncio.Lock()
 
     async def prepare(self) -> None:
-        """Make the namespaces that are always there. Everyone waits for it; only the first does it."""
+        """Make the objects that are always there. Everyone waits for it; only the first does it."""
         if self._prepared.is_set():
             return
         async with self._preparing:
             if self._prepared.is_set():
                 return
-            strategy = self._served(Target("", "v1", "namespaces")).strategy
-            for name in FIRST_NAMESPACES:
-                metadata = objectmeta.born({"name": name}, "", self.backend.now())
-                metadata.pop("generation")
-                namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-                strategy.default(namespace)
-                try:
-                    await self.backend.store.create(Key(NAMESPACE.resource, "", name), namespace)
-                except WrongRevision:
-                    continue  # there since an earlier start
+            await beginnings.make(self.backend)
             self._prepared.set()
 
     def call(self, identity: Identity, method: str, path: str, query: Mapping[str, str]) -> Call | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fairway.cluster.api import durations, printing_horizontal, printing_network, printing_pods
+from fairway.cluster.api import durations, printing_horizontal, printing_network, printing_pods, printing_policies
 from fairway.cluster.api.printing_columns import (
     AGE,
     NAME,
@@ -299,4 +299,5 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         NAME,
         Column("Created At", at("metadata.creationTimestamp"), type="date"),
     ),
+    **printing_policies.COLUMNS,
 }

@@ -18,10 +18,6 @@ _KINDS = {
         "storage.k8s.io",
         "storageclasses",
     ): "StorageClasses are not served by this server yet: there is one local storage",
-    (
-        "scheduling.k8s.io",
-        "priorityclasses",
-    ): "PriorityClasses are not served by this server yet: pods run in order of creation",
     ("certificates.k8s.io", "certificatesigningrequests"): "certificates are not signed by this server: use tokens",
 }
 _GROUPS = {

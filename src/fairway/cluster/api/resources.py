@@ -171,6 +171,7 @@ def _grouped() -> tuple[Resource, ...]:
         _resource(kinds.CSI_DRIVER),
         _resource(kinds.CSI_NODE),
         _resource(kinds.LEASE),
+        _resource(kinds.PRIORITY_CLASS, "pc"),
         _resource(kinds.ENDPOINT_SLICE),
         _resource(
             # Without upstream's short name: kubectl would warn at each `get ev` that there are two.

@@ -142,6 +142,10 @@ def already_exists(resource: str, name: str) -> AlreadyExists:
     return AlreadyExists(f'{resource} "{name}" already exists', details=_details(resource, name))
 
 
+def forbidden(resource: str, name: str, why: str) -> Forbidden:
+    return Forbidden(f'{resource} "{name}" is forbidden: {why}', details=_details(resource, name))
+
+
 def conflict(resource: str, name: str, why: str | None = None) -> Conflict:
     why = why or ("the object has been modified; please apply your changes to the latest version and try again")
     return Conflict(f'Operation cannot be fulfilled on {resource} "{name}": {why}', details=_details(resource, name))
