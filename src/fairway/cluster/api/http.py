@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
@@ -41,6 +42,7 @@ _JSON = "application/json"
 _FIRST_BYTES_WITHIN = 1.0
 _GRACE_AT_CLOSE = 5.0
 _SLOWEST_READER = 30.0
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -283,7 +285,8 @@ def _warned(warnings: list[str]) -> CIMultiDict[str]:
 
 
 def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ").replace("\r", " ")
+    """For a header: what a client named may hold any character."""
+    return _CONTROL.sub(" ", text).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _gzip(data: bytes) -> bytes:

@@ -33,6 +33,18 @@ LABEL_TEXT = (
 )
 
 
+_TYPES: dict[str, tuple[type, type, str]] = {
+    "name": (str, str, "a string"),
+    "generateName": (str, str, "a string"),
+    "namespace": (str, str, "a string"),
+    "labels": (dict, str, "an object of strings"),
+    "annotations": (dict, str, "an object of strings"),
+    "finalizers": (list, str, "a list of strings"),
+    "ownerReferences": (list, dict, "a list of objects"),
+    "managedFields": (list, dict, "a list of objects"),
+}
+
+
 def of(body: Object) -> Object:
     """The metadata of a body. Raises BadRequest where it is none."""
     metadata = body.get("metadata")
@@ -49,6 +61,7 @@ def unknown(body: Object) -> list[str]:
 
 def born(given: Object, namespace: str, now: str) -> Object:
     """The metadata of a new object: what the client may say, and the server's part."""
+    _decodable(given)
     if given.get("resourceVersion"):
         raise Invalid("metadata.resourceVersion: Forbidden: resourceVersion should not be set on objects to be created")
     metadata = {key: given[key] for key in _FROM_CLIENT if given.get(key) not in (None, {}, [], "")}
@@ -67,6 +80,7 @@ def generated(base: str) -> str:
 
 def changed(given: Object, old: Object) -> Object:
     """The metadata after an update: the client's part of `given`, the server's part of `old`."""
+    _decodable(given)
     metadata = {key: given[key] for key in _FROM_CLIENT if given.get(key) not in (None, {}, [], "")}
     metadata |= {key: old[key] for key in _FROM_SERVER if key in old}
     metadata["name"] = old["name"]
@@ -79,14 +93,23 @@ def changed(given: Object, old: Object) -> Object:
     return metadata
 
 
+def _decodable(given: Object) -> None:
+    """What has the wrong type could not even be read, as with the other fields of built-in kinds."""
+    for key, (wanted, inner, what) in _TYPES.items():
+        value = given.get(key)
+        if value is None:
+            continue
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        if not isinstance(value, wanted) or not all(isinstance(part, inner) for part in parts):
+            raise BadRequest(f"metadata.{key}: Invalid value: {value!r:.100}: it is {what}")
+
+
 def problems(metadata: Object, *, label_name: bool = False, subdomain: bool = True) -> Iterator[Cause]:
     """What is wrong with metadata, whatever the kind. `label_name` is for kinds whose names have no dots."""
     name = metadata.get("name")
     if not name:
         text = "Required value: name or generateName is required"
         yield Cause("metadata.name", text, "FieldValueRequired")
-    elif not isinstance(name, str):
-        yield Cause("metadata.name", "Invalid value: the name is a string", "FieldValueTypeInvalid")
     elif label_name and not names.dns_label(name):
         yield Cause("metadata.name", f'Invalid value: "{name}": {LABEL_TEXT}')
     elif subdomain and not names.dns_subdomain(name):
@@ -131,30 +154,21 @@ def _qualified(key: str) -> bool:
     return 0 < len(name) <= 63 and bool(_LABEL_NAME.fullmatch(name)) and (not slash or names.dns_subdomain(prefix))
 
 
-def _annotation_problems(annotations: Any) -> Iterator[Cause]:
+def _annotation_problems(annotations: dict[str, str]) -> Iterator[Cause]:
     path = "metadata.annotations"
-    if not isinstance(annotations, dict):
-        yield Cause(path, "Invalid value: annotations are an object of strings", "FieldValueTypeInvalid")
-        return
     size = 0
     for key, value in annotations.items():
         if not _qualified(key.lower()):
             yield Cause(path, f'Invalid value: "{key}": name part must be a qualified name')
-        if not isinstance(value, str):
-            yield Cause(f"{path}[{key}]", f"Invalid value: {value!r}: an annotation's value is a string")
-            continue
         size += len(key) + len(value)
     if size > _LONGEST_ANNOTATIONS:
         yield Cause(path, f"Too long: may not be more than {_LONGEST_ANNOTATIONS} bytes", "FieldValueTooLong")
 
 
-def _owner_problems(owners: Any) -> Iterator[Cause]:
+def _owner_problems(owners: list[Object]) -> Iterator[Cause]:
     controllers = 0
-    for index, owner in enumerate(owners if isinstance(owners, list) else [None]):
+    for index, owner in enumerate(owners):
         path = f"metadata.ownerReferences[{index}]"
-        if not isinstance(owner, dict):
-            yield Cause(path, "Invalid value: an owner reference is an object")
-            continue
         for key in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(key):
                 yield Cause(f"{path}.{key}", 'Invalid value: "": must not be empty')
@@ -164,9 +178,9 @@ def _owner_problems(owners: Any) -> Iterator[Cause]:
         yield Cause("metadata.ownerReferences", text)
 
 
-def _finalizer_problems(finalizers: Any) -> Iterator[Cause]:
-    for index, word in enumerate(finalizers if isinstance(finalizers, list) else [None]):
-        if not isinstance(word, str) or not _qualified(word):
+def _finalizer_problems(finalizers: list[str]) -> Iterator[Cause]:
+    for index, word in enumerate(finalizers):
+        if not _qualified(word):
             text = f"Invalid value: {word!r}: a finalizer is a qualified name such as example.com/cleanup"
             yield Cause(f"metadata.finalizers[{index}]", text)
 

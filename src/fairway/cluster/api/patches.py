@@ -55,6 +55,15 @@ def of(call: Call, place: Place | None) -> Next:
     raise unsupported(call)
 
 
+def is_whole(call: Call) -> None:
+    """Only a PATCH has a patch as its body. Raises UnsupportedMediaType."""
+    if call.content_type in (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH):
+        raise errors.UnsupportedMediaType(
+            f"the body of the request was in the format {call.content_type}, which only a PATCH may have: "
+            "send the whole object as application/json, application/yaml or application/vnd.kubernetes.protobuf"
+        )
+
+
 def unsupported(call: Call) -> errors.UnsupportedMediaType:
     accepted = [JSON_PATCH, MERGE_PATCH, APPLY_PATCH, *(() if call.served.strategy.custom else (STRATEGIC_PATCH,))]
     return errors.UnsupportedMediaType(

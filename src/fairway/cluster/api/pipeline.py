@@ -19,6 +19,7 @@ from fairway.cluster.api import (
     discovery,
     logs,
     measuring,
+    patches,
     paths,
     reading,
     refusals,
@@ -154,8 +155,10 @@ class Pipeline:
             case "list":
                 return reading.list_(backend.store, call)
             case "create":
+                patches.is_whole(call)
                 return await writing.create(backend, call)
             case "update":
+                patches.is_whole(call)
                 return await writing.update(backend, call)
             case "patch":
                 return await writing.patch(backend, call)

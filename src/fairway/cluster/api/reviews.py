@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fairway.cluster.api import authentication, authorization
+from fairway.cluster.api import authentication, authorization, shaping
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply
 from fairway.cluster.api.tokens import AUDIENCE
@@ -13,7 +13,8 @@ from fairway.kernel.objects.kinds import Object
 
 def answer(backend: Backend, call: Call) -> Reply:
     kind = call.served.resource.kind
-    body = call.body if isinstance(call.body, dict) else {}
+    body = shaping.shaped(call)
+    shaping.complete(call, body)
     status = _ANSWERS[kind.plural](backend, call.identity, body.get("spec") or {})
     reply = {
         "kind": kind.kind,

@@ -42,6 +42,7 @@ def shaped(call: Call) -> Object:
 def complete(call: Call, obj: Object, *, only: str = "") -> None:
     """Prune and default in place; what is unknown is refused, warned of or dropped, as the client chose.
 
+    Afterwards each field of a built-in kind has its type: defaults, checks and admission need not look.
     `only` names the one field that this write may change (status), so that the others cost nothing.
     """
     strategy = call.served.strategy
@@ -60,7 +61,18 @@ def complete(call: Call, obj: Object, *, only: str = "") -> None:
         if part is not None:
             part.default(obj.get(only))
     elif not only:
+        if schema is not None and not strategy.custom:
+            _decodable(call, schema.check(obj))
         strategy.default(obj)
+
+
+def _decodable(call: Call, causes: Iterable[Cause]) -> None:
+    """Upstream cannot even decode a built-in object whose fields have the wrong type: that is a bad request."""
+    wrong = [cause for cause in causes if cause.reason == "FieldValueTypeInvalid"]
+    if wrong:
+        kind = call.served.resource.kind
+        texts = ", ".join(f"{cause.field}: {cause.message}" for cause in wrong)
+        raise errors.BadRequest(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {texts}')
 
 
 def report(call: Call, unknown: list[str]) -> None:
@@ -96,24 +108,12 @@ def check(call: Call, obj: Object, *, only: str = "") -> list[Cause]:
         return found
     found += objectmeta.problems(obj["metadata"], label_name=strategy.label_name)
     if schema is not None:
-        shape = schema.check(obj)
-        if shape and not strategy.custom:
-            _refuse_shape(call, shape)
-        found += shape
+        found += schema.check(obj)
     if not found:
         found += strategy.check(obj)
     if not found:
         call.warnings += strategy.warn(obj)
     return found
-
-
-def _refuse_shape(call: Call, causes: Iterable[Cause]) -> None:
-    """Upstream cannot even decode a built-in object whose fields have the wrong type: that is a bad request."""
-    wrong = [cause for cause in causes if cause.reason == "FieldValueTypeInvalid"]
-    if wrong:
-        kind = call.served.resource.kind
-        texts = ", ".join(f"{cause.field}: {cause.message}" for cause in wrong)
-        raise errors.BadRequest(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {texts}')
 
 
 def refuse(call: Call, obj: Object, causes: list[Cause]) -> None:

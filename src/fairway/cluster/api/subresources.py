@@ -52,10 +52,9 @@ def _scale_paths(call: Call) -> dict[str, str]:
 def _scaled(call: Call, at: dict[str, str]) -> patches.Next:
     def next_(stored: Object) -> Object:
         scale = _as_scale(call, stored, at)
-        if call.verb == "update":
-            wanted = call.body if isinstance(call.body, dict) else {}
-        else:
-            wanted = patches.of(call, Place({}))(scale)
+        wanted = call.body if call.verb == "update" else patches.of(call, Place({}))(scale)
+        if not all(isinstance(part, dict) for part in _parts(wanted)):
+            raise errors.BadRequest("the body of the request is a Scale: an object with metadata and spec")
         asked = (wanted.get("metadata") or {}).get("resourceVersion")
         if asked and asked != stored["metadata"]["resourceVersion"]:
             raise errors.conflict(call.served.label, call.name)
@@ -68,6 +67,10 @@ def _scaled(call: Call, at: dict[str, str]) -> patches.Next:
         return dict(new)
 
     return next_
+
+
+def _parts(scale: Any) -> tuple[Any, ...]:
+    return (scale, scale.get("metadata", {}), scale.get("spec", {})) if isinstance(scale, dict) else (scale,)
 
 
 def _as_scale(call: Call, obj: Object, at: dict[str, str]) -> Object:
