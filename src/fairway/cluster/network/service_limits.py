@@ -15,7 +15,5 @@ def refusals(service: Object) -> Iterable[str]:
             yield f"port {port['port']} with protocol {protocol} is not carried here: only TCP is"
     if spec.get("type") in ("NodePort", "LoadBalancer"):
         yield f"type {spec['type']} is served as ClusterIP: reach it from outside with an HTTPRoute"
-    if spec.get("type") == "ExternalName":
-        yield "type ExternalName needs cluster DNS, which is not here: use the external name itself"
     if spec.get("sessionAffinity") == "ClientIP":
         yield "sessionAffinity ClientIP is not kept: each connection goes to any ready pod"

@@ -20,6 +20,7 @@ from fairway.cluster.node.launching import Launcher
 from fairway.cluster.node.logs import Logs
 from fairway.cluster.node.machine import PROCESS, MachineRuntime
 from fairway.cluster.node.measuring import Measuring
+from fairway.cluster.node.names import Names
 from fairway.cluster.node.probes import Prober
 from fairway.cluster.node.registration import Registration, gpus
 from fairway.cluster.node.runtime import PodRuntime
@@ -29,7 +30,7 @@ from fairway.kernel.clock import Clock
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.feature import Parts, Ready, Service
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, POD, SERVICE
+from fairway.kernel.objects.kinds import ENDPOINT_SLICE, PERSISTENT_VOLUME_CLAIM, POD, SERVICE
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ _ENGINE_WITHIN = 0.2
 """Seconds for which the node's start waits for an engine to be found; what takes longer is told of later."""
 _NOT_ENFORCED = (
     "Pods are processes of the user who runs Fairway, unless they run in a container engine: cpu and storage limits, "
-    "securityContext, hostAliases, dnsConfig and what is in an image have no effect then. In an engine, cpu limits, "
+    "securityContext, dnsConfig and what is in an image have no effect then. In an engine, cpu limits, "
     "securityContext and the image have; on a real cluster all of them."
 )
 
@@ -78,6 +79,8 @@ class Node:
         self._registration = Registration(client, clock, config.name, config.max_pods)
         self._credentials = Credentials(client, clock, data / "credentials", config.api_url, config.ca_pem)
         self._services = Mirror(client, SERVICE, clock)
+        self._slices = Mirror(client, ENDPOINT_SLICE, clock)
+        self._names = Names(self._services, self._slices, data / "names")
         self._prober = Prober(self._runtime, clock)
         folders = Folders(data / "claims")
         launcher = Launcher(
@@ -87,6 +90,7 @@ class Node:
             Addresses(owner=str(data.absolute())),
             Devices(gpus()),
             self._services,
+            self._names,
             folders,
             config.name,
             HOST_IP,
@@ -119,7 +123,11 @@ class Node:
             await self._runtime.open(self._agent.ended)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._services.run(), name="node-services")
+                tasks.create_task(self._slices.run(), name="node-endpoints")
                 await self._services.synced()
+                await self._slices.synced()
+                self._names.begin()
+                tasks.create_task(self._names.run(), name="node-names")
                 await self._look_for_engine(tasks)
                 await self._registration.ensure(HOST_IP, {**self._notes(), **self._engine_notes()})
                 tasks.create_task(self._registration.heartbeat(), name="node-heartbeat")

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fairway.cluster.node import environments, probes, requirements, security, variables, volumes, warm
+from fairway.cluster.node import environments, names, probes, requirements, security, variables, volumes, warm
 from fairway.cluster.node.addresses import Addresses
 from fairway.cluster.node.claims import Folders
 from fairway.cluster.node.credentials import Credentials, Files
 from fairway.cluster.node.gpus import Devices
+from fairway.cluster.node.names import Names
 from fairway.cluster.node.runtime import POD_IP, CannotStart, ContainerId, ContainerSpec, Mount, PodRuntime
 from fairway.cluster.node.variables import Facts
 from fairway.kernel.client.client import Client
@@ -31,6 +32,7 @@ class Launcher:
     addresses: Addresses
     devices: Devices
     services: Mirror
+    names: Names
     claims: Folders
     node_name: str
     host_ip: str
@@ -52,11 +54,15 @@ class Launcher:
         known = [(pod.get("status") or {}).get("podIP"), *(each.address for each in self.runtime.states(meta.uid(pod)))]
         if address := next(filter(None, known), ""):
             self.addresses.keep(meta.uid(pod), address)
-        self.devices.keep(meta.uid(pod), self.runtime.folder(meta.uid(pod)))
+        folder = self.runtime.folder(meta.uid(pod))
+        self.devices.keep(meta.uid(pod), folder)
+        if address and names.hosts_file(folder).exists():
+            self.names.view(pod, address, folder)
 
     def free(self, uid: str) -> None:
         self.addresses.free(uid)
         self.devices.free(uid)
+        self.names.forget(uid)
 
     async def spec(self, pod: Object, container: Object, attempt: int) -> ContainerSpec:
         """Raises CannotStart, or an ApiError where the API has to be asked again."""
@@ -67,16 +73,20 @@ class Launcher:
             pod, folder, facts, self._token_for(pod)
         )
         mounts = volumes.mounts(container, places)
+        annotations = meta.annotations(pod)
         files = await self._files(pod)
         env = await variables.variables(pod, container, facts, self._first(pod, container, facts, files), self._fetch)
         note = termination_log(folder, container["name"], attempt)
         own = _own(note, container, files)
+        if mounts or warm.ANNOTATION not in annotations or annotations.get(RUNTIME):  # others see no files of their own
+            place = str(self.names.file.parent)
+            hosts = self.names.view(pod, facts.pod_ip, folder)
+            own += (Mount(str(hosts), "/etc/hosts"), Mount(place, place, read_only=True))
         if mounts:
             folder.mkdir(parents=True, exist_ok=True)
             note.touch()
             taken = {mount.target for mount in mounts}
             mounts += tuple(mount for mount in own if mount.target not in {mount.source, *taken})
-        annotations = meta.annotations(pod)
         limits = (container.get("resources") or {}).get("limits") or {}
         return ContainerSpec(
             ContainerId(meta.uid(pod), container["name"], attempt),
@@ -102,8 +112,11 @@ class Launcher:
         api = urlsplit(self.api_url)
         result = {
             **self.devices.variables(meta.uid(pod), self.runtime.folder(meta.uid(pod)), container),
-            "HOSTNAME": pod["spec"].get("hostname") or meta.name(pod),
+            "HOSTNAME": names.hostname(pod),
             POD_IP: facts.pod_ip,
+            "FAIRWAY_NAMES": str(self.names.file),
+            "FAIRWAY_NAMESPACE": meta.namespace(pod),
+            "FAIRWAY_HOSTS": " ".join(f"{name}={address}" for name, address in names.own(pod, facts.pod_ip)),
             "KUBERNETES_SERVICE_HOST": api.hostname or "",
             "KUBERNETES_SERVICE_PORT": str(api.port or 443),
         }

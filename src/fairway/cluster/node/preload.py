@@ -1,4 +1,5 @@
-"""The small C library that is preloaded into pods (`guard.c` says what it does): compiled once, where a compiler is.
+"""The small C library that is preloaded into pods: compiled once, where a compiler is. Two files say what it does:
+`guard.c` (each pod on its own address, closed to others) and `names.c` (the cluster's names resolve).
 
 The same file is mounted into containers, so it must load beside any C library.
 
@@ -21,10 +22,12 @@ log = logging.getLogger(__name__)
 
 WHY_NOT = (
     "no C compiler (cc) was found on this Linux machine, so two pods cannot listen on the same port of all "
-    "interfaces, and other users of this machine can connect to pods. Install gcc or clang and start again."
+    "interfaces, other users of this machine can connect to pods, and names of Services do not resolve in processes. "
+    "Install gcc or clang and start again."
 )
 
 
+_SOURCES = ("guard.c", "names.c")
 _FLAGS = (
     "-shared", "-fPIC", "-O2", "-std=gnu11",
     # In a container it meets another C library: nothing of ours may be asked of it by name or version.
@@ -37,8 +40,9 @@ def library(data_dir: Path) -> Path | None:
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if sys.platform != "linux":
         return None
-    source = resources.files("fairway.cluster.node").joinpath("guard.c").read_bytes()
-    stamp = hashlib.sha256(source + repr(_FLAGS).encode()).hexdigest()[:16]
+    room = resources.files("fairway.cluster.node")
+    sources = [room.joinpath(name).read_bytes() for name in _SOURCES]
+    stamp = hashlib.sha256(b"".join(sources) + repr(_FLAGS).encode()).hexdigest()[:16]
     target = data_dir / "preload" / f"guard-{stamp}.so"
     if target.exists():
         return target
@@ -46,10 +50,11 @@ def library(data_dir: Path) -> Path | None:
         return None
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
     temporary = target.with_suffix(f".{os.getpid()}")
-    command = [compiler, *_FLAGS, "-x", "c", "-", "-o", str(temporary)]
-    built = subprocess.run(command, input=source, capture_output=True, check=False)
+    with resources.as_file(room) as folder:
+        files = [str(folder / name) for name in _SOURCES]
+        built = subprocess.run([compiler, *_FLAGS, *files, "-o", str(temporary)], capture_output=True, check=False)
     if built.returncode:
-        log.warning("the port guard was not built: %s", built.stderr.decode(errors="replace").strip())
+        log.warning("the library for pods was not built: %s", built.stderr.decode(errors="replace").strip())
         return None
     temporary.rename(target)
     return target

@@ -131,6 +131,8 @@ class Processes:
             "HOME": f"{folder}/{_HOME}",
             "TMPDIR": f"{folder}/{TEMPORARY}",
             "LANG": "C.UTF-8",
+            # gRPC's own resolver would ask a name server; what knows the cluster's names is the C library here.
+            "GRPC_DNS_RESOLVER": "native",
             **self._own,
         }
         if image.python:

@@ -27,7 +27,7 @@ def slices(service: Object, selected: Iterable[Object]) -> list[Object]:
     always = bool(service["spec"].get("publishNotReadyAddresses"))
     for pod in sorted(selected, key=meta.name):
         if _has_address(pod):
-            groups.setdefault(_ports(service, pod), []).append(_endpoint(pod, always))
+            groups.setdefault(_ports(service, pod), []).append(_endpoint(service, pod, always))
     made = []
     for ports, endpoints in (groups or {(): []}).items():
         for start in range(0, max(1, len(endpoints)), _LARGEST):
@@ -72,7 +72,7 @@ def _slice(service: Object, ports: tuple[Port, ...], endpoints: list[Object], nu
     }
 
 
-def _endpoint(pod: Object, always: bool) -> Object:
+def _endpoint(service: Object, pod: Object, always: bool) -> Object:
     leaving, serving = meta.being_deleted(pod), pods.ready(pod)
     endpoint: Object = {
         "addresses": [pod["status"]["podIP"]],
@@ -85,7 +85,7 @@ def _endpoint(pod: Object, always: bool) -> Object:
         "targetRef": _reference(pod),
     }
     hostname = pod["spec"].get("hostname")
-    if hostname and pod["spec"].get("subdomain"):
+    if hostname and pod["spec"].get("subdomain") == meta.name(service):
         endpoint["hostname"] = hostname
     return endpoint
 

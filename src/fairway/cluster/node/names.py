@@ -1,0 +1,180 @@
+"""Cluster DNS without a server: which name has which addresses, kept in files that pods read at each question.
+
+    Services, EndpointSlices -> one table for the library that is preloaded into pods (`names.c`)
+                             -> a hosts file for each pod with a file system view of its own, for programs without libc
+
+A Service's name has its address, a headless one those of its ready pods, each of which has a name of its own there;
+an ExternalName stands for another name. A name appears as soon as there is something behind it, in pods that run
+already too. Nobody here answers queries: programs that ask a name server by themselves ask the machine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from fairway.kernel.control.mirror import Mirror
+from fairway.kernel.objects import meta
+from fairway.kernel.objects.kinds import Object
+
+DOMAIN = "svc.cluster.local"
+_SERVICE = "kubernetes.io/service-name"
+_GATHER = 0.02
+"""Seconds between two writes: what changes together is written together."""
+_MACHINES = Path("/etc/hosts")
+
+Table = Mapping[str, tuple[str, ...]]
+"""NAME.NAMESPACE, or HOST.NAME.NAMESPACE, to addresses, or to the one name that it stands for."""
+
+_Part = Callable[[Object], object]
+"""What of an object matters here."""
+
+
+def table(services: Iterable[Object], slices: Iterable[Object]) -> Table:
+    found: dict[str, tuple[str, ...]] = {}
+    headless = set()
+    for service in services:
+        spec, name = service.get("spec") or {}, f"{meta.name(service)}.{meta.namespace(service)}"
+        address = spec.get("clusterIP")
+        if spec.get("type") == "ExternalName":
+            found[name] = (str(spec.get("externalName") or "").rstrip("."),)
+        elif address == "None":
+            headless.add(name)
+        elif address:
+            found[name] = (str(address),)
+    for piece in slices:
+        name = f"{meta.labels(piece).get(_SERVICE, '')}.{meta.namespace(piece)}"
+        if name in headless:
+            for endpoint in piece.get("endpoints") or ():
+                _add(found, name, endpoint)
+    return found
+
+
+def text(known: Table) -> str:
+    """The table as the library reads it: each line begins after the end of another."""
+    lines = (f"{name} {' '.join(values)}\n" for name, values in sorted(known.items()))
+    return "# names of this cluster\n" + "".join(lines)
+
+
+def hosts(known: Table, namespace: str, own: Iterable[tuple[str, str]], machines: str) -> str:
+    """A hosts file for a pod: the machine's, the pod's own (name, address), and every name in all its forms."""
+    lines = [machines.rstrip("\n"), "# of this pod", *(f"{address}\t{name}" for name, address in own), "# cluster"]
+    for name, values in sorted(known.items()):
+        forms = [f"{name}.{DOMAIN}", f"{name}.svc", name]
+        if name.endswith(f".{namespace}"):
+            forms.append(name.removesuffix(f".{namespace}"))
+        # A hosts file has no word for a name that stands for another.
+        lines += [f"{value}\t{' '.join(forms)}" for value in values if value[:1].isdigit()]
+    return "\n".join(lines) + "\n"
+
+
+def own(pod: Object, address: str) -> list[tuple[str, str]]:
+    """The names that only the pod itself knows: its own, and its hostAliases."""
+    spec, name = pod["spec"], hostname(pod)
+    result = [(name, address)]
+    if subdomain := spec.get("subdomain"):
+        result.insert(0, (f"{name}.{subdomain}.{meta.namespace(pod)}.{DOMAIN}", address))
+    for alias in spec.get("hostAliases") or ():
+        result += [(word.lower(), str(alias.get("ip") or "")) for word in alias.get("hostnames") or ()]
+    return result
+
+
+def hostname(pod: Object) -> str:
+    """What a pod is called by itself."""
+    return str(pod["spec"].get("hostname") or meta.name(pod))[:63].rstrip("-.")
+
+
+def hosts_file(folder: Path) -> Path:
+    """In the folder of a pod."""
+    return folder / "hosts"
+
+
+class Names:
+    """`file` is the table's. What pods have of their own is asked for by `view`, and let go by `forget`."""
+
+    def __init__(self, services: Mirror, slices: Mirror, folder: Path) -> None:
+        self.file = folder / "table"
+        self._services, self._slices = services, slices
+        self._views: dict[str, tuple[Path, str, list[tuple[str, str]]]] = {}
+        self._known: Table = {}
+        self._machines = ""
+        self._changed = asyncio.Event()
+
+    def begin(self) -> None:
+        """Write what there is now. The mirrors are there already."""
+        self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        with suppress(OSError):
+            self._machines = _MACHINES.read_text()
+        self._write()
+        self._services.subscribe(lambda old, new: self._note(old, new, _address))
+        self._slices.subscribe(lambda old, new: self._note(old, new, _endpoints))
+
+    async def run(self) -> None:
+        """For ever: write what has changed."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            self._write()
+            await asyncio.sleep(_GATHER)
+
+    def view(self, pod: Object, address: str, folder: Path) -> Path:
+        """The pod's hosts file, kept current from now on."""
+        path = hosts_file(folder)
+        if meta.uid(pod) not in self._views:
+            self._views[meta.uid(pod)] = (path, meta.namespace(pod), own(pod, address))
+            folder.mkdir(parents=True, exist_ok=True)
+            self._write_view(meta.uid(pod))
+        return path
+
+    def forget(self, uid: str) -> None:
+        self._views.pop(uid, None)
+
+    def _note(self, old: Object | None, new: Object | None, part: _Part) -> None:
+        if (old and part(old)) != (new and part(new)):
+            self._changed.set()
+
+    def _write(self) -> None:
+        known = table(self._services.all(), self._slices.all())
+        if known == self._known and self.file.exists():
+            return
+        self._known = known
+        temporary = self.file.with_name(".table")
+        temporary.write_text(text(known))
+        temporary.chmod(0o644)
+        temporary.rename(self.file)
+        for uid in list(self._views):
+            self._write_view(uid)
+
+    def _write_view(self, uid: str) -> None:
+        """In its place: it is mounted, and what is mounted is the file and not its name."""
+        path, namespace, its = self._views[uid]
+        content = hosts(self._known, namespace, its, self._machines).encode()
+        with suppress(OSError):  # the pod has gone
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                os.fchmod(descriptor, 0o644)  # whichever user the container runs as
+                os.pwrite(descriptor, content, 0)
+                os.ftruncate(descriptor, len(content))
+            finally:
+                os.close(descriptor)
+
+
+def _address(service: Object) -> object:
+    spec = service.get("spec") or {}
+    return spec.get("clusterIP"), spec.get("type"), spec.get("externalName")
+
+
+def _endpoints(piece: Object) -> object:
+    return meta.labels(piece).get(_SERVICE), piece.get("endpoints")
+
+
+def _add(found: dict[str, tuple[str, ...]], name: str, endpoint: Object) -> None:
+    if (endpoint.get("conditions") or {}).get("ready") is False:
+        return
+    addresses = tuple(endpoint.get("addresses") or ())
+    found[name] = (*found.get(name, ()), *addresses)
+    if host := endpoint.get("hostname"):
+        found[f"{host}.{name}"] = (*found.get(f"{host}.{name}", ()), *addresses)
