@@ -6,7 +6,8 @@ from typing import Any
 
 from pretend_cluster import Here
 
-from fairway.cluster.workloads import job_render
+from fairway.cluster.workloads.jobs import outcome
+from fairway.cluster.workloads.jobs import render as job_render
 from fairway.kernel import clock
 from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import JOB, POD, Object
@@ -20,7 +21,7 @@ def job(name: str = "work", **spec: Any) -> Object:
 
 
 def ended(obj: Object) -> bool:
-    return job_render.finished(obj)
+    return outcome.finished(obj)
 
 
 def kinds_of(obj: Object) -> list[str]:

@@ -9,12 +9,12 @@ from fairway.cluster.workloads import (
     deployments,
     endpoints,
     garbage,
-    jobs,
     namespaces,
     replicasets,
     scheduler,
     statefulsets,
 )
+from fairway.cluster.workloads.jobs import controller as jobs
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
 from fairway.kernel.feature import Parts

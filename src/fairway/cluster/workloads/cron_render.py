@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from fairway.cluster.workloads import job_render
+from fairway.cluster.workloads.jobs import outcome
 from fairway.kernel import clock, cron
 from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import JOB, Object
@@ -40,9 +40,9 @@ class Decision:
 
 def decide(cron_job: Object, owned: Iterable[Object], now: float) -> Decision:
     owned = sorted(owned, key=_born)
-    active = [job for job in owned if not job_render.finished(job) and not meta.being_deleted(job)]
+    active = [job for job in owned if not outcome.finished(job) and not meta.being_deleted(job)]
     status = _status(cron_job, owned, active)
-    said = [_ended(job) for job in owned if job_render.finished(job) and _listed(cron_job, job)]
+    said = [_ended(job) for job in owned if outcome.finished(job) and _listed(cron_job, job)]
     old = tuple(_beyond_history(cron_job, owned))
     if cron_job["spec"].get("suspend"):
         return Decision(status, delete=old, said=tuple(said))

@@ -31,6 +31,25 @@ def active(pod: Object) -> bool:
     return not over(pod) and not meta.being_deleted(pod)
 
 
+def gone(pod: Object) -> bool:
+    """It is being deleted and nothing of it runs any more, or ever did."""
+    metadata = pod["metadata"]
+    return meta.being_deleted(pod) and (not node_name(pod) or metadata.get("deletionGracePeriodSeconds") == 0)
+
+
+def ended(pod: Object) -> float:
+    """When its last container ended; for want of that when it was asked to go, or was born."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    ends = [
+        clock.parse(end)
+        for status in statuses
+        if (end := ((status.get("state") or {}).get("terminated") or {}).get("finishedAt"))
+    ]
+    metadata = pod["metadata"]
+    other = metadata.get("deletionTimestamp") or metadata.get("creationTimestamp")
+    return max(ends, default=clock.parse(other) if other else 0.0)
+
+
 def ready(pod: Object) -> bool:
     return conditions.is_true(pod, "Ready")
 

@@ -1,4 +1,4 @@
-"""Job: pods that run to completion. Reads the Job and its pods, lets `job_render` decide, applies.
+"""Job: pods that run to completion. Reads the Job and its pods, lets `render` decide, applies.
 
 The status is written first, and only if the Job is still the one that was read: what the status promises
 (which pods are being counted) must be stored before a pod is let go.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from fairway.cluster.workloads import job_counting, job_render
-from fairway.cluster.workloads.job_render import Decision
+from fairway.cluster.workloads.jobs import counting, render
+from fairway.cluster.workloads.jobs.render import Decision
 from fairway.kernel.control import controller as control
 from fairway.kernel.control import events, finalizers
 from fairway.kernel.control.controller import Controller, Reconcile, World
@@ -31,7 +31,7 @@ def _reconciler(retry_delay: float) -> Reconcile:
             return None
         if job["spec"].get("managedBy") not in (None, _OURS):
             return None
-        decision = job_render.decide(job, world.mirror(POD).owned(job), world.clock.now(), retry_delay)
+        decision = render.decide(job, world.mirror(POD).owned(job), world.clock.now(), retry_delay)
         return await _apply(world, job, decision)
 
     return reconcile
@@ -47,7 +47,7 @@ async def _apply(world: World, job: Object, decision: Decision) -> float | None:
         await world.client.patch(JOB, name, namespace, guarded, subresource="status")
         await _tell(world, job, decision)
     await asyncio.gather(
-        *(finalizers.remove(world.client, POD, pod, job_counting.TRACKING) for pod in decision.release),
+        *(finalizers.remove(world.client, POD, pod, counting.TRACKING) for pod in decision.release),
         *(_delete(world, job, pod) for pod in decision.delete),
         *(_create(world, job, pod) for pod in decision.create),
     )
@@ -73,8 +73,8 @@ async def _delete(world: World, job: Object, pod: Object) -> None:
 async def _let_go(world: World, namespace: str, name: str, job: Object | None) -> None:
     """The Job is gone or going: nobody will count its pods, so nothing may hold them."""
     for pod in world.mirror(POD).all(namespace):
-        if job_counting.tracked(pod) and (_orphaned(pod, name) or _going_with(pod, name, job)):
-            await finalizers.remove(world.client, POD, pod, job_counting.TRACKING)
+        if counting.tracked(pod) and (_orphaned(pod, name) or _going_with(pod, name, job)):
+            await finalizers.remove(world.client, POD, pod, counting.TRACKING)
 
 
 def _orphaned(pod: Object, name: str) -> bool:

@@ -1,0 +1,39 @@
+"""Sets of completion indexes as a Job's status writes them: sorted runs such as 1,3-5,7. Pure.
+
+>>> text({1, 3, 4, 5, 7, 8})
+'1,3-5,7,8'
+>>> sorted(parse("1,3-5,7", 5))
+[1, 3, 4]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def parse(runs: str, limit: int) -> set[int]:
+    """The indexes below `limit`; a run that cannot be read is passed over, as upstream does."""
+    found: set[int] = set()
+    for run in filter(None, runs.split(",")):
+        first, _, last = run.partition("-")
+        try:
+            found.update(range(int(first), min(int(last or first) + 1, limit)))
+        except ValueError:
+            continue
+    return found
+
+
+def text(indexes: Iterable[int]) -> str:
+    runs: list[list[int]] = []
+    for index in sorted(indexes):
+        if runs and index == runs[-1][1] + 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    return ",".join(_run(first, last) for first, last in runs)
+
+
+def _run(first: int, last: int) -> str:
+    if first == last:
+        return str(first)
+    return f"{first}{',' if last == first + 1 else '-'}{last}"
