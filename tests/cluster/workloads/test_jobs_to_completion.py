@@ -71,16 +71,6 @@ async def test_failures_beyond_the_limit_end_the_job(here: Here) -> None:
     assert failed["status"]["failed"] == 1 and "succeeded" not in failed["status"]
 
 
-async def test_what_is_not_supported_is_refused_by_name(here: Here) -> None:
-    policy = {"rules": [{"action": "Ignore", "onExitCodes": {"operator": "In", "values": [3]}}]}
-    await here.client.create(JOB, job(podFailurePolicy=policy))
-    failed = await here.until(JOB, "work", ended)
-    condition = conditions.find(failed, "Failed")
-    assert condition and condition["reason"] == "Unsupported"
-    assert "spec.podFailurePolicy is not supported" in condition["message"]
-    assert not await here.pods()
-
-
 async def test_a_suspended_job_stops_its_pods_and_starts_again(here: Here) -> None:
     await here.client.create(JOB, job(completions=2, parallelism=2))
     await here.until(JOB, "work", lambda j: (j.get("status") or {}).get("active") == 2)

@@ -54,6 +54,7 @@ _POD_SPEC = {
     },
 }
 _TEMPLATE = {"template{}": {"spec{}": _POD_SPEC}}
+_UNLIMITED = 2**31 - 1  # what upstream puts where every index has a limit of its own
 _ROLLING = {"maxUnavailable": "25%", "maxSurge": "25%"}
 
 _TABLES: dict[str, dict[str, Any]] = {
@@ -106,10 +107,9 @@ _TABLES: dict[str, dict[str, Any]] = {
     "jobs.batch": {
         "status": {},
         "spec{}": {
-            "backoffLimit": 6,
             "completionMode": "NonIndexed",
             "suspend": False,
-            "podReplacementPolicy": "TerminatingOrFailed",
+            "podFailurePolicy{}": {"rules[]": {"onPodConditions[]": {"status": "True"}}},
             **_TEMPLATE,
         },
     },
@@ -301,6 +301,10 @@ def _job(obj: Object) -> None:
         spec["parallelism"] = 1
         if spec.get("completions") is None:
             spec["completions"] = 1
+    if spec.get("backoffLimit") is None:
+        spec["backoffLimit"] = 6 if spec.get("backoffLimitPerIndex") is None else _UNLIMITED
+    if spec.get("podReplacementPolicy") is None:
+        spec["podReplacementPolicy"] = "TerminatingOrFailed" if spec.get("podFailurePolicy") is None else "Failed"
     uid = obj["metadata"].get("uid", "")
     template = spec.get("template")
     if not spec.get("manualSelector") and not spec.get("selector") and isinstance(template, dict):

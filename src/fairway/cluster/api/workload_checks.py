@@ -1,11 +1,10 @@
-"""What is wrong with a kind that makes pods: Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob."""
+"""What is wrong with what keeps pods running: Deployment, ReplicaSet, StatefulSet, DaemonSet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from fairway.cluster.api import causes, pod_checks
-from fairway.kernel import cron
 from fairway.kernel.objects import selectors
 from fairway.kernel.objects.errors import ApiError, Cause
 from fairway.kernel.objects.kinds import Object
@@ -14,7 +13,6 @@ _CHANGEABLE_IN_SETS = {
     "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "minReadySeconds",
     "persistentVolumeClaimRetentionPolicy",
 }  # fmt: skip
-_LONGEST_CRON_NAME = 52  # a Job's name has eleven characters more
 
 
 def workload(obj: Object) -> Iterator[Cause]:
@@ -27,13 +25,13 @@ def workload(obj: Object) -> Iterator[Cause]:
     if not isinstance(template, dict) or not isinstance(template.get("spec"), dict):
         yield causes.required("spec.template.spec.containers")
         return
-    yield from _selector(spec, template)
+    yield from selector_of(spec, template)
     yield from pod_checks.pod_spec(template["spec"], "spec.template.spec")
     if template["spec"].get("restartPolicy") != "Always":
         yield causes.unsupported("spec.template.spec.restartPolicy", template["spec"].get("restartPolicy"), "Always")
 
 
-def _selector(spec: Object, template: Object) -> Iterator[Cause]:
+def selector_of(spec: Object, template: Object) -> Iterator[Cause]:
     selector = spec.get("selector")
     if not selector:
         yield causes.required("spec.selector")
@@ -112,82 +110,3 @@ def _update_strategy(spec: Object) -> Iterator[Cause]:
 def _one_of(spec: Object, field: str, *allowed: str) -> Iterator[Cause]:
     if spec.get(field) not in allowed:
         yield causes.unsupported(f"spec.{field}", spec.get(field), *allowed)
-
-
-def job(obj: Object) -> Iterator[Cause]:
-    spec = obj.get("spec") or {}
-    for field in ("parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"):
-        value = spec.get(field)
-        if isinstance(value, int) and value < 0:
-            yield causes.invalid(f"spec.{field}", value, "must be greater than or equal to 0")
-    if spec.get("completionMode") not in ("NonIndexed", "Indexed"):
-        yield causes.unsupported("spec.completionMode", spec.get("completionMode"), "Indexed", "NonIndexed")
-    if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
-        yield causes.required("spec.completions", "when completion mode is Indexed")
-    template = spec.get("template")
-    if not isinstance(template, dict) or not isinstance(template.get("spec"), dict):
-        yield causes.required("spec.template.spec.containers")
-        return
-    yield from _selector(spec, template)
-    yield from pod_checks.pod_spec(template["spec"], "spec.template.spec")
-    if template["spec"].get("restartPolicy") not in ("OnFailure", "Never"):
-        yield causes.unsupported(
-            "spec.template.spec.restartPolicy", template["spec"].get("restartPolicy"), "OnFailure", "Never"
-        )
-
-
-def job_change(new: Object, old: Object) -> Iterator[Cause]:
-    yield from unchanged(new, old, "completions", "selector", "completionMode")
-    before, after = old["spec"], new["spec"]
-    # A job that waits (suspended, never started) may still be told where to run: queues do that.
-    started = (old.get("status") or {}).get("startTime")
-    if after.get("template") != before.get("template") and not (before.get("suspend") and not started):
-        yield causes.invalid("spec.template", after.get("template"), causes.IMMUTABLE)
-
-
-def cron_job(obj: Object) -> Iterator[Cause]:
-    spec = obj.get("spec") or {}
-    name = obj["metadata"].get("name") or ""
-    if len(name) > _LONGEST_CRON_NAME:
-        yield causes.invalid("metadata.name", name, f"must be no more than {_LONGEST_CRON_NAME} characters")
-    yield from _schedule(spec)
-    policies = ("Allow", "Forbid", "Replace")
-    if spec.get("concurrencyPolicy") not in policies:
-        yield causes.unsupported("spec.concurrencyPolicy", spec.get("concurrencyPolicy"), *policies)
-    for field in ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
-        value = spec.get(field)
-        if isinstance(value, int) and value < 0:
-            yield causes.invalid(f"spec.{field}", value, "must be greater than or equal to 0")
-    template = ((spec.get("jobTemplate") or {}).get("spec") or {}).get("template") or {}
-    path = "spec.jobTemplate.spec.template.spec"
-    if not isinstance(template.get("spec"), dict):
-        yield causes.required(f"{path}.containers")
-        return
-    yield from pod_checks.pod_spec(template["spec"], path)
-    if template["spec"].get("restartPolicy") not in ("OnFailure", "Never"):
-        policy = template["spec"].get("restartPolicy")
-        yield causes.unsupported(f"{path}.restartPolicy", policy, "OnFailure", "Never")
-
-
-def _schedule(spec: Object) -> Iterator[Cause]:
-    schedule = spec.get("schedule") or ""
-    if not schedule:
-        yield causes.required("spec.schedule")
-    elif "TZ" in schedule:
-        text = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-        yield causes.invalid("spec.schedule", schedule, text)
-    elif not schedule.startswith("@") and len(schedule.split()) != 5:
-        text = f"expected exactly 5 fields, found {len(schedule.split())}: {' '.join(schedule.split())}"
-        yield causes.invalid("spec.schedule", schedule, text)
-    else:
-        try:
-            if not cron.every(schedule):
-                cron.Cron(schedule, cron.zone("UTC"))
-        except cron.WrongCron as wrong:
-            yield causes.invalid("spec.schedule", schedule, str(wrong))
-    zone = spec.get("timeZone")
-    if zone is not None:
-        try:
-            cron.zone(zone)
-        except cron.WrongCron as wrong:
-            yield causes.invalid("spec.timeZone", zone, str(wrong))

@@ -56,7 +56,8 @@ class Counts:
 
     @property
     def settled(self) -> bool:
-        return not (self.uncounted_succeeded or self.uncounted_failed or self.fresh_indexes or self.awaited)
+        waiting = self.uncounted_succeeded or self.uncounted_failed or self.fresh_indexes or self.awaited
+        return not waiting and not self.release
 
     def status(self) -> Object:
         uncounted = {
@@ -78,45 +79,28 @@ class Counts:
 def count(job: Object, owned: Iterable[Object], *, ending: bool = False) -> Counts:
     """`ending`: the Job is about to end, so no failed pod needs to wait for one that takes its place."""
     owned = list(owned)
-    status = job.get("status") or {}
-    listed = status.get("uncountedTerminatedPods") or {}
-    known_good, known_bad = list(listed.get("succeeded") or ()), list(listed.get("failed") or ())
-    by_uid = {meta.uid(pod): pod for pod in owned}
-    counted_good, waiting_good = _settle(known_good, by_uid)
-    counted_bad, waiting_bad = _settle(known_bad, by_uid)
-    listed_now = {*known_good, *known_bad}
-    fresh = [pod for uid, pod in by_uid.items() if uid not in listed_now and tracked(pod)]
+    good, bad = _noted(job, "succeeded", owned), _noted(job, "failed", owned)
+    fresh = [pod for pod in owned if tracked(pod) and meta.uid(pod) not in good.uids | bad.uids]
     fresh.sort(key=meta.name)
-    release = [by_uid[uid] for uid in (*waiting_good, *waiting_bad)]
-    good = [pod for pod in fresh if pods.phase(pod) == "Succeeded"]
-    bad = [pod for pod in fresh if policies.failed(job, pod)]
-    total = int(status.get("succeeded") or 0) + counted_good
-    done = failed_indexes = None
-    awaited: dict[int, Object] = {}
-    fresh_indexes = 0
-    if indexed(job):
-        stored, done = _completed(job, good)
-        fresh_indexes, total = len(done - stored), len(done)
-        release += [pod for pod in good if index_of(pod) in stored or index_of(pod) not in done]
-        good, waiting_good = [], []
-        if per_index(job):
-            failed_indexes = _failed_indexes(job, bad)
-            awaited = {} if ending else _awaited(job, owned, bad, done | failed_indexes)
-    staying = {meta.uid(pod) for pod in awaited.values()}
-    dropped = [pod for pod in bad if meta.uid(pod) not in staying and _nobodys(job, pod)]
-    release += dropped
-    staying |= {meta.uid(pod) for pod in dropped}
+    ended = [pod for pod in fresh if pods.phase(pod) == "Succeeded"]
+    lost = [pod for pod in fresh if policies.failed(job, pod)]
+    by_index = _by_index(job, owned, ended, lost, ending) if indexed(job) else None
+    awaited = by_index.awaited if by_index else {}
+    kept = {meta.uid(pod) for pod in awaited.values()}
+    lost = [pod for pod in lost if meta.uid(pod) not in kept]
+    dropped = [pod for pod in lost if _nobodys(job, pod)]
+    counted = [pod for pod in lost if not _nobodys(job, pod)]
     return Counts(
-        counted_succeeded=total,
-        counted_failed=int(status.get("failed") or 0) + counted_bad,
-        uncounted_succeeded=(*waiting_good, *map(meta.uid, good)),
-        uncounted_failed=(*waiting_bad, *(uid for pod in bad if (uid := meta.uid(pod)) not in staying)),
-        completed_indexes=None if done is None else frozenset(done),
-        failed_indexes=None if failed_indexes is None else frozenset(failed_indexes),
-        release=tuple(release),
+        counted_succeeded=len(by_index.done) if by_index else good.counted,
+        counted_failed=bad.counted,
+        uncounted_succeeded=() if by_index else _uids(good.waiting, ended),
+        uncounted_failed=_uids(bad.waiting, counted),
+        completed_indexes=by_index.done if by_index else None,
+        failed_indexes=by_index.failed if by_index else None,
+        release=(*good.waiting, *bad.waiting, *(by_index.release if by_index else ()), *dropped),
         awaited=awaited,
         unnoted=sum(1 for pod in awaited.values() if not _nobodys(job, pod)),
-        fresh_indexes=fresh_indexes,
+        fresh_indexes=by_index.fresh if by_index else 0,
     )
 
 
@@ -125,7 +109,7 @@ def tracked(pod: Object) -> bool:
 
 
 def indexed(job: Object) -> bool:
-    return job["spec"].get("completionMode") == "Indexed"
+    return bool(job["spec"].get("completionMode") == "Indexed")
 
 
 def per_index(job: Object) -> bool:
@@ -150,10 +134,24 @@ def _number(pod: Object, annotation: str) -> int | None:
     return int(text) if text is not None and text.isdecimal() else None
 
 
-def _settle(uids: list[str], by_uid: dict[str, Object]) -> tuple[int, list[str]]:
-    """How many of the listed pods have lost their finalizer and may be counted, and which still wait."""
-    waiting = [uid for uid in uids if uid in by_uid and tracked(by_uid[uid])]
-    return len(uids) - len(waiting), waiting
+@dataclass(frozen=True)
+class _Noted:
+    """What the stored status says of ended pods: `counted` of them have lost their finalizer, `waiting` have not."""
+
+    uids: frozenset[str]
+    counted: int
+    waiting: tuple[Object, ...]
+
+
+def _noted(job: Object, field: str, owned: Iterable[Object]) -> _Noted:
+    status = job.get("status") or {}
+    uids = frozenset((status.get("uncountedTerminatedPods") or {}).get(field) or ())
+    waiting = tuple(pod for pod in owned if meta.uid(pod) in uids and tracked(pod))
+    return _Noted(uids, int(status.get(field) or 0) + len(uids) - len(waiting), waiting)
+
+
+def _uids(*groups: Iterable[Object]) -> tuple[str, ...]:
+    return tuple(meta.uid(pod) for group in groups for pod in group)
 
 
 def _nobodys(job: Object, pod: Object) -> bool:
@@ -167,37 +165,56 @@ def _nobodys(job: Object, pod: Object) -> bool:
 
 def _outside(job: Object, pod: Object) -> bool:
     """The pod's index is none of the Job's (any more): an extra pod is nobody's success and nobody's failure."""
+    if not indexed(job):
+        return False
     index = index_of(pod)
-    return indexed(job) and (index is None or index >= _completions(job))
+    return index is None or index >= _completions(job)
 
 
 def _completions(job: Object) -> int:
     return int(job["spec"].get("completions") or 0)
 
 
-def _completed(job: Object, good: Iterable[Object]) -> tuple[set[int], set[int]]:
-    """The completed indexes that are stored, and all of them."""
+@dataclass(frozen=True)
+class _ByIndex:
+    done: frozenset[int]
+    fresh: int
+    """How many of `done` are not stored yet."""
+    failed: frozenset[int] | None
+    awaited: Mapping[int, Object]
+    release: tuple[Object, ...]
+
+
+def _by_index(job: Object, owned: list[Object], ended: list[Object], lost: list[Object], ending: bool) -> _ByIndex:
     stored = indexes.parse((job.get("status") or {}).get("completedIndexes") or "", _completions(job))
-    ended = {index for pod in good if not _outside(job, pod) and (index := index_of(pod)) is not None}
-    return stored, stored | ended
+    mine = {index for pod in ended if not _outside(job, pod) and (index := index_of(pod)) is not None}
+    done = frozenset(stored | mine)
+    failed = _failed_indexes(job, lost) if per_index(job) else None
+    return _ByIndex(
+        done,
+        fresh=len(done - stored),
+        failed=failed,
+        awaited={} if failed is None or ending else _awaited(job, owned, lost, done | failed),
+        release=tuple(pod for pod in ended if index_of(pod) in stored or index_of(pod) not in done),
+    )
 
 
-def _failed_indexes(job: Object, bad: Iterable[Object]) -> set[int]:
-    stored = indexes.parse((job.get("status") or {}).get("failedIndexes") or "", _completions(job))
+def _failed_indexes(job: Object, lost: Iterable[Object]) -> frozenset[int]:
+    failed = indexes.parse((job.get("status") or {}).get("failedIndexes") or "", _completions(job))
     limit = int(job["spec"]["backoffLimitPerIndex"])
-    for pod in bad:
+    for pod in lost:
         index, verdict = index_of(pod), policies.judge(job, pod)
         if index is None or _outside(job, pod):
             continue
         if verdict.action == "FailIndex" or (verdict.counts and failures_of(pod) >= limit):
-            stored.add(index)
-    return stored
+            failed.add(index)
+    return frozenset(failed)
 
 
-def _awaited(job: Object, owned: Iterable[Object], bad: Iterable[Object], over: set[int]) -> dict[int, Object]:
+def _awaited(job: Object, owned: Iterable[Object], lost: Iterable[Object], over: frozenset[int]) -> dict[int, Object]:
     busy = {index_of(pod) for pod in owned if pods.active(pod)} | over
     latest: dict[int, Object] = {}
-    for pod in bad:
+    for pod in lost:
         index = index_of(pod)
         if index is None or index in busy or _outside(job, pod):
             continue

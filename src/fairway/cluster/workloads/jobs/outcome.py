@@ -31,10 +31,10 @@ def of(job: Object, owned: Iterable[Object], active: list[Object], counts: Count
 
 
 def deadline(job: Object) -> float | None:
-    """When the Job has been active for too long."""
+    """When the Job has been active for too long; a suspension stops that clock, and it starts anew afterwards."""
     seconds = job["spec"].get("activeDeadlineSeconds")
     started = (job.get("status") or {}).get("startTime")
-    if seconds is None or not started or job["spec"].get("suspend"):
+    if seconds is None or not started or job["spec"].get("suspend") or conditions.is_true(job, "Suspended"):
         return None
     return clock.parse(started) + float(seconds)
 
@@ -77,10 +77,8 @@ def _success(job: Object, active: list[Object], counts: Counts) -> Outcome | Non
     if counting.indexed(job) and (rule := policies.succeeded(job, counts.completed_indexes or ())):
         return Outcome(True, "SuccessPolicy", rule)
     completions = job["spec"].get("completions")
-    if completions is None:
-        reached = counts.succeeded > 0 and not active
-    else:
-        reached = counts.succeeded >= int(completions)
+    idle = counts.succeeded > 0 and not active
+    reached = idle if completions is None else counts.succeeded >= int(completions)
     return Outcome(True, "CompletionsReached", "Reached expected number of succeeded pods") if reached else None
 
 
