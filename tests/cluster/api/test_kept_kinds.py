@@ -76,3 +76,10 @@ async def test_classes_and_drivers(client: Client) -> None:
     made = await client.create(CSI_DRIVER, {"metadata": {"name": "d.example"}, "spec": {"podInfoOnMount": True}})
     assert made["spec"]["attachRequired"] is True
     assert made["spec"]["volumeLifecycleModes"] == ["Persistent"]
+
+
+async def test_discovery_says_in_which_version_objects_are_kept(client: Client) -> None:
+    listed = (await client.transport.request("GET", "/api/v1"))["resources"]
+    found = {one["name"]: one.get("storageVersionHash") for one in listed}
+    assert found["configmaps"] == "qFsyl6wFWjQ=", "upstream's own"
+    assert found["pods/log"] is None

@@ -9,7 +9,7 @@ from pretend_cluster import Here, add_node, new_node
 
 from fairway.cluster.workloads import pods
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import DAEMON_SET, NODE, Object
+from fairway.kernel.objects.kinds import CONTROLLER_REVISION, DAEMON_SET, NODE, Object
 
 
 def daemon(image: str = "busybox:1", pod: Object | None = None, **spec: Any) -> Object:
@@ -72,3 +72,12 @@ async def test_surge_is_refused_by_name(here: Here) -> None:
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     with pytest.raises(errors.Invalid, match=r"spec\.updateStrategy\.rollingUpdate\.maxSurge"):
         await here.client.create(DAEMON_SET, daemon(updateStrategy=rolling))
+
+
+async def test_a_revision_remembers_why_it_was_made(here: Here) -> None:
+    why = {"kubernetes.io/change-cause": "first"}
+    given = daemon()
+    await here.client.create(DAEMON_SET, {**given, "metadata": {**given["metadata"], "annotations": why}})
+    await here.until_pods(lambda found: nodes(found) == ["here"])
+    (revision,) = (await here.client.list(CONTROLLER_REVISION, "default")).items
+    assert revision["metadata"]["annotations"] == why

@@ -33,6 +33,9 @@ LABEL_TEXT = (
 )
 
 
+_JSON_NAMES = {str: "string", bool: "bool", int: "int64", float: "float64"}
+"""What upstream's texts call a value that should have been an object."""
+
 _TYPES: dict[str, tuple[type, type, str]] = {
     "name": (str, str, "a string"),
     "generateName": (str, str, "a string"),
@@ -126,7 +129,8 @@ def problems(metadata: Object, *, label_name: bool = False, subdomain: bool = Tr
 
 def labels_problems(labels: Any, path: str) -> Iterator[Cause]:
     if not isinstance(labels, dict):
-        yield Cause(path, "Invalid value: labels are an object of strings", "FieldValueTypeInvalid")
+        text = f"Invalid value: {labels!r:.100}: cannot restore map from {_JSON_NAMES.get(type(labels), 'array')}"
+        yield Cause(path, text, "FieldValueTypeInvalid")
         return
     for key, value in labels.items():
         if not _qualified(key):

@@ -56,10 +56,13 @@ async def forget(world: World, owner: Object, used: set[str]) -> None:
 def _new(owner: Object, name: str, number: int) -> Object:
     template = owner["spec"]["template"]
     labels = {**((template.get("metadata") or {}).get("labels") or {}), HASH: pods.fingerprint(template)}
+    metadata = {"labels": labels, "ownerReferences": [meta.owner_reference(owner)]}
+    if annotations := meta.annotations(owner):
+        metadata["annotations"] = annotations  # why it changed, for `kubectl rollout history`
     return CONTROLLER_REVISION.new(
         name,
         meta.namespace(owner),
-        metadata={"labels": labels, "ownerReferences": [meta.owner_reference(owner)]},
+        metadata=metadata,
         # In the form that kubectl's undo sends back as a patch.
         data={"spec": {"template": {"$patch": "replace", **template}}},
         revision=number,
