@@ -387,6 +387,11 @@ def _both(first: Default, second: Default | None) -> Default:
     return fill
 
 
+def _with_spec(table: dict[str, Any]) -> dict[str, Any]:
+    """Upstream's types always have a spec, if an empty one: what must be in it is missed by name."""
+    return {"spec": {}, **table} if "spec{}" in table else table
+
+
 DEFAULTS: dict[str, Default] = {
-    resource: _both(_compiled(table), _DEPENDENT.get(resource)) for resource, table in _TABLES.items()
+    resource: _both(_compiled(_with_spec(table)), _DEPENDENT.get(resource)) for resource, table in _TABLES.items()
 }
