@@ -88,3 +88,13 @@ async def test_the_value_of_a_class_stays(client: Client) -> None:
         await client.patch(PRIORITY_CLASS, "one", None, {"value": 2})
     with pytest.raises(errors.Invalid, match=r"preemptionPolicy: Invalid value.*field is immutable"):
         await client.patch(PRIORITY_CLASS, "one", None, {"preemptionPolicy": "Never"})
+
+
+async def test_a_pod_keeps_its_priority_when_it_is_written_whole(client: Client) -> None:
+    await client.create(PRIORITY_CLASS, PRIORITY_CLASS.new("late", value=-5, preemptionPolicy="Never"))
+    given = with_spec("p", priorityClassName="late")
+    await client.create(POD, given)
+    given["metadata"]["labels"] = {"a": "b"}
+    written = await client.update(POD, given)
+    assert (written["spec"]["priority"], written["spec"]["preemptionPolicy"]) == (-5, "Never")
+    assert written["metadata"]["labels"] == {"a": "b"}

@@ -8,7 +8,7 @@ import pytest
 
 from fairway.kernel.client.client import Client
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import CONFIG_MAP, CRD, DEPLOYMENT, LEASE, NAMESPACE, POD, SERVICE, Kind, Object
+from fairway.kernel.objects.kinds import CONFIG_MAP, CRD, DEPLOYMENT, LEASE, NAMESPACE, NODE, POD, SERVICE, Kind, Object
 from tests.cluster.api.world import WIDGET, define, pod
 
 
@@ -236,3 +236,9 @@ def _deployment() -> dict[str, object]:
     template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}}
     spec = {"selector": {"matchLabels": {"app": "web"}}, "template": template}
     return DEPLOYMENT.new("web", "default", spec=spec, metadata={"labels": {"app": "web"}})
+
+
+async def test_revision_zero_is_any_revision(client: Client) -> None:
+    await client.create(NODE, NODE.new("n"))
+    written = await client.update(NODE, NODE.new("n", metadata={"resourceVersion": "0", "annotations": {"a": "b"}}))
+    assert written["metadata"]["annotations"] == {"a": "b"}

@@ -96,7 +96,7 @@ async def update(backend: Backend, call: Call) -> Reply:
     """PUT. A resourceVersion in the body must be the newest."""
     obj = shaping.shaped(call)
     given = objectmeta.of(obj)
-    revision = str(given.get("resourceVersion") or "")
+    revision = _asked(given)
     strategy = call.served.strategy
     if not revision and strategy.revision_required and not (strategy.created_by_put and _absent(backend, call)):
         text = 'Invalid value: "": must be specified for an update'
@@ -104,6 +104,12 @@ async def update(backend: Backend, call: Call) -> Reply:
     if strategy.created_by_put and not call.subresource and _absent(backend, call):
         return await create(backend, call)
     return await change(backend, call, lambda _: dict(obj), revision)
+
+
+def _asked(metadata: Object) -> str:
+    """The revision that a write insists on; "0" is upstream's word for any."""
+    revision = str(metadata.get("resourceVersion") or "")
+    return "" if revision == "0" else revision
 
 
 def _absent(backend: Backend, call: Call) -> bool:
@@ -137,7 +143,7 @@ async def change(backend: Backend, call: Call, next_: Next, revision: str = "") 
     while True:
         record = found(backend.store, call)
         wanted = next_(record.object)
-        asked = revision or str(objectmeta.of(wanted).get("resourceVersion") or "")
+        asked = revision or _asked(objectmeta.of(wanted))
         if asked and asked != str(record.revision):
             raise errors.conflict(call.served.label, call.name)
         _same_uid(call, wanted, record.object)

@@ -20,12 +20,16 @@ class Priority(Step):
 
     def wants(self, request: Request) -> bool:
         if request.resource == POD.resource:
-            return request.operation == "CREATE" and not request.subresource
+            return request.operation in ("CREATE", "UPDATE") and not request.subresource
         return request.resource == PRIORITY_CLASS.resource and request.operation in ("CREATE", "UPDATE")
 
     async def mutate(self, request: Request) -> None:
-        if request.resource == POD.resource:
+        if request.resource != POD.resource:
+            return
+        if request.operation == "CREATE":
             self._resolve(request)
+        else:
+            _keep(request)
 
     async def validate(self, request: Request) -> None:
         if request.resource == PRIORITY_CLASS.resource and request.object.get("globalDefault"):
@@ -67,3 +71,11 @@ class Priority(Step):
         classes = [record.object for record in self._store.list(PRIORITY_CLASS.resource).records]
         defaults = [each for each in classes if each.get("globalDefault")]
         return min(defaults, key=lambda each: int(each.get("value") or 0), default=None)
+
+
+def _keep(request: Request) -> None:
+    """Who writes a whole pod again need not know what it was given."""
+    old, new = request.old["spec"], request.object["spec"]
+    for field in ("priority", "preemptionPolicy"):
+        if new.get(field) is None and old.get(field) is not None:
+            new[field] = old[field]
