@@ -22,6 +22,7 @@ from fairway.cluster.api import (
     policy_checks,
     workload_checks,
 )
+from fairway.cluster.api.webhooks import configurations
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Kind, Object
 from fairway.kernel.objects.schemas import Schema
@@ -162,6 +163,8 @@ CHECKS: dict[str, Check] = {
     "persistentvolumeclaims": _claim,
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.problems,
     "priorityclasses.scheduling.k8s.io": policy_checks.priority_class,
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
 }
 WARNINGS: dict[str, Warnings] = {
     **dict.fromkeys(

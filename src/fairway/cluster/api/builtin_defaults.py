@@ -57,6 +57,17 @@ _TEMPLATE = {"template{}": {"spec{}": _POD_SPEC}}
 _UNLIMITED = 2**31 - 1  # what upstream puts where every index has a limit of its own
 _ROLLING = {"maxUnavailable": "25%", "maxSurge": "25%"}
 
+_CALLED = {"service{}": {"port": 443}}
+_WEBHOOK = {
+    "failurePolicy": "Fail",
+    "matchPolicy": "Equivalent",
+    "namespaceSelector": {},
+    "objectSelector": {},
+    "timeoutSeconds": 10,
+    "rules[]": {"scope": "*"},
+    "clientConfig{}": _CALLED,
+}
+
 _TABLES: dict[str, dict[str, Any]] = {
     "pods": {
         # The priority is what admission finds for the pod's class.
@@ -142,7 +153,13 @@ _TABLES: dict[str, dict[str, Any]] = {
     "namespaces": {"spec": {}, "spec{}": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}},
     "endpoints": {"subsets[]": {"ports[]": {"protocol": "TCP"}}},
     "endpointslices.discovery.k8s.io": {"ports[]": {"protocol": "TCP", "name": ""}},
-    "customresourcedefinitions.apiextensions.k8s.io": {"spec{}": {"conversion": {"strategy": "None"}}},
+    "customresourcedefinitions.apiextensions.k8s.io": {
+        "spec{}": {"conversion": {"strategy": "None"}, "conversion{}": {"webhook{}": {"clientConfig{}": _CALLED}}}
+    },
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": {
+        "webhooks[]": {**_WEBHOOK, "reinvocationPolicy": "Never"}
+    },
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": {"webhooks[]": _WEBHOOK},
     "nodes": {"spec": {}, "status": {}},
     "ingresses.networking.k8s.io": {"spec": {}, "status": {"loadBalancer": {}}},
     "networkpolicies.networking.k8s.io": {

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from fairway.cluster.api import causes, webhook_checks
+from fairway.cluster.api import causes
+from fairway.cluster.api.webhooks import checks
 from fairway.kernel.objects import names
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
@@ -112,7 +113,7 @@ def _conversion(conversion: Object, at: str) -> Iterator[Cause]:
     if not config:
         yield causes.required(f"{at}.webhookClientConfig", "required when strategy is set to Webhook")
     else:
-        yield from webhook_checks.client_config(config, f"{at}.webhookClientConfig")
+        yield from checks.client_config(config, f"{at}.webhookClientConfig")
     reviews = (webhook or {}).get("conversionReviewVersions") or []
     at = f"{at}.conversionReviewVersions"
     if not reviews:

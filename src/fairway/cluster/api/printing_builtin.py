@@ -188,6 +188,8 @@ _REPLICAS = (
     *_WORKLOAD,
 )
 
+_WEBHOOKS = (NAME, Column("Webhooks", lambda obj, now: len(obj.get("webhooks") or ()), type="integer"), AGE)
+
 COLUMNS: Mapping[str, tuple[Column, ...]] = {
     **printing_network.COLUMNS,
     "pods": printing_pods.COLUMNS,
@@ -295,6 +297,8 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     ),
     "csinodes.storage.k8s.io": (NAME, Column("Drivers", size("spec.drivers"), type="integer"), AGE),
     "leases.coordination.k8s.io": (NAME, Column("Holder", at("spec.holderIdentity")), AGE),
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": _WEBHOOKS,
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": _WEBHOOKS,
     "customresourcedefinitions.apiextensions.k8s.io": (
         NAME,
         Column("Created At", at("metadata.creationTimestamp"), type="date"),

@@ -26,7 +26,7 @@ _GROUPS = {
         "everything in its own namespace"
     ),
     "admissionregistration.k8s.io": (
-        "admission webhooks and policies are not called by this server yet: do not register them"
+        "of this group only the configurations of webhooks are served by this server yet: no policies"
     ),
     "apiregistration.k8s.io": "aggregated API servers are not supported by this server: use a CustomResourceDefinition",
     "authorization.k8s.io": "of this group only SelfSubjectAccessReview is served by this server yet",

@@ -144,6 +144,8 @@ def _core() -> tuple[Resource, ...]:
 def _grouped() -> tuple[Resource, ...]:
     return (
         _resource(kinds.CRD, "crd", "crds", categories=("api-extensions",), status=True),
+        _resource(kinds.MUTATING_WEBHOOK_CONFIGURATION, categories=("api-extensions",)),
+        _resource(kinds.VALIDATING_WEBHOOK_CONFIGURATION, categories=("api-extensions",)),
         _resource(kinds.DEPLOYMENT, "deploy", categories=_ALL, status=True, more=(_SCALE,)),
         _resource(
             kinds.REPLICA_SET, "rs", categories=_ALL, status=True, more=(_SCALE,), selectable=("status.replicas",)

@@ -17,6 +17,7 @@ from fairway.cluster.api.podexec import PodExec
 from fairway.cluster.api.podlogs import PodLogs
 from fairway.cluster.api.registry import Registry
 from fairway.cluster.api.tokens import MASTERS, Issuer
+from fairway.cluster.api.webhooks.calling import Caller
 from fairway.cluster.store.protocol import Store
 from fairway.kernel.client.client import Client
 from fairway.kernel.client.transport import Transport
@@ -42,7 +43,9 @@ class ApiServer:
             registry.put(record.key.name, crds.serve(record.object))
         services = [record.object for record in store.list(SERVICE.resource).records]
         addresses = Addresses(service_network, services)
-        self._backend = Backend(store, clock, registry, issuer, addresses, built_in.chain(store), logs)
+        self._caller = Caller(store)
+        admission = built_in.chain(store, registry, self._caller)
+        self._backend = Backend(store, clock, registry, issuer, addresses, admission, logs)
         self.pipeline = Pipeline(self._backend)
         self._face = HTTPFace(self.pipeline)
 
@@ -66,6 +69,7 @@ class ApiServer:
     async def close(self) -> None:
         """Stop listening; what is being written is written first."""
         await self._face.close()
+        await self._caller.close()
 
     def measure_with(self, measures: Measures) -> None:
         """Tell the server who measures pods and nodes."""

@@ -66,7 +66,12 @@ class Strategy:
 _ORPHANING = ("jobs.batch", "replicationcontrollers")
 _LABEL_NAMED = ("namespaces", "services")
 _PUT_CREATES = ("leases.coordination.k8s.io", "endpoints", "events", "events.events.k8s.io", "services")
-_PUT_NEEDS_REVISION = ("leases.coordination.k8s.io", "customresourcedefinitions.apiextensions.k8s.io")
+_PUT_NEEDS_REVISION = (
+    "leases.coordination.k8s.io",
+    "customresourcedefinitions.apiextensions.k8s.io",
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    "validatingwebhookconfigurations.admissionregistration.k8s.io",
+)
 _WITHOUT_GENERATION = (
     "configmaps",
     "secrets",

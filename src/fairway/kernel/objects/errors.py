@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Cause:
 class ApiError(Exception):
     """An answer that is not success. `details` is the wire form of Status.details."""
 
-    code: ClassVar[int] = 500
-    reason: ClassVar[str] = "InternalError"
+    code: int = 500
+    reason: str = "InternalError"
 
     def __init__(self, message: str, *, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -130,7 +130,10 @@ _BY_CODE: dict[int, type[ApiError]] = {
 def from_status(status: dict[str, Any]) -> ApiError:
     """The error that a Status object describes, whoever sent it."""
     kind = _BY_REASON.get(status.get("reason") or "") or _BY_CODE.get(status.get("code") or 500, InternalError)
-    return kind(status.get("message") or kind.reason, details=status.get("details"))
+    error = kind(status.get("message") or kind.reason, details=status.get("details"))
+    # What others made up is passed on as it is.
+    error.code, error.reason = status.get("code") or kind.code, status.get("reason", kind.reason)
+    return error
 
 
 def not_found(resource: str, name: str) -> NotFound:

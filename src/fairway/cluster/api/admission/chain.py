@@ -20,7 +20,8 @@ class Step:
         raise NotImplementedError
 
     async def mutate(self, request: Request) -> None:
-        """Complete the object in place, or refuse at once. It may run again where somebody else wrote meanwhile."""
+        """Complete the object in place, or refuse at once. It may run again where somebody else wrote meanwhile, or
+        where a later step changed the object."""
 
     async def validate(self, request: Request) -> None:
         """Judge what will be stored. It may run again where somebody else wrote meanwhile."""
@@ -36,6 +37,8 @@ class Chain:
         for step in self._mutating:
             if step.wants(request):
                 await step.mutate(request)
+        if request.begin_again():
+            await self.mutate(request)
 
     async def validate(self, request: Request) -> None:
         """For what stores nothing: connections."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from fairway.cluster.api.calls import Call
 from fairway.kernel.objects.kinds import Object
@@ -29,6 +29,11 @@ class Request:
     """What is stored, which nobody may change; empty for what is created, and for connections."""
     afterwards: list[Callable[[bool], None]] = field(default_factory=list)
     """Called once with whether the write was stored."""
+    again: bool = False
+    """The mutating halves run for the second time, since somebody changed the object after them."""
+    memory: dict[type, Any] = field(default_factory=dict)
+    """What a step remembers of the request, by its class."""
+    _wanted_again: bool = False
 
     @property
     def resource(self) -> str:
@@ -47,6 +52,17 @@ class Request:
     @property
     def dry_run(self) -> bool:
         return self.call.dry_run
+
+    def run_again(self) -> None:
+        """Let the mutating halves, which may have completed another object than this one, run once more."""
+        self._wanted_again = True
+
+    def begin_again(self) -> bool:
+        """Whether the second round is to run; there is no third."""
+        if not self._wanted_again or self.again:
+            return False
+        self.again = True
+        return True
 
     def ended(self, *, stored: bool) -> None:
         for tell in self.afterwards:
