@@ -84,6 +84,15 @@ async def test_typed_contents_are_answered_typed_and_raw_ones_raw(models: Path) 
         assert np.frombuffer(answer.raw_output_contents[0], "<i8").tolist() == [1, 1]
 
 
+async def test_an_output_may_be_asked_for_as_classes(models: Path) -> None:
+    async with calling(models / "iris") as (client, _):
+        wish = MESSAGES["RequestedOutput"](name="output-0")
+        wish.parameters["classification"].int64_param = 1
+        (output,) = (await client.infer(tensor(FLAT, [2, 4]), outputs=[wish])).outputs
+        assert (output.datatype, list(output.shape)) == ("BYTES", [2, 1])
+        assert list(output.contents.bytes_contents) == [b"1:0", b"1:0"]
+
+
 async def test_text_travels_as_bytes(models: Path) -> None:
     async with calling(models / "text") as (client, _):
         texts = MESSAGES["Tensor"](name="x", datatype="BYTES", shape=[1], contents={"bytes_contents": [b"a cat"]})
@@ -102,7 +111,7 @@ async def test_the_server_and_its_models_say_what_they_are(models: Path) -> None
         assert (config.max_batch_size, list(config.input[0].dims)) == (64, [4])
         await client.infer(tensor(FLAT, [2, 4]))
         (stats,) = (await client.named("ModelStatistics", "StatisticsResponse")).model_stats
-        assert (stats.inference_count, stats.inference_stats.success.count) == (1, 1)
+        assert (stats.inference_count, stats.inference_stats.success.count) == (2, 1)
         server = await client.start("ServerMetadata", MESSAGES["Empty"](), "ServerMetadata")
         assert "model_repository" in server.extensions
 

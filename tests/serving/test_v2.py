@@ -5,6 +5,10 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pytest
+
+from fairway.serving.inpod import classes, tensors
+from fairway.serving.inpod.messages import Refusal
 
 from .conftest import TWO_FLOWERS, Server, serving
 
@@ -124,3 +128,40 @@ async def raw_infer(server: Server, raw: bytes, **about: Any) -> tuple[int, Any]
     tensor = {"name": "input-0", "parameters": {"binary_data_size": len(raw)}, **about}
     head = orjson.dumps({"inputs": [tensor]})
     return await server.post(INFER, head + raw, **{"Inference-Header-Content-Length": str(len(head))})
+
+
+async def test_the_likeliest_classes_are_texts_of_value_and_index(models: Path) -> None:
+    def asked(number: Any) -> dict[str, Any]:
+        output = {"name": "output-0", "parameters": {"classification": number}}
+        return {"inputs": [tensor(TWO_FLOWERS, [2, 4])], "outputs": [output]}
+
+    async with serving(models / "iris") as server:
+        (output,) = (await server.post(INFER, asked(3)))[1]["outputs"]
+        assert output == {"name": "output-0", "shape": [2, 1], "datatype": "BYTES", "data": ["1:0", "1:0"]}
+        (plain,) = (await server.post(INFER, asked(0)))[1]["outputs"]
+        assert plain["data"] == [1, 1]
+        for wrong in ("two", -1, True):
+            await expect_400(server, asked(wrong), "classification must be a number of classes")
+
+
+def test_classes_come_the_likeliest_first_and_of_equals_the_first() -> None:
+    shares = np.array([[0.1, 0.5, 0.4], [0.2, 0.2, 0.2]], dtype=np.float32)
+    rows = classes.likeliest(shares, 2, batched=True).tolist()
+    assert rows == [["0.500000:1", "0.400000:2"], ["0.200000:0", "0.200000:1"]]
+    assert classes.likeliest(shares, 1, batched=False).tolist() == ["0.500000:1"]
+
+
+async def test_numbers_beyond_int64_are_kept_to_the_last_bit(models: Path) -> None:
+    most = 2**64 - 1
+    assert tensors.from_json([0, most], "UINT64", [2], "x").tolist() == [0, most]
+    for wrong in ([0, most + 1], [-1, most], [0.5, most]):
+        with pytest.raises(Refusal):
+            tensors.from_json(wrong, "UINT64", [2], "x")
+
+
+async def test_statistics_count_rows_and_requests(models: Path) -> None:
+    async with serving(models / "iris") as server:
+        await server.post(INFER, {"inputs": [tensor(TWO_FLOWERS, [2, 4])]})
+        (seen,) = (await server.get("/v2/models/m/stats"))[1]["model_stats"]
+        assert (seen["inference_count"], seen["execution_count"]) == (2, 1)
+        assert seen["inference_stats"]["success"]["count"] == 1

@@ -91,7 +91,7 @@ async def test_models_are_loaded_and_unloaded_in_all_workers_and_in_later_ones(m
         shutil.copytree(models / "iris", tmp_path / "two")
         assert (await server.ask("POST", "/v2/repository/models/two/load", {}))[0] == 200
         assert (await server.ask("POST", "/v2/repository/models/one/unload", {}))[0] == 200
-        assert (await server.ask("POST", "/v2/repository/models/three/load", {}))[0] == 400
+        assert (await server.ask("POST", "/v2/repository/models/three/load", {}))[0] == 404
         await self_check(server)
         for pid in server.workers:
             os.kill(pid, signal.SIGKILL)

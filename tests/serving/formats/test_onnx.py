@@ -75,6 +75,17 @@ def test_several_inputs_and_outputs_by_name_text_among_them(tmp_path: Path) -> N
         arrays(model, text=text, b=[1, 2], a=text)
 
 
+def test_a_size_with_a_name_is_the_same_in_all_inputs_and_text_is_text(tmp_path: Path) -> None:
+    nodes = [onnx.helper.make_node("Add", ["a", "b"], ["sum"]), onnx.helper.make_node("Identity", ["t"], ["u"])]
+    inputs = [value("a", "FLOAT", "n", 2), value("b", "FLOAT", "n", 2), value("t", "STRING", "other")]
+    graph(tmp_path / "model.onnx", nodes, inputs, [value("sum", "FLOAT", "n", 2), value("u", "STRING", "other")])
+    model = loader.load("m", tmp_path, {})
+    with pytest.raises(Refusal, match="wants the size 'n' to be the same in all inputs; b has 1 where another has 2"):
+        arrays(model, a=[[1.0, 2.0]] * 2, b=[[1.0, 2.0]], t=["x"])
+    with pytest.raises(Refusal, match="t of the model m takes text, and the request has bytes there that are not UTF"):
+        arrays(model, a=[[1.0, 2.0]], b=[[1.0, 2.0]], t=np.array([b"\xff"], dtype=object))
+
+
 def test_a_fixed_first_size_is_not_batched(tmp_path: Path) -> None:
     nodes = [onnx.helper.make_node("Identity", ["a"], ["z"])]
     graph(tmp_path / "model.onnx", nodes, [value("a", "FLOAT", 1, 2)], [value("z", "FLOAT", 1, 2)])

@@ -99,8 +99,8 @@ class Batches:
                 self._alone(ticket, inputs)
             return
         seconds = time.perf_counter() - begin
-        for (ticket, _), part in zip(batch, parts, strict=True):
-            ticket.times.predict, ticket.times.batch = seconds, len(batch)
+        for (ticket, _), part, rows in zip(batch, parts, sizes, strict=True):
+            ticket.times.predict, ticket.times.batch, ticket.times.rows = seconds, len(batch), rows
             _write(ticket, part)
 
     def _alone(self, ticket: Ticket, inputs: Inputs | None) -> None:
@@ -116,7 +116,7 @@ class Batches:
         except Exception as broken:
             ticket.outcome = failed(broken)
         else:
-            ticket.times.batch = 1
+            ticket.times.batch, ticket.times.rows = 1, _rows(inputs) if self._model.signature.batches else 1
             ticket.times.predict = time.perf_counter() - begin
             _write(ticket, outputs)
             return

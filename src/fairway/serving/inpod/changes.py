@@ -34,7 +34,10 @@ class Changes:
 
     def _loader(self, name: str, format: str) -> Loader:
         if self._places and self._places.is_repository():
-            return self._places.loader(name, format)
+            loader = self._places.loader(name, format)
+            if not (self._places.folder / name).exists():  # a name that anybody may say is not remembered
+                raise Refusal(404, f"Model {name!r} is not here, and the repository has no folder of that name.")
+            return loader
         known = self._repository.loader(name)
         if known is None:
             raise Refusal(404, f"Model {name!r} is not here, and this server loads no other.")

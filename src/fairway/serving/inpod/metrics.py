@@ -17,6 +17,7 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 _REQUESTS = "fairway_inference_requests_total"
+_ROWS = "fairway_predicted_rows_total"
 _HELP = {
     _REQUESTS: "Predictions answered, by protocol and status.",
     "request_preprocess_seconds": "Reading a request.",
@@ -26,6 +27,7 @@ _HELP = {
     "fairway_request_seconds": "From a whole request to its answer.",
     "fairway_queue_seconds": "Waiting for a thread.",
     "fairway_batch_requests": "Requests that were predicted together.",
+    _ROWS: "Rows that were predicted; a request to a model without batches is one.",
     "fairway_model_requests_inside": "Predictions of a model that wait or are at work.",
 }
 _SINGLE = {
@@ -56,6 +58,8 @@ class Metrics:
                 found.succeeded += int(cells[0])
             elif family == _REQUESTS:
                 found.failed += int(cells[0])
+            elif family == _ROWS:
+                found.rows += int(cells[0])
             if family == "fairway_batch_requests":
                 # Each request of a batch of n is counted in the bucket of n: together they were one execution.
                 found.executions = round(sum(count / size for count, size in zip(cells[:-2], SIZES, strict=True)))
@@ -87,10 +91,12 @@ class Metrics:
 
 @dataclass(slots=True)
 class Summary:
-    """Of one model in all processes: requests, executions (batches), and of each phase its count and seconds."""
+    """Of one model in all processes: requests, their rows, executions (batches), and of each phase its count and
+    seconds."""
 
     succeeded: int = 0
     failed: int = 0
+    rows: int = 0
     executions: int = 0
     seconds: float = 0.0
     queued: float = 0.0
@@ -112,6 +118,7 @@ class ModelMetrics:
         self._whole = self._histogram("fairway_request_seconds", SECONDS)
         self._queue = self._histogram("fairway_queue_seconds", SECONDS)
         self._batch = self._histogram("fairway_batch_requests", SIZES)
+        self._rows = page.allot(COUNTER, _ROWS + self._labels)
         self._explain: int | None = None
         self._inside = page.allot(GAUGE, "fairway_model_requests_inside" + self._labels)
 
@@ -138,6 +145,7 @@ class ModelMetrics:
             self._record(self._explaining() if explain else self._predict, SECONDS, times.predict)
             self._record(self._write, SECONDS, times.write)
             self._record(self._batch, SIZES, times.batch)
+            page.cells[self._rows] += times.rows
 
     def _explaining(self) -> int:
         if self._explain is None:

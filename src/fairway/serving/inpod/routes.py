@@ -21,7 +21,9 @@ from fairway.serving.inpod.repository import Repository
 from fairway.serving.inpod.served import Served
 from fairway.serving.inpod.work import Dialogue, Outcome
 
-EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics", "parameters")
+EXTENSIONS = (
+    "binary_tensor_data", "model_repository", "model_configuration", "statistics", "parameters", "classification",
+)  # fmt: skip
 
 _V1 = re.compile(r"/v1/models/([^/:]+)(?::(predict|explain))?/?")
 _V2 = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?(?:/(\w+))?/?")

@@ -48,7 +48,7 @@ def from_json(data: Any, datatype: str, shape: Sequence[int], where: str) -> Arr
     if not isinstance(data, list):
         raise Refusal(400, f"{where}: data must be a list.")
     try:
-        array = _all_text(data) if datatype == "BYTES" else fitted(np.array(data), datatype, where)
+        array = _all_text(data) if datatype == "BYTES" else fitted(plain(data, datatype), datatype, where)
     except (ValueError, TypeError, OverflowError) as wrong:
         raise Refusal(400, f"{where}: data does not fit {datatype}: {wrong}.") from None
     return shaped(array, shape, where)
@@ -66,6 +66,16 @@ def from_binary(raw: memoryview, datatype: str, shape: Sequence[int], where: str
     if datatype == "BF16":  # the upper half of a float32
         array = (array.astype("<u4") << 16).view("<f4")
     return array.reshape(shape)
+
+
+def plain(data: Any, datatype: str) -> Array:
+    """Numbers as numpy reads them; it would read those beyond INT64 beside smaller ones as floats, and round them."""
+    array = np.array(data)
+    if datatype == "UINT64" and array.dtype.kind == "f":
+        exact = np.array(data, dtype=object)
+        if all(type(item) is int for item in exact.reshape(-1)):
+            return exact.astype(np.uint64)
+    return array
 
 
 def fitted(plain: Array, datatype: str, where: str) -> Array:

@@ -69,7 +69,7 @@ def statistics(served: Served, metrics: Metrics) -> dict[str, Any]:
         "name": served.name,
         "version": served.version,
         "last_inference": int(time.time() * 1000) if success else 0,
-        "inference_count": success,
+        "inference_count": seen.rows,
         "execution_count": seen.executions,
         "inference_stats": {
             "success": _duration(success, seen.seconds),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fairway.serving.inpod import tensors
+from fairway.serving.inpod import classes, tensors
 from fairway.serving.inpod.messages import Answer, Refusal, Request, decode, encode, packed
 from fairway.serving.inpod.model import Array, Inputs, Message, Reply, Signature, Tensor
 
@@ -89,8 +89,11 @@ class Dialogue:
     def _output(
         self, name: str, array: Array, parameters: Mapping[str, Any]
     ) -> tuple[dict[str, Any], list[memoryview]]:
+        wish = self._wanted.get(name, {})
+        if count := classes.number(_parameters(wish, "the output")):
+            array = classes.likeliest(array, count, batched=self._signature.batches)
         about: dict[str, Any] = {"name": name, "shape": list(array.shape), "datatype": tensors.name_of(array.dtype)}
-        if not _wants_binary(self._document, self._wanted.get(name, {})):
+        if not _wants_binary(self._document, wish):
             about |= {"parameters": dict(parameters)} if parameters else {}
             return about | {"data": tensors.to_json(array)}, []
         data = tensors.to_binary(array)
@@ -165,6 +168,7 @@ def _wanted_outputs(document: dict[str, Any], signature: Signature) -> Mapping[s
         raise Refusal(400, '"outputs" must be a list of objects.')
     for output in outputs:
         check_output(output.get("name"), signature)
+        classes.number(_parameters(output, "the output"))
     return {str(output.get("name")): output for output in outputs}
 
 

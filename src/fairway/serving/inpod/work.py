@@ -35,13 +35,15 @@ Outcome = Answer | Refusal
 
 @dataclass(slots=True)
 class Times:
-    """Seconds of a request: waiting, read, in the model (all rows of its batch), written. `batch` counts requests."""
+    """Seconds of a request: waiting, read, in the model (all rows of its batch), written. `batch` counts the
+    requests that were predicted together, `rows` what of it was this one's."""
 
     queued: float = 0.0
     read: float = 0.0
     predict: float = 0.0
     write: float = 0.0
     batch: int = 0
+    rows: int = 1
 
 
 @dataclass(slots=True, eq=False)

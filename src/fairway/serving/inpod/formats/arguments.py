@@ -21,6 +21,19 @@ def match(inputs: Inputs, declared: Sequence[Tensor], model: str) -> dict[str, A
     return {tensor.name: fit(given[tensor.name], tensor, model) for tensor in declared}
 
 
+def agree(given: Mapping[str, Array], sizes: Mapping[str, Sequence[int | str | None]], model: str) -> None:
+    """A size that has a name is the same in all inputs; runtimes would stretch one row over many. Raises Refusal."""
+    seen: dict[str, int] = {}
+    for name, array in given.items():
+        for word, size in zip(sizes[name], array.shape, strict=True):
+            if isinstance(word, str) and seen.setdefault(word, size) != size:
+                raise Refusal(
+                    400,
+                    f"The model {model} wants the size {word!r} to be the same in all inputs; {name} has {size} where "
+                    f"another has {seen[word]}.",
+                )
+
+
 def named(inputs: Inputs, declared: Sequence[Tensor], model: str) -> dict[str, Array]:
     """An array for each declared input. A single tensor for a single input may have any name. Raises Refusal."""
     given: Mapping[str, Array] = inputs.tensors
@@ -50,7 +63,7 @@ def fit(array: Array, tensor: Tensor, model: str) -> Array:
 def cast(array: Array, datatype: str, where: str) -> Array:
     """The array as this type of the protocol, where that loses nothing but a float's precision."""
     if datatype == "BYTES":
-        return as_text(array)
+        return as_text(array, where)
     dtype = tensors.DTYPES[datatype]
     if array.dtype == dtype:
         return array
@@ -64,11 +77,14 @@ def cast(array: Array, datatype: str, where: str) -> Array:
     return changed
 
 
-def as_text(array: Array) -> Array:
+def as_text(array: Array, where: str) -> Array:
     """The elements as str, in an array of objects."""
     flat: list[Any] = array.reshape(-1).tolist()
     texts = np.empty(len(flat), dtype=object)
-    texts[:] = [item.decode(errors="replace") if isinstance(item, bytes) else str(item) for item in flat]
+    try:
+        texts[:] = [item.decode() if isinstance(item, bytes) else str(item) for item in flat]
+    except UnicodeDecodeError:
+        raise Refusal(400, f"{where} takes text, and the request has bytes there that are not UTF-8.") from None
     return texts.reshape(array.shape)
 
 

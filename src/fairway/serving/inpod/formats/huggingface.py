@@ -91,7 +91,7 @@ class Encoder:
         columns = [next(iter(given.values())), *([] if second is None else [second])]
         if any(column.dtype.kind not in "OUS" for column in columns):
             raise Refusal(400, f"The model {self.name} takes texts, and the request has something else.")
-        texts = [arguments.as_text(column.reshape(-1)).tolist() for column in columns]
+        texts = [arguments.as_text(column.reshape(-1), f"The model {self.name}").tolist() for column in columns]
         if len(texts) == 2 and len(texts[0]) != len(texts[1]):
             raise Refusal(400, "text and text_pair have different lengths.")
         return texts[0], texts[1] if len(texts) == 2 else None

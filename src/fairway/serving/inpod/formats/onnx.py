@@ -7,7 +7,7 @@ class, in the order of the classes. Importing onnxruntime takes about 0.1 s and 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,13 @@ class ONNXModel:
     session: Any
     signature: Signature
     input_errors: tuple[type[Exception], ...]
+    sizes: Mapping[str, Sequence[int | str | None]]
+    """The shape of each input as the file has it: sizes that are left open may have names."""
     one_at_a_time: bool = False
 
     def predict(self, inputs: Inputs) -> Mapping[str, Array]:
         feed = arguments.match(inputs, self.signature.inputs, self.name)
+        arguments.agree(feed, self.sizes, self.name)
         names = [output.name for output in self.signature.outputs]
         with failures.predicting(self.name, input_errors=self.input_errors):
             return dict(zip(names, map(_array, self.session.run(names, feed)), strict=True))
@@ -71,7 +74,8 @@ def load(name: str, location: Path, options: Mapping[str, str]) -> ONNXModel:
     batches = all(tensor.shape[:1] == (-1,) for tensor in (*inputs, *outputs))
     signature = Signature("onnxruntime_onnx", inputs, outputs, batches=batches)
     states = runtime.capi.onnxruntime_pybind11_state
-    return ONNXModel(name, session, signature, (ValueError, TypeError, states.InvalidArgument))
+    errors = (ValueError, TypeError, states.InvalidArgument)
+    return ONNXModel(name, session, signature, errors, {one.name: one.shape for one in session.get_inputs()})
 
 
 def _datatype(argument: Any, path: Path) -> str:

@@ -119,7 +119,7 @@ def _datatype(field: Any) -> str:
 def _typed(column: Array, tensor: Tensor, model: str) -> Array:
     """Numbers may miss; texts are told from numbers by PMML itself only as categories that it does not know."""
     if tensor.datatype == "BYTES":
-        texts = arguments.as_text(column)
+        texts = arguments.as_text(column, f"{tensor.name} of the model {model}")
         texts[np.array([item is None for item in column.tolist()], dtype=bool)] = None
         return texts
     if column.dtype.kind == "O":

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fairway.serving.inpod import tensors, v2
+from fairway.serving.inpod import classes, tensors, v2
 from fairway.serving.inpod.messages import Answer, Refusal
 from fairway.serving.inpod.model import Array, Inputs, Message, Reply, Signature
 
@@ -31,6 +31,9 @@ CONTENTS = {
     "BYTES": "bytes_contents",
 }
 
+_KEPT = {"int_contents": np.int64, "uint_contents": np.int64, "uint64_contents": np.uint64}
+"""What holds all numbers of a field; numpy would guess by those that are there."""
+
 
 class Dialogue:
     """`request` is an InferRequest, `response` the class of the answer."""
@@ -45,6 +48,7 @@ class Dialogue:
         request = self._request
         for output in request.outputs:
             v2.check_output(output.name, self._signature)
+            classes.number(said(output.parameters))
         if not request.inputs:
             raise Refusal(400, "The request has no inputs; send at least one tensor.")
         raw = request.raw_input_contents
@@ -80,12 +84,14 @@ class Dialogue:
         of_outputs: Mapping[str, Mapping[str, Any]],
     ) -> Answer:
         request = self._request
-        wanted = {output.name for output in request.outputs}
+        wanted = {output.name: said(output.parameters) for output in request.outputs}
         response = self._response(model_name=request.model_name, model_version=self._version, id=request.id)
         say(response.parameters, parameters)
         for name, array in outputs.items():
             if wanted and name not in wanted:
                 continue
+            if count := classes.number(wanted.get(name, {})):
+                array = classes.likeliest(array, count, batched=self._signature.batches)
             datatype = tensors.name_of(array.dtype)
             tensor = response.outputs.add(name=name, datatype=datatype, shape=array.shape)
             say(tensor.parameters, of_outputs.get(name, {}))
@@ -133,7 +139,7 @@ def _array(tensor: Any, raw: memoryview | None, where: str) -> Array:
     if datatype == "BYTES":
         array = tensors.texts(list(contents))
     else:
-        plain = np.array(contents, dtype=np.int64 if CONTENTS[datatype] in ("int_contents", "uint_contents") else None)
+        plain = np.array(contents, dtype=_KEPT.get(CONTENTS[datatype]))
         array = tensors.fitted(plain, datatype, where)
     return tensors.shaped(array, shape, where)
 
