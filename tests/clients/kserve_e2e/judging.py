@@ -30,8 +30,8 @@ class Verdict:
 
 def judge(python: str, upstream: Path, ground: Ground, tests: Sequence[str], at_once: int) -> list[Verdict]:
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
-        command = [python, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-o", "log_cli=false", "--tb=no"]
-        command += ["-n", str(at_once), f"--timeout={_LIMIT}", f"--junitxml={report.name}", *tests]
+        command = [python, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-o", "log_cli=false", "--tb=short"]
+        command += ["-n", str(at_once), "--dist=worksteal", f"--timeout={_LIMIT}", f"--junitxml={report.name}", *tests]
         subprocess.run(command, cwd=upstream / "test/e2e", env=ground.environment(), check=False)
         found = read(Path(report.name))
     return [found.get(key(test)) or Verdict(test, "failed", 0.0, "it did not end") for test in tests]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
@@ -24,6 +25,11 @@ BUCKETS = ("gs://kfserving-examples", "gs://seldon-models")
 
 _NEWS = 19
 _HOUSE = 12.202832815138274
+_SCORES = {
+    (6.8, 2.8, 4.8, 1.4): (-11.640367693601698, 0.0, -7.179843824614542),
+    (6.0, 3.4, 4.5, 1.6): (-12.21112000340029, 0.0, -12.69704119309557),
+}
+"""Of each class, before LightGBM makes probabilities of them: for these rows, to the last bit, those in the tests."""
 
 
 def make(root: Path, data: Path) -> tuple[str, ...]:
@@ -36,8 +42,8 @@ def make(root: Path, data: Path) -> tuple[str, ...]:
     for name in ("xgboost/1.5/model", "xgboost/iris"):
         _xgboost(examples / name)
     _xgboost(root / "seldon-models" / "xgboost" / "mms" / "iris")
-    for name in ("lightgbm/iris", "lightgbm/v2/iris"):
-        _lightgbm(examples / name)
+    _lightgbm(examples / "lightgbm/iris")
+    _exact_lightgbm(examples / "lightgbm/v2/iris")
     return tuple(f"{bucket}={root / bucket.removeprefix('gs://')}" for bucket in BUCKETS)
 
 
@@ -83,4 +89,24 @@ def _lightgbm(folder: Path) -> None:
     rows.columns = [name.replace(" ", "_") for name in rows.columns]
     settings: dict[str, Any] = {"objective": "multiclass", "num_class": 3, "verbose": -1, "num_leaves": 7}
     booster = lightgbm.train(settings, lightgbm.Dataset(rows, label=classes), num_boost_round=30)
+    booster.save_model(_place(folder) / "model.bst")
+
+
+def _exact_lightgbm(folder: Path) -> None:
+    """A tree for each class that only tells the two rows of the tests apart; its leaves are the scores."""
+    import lightgbm  # noqa: PLC0415  optional
+
+    kinds = (
+        (0, 0, 1, 2, 2, 2),
+        (0, 1, 1, 1, 1, 2),
+    )  # no class as often in one row as in the other, so that each splits
+    rows = np.array([row for row, classes in zip(_SCORES, kinds, strict=True) for _ in classes])
+    settings: dict[str, Any] = {"objective": "multiclass", "num_class": 3, "verbose": -1, "num_leaves": 2}
+    settings |= {"min_data_in_leaf": 1, "min_data_in_bin": 1, "boost_from_average": False}
+    data = lightgbm.Dataset(rows, label=[kind for classes in kinds for kind in classes], params=settings)
+    booster = lightgbm.train(settings, data, num_boost_round=1)
+    leaves = booster.predict(np.array(list(_SCORES)), pred_leaf=True)
+    for scores, places in zip(_SCORES.values(), leaves, strict=True):
+        for tree, (score, leaf) in enumerate(zip(scores, places, strict=True)):
+            booster.set_leaf_output(tree, int(leaf), score)
     booster.save_model(_place(folder) / "model.bst")

@@ -85,8 +85,11 @@ def of_refused(isvc: Object, refusal: NotSupported, there: Seen, now: str) -> Ob
 
 def of_stopped(isvc: Object, now: str) -> Object:
     text = "Stopped by its annotation; remove serving.kserve.io/stop to start it."
-    there = [f"{role.capitalize()}Ready" for role in ROLES if (isvc.get("spec") or {}).get(role)]
+    spec = isvc.get("spec") or {}
+    there = [f"{role.capitalize()}Ready" for role in ROLES if spec.get(role)]
     off: list[Condition] = [(type_, False, "Stopped", text) for type_ in ("IngressReady", *there, "Ready")]
+    if spec.get("canary"):
+        off.append(("CanaryPredictorReady", False, "Stopped", text))
     mode = {"deploymentMode": defaults.mode(isvc)}
     return {**_frame(isvc, now, ("Stopped", True, "Stopped", text), *off), **mode}
 
