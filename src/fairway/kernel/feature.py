@@ -76,6 +76,11 @@ class Identity:
 
     user: str
     groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """What the one who vouched for them adds, such as the pod whose token it was."""
+    impersonated_by: str = ""
+    """The user who acts as this one; empty where they act for themselves."""
 
     @property
     def bound_to(self) -> str:

@@ -166,7 +166,13 @@ async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluste
     try:
         issuer = Issuer.load(folder / "pki")
         tls = ensure(folder / "pki", hosts=("localhost", "127.0.0.1", "::1", machine.node()))
-        api = ApiServer(store, clock=clock, issuer=issuer, service_network=addresses.network_of(folder))
+        api = ApiServer(
+            store,
+            clock=clock,
+            issuer=issuer,
+            service_network=addresses.network_of(folder),
+            service_accounts=settings.service_accounts,
+        )
         try:
             api_url = f"https://127.0.0.1:{await _listen(api, folder / 'api-port', server_context(tls))}"
             token = issuer.mint(ADMIN.user, ADMIN.groups, seconds=_TOKEN_SECONDS)

@@ -35,6 +35,8 @@ class UpSettings(Settings):
     domain: str = "example.com"
     """Services are reached by host as NAME-NAMESPACE.DOMAIN."""
 
+    service_accounts: str = "own-namespace"
+    """What service accounts may do in their namespace without a Role: own-namespace (everything) or roles-only."""
     container_engine: str = "auto"
     """What runs images that are not in the catalogue: auto (podman or docker, where one works), none, or a command."""
     run_images_as: str = "process"
@@ -47,6 +49,8 @@ class UpSettings(Settings):
             name, _, command = line.partition("=")
             if not name or not command.strip():
                 raise SettingsError(f"image_programs: {line!r} is not NAME=COMMAND, as in me/tool=python3 /srv/tool.py")
+        if self.service_accounts not in ("own-namespace", "roles-only"):
+            raise SettingsError(f"service_accounts is own-namespace or roles-only, not {self.service_accounts!r}")
         if self.run_images_as not in ("process", "container"):
             raise SettingsError(f"run_images_as is process or container, not {self.run_images_as!r}")
         if not 1 <= self.port <= 65535:

@@ -54,7 +54,7 @@ def admin(world: World) -> Client:
         ("POST", "/api/v1/namespaces/default/configmaps/c", b"{}", {}, 405, "MethodNotAllowed"),
         ("DELETE", "/version", None, {}, 405, "MethodNotAllowed"),
         ("GET", "/api/v1/namespaces/default/configmaps/c/status", None, {}, 404, "NotFound"),
-        ("GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles", None, {}, 404, "NotFound"),
+        ("GET", "/apis/apiregistration.k8s.io/v1/apiservices", None, {}, 404, "NotFound"),
         ("GET", "/api/v1/pods?limit=many", None, {}, 400, "BadRequest"),
         ("GET", "/api/v1/pods", None, {"impersonate-user": "root"}, 403, "Forbidden"),
     ],

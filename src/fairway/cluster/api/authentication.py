@@ -6,6 +6,7 @@ are still there. A pod's token ends with the pod.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fairway.cluster.api import tokens
@@ -24,6 +25,11 @@ def identify(backend: Backend, token: str, *, audience: str = AUDIENCE) -> Ident
     if bound := claims.get("kubernetes.io"):
         _still_there(backend, bound)
     return tokens.identity_of(claims)
+
+
+def authenticated(identity: Identity) -> Identity:
+    """With the groups that an identity has by its name, and the group of everybody who is known."""
+    return replace(identity, groups=tokens.groups_of(identity.user, identity.groups))
 
 
 def _still_there(backend: Backend, bound: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from fairway.cluster.api import (
     network_checks,
     pod_checks,
     policy_checks,
+    role_checks,
     workload_checks,
 )
 from fairway.cluster.api.webhooks import configurations
@@ -161,6 +162,10 @@ CHECKS: dict[str, Check] = {
     "configmaps": _data,
     "secrets": _secret,
     "persistentvolumeclaims": _claim,
+    "roles.rbac.authorization.k8s.io": role_checks.role,
+    "clusterroles.rbac.authorization.k8s.io": role_checks.role,
+    "rolebindings.rbac.authorization.k8s.io": role_checks.binding,
+    "clusterrolebindings.rbac.authorization.k8s.io": role_checks.binding,
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.problems,
     "priorityclasses.scheduling.k8s.io": policy_checks.priority_class,
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
@@ -187,6 +192,8 @@ CHANGE_CHECKS: dict[str, ChangeCheck] = {
     "runtimeclasses.node.k8s.io": _runtime_class_change,
     "configmaps": _data_change,
     "secrets": _data_change,
+    "rolebindings.rbac.authorization.k8s.io": role_checks.binding_change,
+    "clusterrolebindings.rbac.authorization.k8s.io": role_checks.binding_change,
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.change_problems,
     "priorityclasses.scheduling.k8s.io": policy_checks.priority_class_change,
 }

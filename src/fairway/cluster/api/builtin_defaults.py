@@ -12,6 +12,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from fairway.cluster.api import role_checks
 from fairway.kernel.objects.errors import Invalid
 from fairway.kernel.objects.kinds import Object
 
@@ -67,8 +68,11 @@ _WEBHOOK = {
     "rules[]": {"scope": "*"},
     "clientConfig{}": _CALLED,
 }
+_ROLE_REFERENCE = {"roleRef{}": {"apiGroup": role_checks.GROUP}}
 
 _TABLES: dict[str, dict[str, Any]] = {
+    "rolebindings.rbac.authorization.k8s.io": _ROLE_REFERENCE,
+    "clusterrolebindings.rbac.authorization.k8s.io": _ROLE_REFERENCE,
     "pods": {
         # The priority is what admission finds for the pod's class.
         "spec{}": {**_POD_SPEC, "enableServiceLinks": True}
@@ -390,6 +394,8 @@ _DEPENDENT: dict[str, Default] = {
     "services": _service,
     "secrets": _secret,
     "namespaces": _namespace,
+    "rolebindings.rbac.authorization.k8s.io": role_checks.subject_defaults,
+    "clusterrolebindings.rbac.authorization.k8s.io": role_checks.subject_defaults,
 }
 
 

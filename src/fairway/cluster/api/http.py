@@ -104,7 +104,7 @@ class HTTPFace:
         call = self._pipeline.call(identity, method, path, query)
         form = representation.accepted(request.headers.get("Accept", ""))
         if call is None:
-            reply = self._pipeline.document(method, path, query, request.headers.get("Accept", ""))
+            reply = self._pipeline.document(identity, method, path, query, request.headers.get("Accept", ""))
             return await self._written(request, reply, form, query, [])
         if method == "GET" and (call.verb == "watch" or call.subresource == "log"):
             with self._stream(request):

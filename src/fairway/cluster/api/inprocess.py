@@ -34,7 +34,7 @@ class InProcessTransport:
         query = query or {}
         call = self._pipeline.call(self._identity, method, path, query)
         if call is None:
-            return self._pipeline.document(method, path, query).whole()
+            return self._pipeline.document(self._identity, method, path, query).whole()
         call.body, call.content_type = (copied(body) if body is not None else None), content_type
         reply = await self._pipeline.answer(call)
         return reply.whole()

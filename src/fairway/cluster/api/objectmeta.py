@@ -107,12 +107,21 @@ def _decodable(given: Object) -> None:
             raise BadRequest(f"metadata.{key}: Invalid value: {value!r:.100}: it is {what}")
 
 
-def problems(metadata: Object, *, label_name: bool = False, subdomain: bool = True) -> Iterator[Cause]:
-    """What is wrong with metadata, whatever the kind. `label_name` is for kinds whose names have no dots."""
+def problems(
+    metadata: Object, *, label_name: bool = False, path_name: bool = False, subdomain: bool = True
+) -> Iterator[Cause]:
+    """What is wrong with metadata, whatever the kind.
+
+    `label_name` is for kinds whose names have no dots, `path_name` for those whose names may be any part of a path.
+    """
     name = metadata.get("name")
     if not name:
         text = "Required value: name or generateName is required"
         yield Cause("metadata.name", text, "FieldValueRequired")
+    elif path_name:
+        if name in (".", "..") or "/" in name or "%" in name:
+            why = f"may not be '{name}'" if name in (".", "..") else "may not contain '/' or '%'"
+            yield Cause("metadata.name", f'Invalid value: "{name}": {why}')
     elif label_name and not names.dns_label(name):
         yield Cause("metadata.name", f'Invalid value: "{name}": {LABEL_TEXT}')
     elif subdomain and not names.dns_subdomain(name):

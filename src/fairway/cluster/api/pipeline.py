@@ -14,7 +14,6 @@ from collections.abc import AsyncGenerator, Mapping
 import orjson
 
 from fairway.cluster.api import (
-    authorization,
     beginnings,
     discovery,
     logs,
@@ -30,6 +29,8 @@ from fairway.cluster.api import (
     writing,
 )
 from fairway.cluster.api.admission.request import Request
+from fairway.cluster.api.authorizing import bootstrap
+from fairway.cluster.api.authorizing.attempts import Attempt
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import TRUE, Call, Event, Reply
 from fairway.cluster.api.paths import Target
@@ -53,6 +54,8 @@ class Pipeline:
             if self._prepared.is_set():
                 return
             await beginnings.make(self.backend)
+            built_in = [served.resource for served in self.backend.registry if served.definition is None]
+            await bootstrap.reconcile(self.backend.store, built_in, self.backend.now())
             self._prepared.set()
 
     def call(self, identity: Identity, method: str, path: str, query: Mapping[str, str]) -> Call | None:
@@ -65,13 +68,13 @@ class Pipeline:
             return None
         verb = _verb(method, target, query)
         # Who may not do it is not told whether it exists.
-        authorization.check(
+        self.backend.grants.check(
             identity,
-            authorization.Attempt(
+            Attempt(
                 verb,
                 target.group,
                 target.plural,
-                target.namespace or (target.name if target.plural == "namespaces" else ""),
+                target.namespace or (target.name if target.plural == "namespaces" and not target.group else ""),
                 target.name,
                 target.subresource,
             ),
@@ -94,8 +97,9 @@ class Pipeline:
             call.warnings.append(served.deprecation)
         return call
 
-    def document(self, method: str, path: str, query: Mapping[str, str], accept: str = "") -> Reply:
-        """Discovery and the other documents, which everyone who is known may read."""
+    def document(self, identity: Identity, method: str, path: str, query: Mapping[str, str], accept: str = "") -> Reply:
+        """Discovery and the other documents. Raises ApiError where the sender may not read it."""
+        self.backend.grants.check(identity, Attempt(method.lower(), path=path))
         return discovery.document(self.backend, method, path, query, accept)
 
     async def answer(self, call: Call) -> Reply:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fairway.cluster.api import durations, printing_horizontal, printing_network, printing_pods, printing_policies
+from fairway.cluster.api import (
+    durations,
+    printing_horizontal,
+    printing_network,
+    printing_pods,
+    printing_policies,
+    printing_roles,
+)
 from fairway.cluster.api.printing_columns import (
     AGE,
     NAME,
@@ -303,5 +310,6 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         NAME,
         Column("Created At", at("metadata.creationTimestamp"), type="date"),
     ),
+    **printing_roles.COLUMNS,
     **printing_policies.COLUMNS,
 }

@@ -21,15 +21,10 @@ _KINDS = {
     ("certificates.k8s.io", "certificatesigningrequests"): "certificates are not signed by this server: use tokens",
 }
 _GROUPS = {
-    "rbac.authorization.k8s.io": (
-        "roles (RBAC) are not served by this server yet: system:masters may do everything, and a service account "
-        "everything in its own namespace"
-    ),
     "admissionregistration.k8s.io": (
         "of this group only the configurations of webhooks are served by this server yet: no policies"
     ),
     "apiregistration.k8s.io": "aggregated API servers are not supported by this server: use a CustomResourceDefinition",
-    "authorization.k8s.io": "of this group only SelfSubjectAccessReview is served by this server yet",
 }
 _SUBRESOURCES = {
     "attach": "attaching to a container is not supported by this server yet: follow its log",

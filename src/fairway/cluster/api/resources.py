@@ -175,6 +175,10 @@ def _grouped() -> tuple[Resource, ...]:
         _resource(kinds.LEASE),
         _resource(kinds.PRIORITY_CLASS, "pc"),
         _resource(kinds.ENDPOINT_SLICE),
+        _resource(kinds.CLUSTER_ROLE),
+        _resource(kinds.CLUSTER_ROLE_BINDING),
+        _resource(kinds.ROLE),
+        _resource(kinds.ROLE_BINDING),
         _resource(
             # Without upstream's short name: kubectl would warn at each `get ev` that there are two.
             Kind("events.k8s.io", "v1", "Event", "events"),
@@ -190,9 +194,14 @@ def _reviews() -> tuple[Resource, ...]:
     return (
         _resource(Kind("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", False), verbs=CREATE),
         _resource(kinds.TOKEN_REVIEW, verbs=CREATE),
-        _resource(
-            Kind("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", False),
-            verbs=CREATE,
+        *(
+            _resource(Kind("authorization.k8s.io", "v1", kind, f"{kind.lower()}s", namespaced), verbs=CREATE)
+            for kind, namespaced in (
+                ("LocalSubjectAccessReview", True),
+                ("SelfSubjectAccessReview", False),
+                ("SelfSubjectRulesReview", False),
+                ("SubjectAccessReview", False),
+            )
         ),
     )
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 
-from fairway.cluster.api import crds, upkeep, whereabouts
+from fairway.cluster.api import authentication, crds, upkeep, whereabouts
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.admission import built_in
+from fairway.cluster.api.authorizing import own_namespace
+from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.http import HTTPFace
 from fairway.cluster.api.inprocess import InProcessTransport
@@ -37,21 +39,23 @@ class ApiServer:
         issuer: Issuer,
         logs: PodLogs | None = None,
         service_network: str = "127.32.0.0/16",
+        service_accounts: str = own_namespace.OWN_NAMESPACE,
     ) -> None:
         registry = Registry()
         for record in store.list(CRD.resource).records:
             registry.put(record.key.name, crds.serve(record.object))
         services = [record.object for record in store.list(SERVICE.resource).records]
         addresses = Addresses(service_network, services)
+        grants = Grants(store, service_accounts=service_accounts)
         self._caller = Caller(store)
-        admission = built_in.chain(store, registry, self._caller)
-        self._backend = Backend(store, clock, registry, issuer, addresses, admission, logs)
+        admission = built_in.chain(store, registry, self._caller, grants)
+        self._backend = Backend(store, clock, registry, issuer, addresses, admission, grants, logs)
         self.pipeline = Pipeline(self._backend)
         self._face = HTTPFace(self.pipeline)
 
     def transport(self, identity: Identity) -> Transport:
         """The API without a wire, in the name of `identity`."""
-        return InProcessTransport(self.pipeline, identity)
+        return InProcessTransport(self.pipeline, authentication.authenticated(identity))
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """Listen for HTTP at an address; gives the port, which the system chooses where `port` is 0."""

@@ -106,7 +106,7 @@ def check(call: Call, obj: Object, *, only: str = "") -> list[Cause]:
         if part is not None and only in obj:
             found += part.check(obj[only], at=(only,))
         return found
-    found += objectmeta.problems(obj["metadata"], label_name=strategy.label_name)
+    found += objectmeta.problems(obj["metadata"], label_name=strategy.label_name, path_name=strategy.path_name)
     if schema is not None:
         found += schema.check(obj)
     if not found:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fairway.cluster.api import builtin_checks, builtin_defaults, builtin_schemas
 from fairway.cluster.api.resources import Resource
 from fairway.kernel.objects.errors import Cause
-from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING, Object
 from fairway.kernel.objects.schemas import Schema
 from fairway.kernel.objects.topology import Place
 
@@ -59,13 +59,16 @@ class Strategy:
     """Deletion waits for the node agent (pods)."""
     label_name: bool = False
     """Names are DNS labels: no dots."""
+    path_name: bool = False
+    """Names may be whatever is one part of a path, such as system:node."""
     generation: bool = True
     """The object counts changes of what is wanted in metadata.generation."""
 
 
+_RBAC = tuple(kind.resource for kind in (ROLE, CLUSTER_ROLE, ROLE_BINDING, CLUSTER_ROLE_BINDING))
 _ORPHANING = ("jobs.batch", "replicationcontrollers")
 _LABEL_NAMED = ("namespaces", "services")
-_PUT_CREATES = ("leases.coordination.k8s.io", "endpoints", "events", "events.events.k8s.io", "services")
+_PUT_CREATES = ("leases.coordination.k8s.io", "endpoints", "events", "events.events.k8s.io", "services", *_RBAC)
 _PUT_NEEDS_REVISION = (
     "leases.coordination.k8s.io",
     "customresourcedefinitions.apiextensions.k8s.io",
@@ -81,6 +84,7 @@ _WITHOUT_GENERATION = (
     "endpoints",
     "nodes",
     "namespaces",
+    *_RBAC,
 )
 
 
@@ -98,6 +102,7 @@ def builtin_strategy(row: Resource) -> Strategy:
         created_by_put=name in _PUT_CREATES,
         propagation="Orphan" if name in _ORPHANING else "Background",
         graceful=name == "pods",
+        path_name=name in _RBAC,
         label_name=name in _LABEL_NAMED,
         generation=name not in _WITHOUT_GENERATION,
     )

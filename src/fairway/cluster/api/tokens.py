@@ -10,7 +10,7 @@ import base64
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +124,15 @@ class Issuer:
 
 
 def identity_of(claims: dict[str, Any]) -> Identity:
-    groups = [str(group) for group in claims.get("groups") or ()]
-    return Identity(str(claims["sub"]), tuple(dict.fromkeys((*groups, AUTHENTICATED))))
+    user = str(claims["sub"])
+    return Identity(user, groups_of(user, [str(group) for group in claims.get("groups") or ()]))
+
+
+def groups_of(user: str, groups: Iterable[str]) -> tuple[str, ...]:
+    """The groups that somebody says, and those that come with being a service account and with being known at all."""
+    namespace = Identity(user).bound_to
+    own = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}") if namespace else ()
+    return tuple(dict.fromkeys((*groups, *own, AUTHENTICATED)))
 
 
 def _key_id(key: ec.EllipticCurvePublicKey) -> str:

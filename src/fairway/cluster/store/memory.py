@@ -35,6 +35,9 @@ class MemoryStore:
     def list(self, resource: str, namespace: str = "", *, at: int = 0, label: Label | None = None) -> Snapshot:
         return self._state.list(resource, namespace, at, label)
 
+    def changed(self, resource: str) -> int:
+        return self._state.changed(resource)
+
     async def create(self, key: Key, obj: Object) -> Record:
         return await self._write(key, lambda: self._state.create(key, obj))
 

@@ -112,6 +112,10 @@ class Store(Protocol):
         """Gives the last content with the deletion's revision. Raises WrongRevision like update."""
         ...
 
+    def changed(self, resource: str) -> int:
+        """The newest revision at which any object of the resource changed since this store was opened, or 0."""
+        ...
+
     def watch(self, resource: str, namespace: str = "", *, since: int) -> AsyncGenerator[Change, None]:
         """Changes after revision `since`, then live, until closed. Raises Compacted where that is too old.
 

@@ -28,6 +28,7 @@ class State:
         self.compacted = 0
         self._shelves: dict[str, dict[str, Shelf]] = {}
         self._staged: dict[Key, Change] = {}
+        self._changed: dict[str, int] = {}
         self._head = 0
         self._changes: list[Change] = []
         self._weight = 0
@@ -48,6 +49,10 @@ class State:
             return Snapshot(self.revision, shelf.ordered(label) if shelf else [])
         records = [record for space in sorted(shelves) for record in shelves[space].ordered(label)]
         return Snapshot(self.revision, records)
+
+    def changed(self, resource: str) -> int:
+        """The newest revision at which any object of the resource changed, or 0 where none did yet."""
+        return self._changed.get(resource, 0)
 
     def changes(self, resource: str, namespace: str, since: int) -> Sequence[Change]:
         """What happened after revision `since`. Every revision is one change, so its place is known."""
@@ -105,7 +110,7 @@ class State:
             shelves.setdefault(record.key.namespace, Shelf()).put(record)
         if self._staged.get(record.key) is change:
             del self._staged[record.key]
-        self.revision = change.revision
+        self.revision = self._changed[record.key.resource] = change.revision
         self._head = max(self._head, self.revision)
         self._remember(change)
 

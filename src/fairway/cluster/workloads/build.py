@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fairway.cluster.workloads import (
     autoscaling,
+    cluster_roles,
     cronjobs,
     daemonsets,
     deployments,
@@ -37,6 +38,7 @@ def build(client: Client, clock: Clock, *, ca_pem: str = "", job_retry_delay: fl
             jobs.controller(job_retry_delay),
             cronjobs.controller(),
             endpoints.controller(),
+            cluster_roles.controller(),
         ),
         services=(scheduler.service(client, clock), garbage.service(client, clock)),
     )
