@@ -133,10 +133,6 @@ async def test_schemas_that_are_not_structural_are_refused(client: Client, schem
 
 async def test_what_is_not_done_is_said(world: World, client: Client) -> None:
     definition = WIDGET.definition()
-    definition["spec"]["conversion"] = {"strategy": "Webhook"}
-    with pytest.raises(errors.Invalid, match="conversion webhooks are not called by this server yet"):
-        await client.create(CRD, definition)
-    definition = WIDGET.definition()
     document = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     document["properties"]["spec"]["x-kubernetes-validations"] = [{"rule": "self.size > 0"}]
     code, headers, _ = await world.raw("POST", CRD.path(), data=orjson.dumps(definition))

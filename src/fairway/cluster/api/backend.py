@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.admission.chain import Chain
 from fairway.cluster.api.authorizing.grants import Grants
+from fairway.cluster.api.conversion import Conversions
 from fairway.cluster.api.measures import Measures
 from fairway.cluster.api.podexec import PodExec
 from fairway.cluster.api.podlogs import PodLogs
@@ -26,6 +27,7 @@ class Backend:
     addresses: Addresses
     admission: Chain
     grants: Grants
+    conversions: Conversions
     logs: PodLogs | None = None
     measures: Measures | None = None
     executions: PodExec | None = None

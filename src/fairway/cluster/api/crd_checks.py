@@ -26,12 +26,6 @@ def problems(definition: Object) -> Iterator[Cause]:
     if spec.get("scope") not in ("Namespaced", "Cluster"):
         text = f'Unsupported value: "{spec.get("scope")}": supported values: "Cluster", "Namespaced"'
         yield Cause("spec.scope", text, "FieldValueNotSupported")
-    if (spec.get("conversion") or {}).get("strategy", "None") == "Webhook":
-        text = (
-            "Forbidden: conversion webhooks are not called by this server yet: set spec.conversion.strategy to None, "
-            "which changes only the apiVersion"
-        )
-        yield Cause("spec.conversion.strategy", text, "FieldValueForbidden")
     yield from crd_version_checks.problems(spec)
     yield from _versions(spec.get("versions") or [])
 

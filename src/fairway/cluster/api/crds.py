@@ -2,13 +2,14 @@
 
 A definition is established in the same step that stores it: its status says so, and the next request is
 answered. Objects are stored in the definition's storage version, or in an earlier one for as long as nobody has
-written them since; every served version shows them all. Versions of one kind differ in their schema and apiVersion
-only (conversion strategy None). Which names are accepted is in `crd_names`.
+written them since; every served version shows them all. Versions differ in their schema and apiVersion only (strategy
+None), or a webhook makes one of the other (`conversion`). Which names are accepted is in `crd_names`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fairway.cluster.api import builtin_schemas, crd_names
 from fairway.cluster.api.registry import Served, View
@@ -87,16 +88,16 @@ def _version(definition: Object, version: Object, storage: Kind) -> Served:
         subresources=tuple(subresources),
         selectable=tuple(field["jsonPath"].lstrip(".") for field in version.get("selectableFields") or ()),
     )
+    served = Served(row, _strategy(version, row), definition=definition, deprecation=_deprecation(version, kind))
+    conversion = definition["spec"].get("conversion") or {}
+    if conversion.get("strategy") == "Webhook":
+        return replace(served, conversion=conversion["webhook"]["clientConfig"])
     # Objects that nobody has written since the storage version changed are still in the one before.
-    uniform = definition["status"]["storedVersions"] == [kind.version]
-    return Served(
-        row,
-        _strategy(version, row),
-        None if uniform else _as_version(kind.api_version),
-        None if kind.version == storage.version else _as_version(storage.api_version),
-        definition,
-        _deprecation(version, kind),
-    )
+    if definition["status"]["storedVersions"] != [kind.version]:
+        served = replace(served, to_view=_as_version(kind.api_version))
+    if kind.version != storage.version:
+        served = replace(served, to_stored=_as_version(storage.api_version))
+    return served
 
 
 def _deprecation(version: Object, kind: Kind) -> str:

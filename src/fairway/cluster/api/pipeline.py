@@ -121,7 +121,7 @@ class Pipeline:
             await self.prepare()
         if call.subresource:
             raise errors.MethodNotAllowed("a subresource cannot be watched: watch the object itself")
-        source = watching.events(self.backend.store, call)
+        source = watching.events(self.backend, call)
         if call.served.definition is not None:
             kind, registry = call.served.resource.kind, self.backend.registry
             source = watching.while_shown_alike(
@@ -155,9 +155,9 @@ class Pipeline:
             return await subresources.answer(backend, call)
         match call.verb:
             case "get":
-                return reading.get(backend.store, call)
+                return await reading.get(backend, call)
             case "list":
-                return reading.list_(backend.store, call)
+                return await reading.list_(backend, call)
             case "create":
                 patches.is_whole(call)
                 return await writing.create(backend, call)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import orjson
 
+from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
 from fairway.cluster.api.registry import Served
 from fairway.cluster.store.protocol import Compacted, Key, Label, Record, Snapshot, Store
@@ -35,18 +36,32 @@ def found(store: Store, call: Call) -> Record:
     return record
 
 
-def get(store: Store, call: Call) -> Reply:
-    return of_record(found(store, call), call.served)
+async def get(backend: Backend, call: Call) -> Reply:
+    record = found(backend.store, call)
+    if call.served.conversion is not None:
+        record = await backend.conversions.shown(call.served, record)
+    return of_record(record, call.served)
 
 
-def list_(store: Store, call: Call) -> Reply:
+async def list_(backend: Backend, call: Call) -> Reply:
     """A page of a collection, or all of it."""
+    if call.served.conversion is None:
+        return _page(backend.store, call, None)
+    if not call.query.get("fieldSelector"):
+        return await backend.conversions.reply(call.served, _page(backend.store, call, None))
+    # Fields have the names of the version that was asked for: all objects are needed in it, to choose among them.
+    everything = _snapshot(backend.store, call)
+    shown = await backend.conversions.all_shown(call.served, everything.records)
+    return _page(backend.store, call, Snapshot(everything.revision, shown))
+
+
+def _page(store: Store, call: Call, snapshot: Snapshot | None) -> Reply:
     if "sendInitialEvents" in call.query:
         raise errors.Invalid("sendInitialEvents is forbidden for list", details={"causes": []})
     test = selection(call)
     limit = call.number("limit") or 0
-    start, at, fresh_start = _position(call)
-    snapshot = _snapshot(store, call, at, fresh_start)
+    start, _, _ = _position(call)
+    snapshot = snapshot or _snapshot(store, call)
     records = snapshot.records
     if start is not None:
         records = [record for record in records if (record.key.namespace, record.key.name) > start]
@@ -93,7 +108,8 @@ def _position(call: Call) -> tuple[tuple[str, str] | None, int, bool]:
     return start, max(at, 0), at <= 0
 
 
-def _snapshot(store: Store, call: Call, at: int, fresh: bool) -> Snapshot:
+def _snapshot(store: Store, call: Call) -> Snapshot:
+    start, at, fresh = _position(call)
     if not fresh and not at:
         wanted = number(call.query.get("resourceVersion", ""))
         if wanted > store.revision:
@@ -101,7 +117,6 @@ def _snapshot(store: Store, call: Call, at: int, fresh: bool) -> Snapshot:
     try:
         return store.list(call.served.storage, call.namespace, at=at, label=label(call))
     except Compacted:
-        start, _, _ = _position(call)
         token = _token(0, start) if start else ""
         raise expired(token) from None
 

@@ -28,6 +28,8 @@ class Served:
     to_stored: View | None = None
     definition: Object | None = None
     """The CustomResourceDefinition of a custom resource."""
+    conversion: Object | None = None
+    """The clientConfig of the webhook that makes this version of the stored one; `to_view` is None then."""
     deprecation: str = ""
     """The warning that goes with every answer, where this version is deprecated."""
 

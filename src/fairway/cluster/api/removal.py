@@ -7,6 +7,7 @@ when nothing keeps it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from fairway.cluster.api import crds, definitions, reading
@@ -38,11 +39,13 @@ async def delete(backend: Backend, call: Call) -> Reply:
     while True:
         record = reading.found(backend.store, call)
         _preconditions(call, options, record)
-        request = Request("DELETE", call, options, record.object)
+        seen = await backend.conversions.shown(call.served, record)
+        request = Request("DELETE", call, options, seen.object)
         await backend.admission.mutate(request)
         try:
             async with backend.admission.validated(request):
-                return await _deleted(backend, call, options, record)
+                reply = await _deleted(backend, call, options, record)
+                return await backend.conversions.reply(call.served, reply)
         except WrongRevision as race:
             await backend.store.progress(race.current)
 
@@ -64,7 +67,7 @@ async def _deleted(backend: Backend, call: Call, options: Object, record: Record
 
 async def delete_collection(backend: Backend, call: Call) -> Reply:
     """Delete what a list with the same query shows."""
-    shown = reading.list_(backend.store, call)
+    shown = await reading.list_(backend, call)
     query = {
         key: value for key, value in call.query.items() if key in ("propagationPolicy", "gracePeriodSeconds", "dryRun")
     }
@@ -201,7 +204,8 @@ async def empty_definition(backend: Backend, record: Record) -> None:
     """Delete the objects of a definition that is being deleted, and then the definition."""
     versions = backend.registry.custom(record.key.name)
     if versions:
-        served = versions[0]
+        # As they are stored: whoever converts them may have gone already.
+        served = replace(versions[0], conversion=None)
         for each in backend.store.list(served.storage).records:
             call = Call("delete", served, each.key.namespace, each.key.name, "", {}, crds.CLEANER)
             try:

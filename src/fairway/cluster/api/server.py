@@ -8,9 +8,11 @@ from collections.abc import Callable
 from fairway.cluster.api import authentication, crds, upkeep, whereabouts
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.admission import built_in
+from fairway.cluster.api.admission.webhooks.asking import Asker
 from fairway.cluster.api.authorizing import own_namespace
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.backend import Backend
+from fairway.cluster.api.conversion import Conversions
 from fairway.cluster.api.http import HTTPFace
 from fairway.cluster.api.inprocess import InProcessTransport
 from fairway.cluster.api.measures import Measures
@@ -48,8 +50,9 @@ class ApiServer:
         addresses = Addresses(service_network, services)
         grants = Grants(store, service_accounts=service_accounts)
         self._caller = Caller(store)
-        admission = built_in.chain(store, registry, self._caller, grants)
-        self._backend = Backend(store, clock, registry, issuer, addresses, admission, grants, logs)
+        conversions = Conversions(self._caller)
+        admission = built_in.chain(store, registry, Asker(self._caller, conversions), grants)
+        self._backend = Backend(store, clock, registry, issuer, addresses, admission, grants, conversions, logs)
         self.pipeline = Pipeline(self._backend)
         self._face = HTTPFace(self.pipeline)
 

@@ -30,7 +30,8 @@ async def _scale(backend: Backend, call: Call) -> Reply:
     at = _scale_paths(call)
     if call.verb != "get":
         await writing.change(backend, _parent(call), _scaled(call, at))
-    return Reply(_as_scale(call, reading.found(backend.store, call).object, at))
+    record = await backend.conversions.shown(call.served, reading.found(backend.store, call))
+    return Reply(_as_scale(call, record.object, at))
 
 
 def _parent(call: Call) -> Call:

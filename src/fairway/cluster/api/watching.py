@@ -12,9 +12,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from fairway.cluster.api import reading
+from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Event
+from fairway.cluster.api.conversion import Conversions
 from fairway.cluster.api.registry import Served
-from fairway.cluster.store.protocol import Change, Compacted, Record, Store
+from fairway.cluster.store.protocol import Change, Compacted, Record
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import Object
 
@@ -23,8 +25,9 @@ BOOKMARK_SECONDS = 60.0
 _LONGEST = (1800, 3600)
 
 
-def events(store: Store, call: Call) -> AsyncGenerator[Event, None]:
+def events(backend: Backend, call: Call) -> AsyncGenerator[Event, None]:
     """What the call watches. It is in force when this returns; mistakes in the call are raised at once."""
+    store = backend.store
     test = reading.selection(call)
     revision = call.query.get("resourceVersion", "")
     initial = _wants_initial(call)
@@ -42,6 +45,8 @@ def events(store: Store, call: Call) -> AsyncGenerator[Event, None]:
     except Compacted as old:
         raise too_old(since, old) from None
     end = since if initial else None
+    if call.served.conversion is not None:
+        return _converted(backend.conversions, call.served, first, changes, test, end)
     if not first and test is None and end is None and call.served.to_view is None:
         return _plain(changes)
     return _selected(call.served, first, changes, test, end)
@@ -73,7 +78,8 @@ async def while_shown_alike(
 
 
 def _alike(one: Served, other: Served) -> bool:
-    return one.resource.storage == other.resource.storage and (one.to_view is None) is (other.to_view is None)
+    same_form = (one.to_view is None) is (other.to_view is None) and one.conversion == other.conversion
+    return one.resource.storage == other.resource.storage and same_form
 
 
 async def _plain(changes: AsyncGenerator[Change, None]) -> AsyncGenerator[Event, None]:
@@ -107,6 +113,28 @@ async def _selected(
                     yield event
         except Compacted as old:
             raise too_old(0, old) from None
+
+
+async def _converted(
+    conversions: Conversions,
+    served: Served,
+    first: list[Record],
+    changes: AsyncGenerator[Change, None],
+    test: reading.Test | None,
+    initial_end: int | None,
+) -> AsyncGenerator[Event, None]:
+    """The same for a version that a webhook makes of the stored one."""
+
+    async def shown() -> AsyncGenerator[Change, None]:
+        async with aclosing(changes):
+            async for change in changes:
+                yield await conversions.change(served, change)
+
+    async with aclosing(_selected(served, await conversions.all_shown(served, first), shown(), test, initial_end)) as (
+        events_
+    ):
+        async for event in events_:
+            yield event
 
 
 def _seen(change: Change, test: reading.Test | None, served: Served) -> Event | None:

@@ -64,20 +64,29 @@ async def _stored(backend: Backend, call: Call, obj: Object, said: frozenset[Pat
         _not_our_own(backend, call, obj)
         obj = definitions.established(backend, obj)
     managers.created(call, obj, said, backend.now())
+    stored = await backend.conversions.stored(call.served, obj)
     if call.dry_run:
         return _dry(call, obj, 201)
     service = call.served.storage == "services"
     if service:
         shaping.refuse(call, obj, backend.addresses.assign(obj))
     try:
-        record = await backend.store.create(key, obj)
+        record = await backend.store.create(key, stored)
     except WrongRevision:
         if service:
             backend.addresses.release(obj)
         raise errors.already_exists(call.served.label, call.name) from None
     if crds.is_definition(call.served):
         backend.registry.put(call.name, crds.serve(record.object))
-    return of_record(record, call.served, 201)
+    return _told(call, obj, record, 201)
+
+
+def _told(call: Call, obj: Object, record: Record, code: int = 200) -> Reply:
+    """What was stored, as the call's version has it."""
+    if call.served.conversion is None:
+        return of_record(record, call.served, code)
+    metadata = {**obj["metadata"], "resourceVersion": str(record.revision)}
+    return Reply({**obj, "metadata": metadata}, code, None, call.served)
 
 
 def _not_our_own(backend: Backend, call: Call, definition: Object) -> None:
@@ -141,7 +150,9 @@ async def _apply(backend: Backend, call: Call) -> Reply:
 async def change(backend: Backend, call: Call, next_: Next, revision: str = "") -> Reply:
     """Replace the object by what `next_` makes of it, once, whatever others write meanwhile."""
     while True:
-        record = found(backend.store, call)
+        stored = found(backend.store, call)
+        moved = stored.object["apiVersion"] != call.served.resource.storage.api_version
+        record = await backend.conversions.shown(call.served, stored)
         wanted = next_(record.object)
         asked = revision or _asked(objectmeta.of(wanted))
         if asked and asked != str(record.revision):
@@ -151,31 +162,35 @@ async def change(backend: Backend, call: Call, next_: Next, revision: str = "") 
         request = await decide(backend, call, wanted, record)
         try:
             async with backend.admission.validated(request):
-                return await _changed(backend, call, request.object, record)
+                return await _changed(backend, call, request.object, record, moved=moved)
         except WrongRevision as race:
             if revision:
                 raise errors.conflict(call.served.label, call.name) from None
             await backend.store.progress(race.current)
 
 
-async def _changed(backend: Backend, call: Call, next_: Object, old: Record) -> Reply:
-    """Store the next object, which has passed admission; nothing where it is the same."""
-    new = _counted(backend, call, next_, old.object)
+async def _changed(backend: Backend, call: Call, next_: Object, old: Record, *, moved: bool) -> Reply:
+    """Store the next object, which has passed admission; nothing where it is the same.
+
+    `moved`: the storage version has changed since the object was written, so that it is written in any case.
+    """
+    new = _counted(backend, call, next_, old.object, moved=moved)
     if new is None:
         return of_record(old, call.served)
     if crds.is_definition(call.served) and call.subresource != "status":
         new = definitions.established(backend, new)
+    stored = await backend.conversions.stored(call.served, new)
     if call.dry_run:
         return _dry(call, new)
     if removal.finished(new):
         # The last finalizer is gone, and with it the object: it is told what it was at its end.
         await removal.remove(backend, call.served, old)
         return Reply(call.served.to_view(new) if call.served.to_view else new, 200, None, call.served)
-    record = await backend.store.update(old.key, new, old.revision)
+    record = await backend.store.update(old.key, stored, old.revision)
     if crds.is_definition(call.served):
         backend.registry.put(call.name, crds.serve(record.object))
         await definitions.reconsider(backend, record.object["spec"]["group"])
-    return of_record(record, call.served)
+    return _told(call, new, record)
 
 
 def _same_uid(call: Call, wanted: Object, current: Object) -> None:
@@ -225,11 +240,11 @@ def _keep_assigned(new: Object, old: Object) -> None:
                 new["spec"][field] = old["spec"][field]
 
 
-def _counted(backend: Backend, call: Call, new: Object, old: Object) -> Object | None:
+def _counted(backend: Backend, call: Call, new: Object, old: Object, *, moved: bool) -> Object | None:
     """With its generation and its owners; None where nothing changed."""
     metadata, before = new["metadata"], old["metadata"]
     counts = _rest(new) != _rest(old)
-    same = not counts and new["apiVersion"] == old["apiVersion"] and new.get("status") == old.get("status")
+    same = not counts and not moved and new.get("status") == old.get("status")
     if same and metadata == _without_revision(before):
         return None
     if call.served.strategy.generation and counts:

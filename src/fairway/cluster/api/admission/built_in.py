@@ -5,22 +5,22 @@ from __future__ import annotations
 from fairway.cluster.api.admission.chain import Chain
 from fairway.cluster.api.admission.namespaces import NamespaceLifecycle
 from fairway.cluster.api.admission.priorities import Priority
+from fairway.cluster.api.admission.webhooks.asking import Asker
 from fairway.cluster.api.admission.webhooks.mutating import MutatingWebhooks
 from fairway.cluster.api.admission.webhooks.validating import ValidatingWebhooks
 from fairway.cluster.api.authorizing.escalation import NoEscalation
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.registry import Registry
-from fairway.cluster.api.webhooks.calling import Caller
 from fairway.cluster.store.protocol import Store
 
 
-def chain(store: Store, registry: Registry, caller: Caller, grants: Grants) -> Chain:
+def chain(store: Store, registry: Registry, asker: Asker, grants: Grants) -> Chain:
     return Chain(
         (
             NamespaceLifecycle(store),
             Priority(store),
-            MutatingWebhooks(store, registry, caller),
-            ValidatingWebhooks(store, registry, caller),
+            MutatingWebhooks(store, registry, asker),
+            ValidatingWebhooks(store, registry, asker),
             NoEscalation(grants),
         )
     )

@@ -1,7 +1,7 @@
 """One write on its way to the store, as the steps of admission see it.
 
-The object is in the form in which it is stored. A step that counts (a quota) adds to `afterwards`, and is told how the
-write ended.
+The object is in the form in which it is stored or, where a webhook converts its kind, in the version of the request. A
+step that counts (a quota) adds to `afterwards`, and is told how the write ended.
 """
 
 from __future__ import annotations

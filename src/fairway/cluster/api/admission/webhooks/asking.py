@@ -11,6 +11,7 @@ from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.admission.webhooks import review
 from fairway.cluster.api.admission.webhooks.hooks import Hook
 from fairway.cluster.api.admission.webhooks.review import Verdict
+from fairway.cluster.api.conversion import Conversions
 from fairway.cluster.api.registry import Served
 from fairway.cluster.api.webhooks.calling import Caller, CallFailed
 from fairway.kernel.objects import errors
@@ -19,46 +20,53 @@ from fairway.kernel.objects.kinds import Object
 log = logging.getLogger(__name__)
 
 
-async def ask(
-    caller: Caller, hook: Hook, request: Request, seen_as: Served, new: Object | None, *, mutating: bool
-) -> Verdict | None:
-    """What the webhook says; None where it gave no answer and may be passed over. Raises ApiError where it says no."""
-    if request.dry_run and hook.side_effects:
-        raise errors.BadRequest(f'admission webhook "{hook.name}" does not support dry run')
-    question = review.question(request, seen_as, new, _shown(seen_as, request.old))
-    try:
-        answer = await caller.post(hook.config, question, hook.seconds)
-        verdict = review.verdict(question, answer, mutating=mutating)
-    except CallFailed as failure:
-        _silent(hook, f"failed to call webhook: {failure}")
-        return None
-    except review.Unreadable as failure:
-        _silent(hook, f"received invalid webhook response: {failure}")
-        return None
-    request.call.warnings += verdict.warnings
-    if not verdict.allowed:
-        raise review.refusal(hook.name, verdict.status)
-    return verdict
+class Asker:
+    def __init__(self, caller: Caller, conversions: Conversions) -> None:
+        self._caller, self._conversions = caller, conversions
 
+    async def ask(
+        self, hook: Hook, request: Request, seen_as: Served, new: Object | None, *, mutating: bool
+    ) -> Verdict | None:
+        """What the webhook says of `new`, which `shown` gave; None where it gave no answer and may be passed over.
 
-def shown(request: Request, seen_as: Served) -> Object | None:
-    """The object of the request as the webhook is to see it."""
-    if request.operation == "DELETE":
-        return None
-    if request.operation == "CONNECT":
-        return review.connection(request)
-    return _shown(seen_as, request.object)
+        Raises ApiError where it says no.
+        """
+        if request.dry_run and hook.side_effects:
+            raise errors.BadRequest(f'admission webhook "{hook.name}" does not support dry run')
+        question = review.question(request, seen_as, new, await self._shown(request, seen_as, request.old))
+        try:
+            answer = await self._caller.post(hook.config, question, hook.seconds)
+            verdict = review.verdict(question, answer, mutating=mutating)
+        except CallFailed as failure:
+            _silent(hook, f"failed to call webhook: {failure}")
+            return None
+        except review.Unreadable as failure:
+            _silent(hook, f"received invalid webhook response: {failure}")
+            return None
+        request.call.warnings += verdict.warnings
+        if not verdict.allowed:
+            raise review.refusal(hook.name, verdict.status)
+        return verdict
+
+    async def shown(self, request: Request, seen_as: Served) -> Object | None:
+        """The object of the request as the webhook is to see it."""
+        if request.operation == "DELETE":
+            return None
+        if request.operation == "CONNECT":
+            return review.connection(request)
+        return await self._shown(request, seen_as, request.object)
+
+    async def taken(self, request: Request, seen_as: Served, obj: Object) -> Object:
+        """What the webhook made of it, in the form in which the request has its object."""
+        return await self._conversions.taken_from(request.call.served, seen_as, obj)
+
+    async def _shown(self, request: Request, seen_as: Served, obj: Object) -> Object | None:
+        return await self._conversions.seen_as(request.call.served, seen_as, obj) if obj else None
 
 
 def failed(text: str) -> errors.InternalError:
     details = {"causes": [{"message": text}]}
     return errors.InternalError(f"Internal error occurred: {text}", details=details)
-
-
-def _shown(seen_as: Served, obj: Object) -> Object | None:
-    if not obj:
-        return None
-    return seen_as.to_view(obj) if seen_as.to_view else obj
 
 
 def _silent(hook: Hook, why: str) -> None:

@@ -12,10 +12,10 @@ from fairway.cluster.api import objectmeta, patches
 from fairway.cluster.api.admission.chain import Step
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.admission.webhooks import asking
+from fairway.cluster.api.admission.webhooks.asking import Asker
 from fairway.cluster.api.admission.webhooks.hooks import Book, Hook
 from fairway.cluster.api.admission.webhooks.matching import EXEMPT, Matcher
 from fairway.cluster.api.registry import Registry, Served
-from fairway.cluster.api.webhooks.calling import Caller
 from fairway.cluster.store.protocol import Store
 from fairway.kernel.objects import errors, patching
 from fairway.kernel.objects.kinds import MUTATING_WEBHOOK_CONFIGURATION, Object
@@ -38,9 +38,9 @@ class _Rounds:
 
 
 class MutatingWebhooks(Step):
-    def __init__(self, store: Store, registry: Registry, caller: Caller) -> None:
+    def __init__(self, store: Store, registry: Registry, asker: Asker) -> None:
         self._book = Book(store, MUTATING_WEBHOOK_CONFIGURATION)
-        self._matcher, self._caller = Matcher(store, registry), caller
+        self._matcher, self._asker = Matcher(store, registry), asker
 
     def wants(self, request: Request) -> bool:
         return bool(self._book.hooks()) and request.call.served.resource.kind.group != EXEMPT
@@ -64,8 +64,8 @@ class MutatingWebhooks(Step):
 
     async def _ask(self, hook: Hook, request: Request, seen_as: Served) -> bool:
         """Whether the webhook changed the object."""
-        shown = asking.shown(request, seen_as)
-        verdict = await asking.ask(self._caller, hook, request, seen_as, shown, mutating=True)
+        shown = await self._asker.shown(request, seen_as)
+        verdict = await self._asker.ask(hook, request, seen_as, shown, mutating=True)
         if verdict is None or not verdict.patch:
             return False
         if shown is None or request.operation == "CONNECT":
@@ -75,18 +75,16 @@ class MutatingWebhooks(Step):
             patched = patching.json_patch(shown, verdict.patch)
         except errors.ApiError as problem:
             raise asking.failed(str(problem)) from None
-        new = _taken(request, seen_as, patched)
+        new = _taken(request, await self._asker.taken(request, seen_as, patched))
         if new == request.object:
             return False
         request.object = new
         return True
 
 
-def _taken(request: Request, seen_as: Served, patched: Object) -> Object:
-    """What the webhook may change of the object, in the form in which it is stored, completed as any object."""
+def _taken(request: Request, patched: Object) -> Object:
+    """What the webhook may change of the object, completed as any object."""
     now = request.object
-    if seen_as.to_stored:
-        patched = seen_as.to_stored(patched)
     if (patched.get("apiVersion"), patched.get("kind")) != (now["apiVersion"], now["kind"]):
         raise asking.failed("a webhook may not change apiVersion or kind")
     strategy = request.call.served.strategy

@@ -6,20 +6,19 @@ import asyncio
 
 from fairway.cluster.api.admission.chain import Step
 from fairway.cluster.api.admission.request import Request
-from fairway.cluster.api.admission.webhooks import asking
+from fairway.cluster.api.admission.webhooks.asking import Asker
 from fairway.cluster.api.admission.webhooks.hooks import Book, Hook
 from fairway.cluster.api.admission.webhooks.matching import EXEMPT, Matcher
 from fairway.cluster.api.registry import Registry, Served
-from fairway.cluster.api.webhooks.calling import Caller
 from fairway.cluster.store.protocol import Store
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import VALIDATING_WEBHOOK_CONFIGURATION
 
 
 class ValidatingWebhooks(Step):
-    def __init__(self, store: Store, registry: Registry, caller: Caller) -> None:
+    def __init__(self, store: Store, registry: Registry, asker: Asker) -> None:
         self._book = Book(store, VALIDATING_WEBHOOK_CONFIGURATION)
-        self._matcher, self._caller = Matcher(store, registry), caller
+        self._matcher, self._asker = Matcher(store, registry), asker
 
     def wants(self, request: Request) -> bool:
         return bool(self._book.hooks()) and request.call.served.resource.kind.group != EXEMPT
@@ -39,7 +38,7 @@ class ValidatingWebhooks(Step):
     async def _ask(self, request: Request, hook: Hook, seen_as: Served) -> errors.ApiError | None:
         """The refusal, as a value, so that nobody's no cuts off another's question."""
         try:
-            await asking.ask(self._caller, hook, request, seen_as, asking.shown(request, seen_as), mutating=False)
+            await self._asker.ask(hook, request, seen_as, await self._asker.shown(request, seen_as), mutating=False)
         except errors.ApiError as refusal:
             return refusal
         return None
