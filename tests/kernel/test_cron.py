@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairway.kernel.cron import Cron, WrongCron, every, zone
+from fairway.kernel.cron import Cron, NeverComes, WrongCron, every, zone
 
 MINUTE = 60
 DAY = 86400
@@ -253,3 +253,12 @@ def test_a_schedule_that_never_comes_gives_nothing() -> None:
     leap_sundays = Cron("0 0 29 2 *", ZoneInfo("Europe/Berlin"))
     assert leap_sundays.after(datetime(9999, 12, 1, tzinfo=UTC).timestamp()) is None
     assert len(slots("0 0 29 2 *", UTC, 0.0, 20 * 366 * DAY)) == 5
+
+
+def test_a_day_that_never_comes_is_told_from_one_that_cannot_be_read() -> None:
+    with pytest.raises(NeverComes):
+        Cron("59 23 31 2 *", zone("UTC"))
+    for wrong in ("59 23 32 2 *", "61 23 31 2 *", "59 23 31 2 8"):
+        with pytest.raises(WrongCron) as told:
+            Cron(wrong, zone("UTC"))
+        assert not isinstance(told.value, NeverComes), wrong

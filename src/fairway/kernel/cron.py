@@ -43,6 +43,10 @@ class WrongCron(errors.BadRequest):
     """An expression that cannot be read, or that never comes. The text is a sentence for who wrote it."""
 
 
+class NeverComes(WrongCron):
+    """An expression that can be read, of a day that no month has: the 31st of February."""
+
+
 def zone(name: str) -> tzinfo:
     """The time zone of that IANA name. Raises WrongCron."""
     if name == "UTC":  # which a machine without time zone data has too
@@ -86,7 +90,8 @@ class Cron:
         try:
             self._fields = CronSim(text, datetime(2000, 1, 1))
         except (CronSimError, AssertionError, ValueError) as wrong:
-            raise WrongCron(_sentence(expression, str(wrong))) from None
+            kind = NeverComes if _comes_in_other_months(text) else WrongCron
+            raise kind(_sentence(expression, str(wrong))) from None
         self._elapsed = self._fields.hours == _EVERY_HOUR
 
     def after(self, moment: float) -> float | None:
@@ -150,6 +155,15 @@ def _split(expression: str) -> tuple[str, str]:
             raise WrongCron(f"{text!r} is not known; known are {', '.join(_SHORTHANDS)} and @every 1h30m")
         text = _SHORTHANDS[text.lower()]
     return named, " ".join("*" if field == "?" else field for field in text.split())
+
+
+def _comes_in_other_months(text: str) -> bool:
+    *before, day, _, weekday = text.split() if len(text.split()) > 4 else ["", "", "", "", ""]
+    try:
+        CronSim(" ".join((*before, day, "*", weekday)), datetime(2000, 1, 1))
+    except (CronSimError, AssertionError, ValueError):
+        return False
+    return True
 
 
 def _sentence(expression: str, wrong: str) -> str:

@@ -9,6 +9,7 @@ from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import (
     CSI_DRIVER,
+    HORIZONTAL_POD_AUTOSCALER,
     INGRESS,
     NETWORK_POLICY,
     POD_TEMPLATE,
@@ -83,3 +84,11 @@ async def test_discovery_says_in_which_version_objects_are_kept(client: Client) 
     found = {one["name"]: one.get("storageVersionHash") for one in listed}
     assert found["configmaps"] == "qFsyl6wFWjQ=", "upstream's own"
     assert found["pods/log"] is None
+
+
+async def test_an_autoscaler_that_says_nothing_looks_at_the_processor(client: Client) -> None:
+    target = {"scaleTargetRef": {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"}, "maxReplicas": 2}
+    made = await client.create(HORIZONTAL_POD_AUTOSCALER, HORIZONTAL_POD_AUTOSCALER.new("h", "default", spec=target))
+    (metric,) = made["spec"]["metrics"]
+    assert metric["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
+    assert made["spec"]["minReplicas"] == 1

@@ -239,6 +239,7 @@ def _deployment() -> dict[str, object]:
 
 
 async def test_revision_zero_is_any_revision(client: Client) -> None:
-    await client.create(NODE, NODE.new("n"))
+    made = await client.create(NODE, NODE.new("n", status={"capacity": {"cpu": "2"}}))
+    assert made["status"] == {"capacity": {"cpu": "2"}}, "a node is registered with what it has"
     written = await client.update(NODE, NODE.new("n", metadata={"resourceVersion": "0", "annotations": {"a": "b"}}))
     assert written["metadata"]["annotations"] == {"a": "b"}

@@ -127,3 +127,10 @@ def test_an_interval_runs_by_the_clock() -> None:
 async def test_mistakes_are_refused_with_their_place(here: Here, spec: Object, why: str) -> None:
     with pytest.raises(errors.Invalid, match=why):
         await here.client.create(CRON_JOB, cron_job(**spec))
+
+
+async def test_a_day_that_never_comes_is_accepted_and_told(here: Here) -> None:
+    await here.client.create(CRON_JOB, cron_job(schedule="59 23 31 2 *"))
+    event = await here.first_event_of("tick")
+    assert (event["type"], event["reason"]) == ("Warning", "InvalidSchedule")
+    assert event["message"].startswith("invalid schedule: 59 23 31 2 *")

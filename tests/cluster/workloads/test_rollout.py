@@ -102,7 +102,9 @@ async def test_a_new_image_replaces_all_pods_within_the_limits(here: Here) -> No
     back = await here.until(
         DEPLOYMENT, "web", lambda d: rolled_out(d) and meta.annotations(d)["deployment.kubernetes.io/revision"] == "3"
     )
-    assert len((await here.client.list(REPLICA_SET, "default")).items) == 2
+    sets = (await here.client.list(REPLICA_SET, "default")).items
+    earlier = [meta.annotations(one).get("deployment.kubernetes.io/revision-history") for one in sets]
+    assert sorted(map(str, earlier)) == ["1", "None"], "the set that came back was number 1 before"
     assert back["status"]["unavailableReplicas"] == 0
 
 

@@ -119,6 +119,7 @@ _TABLES: dict[str, dict[str, Any]] = {
             **_TEMPLATE,
         },
     },
+    "horizontalpodautoscalers.autoscaling": {"spec{}": {"minReplicas": 1}, "status": {"desiredReplicas": 0}},
     "jobs.batch": {
         "status": {},
         "spec{}": {
@@ -292,6 +293,13 @@ def _network_policy(obj: Object) -> None:
         spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
 
 
+def _autoscaler(obj: Object) -> None:
+    spec = obj.get("spec")
+    if isinstance(spec, dict) and not spec.get("metrics"):
+        target = {"type": "Utilization", "averageUtilization": 80}
+        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+
+
 def _deployment(obj: Object) -> None:
     _template(obj)
     strategy = (obj.get("spec") or {}).get("strategy")
@@ -383,6 +391,7 @@ def _objects(parent: Object, key: str) -> list[Object]:
 _DEPENDENT: dict[str, Default] = {
     "pods": _pod,
     "deployments.apps": _deployment,
+    "horizontalpodautoscalers.autoscaling": _autoscaler,
     "podtemplates": _pod_template,
     "replicationcontrollers": _replication_controller,
     "networkpolicies.networking.k8s.io": _network_policy,

@@ -314,6 +314,8 @@ def _schedule(spec: Object) -> Iterator[Cause]:
         try:
             if not cron.every(schedule):
                 cron.Cron(schedule, cron.zone("UTC"))
+        except cron.NeverComes:
+            pass  # upstream takes it, and its controller says so
         except cron.WrongCron as wrong:
             yield causes.invalid("spec.schedule", schedule, str(wrong))
     zone = spec.get("timeZone")

@@ -42,6 +42,8 @@ class Strategy:
 
     status: bool = False
     """Status is written through its subresource only."""
+    born_with_status: bool = False
+    """Except when the object is created: who registers a node tells what it has."""
     custom: bool = False
     schema: Callable[[], Schema | None] = lambda: None
     topology: Callable[[], Place] = lambda: Place({})
@@ -67,6 +69,7 @@ class Strategy:
 
 _RBAC = tuple(kind.resource for kind in (ROLE, CLUSTER_ROLE, ROLE_BINDING, CLUSTER_ROLE_BINDING))
 _ORPHANING = ("jobs.batch", "replicationcontrollers")
+_BORN_WITH_STATUS = ("nodes",)
 _LABEL_NAMED = ("namespaces", "services")
 _PUT_CREATES = ("leases.coordination.k8s.io", "endpoints", "events", "events.events.k8s.io", "services", *_RBAC)
 _PUT_NEEDS_REVISION = (
@@ -92,6 +95,7 @@ def builtin_strategy(row: Resource) -> Strategy:
     name = row.kind.resource
     return Strategy(
         status=row.has_status,
+        born_with_status=name in _BORN_WITH_STATUS,
         schema=builtin_checks.schema_of(row.storage),
         topology=lambda: builtin_schemas.topology(row.storage),
         default=builtin_defaults.DEFAULTS.get(row.storage.resource, _nothing),

@@ -40,7 +40,7 @@ async def create(backend: Backend, call: Call) -> Reply:
 
 async def _create(backend: Backend, call: Call, obj: Object) -> Reply:
     strategy = call.served.strategy
-    if strategy.status:
+    if strategy.status and not strategy.born_with_status:
         obj.pop("status", None)
     call.name = str(obj["metadata"].get("name") or "")
     said = managers.said(call, obj)

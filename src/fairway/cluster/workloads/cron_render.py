@@ -35,6 +35,8 @@ class Decision:
     create: Object | None = None
     delete: tuple[Object, ...] = ()
     said: tuple[Said, ...] = ()
+    complaint: Said | None = None
+    """Said however often the CronJob is looked at."""
     again: float | None = None
 
 
@@ -46,7 +48,11 @@ def decide(cron_job: Object, owned: Iterable[Object], now: float) -> Decision:
     old = tuple(_beyond_history(cron_job, owned))
     if cron_job["spec"].get("suspend"):
         return Decision(status, delete=old, said=tuple(said))
-    slots = _Slots(cron_job["spec"])
+    try:
+        slots = _Slots(cron_job["spec"])
+    except cron.NeverComes as never:
+        text = f"invalid schedule: {cron_job['spec']['schedule']} : {never.message}"
+        return Decision(status, delete=old, said=tuple(said), complaint=Said("InvalidSchedule", text, "Warning"))
     due, missed = slots.last_between(_since(cron_job, now), now)
     if missed > _MANY_MISSED:
         text = (
@@ -67,7 +73,7 @@ def decide(cron_job: Object, owned: Iterable[Object], now: float) -> Decision:
     status["lastScheduleTime"] = clock.timestamp(due)
     staying = [reference for reference in status["active"] or () if not replaced]
     status["active"] = [*staying, _reference(job)]
-    return Decision(status, job, (*old, *replaced), tuple(said), again)
+    return Decision(status, job, (*old, *replaced), tuple(said), again=again)
 
 
 class _Slots:

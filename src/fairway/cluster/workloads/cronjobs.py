@@ -35,6 +35,8 @@ async def _apply(world: World, cron_job: Object, decision: Decision) -> None:
             await _say(world, cron_job, Said("SuccessfulDelete", f"Deleted job {meta.name(job)}"))
     if decision.create is not None:
         await _create(world, cron_job, decision.create)
+    if decision.complaint is not None:
+        await _say(world, cron_job, decision.complaint)
     said = cron_job.get("status") or {}
     if any(said.get(field) != value for field, value in decision.status.items()):
         guarded = {"metadata": {"resourceVersion": cron_job["metadata"]["resourceVersion"]}, "status": decision.status}

@@ -16,6 +16,7 @@ from fairway.kernel.objects.kinds import DEPLOYMENT, POD, REPLICA_SET, Object
 
 HASH = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
+_HISTORY = "deployment.kubernetes.io/revision-history"
 _DESIRED = "deployment.kubernetes.io/desired-replicas"
 _MAX = "deployment.kubernetes.io/max-replicas"
 _WAIT_FOR_PODS = 0.1  # Recreate: seconds between looks at pods that are still ending
@@ -79,7 +80,7 @@ def new_set(deployment: Object, sets: list[Object]) -> Object:
                 **_passed_on(deployment),
                 _DESIRED: str(replicas),
                 _MAX: str(replicas + allowed.surge),
-                REVISION: str(_next_revision(name, sets)),
+                **_numbers(name, sets),
             },
             "ownerReferences": [meta.owner_reference(deployment)],
         },
@@ -138,8 +139,17 @@ def _next_revision(name: str, sets: list[Object]) -> int:
     return mine if mine > highest else highest + 1
 
 
+def _numbers(name: str, sets: list[Object]) -> dict[str, str]:
+    """The set's number, and those that it had before."""
+    number = str(_next_revision(name, sets))
+    before = next((meta.annotations(one) for one in sets if meta.name(one) == name), {})
+    earlier = [before.get(_HISTORY), before.get(REVISION) if before.get(REVISION) != number else None]
+    history = ",".join(filter(None, earlier))
+    return {REVISION: number, **({_HISTORY: history} if history else {})}
+
+
 def _passed_on(deployment: Object) -> dict[str, str]:
-    kept_back = ("kubectl.kubernetes.io/last-applied-configuration", REVISION)
+    kept_back = ("kubectl.kubernetes.io/last-applied-configuration", REVISION, _HISTORY)
     return {key: value for key, value in meta.annotations(deployment).items() if key not in kept_back}
 
 
