@@ -235,6 +235,32 @@ class StoreContract:
         for changes in watches:
             await changes.aclose()
 
+    async def test_what_changed_can_be_asked_for(self, store: Store) -> None:
+        first = await store.create(key("a"), obj("a"))
+        await store.create(key("b", "two", "secrets"), obj("b"))
+        await store.delete(key("a"), first.revision)
+        assert seen(list(store.changes(first.revision - 1))) == [
+            ("ADDED", "a", 1),
+            ("ADDED", "b", 2),
+            ("DELETED", "a", 3),
+        ]
+        assert seen(list(store.changes(first.revision + 1))) == [("DELETED", "a", 3)]
+        assert not list(store.changes(store.revision))
+        await store.compact(store.revision)
+        with pytest.raises(Compacted):
+            store.changes(first.revision)
+
+    async def test_a_write_is_pending_until_it_is_done(self, store: Store) -> None:
+        assert not store.pending(key("a"))
+        await store.create(key("a"), obj("a"))
+        writing = asyncio.create_task(store.update(key("a"), obj("a", size=2), store.revision))
+        await asyncio.sleep(0)
+        while store.pending(key("a")):
+            assert "size" not in store.get(key("a")).object["spec"]  # type: ignore[union-attr]
+            await asyncio.sleep(0)
+        assert store.get(key("a")).object["spec"] == {"size": 2}  # type: ignore[union-attr]
+        await writing
+
     async def test_a_closed_watch_ends(self, store: Store) -> None:
         changes = store.watch("pods", since=0)
         waiting = asyncio.ensure_future(anext(changes, None))

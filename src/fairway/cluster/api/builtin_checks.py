@@ -170,6 +170,7 @@ CHECKS: dict[str, Check] = {
     "priorityclasses.scheduling.k8s.io": policy_checks.priority_class,
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
     "validatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
+    "resourcequotas": policy_checks.resource_quota,
 }
 WARNINGS: dict[str, Warnings] = {
     **dict.fromkeys(
@@ -196,4 +197,5 @@ CHANGE_CHECKS: dict[str, ChangeCheck] = {
     "clusterrolebindings.rbac.authorization.k8s.io": role_checks.binding_change,
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.change_problems,
     "priorityclasses.scheduling.k8s.io": policy_checks.priority_class_change,
+    "resourcequotas": policy_checks.resource_quota_change,
 }

@@ -186,6 +186,7 @@ _TABLES: dict[str, dict[str, Any]] = {
             "seLinuxMount": False,
         }
     },
+    "resourcequotas": {"spec": {}, "status": {}},
     "priorityclasses.scheduling.k8s.io": {"preemptionPolicy": "PreemptLowerPriority"},
 }
 

@@ -1,4 +1,4 @@
-"""What is wrong with an object that rules others: priority classes.
+"""What is wrong with an object that rules others: priority classes, quotas.
 
 `builtin_checks` lists these beside the checks of what is ruled. What needs a look at other objects is admission's.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fairway.cluster.api import causes
-from fairway.kernel.objects.errors import Cause
+from fairway.cluster.quotas import scopes, usage
+from fairway.kernel.objects import quantities
+from fairway.kernel.objects.errors import BadRequest, Cause
 from fairway.kernel.objects.kinds import Object
 
 SYSTEM_PREFIX = "system-"
@@ -44,3 +46,77 @@ def priority_class_change(new: Object, old: Object) -> Iterator[Cause]:
         yield causes.forbidden("value", "may not be changed in an update.")
     if new.get("preemptionPolicy") != old.get("preemptionPolicy"):
         yield causes.invalid("preemptionPolicy", new.get("preemptionPolicy"), causes.IMMUTABLE)
+
+
+def quantity(path: str, value: object, *, whole: bool = False) -> Iterator[Cause]:
+    """An amount that is limited: not negative, and whole where things are counted."""
+    try:
+        amount = quantities.parse(value if isinstance(value, (str, int, float)) else "")
+    except BadRequest as problem:
+        yield causes.invalid(path, value, problem.message)
+        return
+    if amount < 0:
+        yield causes.invalid(path, str(value), "must be greater than or equal to 0")
+    elif whole and amount != int(amount):
+        yield causes.invalid(path, str(value), "must be an integer")
+
+
+def resource_quota(obj: Object) -> Iterator[Cause]:
+    spec = obj.get("spec") or {}
+    for name, amount in (spec.get("hard") or {}).items():
+        at = f"spec.hard[{name}]"
+        if not usage.resource_of(name):
+            yield causes.invalid(at, name, "must be a standard resource for quota")
+        yield from quantity(at, amount, whole=_is_counted(name))
+    yield from _scopes(spec)
+
+
+def _is_counted(name: str) -> bool:
+    """Things, and not a measure of something."""
+    resource = usage.resource_of(name)
+    return name.startswith("count/") or name.partition(".")[0] == resource or name.endswith(f"/{resource}")
+
+
+def _scopes(spec: Object) -> Iterator[Cause]:
+    chosen = scopes.of(spec)
+    names = [scope.name for scope in chosen]
+    for index, scope in enumerate(chosen):
+        given = index - len(spec.get("scopes") or ())
+        at = "spec.scopes" if given < 0 else f"spec.scopeSelector.matchExpressions[{given}]"
+        if scope.name not in scopes.NAMES:
+            yield causes.invalid(at if given < 0 else f"{at}.scopeName", scope.name, "unsupported scope")
+        yield from _operator(scope, at)
+    foreign = sorted(name for name in spec.get("hard") or {} if not _may_be_scoped(name, names))
+    if names and foreign:
+        yield causes.invalid("spec.scopes", names, f"unsupported scope applied to resource {foreign[0]}")
+    for one, other in (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating")):
+        if one in names and other in names:
+            yield causes.invalid("spec.scopes", names, "conflicting scopes")
+
+
+def _operator(scope: scopes.Scope, at: str) -> Iterator[Cause]:
+    if scope.operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
+        yield causes.invalid(f"{at}.operator", scope.operator, "not a valid selector operator")
+    elif scope.name != scopes.PRIORITY_CLASS and scope.operator != "Exists":
+        text = f"must be 'Exist' only operator when scope is {scope.name}"
+        yield causes.invalid(f"{at}.operator", scope.operator, text)
+    elif scope.operator in ("In", "NotIn") and not scope.values:
+        text = "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"
+        yield causes.required(f"{at}.values", text)
+    elif scope.operator in ("Exists", "DoesNotExist") and scope.values:
+        text = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"
+        yield causes.invalid(f"{at}.values", list(scope.values), text)
+
+
+def _may_be_scoped(name: str, names: list[str]) -> bool:
+    """Scopes are for pods; what asks for nothing can only be counted."""
+    if "BestEffort" in names:
+        return name in ("pods", "count/pods")
+    return usage.resource_of(name) == "pods"
+
+
+def resource_quota_change(new: Object, old: Object) -> Iterator[Cause]:
+    before, after = old.get("spec") or {}, new.get("spec") or {}
+    for field in ("scopes", "scopeSelector"):
+        if before.get(field) != after.get(field):
+            yield causes.invalid(f"spec.{field}", after.get(field), causes.IMMUTABLE)

@@ -135,6 +135,7 @@ def _core() -> tuple[Resource, ...]:
             more=(_SCALE,),
             selectable=("status.replicas",),
         ),
+        _resource(kinds.RESOURCE_QUOTA, "quota", status=True),
         _resource(kinds.SECRET, selectable=("type",)),
         _resource(kinds.SERVICE_ACCOUNT, "sa", more=(token,)),
         _resource(kinds.SERVICE, "svc", categories=_ALL, status=True, selectable=("spec.clusterIP", "spec.type")),

@@ -88,6 +88,7 @@ _WITHOUT_GENERATION = (
     "nodes",
     "namespaces",
     *_RBAC,
+    "resourcequotas",
 )
 
 

@@ -6,7 +6,7 @@ A write passes through `_settle`, which decides when it counts: here at once, th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from fairway.cluster.store.broadcast import Broadcast
 from fairway.cluster.store.protocol import Change, Key, Label, Record, Snapshot, StoreFailed, WrongRevision
@@ -49,6 +49,12 @@ class MemoryStore:
 
     def watch(self, resource: str, namespace: str = "", *, since: int) -> AsyncGenerator[Change, None]:
         return self._broadcast.watch(resource, namespace, since, self._state.changes(resource, namespace, since))
+
+    def changes(self, since: int) -> Sequence[Change]:
+        return self._state.since(since)
+
+    def pending(self, key: Key) -> bool:
+        return self._state.staged(key) is not None
 
     async def progress(self, revision: int) -> None:
         if revision > self._state.revision:

@@ -7,7 +7,7 @@ Watches see committed changes in revision order, each exactly once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -122,6 +122,14 @@ class Store(Protocol):
         The watch is in force when this returns, not at the first step of the generator. A watcher that lags
         more than a bounded number of changes gets Compacted and must list again.
         """
+        ...
+
+    def changes(self, since: int) -> Sequence[Change]:
+        """Everything that was committed after revision `since`, for who keeps count. Raises Compacted."""
+        ...
+
+    def pending(self, key: Key) -> bool:
+        """Whether a write of the key is on its way: neither committed yet nor refused."""
         ...
 
     async def progress(self, revision: int) -> None:

@@ -55,15 +55,18 @@ class State:
         return self._changed.get(resource, 0)
 
     def changes(self, resource: str, namespace: str, since: int) -> Sequence[Change]:
-        """What happened after revision `since`. Every revision is one change, so its place is known."""
-        if since < self.compacted:
-            raise Compacted(self.compacted)
-        recent = islice(self._changes, max(since - self.compacted, 0), None)
+        """What happened to a resource after revision `since`."""
         return [
             change
-            for change in recent
+            for change in self.since(since)
             if change.record.key.resource == resource and namespace in ("", change.record.key.namespace)
         ]
+
+    def since(self, since: int) -> Sequence[Change]:
+        """All that happened after revision `since`. Every revision is one change, so its place is known."""
+        if since < self.compacted:
+            raise Compacted(self.compacted)
+        return self._changes[max(since - self.compacted, 0) :]
 
     def _past(self, resource: str, namespace: str, at: int, label: Label | None) -> Snapshot:
         """The present with the changes since `at` taken back, newest first."""

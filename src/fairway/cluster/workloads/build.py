@@ -11,6 +11,7 @@ from fairway.cluster.workloads import (
     endpoints,
     garbage,
     namespaces,
+    quotas,
     replicasets,
     scheduler,
     statefulsets,
@@ -40,5 +41,5 @@ def build(client: Client, clock: Clock, *, ca_pem: str = "", job_retry_delay: fl
             endpoints.controller(),
             cluster_roles.controller(),
         ),
-        services=(scheduler.service(client, clock), garbage.service(client, clock)),
+        services=(scheduler.service(client, clock), garbage.service(client, clock), quotas.service(client, clock)),
     )

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from fairway.kernel import clock
-from fairway.kernel.objects import conditions, meta, quantities
+from fairway.kernel.objects import conditions, meta, pod_totals
 from fairway.kernel.objects.kinds import Object
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # upstream's: no vowels, so no words
@@ -70,28 +70,8 @@ def node_name(pod: Object) -> str:
 
 
 def requests(pod: Object) -> dict[str, Decimal]:
-    """What the scheduler must find room for: the sum over containers, or the largest init container.
-
-    A limit without a request counts as the request. A sidecar (an init container that restarts always)
-    runs beside the others, so it adds to both.
-    """
-    spec = pod.get("spec") or {}
-    total: dict[str, Decimal] = {}
-    for container in spec.get("containers") or ():
-        _add(total, _asked(container))
-    sidecars: dict[str, Decimal] = {}
-    peak: dict[str, Decimal] = {}
-    for container in spec.get("initContainers") or ():
-        asked = _asked(container)
-        if container.get("restartPolicy") == "Always":
-            _add(sidecars, asked)
-            continue
-        for name, amount in asked.items():
-            peak[name] = max(peak.get(name, Decimal(0)), amount + sidecars.get(name, Decimal(0)))
-    _add(total, sidecars)
-    result = {name: max(total.get(name, Decimal(0)), peak.get(name, Decimal(0))) for name in total.keys() | peak.keys()}
-    _add(result, _quantities(spec.get("overhead")))
-    return result
+    """What the scheduler must find room for. A limit without a request counts as the request."""
+    return pod_totals.total(pod, _asked)
 
 
 def from_template(template: Object, name: str, owner: Object, *, labels: dict[str, str] | None = None) -> Object:
@@ -133,14 +113,4 @@ def fingerprint(value: Any, length: int = 10) -> str:
 
 
 def _asked(container: Object) -> dict[str, Decimal]:
-    resources = container.get("resources") or {}
-    return {**_quantities(resources.get("limits")), **_quantities(resources.get("requests"))}
-
-
-def _quantities(amounts: dict[str, Any] | None) -> dict[str, Decimal]:
-    return {name: quantities.parse(amount) for name, amount in (amounts or {}).items()}
-
-
-def _add(total: dict[str, Decimal], amounts: dict[str, Decimal]) -> None:
-    for name, amount in amounts.items():
-        total[name] = total.get(name, Decimal(0)) + amount
+    return {**pod_totals.part(container, "limits"), **pod_totals.part(container, "requests")}

@@ -4,6 +4,8 @@
 (Decimal('0.500'), Decimal('1073741824'), Decimal('2000'), Decimal('3'))
 >>> milli("1.5"), whole("1Ki"), text(Decimal("0.25"))
 (1500, 1024, '250m')
+>>> canonical(Decimal(2000)), canonical(Decimal("1.5")), canonical(Decimal(3 << 29), binary=True)
+('2k', '1500m', '1536Mi')
 """
 
 from __future__ import annotations
@@ -49,3 +51,24 @@ def whole(quantity: str | int | float) -> int:
 def text(amount: Decimal) -> str:
     """A short text of an amount, in thousandths where it is not whole."""
     return str(int(amount)) if amount == int(amount) else f"{math.ceil(amount * 1000)}m"
+
+
+def canonical(amount: Decimal, *, binary: bool = False) -> str:
+    """The text that upstream writes: the largest suffix with which it stays whole.
+
+    `binary` is for what is counted in bytes; an amount that is no multiple of 1024 has a decimal suffix there too.
+    """
+    if binary and amount and amount == int(amount) and int(amount) % 1024 == 0:
+        return _scaled(int(amount), 1024, ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"))
+    small = 0
+    while amount != int(amount) and small < 3:
+        amount, small = amount * 1000, small + 1
+    suffixes = ("n", "u", "m", "", "k", "M", "G", "T", "P", "E")
+    return _scaled(math.ceil(amount), 1000, suffixes[3 - small :])
+
+
+def _scaled(amount: int, step: int, suffixes: tuple[str, ...]) -> str:
+    power = 0
+    while amount and amount % step == 0 and power + 1 < len(suffixes):
+        amount, power = amount // step, power + 1
+    return f"{amount}{suffixes[power] if amount else ''}"

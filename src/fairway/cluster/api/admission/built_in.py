@@ -5,6 +5,7 @@ from __future__ import annotations
 from fairway.cluster.api.admission.chain import Chain
 from fairway.cluster.api.admission.namespaces import NamespaceLifecycle
 from fairway.cluster.api.admission.priorities import Priority
+from fairway.cluster.api.admission.quotas import Quota
 from fairway.cluster.api.admission.webhooks.asking import Asker
 from fairway.cluster.api.admission.webhooks.mutating import MutatingWebhooks
 from fairway.cluster.api.admission.webhooks.validating import ValidatingWebhooks
@@ -22,5 +23,6 @@ def chain(store: Store, registry: Registry, asker: Asker, grants: Grants) -> Cha
             MutatingWebhooks(store, registry, asker),
             ValidatingWebhooks(store, registry, asker),
             NoEscalation(grants),
+            Quota(store),
         )
     )

@@ -1,0 +1,73 @@
+"""The unmodified kubectl against what rules a namespace: quotas, limits, classes of priority."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fairway.cluster.workloads import quotas
+from fairway.kernel.clock import SystemClock
+from fairway.kernel.objects.kinds import RESOURCE_QUOTA
+from tests.clients.test_kubectl import Kubectl, kubectl, pytestmark
+
+__all__ = ["kubectl", "pytestmark"]
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: %s}
+spec:
+  priorityClassName: often
+  containers: [{name: c, image: 'nginx:1', resources: {requests: {cpu: 500m}, limits: {memory: 1Gi}}}]
+"""
+
+
+@asynccontextmanager
+async def counting(kubectl: Kubectl) -> AsyncIterator[None]:
+    """The controller that tells what is used of quotas."""
+    task = asyncio.create_task(quotas.service(kubectl.admin, SystemClock()).run(lambda: None))
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_quota_from_creation_to_refusal(kubectl: Kubectl) -> None:
+    async with counting(kubectl):
+        await kubectl.run("create", "priorityclass", "often", "--value=10", "--description=often")
+        await kubectl.run("create", "quota", "compute", "--hard=pods=2,requests.cpu=1,limits.memory=2Gi")
+        await kubectl.run("create", "quota", "best", "--hard=pods=1", "--scopes=BestEffort")
+        assert "pod/a created" in await kubectl.run("apply", "-f", "-", stdin=POD % "a")
+        await kubectl.admin.wait(
+            RESOURCE_QUOTA,
+            "compute",
+            "default",
+            lambda q: bool(q) and q["status"]["used"].get("pods") == "1",
+            timeout=10,
+        )
+        described = await kubectl.run("describe", "quota", "compute")
+        rows = [line.split() for line in described.splitlines()]
+        assert ["limits.memory", "1Gi", "2Gi"] in rows
+        assert ["requests.cpu", "500m", "1"] in rows
+        shown = await kubectl.run("get", "quota", "compute")
+        assert "pods: 1/2, requests.cpu: 500m/1" in shown
+        assert "limits.memory: 1Gi/2Gi" in shown
+        assert "BestEffort" in await kubectl.run("describe", "quota", "best")
+        await kubectl.run("apply", "-f", "-", stdin=POD % "b")
+        refused = await kubectl.run("apply", "-f", "-", stdin=POD % "c", fails=True)
+        assert 'pods "c" is forbidden: exceeded quota: compute, requested: limits.memory=1Gi,pods=1' in refused
+        assert "Resource Quotas" in await kubectl.run("describe", "namespace", "default")
+
+
+async def test_classes_of_priority(kubectl: Kubectl) -> None:
+    await kubectl.run("create", "priorityclass", "often", "--value=10", "--preemption-policy=Never")
+    rows = [line.split() for line in (await kubectl.run("get", "pc")).splitlines()]
+    assert rows[0] == ["NAME", "VALUE", "GLOBAL-DEFAULT", "AGE", "PREEMPTIONPOLICY"]
+    assert [row[:3] for row in rows[1:]] == [
+        ["often", "10", "false"],
+        ["system-cluster-critical", "2000000000", "false"],
+        ["system-node-critical", "2000001000", "false"],
+    ]
+    await kubectl.run("apply", "-f", "-", stdin=POD % "a")
+    assert "Priority Class Name:  often" in await kubectl.run("describe", "pod", "a")
