@@ -79,8 +79,8 @@ class Identity:
     uid: str = ""
     extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """What the one who vouched for them adds, such as the pod whose token it was."""
-    impersonated_by: str = ""
-    """The user who acts as this one; empty where they act for themselves."""
+    impersonator: Identity | None = None
+    """Who acts as this one; None where they act for themselves."""
 
     @property
     def bound_to(self) -> str:

@@ -56,7 +56,8 @@ def admin(world: World) -> Client:
         ("GET", "/api/v1/namespaces/default/configmaps/c/status", None, {}, 404, "NotFound"),
         ("GET", "/apis/apiregistration.k8s.io/v1/apiservices", None, {}, 404, "NotFound"),
         ("GET", "/api/v1/pods?limit=many", None, {}, 400, "BadRequest"),
-        ("GET", "/api/v1/pods", None, {"impersonate-user": "root"}, 403, "Forbidden"),
+        ("GET", "/api/v1/pods", None, {"impersonate-user": "ann"}, 403, "Forbidden"),
+        ("GET", "/api/v1/pods", None, {"impersonate-uid": "7"}, 400, "BadRequest"),
     ],
 )
 async def test_every_error_is_a_status(

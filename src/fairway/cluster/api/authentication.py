@@ -21,10 +21,10 @@ _BOUND = (("serviceaccount", "serviceaccounts"), ("pod", "pods"), ("secret", "se
 
 def identify(backend: Backend, token: str, *, audience: str = AUDIENCE) -> Identity:
     """Raises Unauthorized."""
-    claims = backend.issuer.claims(token, audience=audience)
-    if bound := claims.get("kubernetes.io"):
+    proof = backend.issuer.proof(token, audience=audience)
+    if bound := proof.claims.get("kubernetes.io"):
         _still_there(backend, bound)
-    return tokens.identity_of(claims)
+    return proof.identity
 
 
 def authenticated(identity: Identity) -> Identity:

@@ -24,6 +24,7 @@ from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
 from fairway.cluster.api import authentication, bodies, executing, representation
+from fairway.cluster.api.authorizing import impersonation
 from fairway.cluster.api.calls import Call, Event, Reply
 from fairway.cluster.api.forwarding import connecting, face
 from fairway.cluster.api.patches import APPLY_PATCH
@@ -131,9 +132,10 @@ class HTTPFace:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise errors.Unauthorized("Unauthorized")
-        if any(name.lower().startswith("impersonate-") for name in request.headers):
-            raise errors.Forbidden("impersonation is not supported by this server yet: use a token of that user")
-        return authentication.identify(self._pipeline.backend, token.strip())
+        sender = authentication.identify(self._pipeline.backend, token.strip())
+        if impersonation.is_asked(request.headers):
+            return impersonation.acting(self._pipeline.backend.grants, sender, request.headers)
+        return sender
 
     async def _written(
         self, request: web.BaseRequest, reply: Reply, form: Form, query: dict[str, str], warnings: list[str]

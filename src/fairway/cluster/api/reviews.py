@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fairway.cluster.api import authentication, causes, shaping
 from fairway.cluster.api.authorizing.attempts import Attempt
 from fairway.cluster.api.backend import Backend
@@ -31,12 +33,12 @@ def answer(backend: Backend, call: Call) -> Reply:
 
 def _token_review(backend: Backend, call: Call, spec: Object) -> Object:
     audiences = [str(audience) for audience in spec.get("audiences") or ()] or [AUDIENCE]
+    known: dict[str, Identity] = {}
     for audience in audiences:
-        try:
-            found = authentication.identify(backend, str(spec.get("token") or ""), audience=audience)
-        except errors.Unauthorized:
-            continue
-        return {"authenticated": True, "user": _user(found), "audiences": [audience]}
+        with suppress(errors.Unauthorized):
+            known[audience] = authentication.identify(backend, str(spec.get("token") or ""), audience=audience)
+    if known:
+        return {"authenticated": True, "user": _user(next(iter(known.values()))), "audiences": list(known)}
     return {
         "authenticated": False,
         "error": "the token is not one of this server, is not for this audience, or is over",

@@ -10,9 +10,9 @@ import base64
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -30,12 +30,19 @@ AUTHENTICATED = "system:authenticated"
 _CACHED = 4096
 
 
+class Proof(NamedTuple):
+    """What a token says, and for whom it speaks."""
+
+    claims: dict[str, Any]
+    identity: Identity
+
+
 class Issuer:
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
         self._key = key
         self._public = key.public_key()
         self._key_id = _key_id(self._public)
-        self._known: dict[tuple[str, str], dict[str, Any]] = {}
+        self._known: dict[tuple[str, str], Proof] = {}
 
     @classmethod
     def load(cls, folder: Path) -> Issuer:
@@ -73,13 +80,17 @@ class Issuer:
 
     def verify(self, token: str, *, audience: str = AUDIENCE) -> Identity:
         """Who the token is for. Raises Unauthorized."""
-        return identity_of(self.claims(token, audience=audience))
+        return self.proof(token, audience=audience).identity
 
     def claims(self, token: str, *, audience: str = AUDIENCE) -> dict[str, Any]:
-        """All that the token says. Raises Unauthorized. A token seen before costs a look into a table."""
+        """All that the token says. Raises Unauthorized."""
+        return self.proof(token, audience=audience).claims
+
+    def proof(self, token: str, *, audience: str = AUDIENCE) -> Proof:
+        """What the token says, and for whom. Raises Unauthorized. A token seen before costs a look into a table."""
         known = self._known.get((token, audience))
         if known is not None:
-            if known["exp"] > time.time():
+            if known.claims["exp"] > time.time():
                 return known
             del self._known[token, audience]
         try:
@@ -95,8 +106,8 @@ class Issuer:
             raise Unauthorized("Unauthorized") from None
         if len(self._known) >= _CACHED:
             self._known.pop(next(iter(self._known)))
-        self._known[token, audience] = found
-        return found
+        proof = self._known[token, audience] = Proof(found, identity_of(found))
+        return proof
 
     def jwks(self) -> dict[str, Any]:
         """The public key as a JSON Web Key Set."""
@@ -125,7 +136,20 @@ class Issuer:
 
 def identity_of(claims: dict[str, Any]) -> Identity:
     user = str(claims["sub"])
-    return Identity(user, groups_of(user, [str(group) for group in claims.get("groups") or ()]))
+    groups = groups_of(user, [str(group) for group in claims.get("groups") or ()])
+    bound = claims.get("kubernetes.io") or {}
+    uid = str((bound.get("serviceaccount") or {}).get("uid") or "")
+    return Identity(user, groups, uid, tuple(_extra(claims, bound)))
+
+
+def _extra(claims: dict[str, Any], bound: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What upstream tells of a service account's token: which one it is, and the pod it is for."""
+    if bound and claims.get("jti"):
+        yield "authentication.kubernetes.io/credential-id", (f"JTI={claims['jti']}",)
+    for kind in ("pod", "node"):
+        for key, value in sorted((bound.get(kind) or {}).items()):
+            if value:
+                yield f"authentication.kubernetes.io/{kind}-{key}", (str(value),)
 
 
 def groups_of(user: str, groups: Iterable[str]) -> tuple[str, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects.errors import Forbidden
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """A verb on a resource, or on a `path` that is none (then the other fields are empty)."""
 
     verb: str
