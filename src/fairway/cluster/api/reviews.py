@@ -19,10 +19,8 @@ def answer(backend: Backend, call: Call) -> Reply:
     call.body = {} if call.body is None else call.body
     asked = shaping.shaped(call)
     shaping.complete(call, asked)
-    schema = call.served.strategy.schema()
+    shaping.refuse(call, {"metadata": {}}, shaping.check(call, asked, only="spec"))
     spec = asked.get("spec") or {}
-    if schema is not None:
-        shaping.refuse(call, {"metadata": {}}, list(schema.check({**asked, "metadata": {}, "spec": spec})))
     status = _ANSWERS[call.served.resource.kind.plural](backend, call, spec)
     kind = call.served.resource.kind
     metadata = {**(asked.get("metadata") or {}), "creationTimestamp": backend.now()}
