@@ -17,6 +17,7 @@ from fairway.cluster.api.server import ApiServer
 from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.network.kinds import KINDS
 from fairway.cluster.store.memory import MemoryStore
+from fairway.cluster.workloads.build import KINDS as WORKLOAD_KINDS
 from fairway.cluster.workloads.build import build as build_workloads
 from fairway.kernel.client.client import Client
 from fairway.kernel.client.transport import Transport, WatchEvent
@@ -92,7 +93,7 @@ async def here(tmp_path: Path) -> AsyncGenerator[Here, None]:
     platform = Platform(client, clock, "http://127.0.0.1:8080", "sqlite://", tmp_path.as_uri(), tmp_path)
     if not await client.find(NAMESPACE, "default"):
         await client.create(NAMESPACE, NAMESPACE.new("default"))
-    for kind in (*KINDS, *FEATURE.kinds):
+    for kind in (*KINDS, *WORKLOAD_KINDS, *FEATURE.kinds):
         await client.create(CRD, kind.definition())
     await _add_node(client)
     started = asyncio.Event()

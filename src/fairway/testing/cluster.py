@@ -24,6 +24,7 @@ from fairway.cluster.node.build import build as build_node
 from fairway.cluster.node.runtime import PodRuntime
 from fairway.cluster.store.memory import MemoryStore
 from fairway.cluster.store.protocol import Store
+from fairway.cluster.workloads.build import KINDS as WORKLOAD_KINDS
 from fairway.cluster.workloads.build import build as build_workloads
 from fairway.kernel.client import kubeconfig
 from fairway.kernel.client.client import Client
@@ -94,7 +95,8 @@ async def cluster(
         )
         async with task_group() as tasks:
             features = tuple(features)
-            await install(client, (*kinds, *(kind for feature in features for kind in feature.kinds)))
+            brought = WORKLOAD_KINDS if workloads else ()
+            await install(client, (*brought, *kinds, *(kind for feature in features for kind in feature.kinds)))
             parts = [feature.build(platform) for feature in features]
             if workloads:
                 parts.append(build_workloads(client, clock, ca_pem=tls.ca_pem))

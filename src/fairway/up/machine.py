@@ -28,6 +28,7 @@ from fairway.cluster.node import preload
 from fairway.cluster.node.build import Node, NodeConfig
 from fairway.cluster.node.build import build as build_node
 from fairway.cluster.store.sqlite import SQLiteStore
+from fairway.cluster.workloads.build import KINDS as WORKLOAD_KINDS
 from fairway.cluster.workloads.build import build as build_workloads
 from fairway.kernel.client import kubeconfig
 from fairway.kernel.client.client import Client
@@ -100,7 +101,7 @@ async def _on_this_machine(
     async with _cluster(settings, clock) as cluster, task_group() as tasks:
         client, node = cluster.client, cluster.node
         await start_service("api", cluster.api.run, tasks)
-        await install(client, NETWORK_KINDS)
+        await install(client, (*NETWORK_KINDS, *WORKLOAD_KINDS))
         front = await front_of_the_seam(settings, rooms, client, clock, tasks, cluster.token, "127.0.0.1", 0)
         gateway = NetworkConfig(
             host=settings.host,

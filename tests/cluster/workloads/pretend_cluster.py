@@ -11,7 +11,7 @@ from typing import Any
 from fairway.cluster.api.server import ApiServer
 from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.store.memory import MemoryStore
-from fairway.cluster.workloads.build import build
+from fairway.cluster.workloads.build import KINDS, build
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock, SystemClock
 from fairway.kernel.control import running
@@ -19,6 +19,7 @@ from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import EVENT, NAMESPACE, NODE, POD, Kind, Object
+from fairway.up.front import install
 
 SEEN_WITHIN = 10.0
 
@@ -133,6 +134,7 @@ async def cluster(folder: Path, clock: Clock | None = None, *, node: bool = True
     client = Client(api.transport(Identity("admin", ("system:masters",))))
     if not await client.find(NAMESPACE, "default"):
         await client.create(NAMESPACE, NAMESPACE.new("default"))
+    await install(client, KINDS)
     parts = build(client, clock, ca_pem="the certificate authority", job_retry_delay=10.0)
     pretend = Node(client, clock)
     async with asyncio.TaskGroup() as tasks:

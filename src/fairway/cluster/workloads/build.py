@@ -17,9 +17,15 @@ from fairway.cluster.workloads import (
     statefulsets,
 )
 from fairway.cluster.workloads.jobs import controller as jobs
+from fairway.cluster.workloads.jobset import controller as jobsets
+from fairway.cluster.workloads.jobset.kinds import KINDS as JOB_SET_KINDS
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
 from fairway.kernel.feature import Parts
+from fairway.kernel.objects.crds import CustomKind
+
+KINDS: tuple[CustomKind, ...] = JOB_SET_KINDS
+"""What the API must know before the controllers start."""
 
 JOB_RETRY_DELAY = 1.0
 """Seconds before a Job's failed pod is made again, doubling. Upstream's 10 s is for clusters where a failed
@@ -38,6 +44,7 @@ def build(client: Client, clock: Clock, *, ca_pem: str = "", job_retry_delay: fl
             daemonsets.controller(),
             jobs.controller(job_retry_delay),
             cronjobs.controller(),
+            jobsets.controller(),
             endpoints.controller(),
             cluster_roles.controller(),
         ),
