@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, data, environments, large, lists, loud, scaling, serving, start, steps
+from bench import api, crowd, data, environments, large, lists, loud, scaling, serving, start, steps
 from bench.measuring import Row
 from bench.peers import comparing, servers
 from bench.platform import platform
@@ -25,6 +25,7 @@ SUITES = {
 }
 LONG = {
     "environments": environments.measure,
+    "crowd": crowd.measure,
     "loud": loud.measure,
     "scaling": scaling.measure,
     "large": large.measure,

@@ -15,14 +15,15 @@ from pathlib import Path
 
 import uvloop
 
-from bench.measuring import Row, milliseconds, quantile
+from bench.measuring import Row, against, milliseconds, quantile
 from bench.platform import Platform, cpu_seconds
 from bench.wire import Wire
 from fairway.kernel.client import kubeconfig
 
 _SINGLE, _MANY, _CLIENTS, _GETS, _LISTS, _WATCHED = 500, 6400, 32, 2000, 200, 300
-_PATH = "/api/v1/namespaces/default/configmaps"
+PATH = "/api/v1/namespaces/default/configmaps"
 _PAYLOAD = "x" * 1500
+_COMMIT = "one SQLite commit"
 
 
 def measure(platform: Platform) -> list[Row]:
@@ -57,15 +58,15 @@ async def _measure(platform: Platform) -> list[Row]:
     pid = platform.server.pid
 
     def creates(count: int, prefix: str) -> list[bytes]:
-        return [one.request("POST", _PATH, _object(f"{prefix}-{number}")) for number in range(count)]
+        return [one.request("POST", PATH, config_map(f"{prefix}-{number}")) for number in range(count)]
 
     alone = await _timed(pid, [one], creates(_SINGLE, "single"))
     together = await _timed(pid, wires, creates(_MANY, "many"))
-    gets = [one.request("GET", f"{_PATH}/single-{number % _SINGLE}") for number in range(_GETS)]
+    gets = [one.request("GET", f"{PATH}/single-{number % _SINGLE}") for number in range(_GETS)]
     get = await _timed(pid, [one], gets)
     for number in range(100):
-        await one.ask(one.request("POST", _PATH, _object(f"labelled-{number}", {"bench": "yes"})))
-    listed = await _timed(pid, [one], [one.request("GET", f"{_PATH}?labelSelector=bench%3Dyes")] * _LISTS)
+        await one.ask(one.request("POST", PATH, config_map(f"labelled-{number}", {"bench": "yes"})))
+    listed = await _timed(pid, [one], [one.request("GET", f"{PATH}?labelSelector=bench%3Dyes")] * _LISTS)
     delivery = await _watch_delivery(wires[0], wires[1])
     for wire in wires:
         wire.close()
@@ -73,25 +74,21 @@ async def _measure(platform: Platform) -> list[Row]:
     at_once = f"create, {_CLIENTS} clients"
     among = f"list of 100 labelled among {_SINGLE + _MANY:,}"
     return [
-        _against("create, 1 client, p50", alone.median, "2 ms", commit),
+        against("create, 1 client, p50", alone.median, "2 ms", commit, _COMMIT),
         Row(at_once, f"{together.rate:,.0f}/s", "1,500/s", f"{grouped:,.0f}/s: SQLite alone", together.rate / grouped),
         Row(f"{at_once}, p50", milliseconds(together.median), "", together.cost),
         Row("get, p50", milliseconds(get.median), "1 ms", get.cost),
         Row(f"{among}, p50", milliseconds(listed.median), "5 ms", listed.cost),
-        _against("watch delivery (write sent to event seen), p50", quantile(delivery, 0.5), "2 ms", commit),
+        against("watch delivery (write sent to event seen), p50", quantile(delivery, 0.5), "2 ms", commit, _COMMIT),
     ]
 
 
-def _against(what: str, seconds: float, budget: str, commit: float) -> Row:
-    return Row(what, milliseconds(seconds), budget, f"{milliseconds(commit)}: one SQLite commit", seconds / commit)
-
-
-def _object(name: str, labels: dict[str, str] | None = None) -> dict[str, object]:
+def config_map(name: str, labels: dict[str, str] | None = None, payload: str = _PAYLOAD) -> dict[str, object]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": name, "labels": labels or {}},
-        "data": {"payload": _PAYLOAD},
+        "data": {"payload": payload},
     }
 
 
@@ -112,10 +109,10 @@ async def _timed(pid: int, wires: Sequence[Wire], requests: Sequence[bytes]) -> 
 
 
 async def _watch_delivery(watching: Wire, writing: Wire) -> list[float]:
-    await watching.watch(watching.request("GET", f"{_PATH}?watch=true&labelSelector=watched"))
+    await watching.watch(watching.request("GET", f"{PATH}?watch=true&labelSelector=watched"))
     seconds = []
     for number in range(_WATCHED):
-        request = writing.request("POST", _PATH, _object(f"watched-{number}", {"watched": ""}))
+        request = writing.request("POST", PATH, config_map(f"watched-{number}", {"watched": ""}))
         begin = time.perf_counter()
         write = asyncio.ensure_future(writing.ask(request))
         event = json.loads(await watching.event())
@@ -125,6 +122,11 @@ async def _watch_delivery(watching: Wire, writing: Wire) -> list[float]:
     return seconds
 
 
+def commit_seconds() -> float:
+    """Of one durable commit of an object's size."""
+    return _sqlite()[0]
+
+
 def _sqlite() -> tuple[float, float]:
     """Seconds of one durable commit, and rows a second in commits of 32, of an object's size."""
     with tempfile.TemporaryDirectory() as folder:
@@ -132,7 +134,7 @@ def _sqlite() -> tuple[float, float]:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
         database.execute("CREATE TABLE log (id INTEGER PRIMARY KEY, value BLOB)")
-        value = json.dumps(_object("reference")).encode()
+        value = json.dumps(config_map("reference")).encode()
         commits = []
         for _ in range(200):
             begin = time.perf_counter()

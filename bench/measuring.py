@@ -22,3 +22,8 @@ def quantile(values: Sequence[float], part: float) -> float:
 
 def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.2f} ms"
+
+
+def against(what: str, seconds: float, budget: str, reference: float, of: str) -> Row:
+    """Seconds beside those of a reference."""
+    return Row(what, milliseconds(seconds), budget, f"{milliseconds(reference)}: {of}", seconds / reference)

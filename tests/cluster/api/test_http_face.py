@@ -157,11 +157,11 @@ async def test_a_watch_ends_with_its_connection(world: World) -> None:
     events = remote.watch(CONFIG_MAP, "default")
     waiting = asyncio.ensure_future(anext(events))
     async with asyncio.timeout(5):
-        while not world.store._broadcast._watches.get("configmaps"):
+        while not world.store._broadcast.count("configmaps"):
             await asyncio.sleep(0.01)
         waiting.cancel()
         await asyncio.wait((waiting,))
-        while world.store._broadcast._watches["configmaps"]:
+        while world.store._broadcast.count("configmaps"):
             await asyncio.sleep(0.01)
     await remote.close()
 

@@ -6,13 +6,14 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from itertools import islice
 
 import orjson
 
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
 from fairway.cluster.api.registry import Served
-from fairway.cluster.store.protocol import Compacted, Key, Label, Record, Snapshot, Store
+from fairway.cluster.store.protocol import Compacted, Key, Label, Position, Record, Snapshot, Store
 from fairway.kernel.objects import errors, selectors
 from fairway.kernel.objects.kinds import Object
 
@@ -55,25 +56,26 @@ async def list_(backend: Backend, call: Call) -> Reply:
     return _page(backend.store, call, Snapshot(everything.revision, shown))
 
 
-def _page(store: Store, call: Call, snapshot: Snapshot | None) -> Reply:
+def _page(store: Store, call: Call, everything: Snapshot | None) -> Reply:
+    """A page from the store; or of `everything`, where objects are shown otherwise than they are stored."""
     if "sendInitialEvents" in call.query:
         raise errors.Invalid("sendInitialEvents is forbidden for list", details={"causes": []})
-    test = selection(call)
     limit = call.number("limit") or 0
-    start, _, _ = _position(call)
-    snapshot = snapshot or _snapshot(store, call)
-    records = snapshot.records
-    if start is not None:
-        records = [record for record in records if (record.key.namespace, record.key.name) > start]
-    if test is not None:
-        records = [record for record in records if test(record.object)]
-    metadata: Object = {"resourceVersion": str(snapshot.revision)}
-    if limit and len(records) > limit:
-        last = records[limit - 1].key
-        metadata["continue"] = _token(snapshot.revision, (last.namespace, last.name))
-        if test is None:
-            metadata["remainingItemCount"] = len(records) - limit
+    metadata: Object = {}
+    test = selection(call)
+    if test is None:
+        snapshot = everything or _snapshot(store, call, limit)
+        records = snapshot.records
+        if snapshot.remaining:
+            metadata["remainingItemCount"] = snapshot.remaining
+    else:
+        snapshot = everything or _snapshot(store, call)
+        records = list(islice((each for each in snapshot.records if test(each.object)), limit + 1 if limit else None))
+    if limit and (snapshot.remaining or len(records) > limit):
         records = records[:limit]
+        last = records[-1].key
+        metadata["continue"] = _token(snapshot.revision, (last.namespace, last.name))
+    metadata["resourceVersion"] = str(snapshot.revision)
     return _listing(call.served, records, metadata)
 
 
@@ -90,7 +92,7 @@ def _listing(served: Served, records: list[Record], metadata: Object) -> Reply:
     return Reply(head, served=served, items=[served.to_view(record.object) for record in records])
 
 
-def _position(call: Call) -> tuple[tuple[str, str] | None, int, bool]:
+def _position(call: Call) -> tuple[Position | None, int, bool]:
     """Where the page starts, at which revision, and whether its token has forgotten the revision."""
     token = call.query.get("continue", "")
     revision, match = call.query.get("resourceVersion", ""), call.query.get("resourceVersionMatch", "")
@@ -108,20 +110,29 @@ def _position(call: Call) -> tuple[tuple[str, str] | None, int, bool]:
     return start, max(at, 0), at <= 0
 
 
-def _snapshot(store: Store, call: Call) -> Snapshot:
+def _snapshot(store: Store, call: Call, limit: int = 0) -> Snapshot:
+    """What the call asks for, from where its page starts; all of the rest without a limit."""
     start, at, fresh = _position(call)
     if not fresh and not at:
         wanted = number(call.query.get("resourceVersion", ""))
         if wanted > store.revision:
             raise too_large(wanted, store.revision)
     try:
-        return store.list(call.served.storage, call.namespace, at=at, label=label(call))
+        return store.list(
+            call.served.storage,
+            call.namespace,
+            name=name(call),
+            label=label(call),
+            at=at,
+            after=start,
+            limit=limit,
+        )
     except Compacted:
         token = _token(0, start) if start else ""
         raise expired(token) from None
 
 
-def _token(revision: int, start: tuple[str, str]) -> str:
+def _token(revision: int, start: Position) -> str:
     value = orjson.dumps({"v": "meta.k8s.io/v1", "rv": revision, "start": start})
     return base64.urlsafe_b64encode(value).decode().rstrip("=")
 
@@ -187,6 +198,13 @@ def label(call: Call) -> Label | None:
     """A label that all of the call's selection carries, for the store to start from; None where there is none."""
     found = _EQUALITY.search(call.query.get("labelSelector", ""))
     return (found[1], found[2]) if found else None
+
+
+def name(call: Call) -> str:
+    """The name that all of the call's selection has, likewise; empty where there is none."""
+    terms = selectors.fields(call.query.get("fieldSelector", ""))
+    named = (term.value for term in terms if term.path == "metadata.name" and not term.negate)
+    return call.name or next(named, "")
 
 
 def _labels_test(text: str) -> Test:

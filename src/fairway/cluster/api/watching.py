@@ -28,7 +28,7 @@ _LONGEST = (1800, 3600)
 def events(backend: Backend, call: Call) -> AsyncGenerator[Event, None]:
     """What the call watches. It is in force when this returns; mistakes in the call are raised at once."""
     store = backend.store
-    test = reading.selection(call)
+    test, name, label = reading.selection(call), reading.name(call), reading.label(call)
     revision = call.query.get("resourceVersion", "")
     initial = _wants_initial(call)
     since = reading.number(revision)
@@ -36,12 +36,12 @@ def events(backend: Backend, call: Call) -> AsyncGenerator[Event, None]:
         raise reading.too_large(since, store.revision)
     first: list[Record] = []
     if initial is True or (initial is None and revision in ("", "0")):
-        snapshot = store.list(call.served.storage, call.namespace, label=reading.label(call))
+        snapshot = store.list(call.served.storage, call.namespace, name=name, label=label)
         first, since = snapshot.records, snapshot.revision
     elif initial is False and revision in ("", "0"):
         since = store.revision
     try:
-        changes = store.watch(call.served.storage, call.namespace, since=since)
+        changes = store.watch(call.served.storage, call.namespace, name=name, label=label, since=since)
     except Compacted as old:
         raise too_old(since, old) from None
     end = since if initial else None

@@ -7,49 +7,104 @@ reader must list again, as after a long absence.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Iterable
 from types import TracebackType
 
-from fairway.cluster.store.protocol import Change, Compacted
+from fairway.cluster.store.protocol import Change, Compacted, Label
+from fairway.cluster.store.scope import Scope
 
 BACKLOG = 10_000
 """Changes that a reader may lag behind."""
 
+_FEW = 8
+"""Scopes up to which asking each is quicker than finding those that a change is in."""
+
 
 class Broadcast:
     def __init__(self) -> None:
-        # Dicts as ordered sets: watches are told in the order in which they came.
-        self._watches: dict[str, dict[Watch, None]] = {}
+        self._crowds: dict[str, _Crowd] = {}
 
-    def watch(self, resource: str, namespace: str, since: int, missed: Iterable[Change]) -> Watch:
+    def watch(self, scope: Scope, since: int, missed: Iterable[Change]) -> Watch:
         """A watch of what comes, which first gives `missed`."""
-        watch = Watch(self, resource, namespace, since, missed)
-        self._watches.setdefault(resource, {})[watch] = None
+        watch = Watch(self, scope, since, missed)
+        self._crowds.setdefault(scope.resource, _Crowd()).add(watch)
         return watch
 
     def publish(self, change: Change, compacted: int) -> None:
-        for watch in tuple(self._watches.get(change.record.key.resource, ())):
-            watch.offer(change, compacted)
+        crowd = self._crowds.get(change.record.key.resource)
+        if crowd is not None:
+            for watch in crowd.concerned(change):
+                watch.offer(change, compacted)
 
     def drop(self, watch: Watch) -> None:
-        self._watches.get(watch.resource, {}).pop(watch, None)
+        self._crowds[watch.scope.resource].drop(watch)
 
     def end(self) -> None:
         """No more changes: each reader gets what is queued for it, then the end."""
-        for watches in self._watches.values():
-            for watch in tuple(watches):
+        for crowd in self._crowds.values():
+            for watch in crowd.everybody():
                 watch.end()
+
+    def count(self, resource: str) -> int:
+        """How many watch the resource."""
+        crowd = self._crowds.get(resource)
+        return len(crowd.everybody()) if crowd else 0
+
+
+class _Crowd:
+    """The watches of one resource by their scope, so that a change is offered only to those whom it concerns."""
+
+    def __init__(self) -> None:
+        # Dicts as ordered sets: watches of one scope are told in the order in which they came.
+        self._watches: dict[Scope, dict[Watch, None]] = {}
+        self._keys: Counter[str] = Counter()
+
+    def add(self, watch: Watch) -> None:
+        self._watches.setdefault(watch.scope, {})[watch] = None
+        if watch.scope.label:
+            self._keys[watch.scope.label[0]] += 1
+
+    def drop(self, watch: Watch) -> None:
+        same = self._watches.get(watch.scope, {})
+        if watch not in same:
+            return
+        del same[watch]
+        if not same:
+            del self._watches[watch.scope]
+        if watch.scope.label:
+            self._keys -= Counter([watch.scope.label[0]])
+
+    def everybody(self) -> list[Watch]:
+        return [watch for same in self._watches.values() for watch in same]
+
+    def concerned(self, change: Change) -> list[Watch]:
+        if len(self._watches) <= _FEW:
+            return [watch for scope, same in self._watches.items() if scope.concerns(change) for watch in same]
+        key = change.record.key
+        scopes = (
+            Scope(key.resource, namespace, name, label)
+            for namespace in dict.fromkeys(("", key.namespace))
+            for name in ("", key.name)
+            for label in self._labels(change)
+        )
+        return [watch for scope in scopes for watch in self._watches.get(scope, ())]
+
+    def _labels(self, change: Change) -> dict[Label | None, None]:
+        """Those of the object, now and before, that somebody watches, and none."""
+        found: dict[Label | None, None] = {None: None}
+        for record in (change.record, change.previous):
+            labels = (record.object["metadata"].get("labels") or {}) if record else {}
+            found |= {(key, value): None for key, value in labels.items() if key in self._keys}
+        return found
 
 
 class Watch(AsyncGenerator[Change, None]):
     """What `Store.watch` gives. Not a generator function, because those start at their first step only."""
 
-    def __init__(
-        self, broadcast: Broadcast, resource: str, namespace: str, since: int, missed: Iterable[Change]
-    ) -> None:
-        self.resource = resource
-        self._namespace, self._since, self._broadcast = namespace, since, broadcast
+    def __init__(self, broadcast: Broadcast, scope: Scope, since: int, missed: Iterable[Change]) -> None:
+        self.scope = scope
+        self._since, self._broadcast = since, broadcast
         self._queue: deque[Change] = deque(missed)
         self._limit = len(self._queue) + BACKLOG
         self._waiter: asyncio.Future[None] | None = None
@@ -57,8 +112,6 @@ class Watch(AsyncGenerator[Change, None]):
         self._ended = False
 
     def offer(self, change: Change, compacted: int) -> None:
-        if self._namespace and self._namespace != change.record.key.namespace:
-            return
         if change.revision <= self._since:
             return
         if len(self._queue) >= self._limit:

@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from fairway.cluster.store.broadcast import Broadcast
-from fairway.cluster.store.protocol import Change, Key, Label, Record, Snapshot, StoreFailed, WrongRevision
+from fairway.cluster.store.protocol import Change, Key, Label, Position, Record, Snapshot, StoreFailed, WrongRevision
+from fairway.cluster.store.scope import Scope
 from fairway.cluster.store.state import State
 from fairway.kernel.objects.kinds import Object
 
@@ -32,8 +33,18 @@ class MemoryStore:
     def get(self, key: Key) -> Record | None:
         return self._state.get(key)
 
-    def list(self, resource: str, namespace: str = "", *, at: int = 0, label: Label | None = None) -> Snapshot:
-        return self._state.list(resource, namespace, at, label)
+    def list(
+        self,
+        resource: str,
+        namespace: str = "",
+        *,
+        name: str = "",
+        label: Label | None = None,
+        at: int = 0,
+        after: Position | None = None,
+        limit: int = 0,
+    ) -> Snapshot:
+        return self._state.list(Scope(resource, namespace, name, label), at, after, limit)
 
     def changed(self, resource: str) -> int:
         return self._state.changed(resource)
@@ -47,8 +58,11 @@ class MemoryStore:
     async def delete(self, key: Key, expected: int) -> Record:
         return await self._write(key, lambda: self._state.delete(key, expected))
 
-    def watch(self, resource: str, namespace: str = "", *, since: int) -> AsyncGenerator[Change, None]:
-        return self._broadcast.watch(resource, namespace, since, self._state.changes(resource, namespace, since))
+    def watch(
+        self, resource: str, namespace: str = "", *, name: str = "", label: Label | None = None, since: int
+    ) -> AsyncGenerator[Change, None]:
+        scope = Scope(resource, namespace, name, label)
+        return self._broadcast.watch(scope, since, self._state.changes(scope, since))
 
     def changes(self, since: int) -> Sequence[Change]:
         return self._state.since(since)

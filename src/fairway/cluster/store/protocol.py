@@ -16,6 +16,9 @@ from fairway.kernel.objects.kinds import Object
 Label = tuple[str, str]
 """A key and a value of metadata.labels."""
 
+Position = tuple[str, str]
+"""The namespace and name of an object, by which lists are ordered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -53,10 +56,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The records of a list, ordered by (namespace, name), and the revision at which they were all true."""
+    """The records of a list, ordered by (namespace, name), and the revision at which they were all true.
+
+    `remaining` is how many follow where a limit cut the list; of a list by label or name it is only not 0.
+    """
 
     revision: int
     records: list[Record]
+    remaining: int = 0
 
 
 class WrongRevision(Exception):
@@ -92,11 +99,21 @@ class Store(Protocol):
 
     def get(self, key: Key) -> Record | None: ...
 
-    def list(self, resource: str, namespace: str = "", *, at: int = 0, label: Label | None = None) -> Snapshot:
-        """All of a resource, or of one namespace of it; at an older revision where `at` is given; only the objects
-        that carry `label` where that is given, which costs no look at the others.
+    def list(
+        self,
+        resource: str,
+        namespace: str = "",
+        *,
+        name: str = "",
+        label: Label | None = None,
+        at: int = 0,
+        after: Position | None = None,
+        limit: int = 0,
+    ) -> Snapshot:
+        """All of a resource, or of one namespace of it; at an older revision where `at` is given.
 
-        Raises Compacted where `at` is too old.
+        With `name` or `label` only the objects that have it, with `after` and `limit` a page: neither costs a look
+        at the others. Raises Compacted where `at` is too old.
         """
         ...
 
@@ -116,8 +133,13 @@ class Store(Protocol):
         """The newest revision at which any object of the resource changed since this store was opened, or 0."""
         ...
 
-    def watch(self, resource: str, namespace: str = "", *, since: int) -> AsyncGenerator[Change, None]:
+    def watch(
+        self, resource: str, namespace: str = "", *, name: str = "", label: Label | None = None, since: int
+    ) -> AsyncGenerator[Change, None]:
         """Changes after revision `since`, then live, until closed. Raises Compacted where that is too old.
+
+        With `name` or `label` only changes of objects that have it, or had it before: the others do not wake the
+        watcher.
 
         The watch is in force when this returns, not at the first step of the generator. A watcher that lags
         more than a bounded number of changes gets Compacted and must list again.

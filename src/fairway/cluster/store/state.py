@@ -7,19 +7,24 @@ kept for watches and for lists of the past, up to a bound. No asyncio, no disk: 
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
 from itertools import islice
 
 import orjson
 
-from fairway.cluster.store.labels import LabelIndex, carried
-from fairway.cluster.store.protocol import Change, Compacted, Key, Label, Record, Snapshot, WrongRevision
+from fairway.cluster.store.labels import LabelIndex
+from fairway.cluster.store.protocol import Change, Compacted, Key, Position, Record, Snapshot, WrongRevision
+from fairway.cluster.store.scope import Scope
 from fairway.kernel.objects.kinds import Object
 
 HISTORY = 10_000
 """Changes kept. At 2 KB an object this and `HISTORY_BYTES` come to some 80 MB of Python objects at most."""
 HISTORY_BYTES = 16 << 20
+
+Then = dict[Key, Record | None]
+"""Objects as they were at a revision of the past; None where there was none yet."""
 
 
 class State:
@@ -40,27 +45,27 @@ class State:
         shelf = self._shelves.get(key.resource, {}).get(key.namespace)
         return shelf.records.get(key.name) if shelf else None
 
-    def list(self, resource: str, namespace: str = "", at: int = 0, label: Label | None = None) -> Snapshot:
-        shelves = self._shelves.get(resource, {})
-        if at and at != self.revision:
-            return self._past(resource, namespace, at, label)
-        if namespace:
-            shelf = shelves.get(namespace)
-            return Snapshot(self.revision, shelf.ordered(label) if shelf else [])
-        records = [record for space in sorted(shelves) for record in shelves[space].ordered(label)]
-        return Snapshot(self.revision, records)
+    def list(self, scope: Scope, at: int = 0, after: Position | None = None, limit: int = 0) -> Snapshot:
+        then = self._then(scope, at) if at and at != self.revision else {}
+        records = self._present(scope, after)
+        if then:
+            records = _as_it_was(records, then, scope, after)
+        if not limit:
+            return Snapshot(at or self.revision, list(records))
+        page = list(islice(records, limit + 1))
+        remaining = 0
+        if len(page) > limit:
+            del page[limit:]
+            remaining = 1 if scope.name or scope.label else self._count(scope, then, _position(page[-1].key))
+        return Snapshot(at or self.revision, page, remaining)
 
     def changed(self, resource: str) -> int:
         """The newest revision at which any object of the resource changed, or 0 where none did yet."""
         return self._changed.get(resource, 0)
 
-    def changes(self, resource: str, namespace: str, since: int) -> Sequence[Change]:
-        """What happened to a resource after revision `since`."""
-        return [
-            change
-            for change in self.since(since)
-            if change.record.key.resource == resource and namespace in ("", change.record.key.namespace)
-        ]
+    def changes(self, scope: Scope, since: int) -> Sequence[Change]:
+        """What happened within the scope after revision `since`."""
+        return [change for change in self.since(since) if scope.concerns(change)]
 
     def since(self, since: int) -> Sequence[Change]:
         """All that happened after revision `since`. Every revision is one change, so its place is known."""
@@ -68,18 +73,29 @@ class State:
             raise Compacted(self.compacted)
         return self._changes[max(since - self.compacted, 0) :]
 
-    def _past(self, resource: str, namespace: str, at: int, label: Label | None) -> Snapshot:
-        """The present with the changes since `at` taken back, newest first."""
-        found = {record.key: record for record in self.list(resource, namespace).records}
-        for change in reversed(self.changes(resource, namespace, at)):
-            if change.previous is None:
-                found.pop(change.record.key, None)
-            else:
-                found[change.previous.key] = change.previous
-        records = sorted(found.values(), key=lambda record: (record.key.namespace, record.key.name))
-        return Snapshot(
-            at, records if label is None else [one for one in records if carried(one, label[0]) == label[1]]
-        )
+    def _present(self, scope: Scope, after: Position | None) -> Iterator[Record]:
+        shelves = self._shelves.get(scope.resource, {})
+        spaces = ([scope.namespace] if scope.namespace in shelves else ()) if scope.namespace else sorted(shelves)
+        for space in spaces:
+            if after is None or space > after[0]:
+                yield from shelves[space].ordered(scope)
+            elif space == after[0]:
+                yield from shelves[space].ordered(scope, after[1])
+
+    def _then(self, scope: Scope, at: int) -> Then:
+        """What was changed since revision `at`, as it was then: its oldest change knows."""
+        found: Then = {}
+        for change in self.changes(Scope(scope.resource, scope.namespace, scope.name), at):
+            found.setdefault(change.record.key, change.previous)
+        return found
+
+    def _count(self, scope: Scope, then: Then, after: Position) -> int:
+        """How many there were of a namespace, or of all, after a position."""
+        shelves = self._shelves.get(scope.resource, {})
+        spaces = [scope.namespace] if scope.namespace else [space for space in shelves if space >= after[0]]
+        present = (shelves[space].count(after[1] if space == after[0] else "") for space in spaces if space in shelves)
+        gone = ((was is not None) - (self.get(key) is not None) for key, was in then.items() if _position(key) > after)
+        return sum(present) + sum(gone)
 
     # Writing
 
@@ -136,7 +152,10 @@ class State:
         """Take over what was stored: the current records, and all changes after `compacted`."""
         for record in records:
             spaces = self._shelves.setdefault(record.key.resource, {})
-            spaces.setdefault(record.key.namespace, Shelf()).put(record)
+            spaces.setdefault(record.key.namespace, Shelf()).records[record.key.name] = record
+        for spaces in self._shelves.values():
+            for shelf in spaces.values():
+                shelf.settle()
         self.revision = self._head = revision
         self.compacted = compacted
         for change in changes:
@@ -193,10 +212,38 @@ class Shelf:
         self._labels.change(self.records.pop(name), None)
         del self._names[bisect_left(self._names, name)]
 
-    def ordered(self, label: Label | None = None) -> list[Record]:
+    def settle(self) -> None:
+        """Put the names in order after records were put in by themselves."""
+        self._names = sorted(self.records)
+
+    def ordered(self, scope: Scope, after: str = "") -> list[Record] | Iterator[Record]:
+        """Those of the scope's name and label, from the first whose name comes after `after`."""
         records = self.records
-        names = self._names if label is None else sorted(self._labels.names(label, records.values()))
-        return [records[name] for name in names]
+        if scope.name:
+            found = records.get(scope.name) if scope.name > after else None
+            return [found] if found is not None and scope.holds(found) else []
+        if scope.label is None:
+            first = bisect_right(self._names, after) if after else 0
+            return map(records.__getitem__, islice(self._names, first, None))
+        return [records[name] for name in sorted(self._labels.names(scope.label, records.values())) if name > after]
+
+    def count(self, after: str) -> int:
+        return len(self._names) - (bisect_right(self._names, after) if after else 0)
+
+
+def _as_it_was(present: Iterable[Record], then: Then, scope: Scope, after: Position | None) -> Iterator[Record]:
+    """The present with what changed since put back as it was."""
+    back = [was for key, was in then.items() if was and scope.holds(was) and (after is None or _position(key) > after)]
+    kept = (record for record in present if record.key not in then)
+    return merge(kept, sorted(back, key=_place), key=_place)
+
+
+def _position(key: Key) -> Position:
+    return key.namespace, key.name
+
+
+def _place(record: Record) -> Position:
+    return record.key.namespace, record.key.name
 
 
 def _record(key: Key, obj: Object, revision: int) -> Record:
