@@ -71,3 +71,21 @@ async def test_classes_of_priority(kubectl: Kubectl) -> None:
     ]
     await kubectl.run("apply", "-f", "-", stdin=POD % "a")
     assert "Priority Class Name:  often" in await kubectl.run("describe", "pod", "a")
+
+
+async def test_limits_of_a_namespace(kubectl: Kubectl) -> None:
+    limits = """
+apiVersion: v1
+kind: LimitRange
+metadata: {name: usual}
+spec:
+  limits: [{type: Container, default: {cpu: 200m}, max: {cpu: '1', memory: 1Gi}}]
+"""
+    await kubectl.run("apply", "-f", "-", stdin=limits)
+    assert "CREATED AT" in await kubectl.run("get", "limits")
+    rows = [line.split() for line in (await kubectl.run("describe", "limits", "usual")).splitlines()]
+    assert ["Container", "cpu", "-", "1", "200m", "200m", "-"] in rows
+    await kubectl.run("run", "small", "--image=nginx:1")
+    assert (
+        await kubectl.run("get", "pod", "small", "-o", "jsonpath={.spec.containers[0].resources.limits.cpu}") == "200m"
+    )

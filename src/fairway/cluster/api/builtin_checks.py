@@ -171,6 +171,7 @@ CHECKS: dict[str, Check] = {
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
     "validatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
     "resourcequotas": policy_checks.resource_quota,
+    "limitranges": policy_checks.limit_range,
 }
 WARNINGS: dict[str, Warnings] = {
     **dict.fromkeys(

@@ -12,7 +12,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from fairway.cluster.api import role_checks
+from fairway.cluster.api import policy_defaults, role_checks
 from fairway.kernel.objects.errors import Invalid
 from fairway.kernel.objects.kinds import Object
 
@@ -187,6 +187,7 @@ _TABLES: dict[str, dict[str, Any]] = {
         }
     },
     "resourcequotas": {"spec": {}, "status": {}},
+    "limitranges": {"spec": {}},
     "priorityclasses.scheduling.k8s.io": {"preemptionPolicy": "PreemptLowerPriority"},
 }
 
@@ -246,7 +247,7 @@ def _pod(obj: Object) -> None:
         spec["serviceAccount"] = spec["serviceAccountName"]
         status = obj.setdefault("status", {})
         status.setdefault("phase", "Pending")
-        status.setdefault("qosClass", _quality(spec))
+        status["qosClass"] = _quality(spec)
 
 
 def _quality(spec: Object) -> str:
@@ -404,6 +405,7 @@ _DEPENDENT: dict[str, Default] = {
     "services": _service,
     "secrets": _secret,
     "namespaces": _namespace,
+    "limitranges": policy_defaults.limit_range,
     "rolebindings.rbac.authorization.k8s.io": role_checks.subject_defaults,
     "clusterrolebindings.rbac.authorization.k8s.io": role_checks.subject_defaults,
 }

@@ -1,4 +1,4 @@
-"""What is wrong with an object that rules others: priority classes, quotas.
+"""What is wrong with an object that rules others: priority classes, quotas, limits.
 
 `builtin_checks` lists these beside the checks of what is ruled. What needs a look at other objects is admission's.
 """
@@ -120,3 +120,54 @@ def resource_quota_change(new: Object, old: Object) -> Iterator[Cause]:
     for field in ("scopes", "scopeSelector"):
         if before.get(field) != after.get(field):
             yield causes.invalid(f"spec.{field}", after.get(field), causes.IMMUTABLE)
+
+
+_LIMITED = ("Container", "Pod", "PersistentVolumeClaim")
+_AMOUNTS = ("min", "max", "default", "defaultRequest", "maxLimitRequestRatio")
+_ORDER = (
+    # What must not be greater than what, where the mistake is told, and upstream's words for both.
+    ("min", "max", "min", "min value", "max value"),
+    ("min", "defaultRequest", "defaultRequest", "min value", "default request value"),
+    ("defaultRequest", "max", "defaultRequest", "default request value", "max value"),
+    ("defaultRequest", "default", "defaultRequest", "default request value", "default limit value"),
+    ("min", "default", "default", "min value", "default value"),
+    ("default", "max", "default", "default value", "max value"),
+)
+
+
+def limit_range(obj: Object) -> Iterator[Cause]:
+    seen: set[str] = set()
+    for index, limit in causes.items(obj.get("spec") or {}, "limits"):
+        at, type_ = f"spec.limits[{index}]", str(limit.get("type") or "")
+        if type_ not in _LIMITED:
+            yield causes.unsupported(f"{at}.type", type_, *_LIMITED)
+        elif type_ in seen:
+            yield causes.duplicate(f"{at}.type", type_)
+        seen.add(type_)
+        yield from _limit(limit, at, type_)
+
+
+def _limit(limit: Object, at: str, type_: str) -> Iterator[Cause]:
+    wrong = [
+        cause
+        for field in _AMOUNTS
+        for name, amount in (limit.get(field) or {}).items()
+        for cause in quantity(f"{at}.{field}[{name}]", amount)
+    ]
+    yield from wrong
+    if wrong:
+        return
+    for field in ("default", "defaultRequest"):
+        if type_ == "Pod" and limit.get(field):
+            yield causes.forbidden(f"{at}.{field}", "may not be specified when `type` is 'Pod'")
+    if type_ == "PersistentVolumeClaim" and not any("storage" in (limit.get(field) or {}) for field in ("min", "max")):
+        yield causes.required(at, "either minimum or maximum storage value is required, but neither was provided")
+    for low, high, told, words, other in _ORDER:
+        for name in sorted((limit.get(low) or {}).keys() & (limit.get(high) or {}).keys()):
+            less, more = limit[low][name], limit[high][name]
+            if quantities.parse(less) > quantities.parse(more):
+                why = f"{words} {less} is greater than {other} {more}"
+                yield causes.invalid(f"{at}.{told}[{name}]", str(limit[told][name]), why)
+    for name, ratio in (limit.get("maxLimitRequestRatio") or {}).items():
+        if quantities.parse(ratio) < 1:
+            yield causes.invalid(f"{at}.maxLimitRequestRatio[{name}]", str(ratio), f"ratio {ratio} is less than 1")

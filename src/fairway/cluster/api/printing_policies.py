@@ -1,4 +1,4 @@
-"""The columns of the kinds that rule others, as kubectl's users know them: priority classes, quotas."""
+"""The columns of the kinds that rule others, as kubectl's users know them: priority classes, quotas, limits."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def _used(*, limits: bool) -> Cell:
 
 
 COLUMNS: Mapping[str, tuple[Column, ...]] = {
+    "limitranges": (NAME, Column("Created At", at("metadata.creationTimestamp"), type="date")),
     "resourcequotas": (
         NAME,
         Column("Request", _used(limits=False)),

@@ -8,7 +8,6 @@ from __future__ import annotations
 from fairway.kernel.objects.errors import MethodNotAllowed, NotFound
 
 _KINDS = {
-    ("", "limitranges"): "LimitRanges are not served by this server yet: set resources in each container",
     (
         "policy",
         "poddisruptionbudgets",

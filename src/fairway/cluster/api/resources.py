@@ -119,6 +119,7 @@ def _core() -> tuple[Resource, ...]:
         _resource(kinds.CONFIG_MAP, "cm"),
         _resource(kinds.ENDPOINTS, "ep"),
         _resource(kinds.EVENT, "ev", selectable=_EVENT_FIELDS),
+        _resource(kinds.LIMIT_RANGE, "limits"),
         _resource(kinds.NAMESPACE, "ns", status=True, more=(finalize,), selectable=("status.phase",)),
         _resource(kinds.NODE, "no", status=True, selectable=("spec.unschedulable",)),
         _resource(kinds.PERSISTENT_VOLUME_CLAIM, "pvc", status=True),

@@ -71,7 +71,15 @@ _RBAC = tuple(kind.resource for kind in (ROLE, CLUSTER_ROLE, ROLE_BINDING, CLUST
 _ORPHANING = ("jobs.batch", "replicationcontrollers")
 _BORN_WITH_STATUS = ("nodes",)
 _LABEL_NAMED = ("namespaces", "services")
-_PUT_CREATES = ("leases.coordination.k8s.io", "endpoints", "events", "events.events.k8s.io", "services", *_RBAC)
+_PUT_CREATES = (
+    "limitranges",
+    "leases.coordination.k8s.io",
+    "endpoints",
+    "events",
+    "events.events.k8s.io",
+    "services",
+    *_RBAC,
+)
 _PUT_NEEDS_REVISION = (
     "leases.coordination.k8s.io",
     "customresourcedefinitions.apiextensions.k8s.io",
@@ -89,6 +97,7 @@ _WITHOUT_GENERATION = (
     "namespaces",
     *_RBAC,
     "resourcequotas",
+    "limitranges",
 )
 
 

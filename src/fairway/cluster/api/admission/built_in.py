@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fairway.cluster.api.admission.chain import Chain
 from fairway.cluster.api.admission.jobsets import JobSets
+from fairway.cluster.api.admission.limits import Limits
 from fairway.cluster.api.admission.namespaces import NamespaceLifecycle
 from fairway.cluster.api.admission.priorities import Priority
 from fairway.cluster.api.admission.quotas import Quota
@@ -20,6 +21,7 @@ def chain(store: Store, registry: Registry, asker: Asker, grants: Grants) -> Cha
     return Chain(
         (
             NamespaceLifecycle(store),
+            Limits(store),
             Priority(store),
             JobSets(),
             MutatingWebhooks(store, registry, asker),
