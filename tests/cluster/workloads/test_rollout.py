@@ -9,7 +9,7 @@ from pretend_cluster import Here
 from fairway.cluster.workloads import rollout
 from fairway.cluster.workloads.rollout import Limits, Size
 from fairway.kernel.objects import conditions, meta
-from fairway.kernel.objects.kinds import DEPLOYMENT, POD, REPLICA_SET, Object
+from fairway.kernel.objects.kinds import DEPLOYMENT, POD, REPLICA_SET, REPLICATION_CONTROLLER, Object
 
 
 @given(
@@ -172,3 +172,30 @@ async def test_a_deployment_that_comes_back_takes_up_what_it_left(here: Here) ->
     (kept,) = (await here.client.list(REPLICA_SET, "default")).items
     assert meta.owned_by(kept, again)
     assert {meta.uid(pod) for pod in await here.pods()} == before
+
+
+async def test_a_replication_controller_keeps_pods_too(here: Here) -> None:
+    container = {"name": "main", "image": "busybox"}
+    template = {"metadata": {"labels": {"app": "old"}}, "spec": {"containers": [container]}}
+    made = REPLICATION_CONTROLLER.new("old", "default", spec={"replicas": 2, "template": template})
+    assert (await here.client.create(REPLICATION_CONTROLLER, made))["spec"]["selector"] == {"app": "old"}
+    ready = await here.until(
+        REPLICATION_CONTROLLER, "old", lambda one: (one.get("status") or {}).get("readyReplicas") == 2
+    )
+    assert ready["status"]["observedGeneration"] == 1
+    await here.client.patch(REPLICATION_CONTROLLER, "old", "default", {"spec": {"replicas": 1}})
+    (left,) = await here.until_pods(lambda pods: len(pods) == 1)
+    await here.client.delete(POD, meta.name(left), "default")
+    await here.until_pods(lambda pods: len(pods) == 1 and meta.name(pods[0]) != meta.name(left))
+
+
+async def test_a_pod_whose_labels_are_changed_is_let_go_and_replaced(here: Here) -> None:
+    container = {"name": "main", "image": "busybox"}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": template}
+    await here.client.create(REPLICA_SET, REPLICA_SET.new("web", "default", spec=spec))
+    (first,) = await here.until_pods(lambda pods: len(pods) == 1)
+    await here.client.patch(POD, meta.name(first), "default", {"metadata": {"labels": {"app": "looked-at"}}})
+    await here.until_pods(lambda pods: len(pods) == 2)
+    kept = await here.until(POD, meta.name(first), lambda pod: not meta.controller_of(pod))
+    assert not meta.being_deleted(kept)

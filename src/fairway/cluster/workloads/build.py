@@ -37,7 +37,7 @@ def build(client: Client, clock: Clock, *, ca_pem: str = "", job_retry_delay: fl
     return Parts(
         controllers=(
             namespaces.controller(ca_pem),
-            replicasets.controller(),
+            *replicasets.controllers(),
             deployments.controller(),
             autoscaling.controller(),
             statefulsets.controller(),

@@ -1,6 +1,6 @@
-"""ReplicaSet: as many pods of one template as asked for, no more and no less.
+"""ReplicaSet and ReplicationController: as many pods of one template as asked for, no more and no less.
 
-`decide` is pure. Pods are named from the set's uid and a slot number, so that a repeated creation is
+The two differ in the form of their selector, which the API has checked against the template. `decide` is pure. Pods are named from the set's uid and a slot number, so that a repeated creation is
 refused by the API instead of making one pod too many (see `pods.slug`).
 """
 
@@ -17,11 +17,12 @@ from fairway.kernel import clock
 from fairway.kernel.control import controller as control
 from fairway.kernel.control import events
 from fairway.kernel.control.controller import Controller, World
-from fairway.kernel.objects import conditions, errors, meta, names
-from fairway.kernel.objects.kinds import POD, REPLICA_SET, Object
+from fairway.kernel.objects import conditions, errors, meta, names, selectors
+from fairway.kernel.objects.kinds import POD, REPLICA_SET, REPLICATION_CONTROLLER, Kind, Object
 
 _BURST = 500  # pods created or deleted in one go, as upstream
 _LOOK_AGAIN = 0.2
+_COMPONENTS = {REPLICA_SET.kind: "replicaset-controller", REPLICATION_CONTROLLER.kind: "replication-controller"}
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,11 @@ class Decision:
     again: float | None
 
 
-def controller() -> Controller:
-    return Controller("replicasets", REPLICA_SET, Reconciler().reconcile, watches=((POD, control.owner(REPLICA_SET)),))
+def controllers() -> tuple[Controller, ...]:
+    return tuple(
+        Controller(kind.plural, kind, Reconciler(kind).reconcile, watches=((POD, control.owner(kind)),))
+        for kind in (REPLICA_SET, REPLICATION_CONTROLLER)
+    )
 
 
 def decide(replica_set: Object, owned: Iterable[Object], now: float) -> Decision:
@@ -66,28 +70,54 @@ def _worth(pod: Object) -> tuple[Any, ...]:
 
 
 class Reconciler:
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
         # For each set the uids of pods that were asked to go and that the mirror may still show as staying.
         self._leaving: dict[str, set[str]] = {}
 
     async def reconcile(self, world: World, namespace: str, name: str) -> float | None:
-        replica_set = world.mirror(REPLICA_SET).get(namespace, name)
+        replica_set = world.mirror(self._kind).get(namespace, name)
         if replica_set is None or meta.being_deleted(replica_set):
             self._leaving.pop(f"{namespace}/{name}", None)
             return None
-        owned = [pod for pod in world.mirror(POD).owned(replica_set) if not meta.being_deleted(pod)]
+        owned = await _held(world, replica_set)
         leaving = self._leaving.get(f"{namespace}/{name}", set()) & {meta.uid(pod) for pod in owned}
         self._leaving[f"{namespace}/{name}"] = leaving
         staying = [pod for pod in owned if meta.uid(pod) not in leaving]
         decision = decide(replica_set, staying, world.clock.now())
         await _delete(world, replica_set, decision.delete, leaving)
         failure = await _create(world, replica_set, decision.create)
-        await _report(world, replica_set, decision.status, failure)
+        await self._report(world, replica_set, decision.status, failure)
         if isinstance(failure, errors.AlreadyExists):
             return _LOOK_AGAIN
         if failure is not None:
             raise failure
         return decision.again
+
+    async def _report(self, world: World, replica_set: Object, counts: Object, failure: errors.ApiError | None) -> None:
+        now = clock.timestamp(world.clock.now())
+        said = replica_set.get("status") or {}
+        kept = [item for item in said.get("conditions") or () if item["type"] != "ReplicaFailure"]
+        status: Object = {**counts, "conditions": kept or None}
+        if failure is not None and not isinstance(failure, errors.AlreadyExists):
+            status["conditions"] = conditions.merged(
+                said.get("conditions"), now, ("ReplicaFailure", True, "FailedCreate", failure.message)
+            )
+            await _say(world, replica_set, "FailedCreate", f"Error creating: {failure.message}", type_="Warning")
+        if any(said.get(field) != value for field, value in status.items()):
+            await world.client.patch_status(self._kind, meta.name(replica_set), meta.namespace(replica_set), status)
+
+
+async def _held(world: World, replica_set: Object) -> list[Object]:
+    """Its pods, without those whose labels were changed: they are let go, and others take their place."""
+    owned = [pod for pod in world.mirror(POD).owned(replica_set) if not meta.being_deleted(pod)]
+    fits = selectors.of(selectors.widened(replica_set["spec"].get("selector")))
+    for pod in owned:
+        if not fits(meta.labels(pod)):
+            others = [ref for ref in pod["metadata"]["ownerReferences"] if ref["uid"] != meta.uid(replica_set)]
+            freed = {"ownerReferences": others or None, "resourceVersion": pod["metadata"]["resourceVersion"]}
+            await world.client.patch(POD, meta.name(pod), meta.namespace(pod), {"metadata": freed})
+    return [pod for pod in owned if fits(meta.labels(pod))]
 
 
 async def _delete(world: World, replica_set: Object, surplus: list[Object], leaving: set[str]) -> None:
@@ -138,21 +168,7 @@ def _slow_start(todo: list[str]) -> Iterable[list[str]]:
         todo, size = todo[size:], size * 2
 
 
-async def _report(world: World, replica_set: Object, counts: Object, failure: errors.ApiError | None) -> None:
-    now = clock.timestamp(world.clock.now())
-    said = replica_set.get("status") or {}
-    kept = [item for item in said.get("conditions") or () if item["type"] != "ReplicaFailure"]
-    status: Object = {**counts, "conditions": kept or None}
-    if failure is not None and not isinstance(failure, errors.AlreadyExists):
-        status["conditions"] = conditions.merged(
-            said.get("conditions"), now, ("ReplicaFailure", True, "FailedCreate", failure.message)
-        )
-        await _say(world, replica_set, "FailedCreate", f"Error creating: {failure.message}", type_="Warning")
-    if any(said.get(field) != value for field, value in status.items()):
-        await world.client.patch_status(REPLICA_SET, meta.name(replica_set), meta.namespace(replica_set), status)
-
-
 async def _say(world: World, replica_set: Object, reason: str, message: str, *, type_: str = "Normal") -> None:
     await events.record(
-        world.client, world.clock, replica_set, reason, message, type=type_, component="replicaset-controller"
+        world.client, world.clock, replica_set, reason, message, type=type_, component=_COMPONENTS[replica_set["kind"]]
     )
