@@ -1,7 +1,8 @@
 """ReplicaSet and ReplicationController: as many pods of one template as asked for, no more and no less.
 
-The two differ in the form of their selector, which the API has checked against the template. `decide` is pure. Pods are named from the set's uid and a slot number, so that a repeated creation is
-refused by the API instead of making one pod too many (see `pods.slug`).
+The two differ in the form of their selector, which the API has checked against the template. `decide` is pure.
+Pods are named from the set's uid and a slot number, so that a repeated creation is refused by the API instead of
+making one pod too many (see `pods.slug`).
 """
 
 from __future__ import annotations
