@@ -60,6 +60,37 @@ OBJECTS: dict[str, Object] = {
     "/apis/coordination.k8s.io/v1/namespaces/default/leases": {"spec": {"holderIdentity": "h"}},
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": WIDGET.definition(),
     WIDGET.kind.path("default"): {"spec": {"size": 3}},
+    "/api/v1/namespaces/default/resourcequotas": {
+        "spec": {"hard": {"pods": "10", "requests.cpu": "1"}, "scopeSelector": {"matchExpressions": []}}
+    },
+    "/api/v1/namespaces/default/limitranges": {
+        "spec": {"limits": [{"type": "Container", "max": {"cpu": "2"}, "default": {"cpu": "1"}}]}
+    },
+    "/api/v1/namespaces/default/replicationcontrollers": {
+        "spec": {"replicas": 2, "selector": {"a": "b"}, "template": TEMPLATE}
+    },
+    "/api/v1/namespaces/default/persistentvolumeclaims": {
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    },
+    "/apis/scheduling.k8s.io/v1/priorityclasses": {"value": 10, "globalDefault": False},
+    "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles": {
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    },
+    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings": {
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+        "subjects": [{"kind": "User", "name": "u", "apiGroup": "rbac.authorization.k8s.io"}],
+    },
+    "/apis/networking.k8s.io/v1/namespaces/default/ingresses": {
+        "spec": {"rules": [{"host": "a.b", "http": {"paths": [{"path": "/", "pathType": "Prefix"}]}}]}
+    },
+    "/apis/jobset.x-k8s.io/v1alpha2/namespaces/default/jobsets": {
+        "spec": {"replicatedJobs": [{"name": "r", "replicas": 1, "template": {"spec": {"template": TEMPLATE}}}]}
+    },
+    "/apis/authorization.k8s.io/v1/subjectaccessreviews": {
+        "spec": {"user": "u", "groups": ["g"], "resourceAttributes": {"verb": "get", "resource": "pods"}}
+    },
+    "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews": {"spec": {"namespace": "default"}},
+    "/apis/authentication.k8s.io/v1/tokenreviews": {"spec": {"token": "t", "audiences": ["a"]}},
     "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews": {"spec": {"resourceAttributes": {"verb": "get"}}},
 }
 ODD: list[Any] = [
