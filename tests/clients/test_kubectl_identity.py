@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import base64
+from pathlib import Path
 
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from fairway.cluster.api.signing.authority import signer
+from fairway.kernel.client import kubeconfig
+from fairway.kernel.objects.kinds import CERTIFICATE_SIGNING_REQUEST
 from tests.clients.test_kubectl import KUBECTL, Kubectl, kubectl
 
 __all__ = ["kubectl"]
@@ -29,6 +39,24 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
 subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: User, name: bob}
 """
+
+
+REQUEST = """
+apiVersion: certificates.k8s.io/v1
+kind: CertificateSigningRequest
+metadata: {name: ann}
+spec:
+  request: %s
+  signerName: kubernetes.io/kube-apiserver-client
+  usages: [client auth]
+"""
+
+
+def wanted(key: ec.EllipticCurvePrivateKey) -> str:
+    """A request for a certificate of ann, as a CertificateSigningRequest has it."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ann")])
+    made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    return base64.b64encode(made.public_bytes(serialization.Encoding.PEM)).decode()
 
 
 async def test_roles_from_creation_to_refusal(kubectl: Kubectl) -> None:
@@ -84,3 +112,30 @@ async def test_an_editor_cannot_make_an_administrator(kubectl: Kubectl) -> None:
     assert "is attempting to grant RBAC permissions not currently held" in refused
     refused = await kubectl.run("create", "role", "r", "--verb=get", "--resource=pods", "--as=bob", fails=True)
     assert 'cannot create resource "roles"' in refused
+
+
+async def test_a_certificate_from_request_to_use(kubectl: Kubectl, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    text = wanted(key)
+    assert "created" in await kubectl.run("create", "-f", "-", stdin=REQUEST % text)
+    assert "Pending" in await kubectl.run("get", "csr")
+    assert "approved" in await kubectl.run("certificate", "approve", "ann")
+    assert "Approved" in await kubectl.run("get", "csr", "ann")
+    assert "kube-apiserver-client" in await kubectl.run("describe", "csr", "ann")
+    spec = (await kubectl.admin.get(CERTIFICATE_SIGNING_REQUEST, "ann"))["spec"]
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "ann.key").write_bytes(key.private_bytes(*form))
+    (tmp_path / "ann.crt").write_bytes(base64.b64decode(signer(tmp_path)(spec)))
+    access = kubeconfig.load(kubectl.config)
+    kubeconfig.write(kubectl.config, server=access.server, ca_pem=access.ca_pem, token="")
+    shown = (f"--client-certificate={tmp_path / 'ann.crt'}", f"--client-key={tmp_path / 'ann.key'}")
+    assert "ann" in await kubectl.run("auth", "whoami", *shown)
+    assert 'User "ann" cannot list' in await kubectl.run("get", "pods", *shown, fails=True)
+
+
+async def test_a_denied_request_stays_denied(kubectl: Kubectl) -> None:
+    text = wanted(ec.generate_private_key(ec.SECP256R1()))
+    await kubectl.run("create", "-f", "-", stdin=REQUEST % text)
+    assert "denied" in await kubectl.run("certificate", "deny", "ann")
+    assert "Denied" in await kubectl.run("get", "csr")
+    await kubectl.run("certificate", "approve", "ann", fails=True)

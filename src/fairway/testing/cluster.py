@@ -18,6 +18,7 @@ from pathlib import Path
 from fairway.cluster.api import addresses
 from fairway.cluster.api.certificates import ensure, server_context
 from fairway.cluster.api.server import ApiServer
+from fairway.cluster.api.signing.authority import signer
 from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.node.build import NodeConfig
 from fairway.cluster.node.build import build as build_node
@@ -99,7 +100,7 @@ async def cluster(
             await install(client, (*brought, *kinds, *(kind for feature in features for kind in feature.kinds)))
             parts = [feature.build(platform) for feature in features]
             if workloads:
-                parts.append(build_workloads(client, clock, ca_pem=tls.ca_pem))
+                parts.append(build_workloads(client, clock, ca_pem=tls.ca_pem, sign=signer(folder / "pki")))
             agent = None
             if node or runtime:
                 agent = build_node(

@@ -20,6 +20,7 @@ from pathlib import Path
 from fairway.cluster.api import addresses
 from fairway.cluster.api.certificates import ensure, server_context
 from fairway.cluster.api.server import ApiServer
+from fairway.cluster.api.signing.authority import signer
 from fairway.cluster.api.tokens import ISSUER, Issuer
 from fairway.cluster.network.build import build as build_network
 from fairway.cluster.network.config import NetworkConfig
@@ -114,7 +115,7 @@ async def _on_this_machine(
             issuer=ISSUER,
             preload=preload.library(folder / "node"),
         )
-        workloads = build_workloads(client, clock, ca_pem=cluster.ca_pem)
+        workloads = build_workloads(client, clock, ca_pem=cluster.ca_pem, sign=signer(folder / "pki"))
         await start((workloads, node.parts, build_network(client, clock, gateway)), client, clock, tasks)
         tasks.create_task(_end_without(folder, clock), name="data-directory")
         yield Running(public_url(settings), front.one_time_url(), folder / "kubeconfig", folder, cluster.api_url)

@@ -89,7 +89,9 @@ async def test_who_is_known_and_nothing_else_may_ask_and_discover(world: World) 
 
 
 async def test_a_pods_token_ends_with_the_pod(world: World, admin: Client) -> None:
-    made = await admin.create(POD, pod("p"))
+    running = pod("p")
+    running["spec"]["serviceAccountName"] = "worker"
+    made = await admin.create(POD, running)
     bound = {"kind": "Pod", "apiVersion": "v1", "name": "p", "uid": made["metadata"]["uid"]}
     token, answer = await account(admin, boundObjectRef=bound, expirationSeconds=3600)
     assert answer["spec"]["expirationSeconds"] == 3600
@@ -133,3 +135,28 @@ def test_keys_are_made_once_and_private(tmp_path: Path) -> None:
     assert certificates.ensure(tmp_path, ["renamed.example"]).cert.read_bytes() != before
     for path in tmp_path.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_a_token_is_bound_to_what_there_is(world: World, admin: Client) -> None:
+    _, answer = await account(admin)
+    made = await admin.create(POD, pod("theirs"))
+    path = SERVICE_ACCOUNT.path("default", "worker", "token")
+    for reference, error in (
+        ({"kind": "Pod", "apiVersion": "v1", "name": "absent"}, errors.NotFound),
+        ({"kind": "Pod", "apiVersion": "v1", "name": "theirs"}, errors.BadRequest),  # another account's
+        ({"kind": "ConfigMap", "apiVersion": "v1", "name": "c"}, errors.BadRequest),
+    ):
+        with pytest.raises(error):
+            await admin.transport.request("POST", path, body={"spec": {"boundObjectRef": reference}})
+    default = await admin.create(SERVICE_ACCOUNT, SERVICE_ACCOUNT.new("default", "default"))
+    reference = {"kind": "Pod", "apiVersion": "v1", "name": "theirs", "uid": "of-an-earlier-one"}
+    path = SERVICE_ACCOUNT.path("default", "default", "token")
+    with pytest.raises(errors.Conflict):
+        await admin.transport.request("POST", path, body={"spec": {"boundObjectRef": reference}})
+    reference["uid"] = made["metadata"]["uid"]
+    answer = await admin.transport.request("POST", path, body={"spec": {"boundObjectRef": reference}})
+    review = await admin.create(TOKEN_REVIEW, {"spec": {"token": answer["status"]["token"]}})
+    user = review["status"]["user"]
+    assert user["uid"] == default["metadata"]["uid"]
+    assert user["extra"]["authentication.kubernetes.io/pod-name"] == ["theirs"]
+    assert user["extra"]["authentication.kubernetes.io/pod-uid"] == [made["metadata"]["uid"]]

@@ -1,4 +1,4 @@
-"""Whose a token is, and whether what it is bound to still exists.
+"""Whose a token or a certificate is, and whether what a token is bound to still exists.
 
 The issuer knows what it signed; the store knows whether the service account and the pod that a token names
 are still there. A pod's token ends with the pod.
@@ -6,6 +6,9 @@ are still there. A pod's token ends with the pod.
 
 from __future__ import annotations
 
+import ssl
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +28,15 @@ def identify(backend: Backend, token: str, *, audience: str = AUDIENCE) -> Ident
     if bound := proof.claims.get("kubernetes.io"):
         _still_there(backend, bound)
     return proof.identity
+
+
+def of_certificate(peer: Mapping[str, Any]) -> Identity | None:
+    """Whom a client's certificate names, as TLS has verified it: CN is the user, each O a group."""
+    named = [pair for part in peer.get("subject") or () for pair in part]
+    user = next((value for key, value in named if key == "commonName"), "")
+    if not user or ssl.cert_time_to_seconds(peer["notAfter"]) < time.time():  # a connection may outlive it
+        return None
+    return Identity(user, tokens.groups_of(user, [value for key, value in named if key == "organizationName"]))
 
 
 def authenticated(identity: Identity) -> Identity:

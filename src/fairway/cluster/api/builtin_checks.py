@@ -23,6 +23,7 @@ from fairway.cluster.api import (
     role_checks,
     workload_checks,
 )
+from fairway.cluster.api.signing import requests
 from fairway.cluster.api.webhooks import configurations
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Kind, Object
@@ -162,6 +163,7 @@ CHECKS: dict[str, Check] = {
     "configmaps": _data,
     "secrets": _secret,
     "persistentvolumeclaims": _claim,
+    "certificatesigningrequests.certificates.k8s.io": requests.problems,
     "roles.rbac.authorization.k8s.io": role_checks.role,
     "clusterroles.rbac.authorization.k8s.io": role_checks.role,
     "rolebindings.rbac.authorization.k8s.io": role_checks.binding,

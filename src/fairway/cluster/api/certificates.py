@@ -1,5 +1,6 @@
 """TLS: a certificate authority made at first start, and a serving certificate that it signs.
 
+Clients may show a certificate of the same authority (`signing`), which says who they are.
 The authority's certificate is what clients trust; it stays. The serving certificate is made again when it
 nears its end or when the names it must carry have changed.
 """
@@ -46,22 +47,26 @@ class Files:
 
 def ensure(folder: Path, hosts: Iterable[str] = ()) -> Files:
     """Make what is missing or near its end. `hosts` are names and addresses besides those in ALWAYS."""
-    authority_key, authority = _authority(folder)
+    authority_key, issuer = authority(folder)
     names = tuple(sorted({*ALWAYS, *filter(None, hosts)}))
     cert, key = folder / "serving.crt", folder / "serving.key"
-    if not (key.exists() and _still_good(cert, authority, names)):
-        _make_serving(cert, key, authority_key, authority, names)
-    return Files(authority.public_bytes(serialization.Encoding.PEM).decode(), cert, key)
+    if not (key.exists() and _still_good(cert, issuer, names)):
+        _make_serving(cert, key, authority_key, issuer, names)
+    return Files(issuer.public_bytes(serialization.Encoding.PEM).decode(), cert, key)
 
 
 def server_context(files: Files) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(files.cert, files.key)
+    # Who shows a certificate shows one of ours; who shows none has a token.
+    context.load_verify_locations(cadata=files.ca_pem)
+    context.verify_mode = ssl.CERT_OPTIONAL
     return context
 
 
-def _authority(folder: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+def authority(folder: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """The authority's key and certificate, made where they are missing."""
     cert, key = folder / "ca.crt", folder / "ca.key"
     if not (cert.exists() and key.exists()):
         made = ec.generate_private_key(ec.SECP256R1())

@@ -129,13 +129,21 @@ class HTTPFace:
         return self._server.stream_of(request)
 
     def _identity(self, request: web.BaseRequest) -> Identity:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise errors.Unauthorized("Unauthorized")
-        sender = authentication.identify(self._pipeline.backend, token.strip())
+        sender = self._sender(request)
         if impersonation.is_asked(request.headers):
             return impersonation.acting(self._pipeline.backend.grants, sender, request.headers)
         return sender
+
+    def _sender(self, request: web.BaseRequest) -> Identity:
+        """By the certificate of the connection, or by a token."""
+        peer = request.get_extra_info("peercert")
+        found = authentication.of_certificate(peer) if peer else None
+        if found is not None:
+            return found
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise errors.Unauthorized("Unauthorized")
+        return authentication.identify(self._pipeline.backend, token.strip())
 
     async def _written(
         self, request: web.BaseRequest, reply: Reply, form: Form, query: dict[str, str], warnings: list[str]

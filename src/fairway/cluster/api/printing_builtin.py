@@ -27,6 +27,7 @@ from fairway.cluster.api.printing_columns import (
     size,
     value,
 )
+from fairway.cluster.api.signing import requests
 from fairway.kernel.clock import parse
 from fairway.kernel.objects import conditions, meta, selectors
 from fairway.kernel.objects.kinds import Object
@@ -310,6 +311,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         NAME,
         Column("Created At", at("metadata.creationTimestamp"), type="date"),
     ),
+    "certificatesigningrequests.certificates.k8s.io": requests.COLUMNS,
     **printing_roles.COLUMNS,
     **printing_policies.COLUMNS,
 }

@@ -16,7 +16,6 @@ _KINDS = {
         "storage.k8s.io",
         "storageclasses",
     ): "StorageClasses are not served by this server yet: there is one local storage",
-    ("certificates.k8s.io", "certificatesigningrequests"): "certificates are not signed by this server: use tokens",
 }
 _GROUPS = {
     "admissionregistration.k8s.io": (

@@ -144,6 +144,7 @@ def _core() -> tuple[Resource, ...]:
 
 
 def _grouped() -> tuple[Resource, ...]:
+    approval = Subresource("approval", "CertificateSigningRequest", "certificates.k8s.io", "v1", CHANGE)
     return (
         _resource(kinds.CRD, "crd", "crds", categories=("api-extensions",), status=True),
         _resource(kinds.MUTATING_WEBHOOK_CONFIGURATION, categories=("api-extensions",)),
@@ -177,6 +178,9 @@ def _grouped() -> tuple[Resource, ...]:
         _resource(kinds.LEASE),
         _resource(kinds.PRIORITY_CLASS, "pc"),
         _resource(kinds.ENDPOINT_SLICE),
+        _resource(
+            kinds.CERTIFICATE_SIGNING_REQUEST, "csr", status=True, more=(approval,), selectable=("spec.signerName",)
+        ),
         _resource(kinds.CLUSTER_ROLE),
         _resource(kinds.CLUSTER_ROLE_BINDING),
         _resource(kinds.ROLE),

@@ -98,6 +98,7 @@ _WITHOUT_GENERATION = (
     *_RBAC,
     "resourcequotas",
     "limitranges",
+    "certificatesigningrequests.certificates.k8s.io",
 )
 
 

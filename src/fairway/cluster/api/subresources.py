@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fairway.cluster.api import patches, reading, refusals, writing
+from fairway.cluster.api import patches, reading, refusals, token_requests, writing
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply
+from fairway.cluster.api.signing import approval
 from fairway.cluster.store.protocol import WrongRevision
-from fairway.kernel import clock as time
 from fairway.kernel.objects import conditions, errors, selectors
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 from fairway.kernel.objects.topology import Place
-
-_SHORTEST_TOKEN, _LONGEST_TOKEN, _USUAL_TOKEN = 600, 366 * 24 * 3600, 3600
 
 
 async def answer(backend: Backend, call: Call) -> Reply:
@@ -147,42 +145,6 @@ def _success(code: int) -> Reply:
     return Reply({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code}, code)
 
 
-async def _token(backend: Backend, call: Call) -> Reply:
-    """TokenRequest: a token for a service account, bound to a pod where the request names one."""
-    account = reading.found(backend.store, call).object
-    body = call.body if isinstance(call.body, dict) else {}
-    spec = body.get("spec") or {}
-    seconds = spec.get("expirationSeconds") or _USUAL_TOKEN
-    if not isinstance(seconds, int) or not _SHORTEST_TOKEN <= seconds <= _LONGEST_TOKEN:
-        text = f"Invalid value: {seconds}: may not specify a duration less than 10 minutes or more than a year"
-        raise errors.invalid(
-            "TokenRequest", "authentication.k8s.io", call.name, [Cause("spec.expirationSeconds", text)]
-        )
-    claims: Object = {
-        "kubernetes.io": {
-            "namespace": call.namespace,
-            "serviceaccount": {"name": call.name, "uid": account["metadata"]["uid"]},
-        }
-    }
-    if bound := spec.get("boundObjectRef"):
-        claims["kubernetes.io"][str(bound.get("kind", "")).lower()] = {
-            "name": bound.get("name", ""),
-            "uid": bound.get("uid", ""),
-        }
-    groups = ("system:serviceaccounts", f"system:serviceaccounts:{call.namespace}")
-    user = f"system:serviceaccount:{call.namespace}:{call.name}"
-    audiences = spec.get("audiences") or []
-    token = backend.issuer.mint(user, groups, seconds=seconds, audiences=audiences, extra=claims)
-    reply = {
-        "kind": "TokenRequest",
-        "apiVersion": "authentication.k8s.io/v1",
-        "metadata": {"name": call.name, "namespace": call.namespace, "creationTimestamp": backend.now()},
-        "spec": {**spec, "audiences": audiences or ["fairway"], "expirationSeconds": seconds},
-        "status": {"token": token, "expirationTimestamp": time.timestamp(backend.clock.now() + seconds)},
-    }
-    return Reply(reply, 201)
-
-
 async def _finalize(backend: Backend, call: Call) -> Reply:
     """namespaces/finalize: what still keeps a namespace."""
     body = call.body if isinstance(call.body, dict) else {}
@@ -198,6 +160,7 @@ async def _finalize(backend: Backend, call: Call) -> Reply:
 _ANSWERS: dict[str, Callable[[Backend, Call], Awaitable[Reply]]] = {
     "scale": _scale,
     "binding": _bind,
-    "token": _token,
+    "token": token_requests.answer,
+    "approval": approval.answer,
     "finalize": _finalize,
 }

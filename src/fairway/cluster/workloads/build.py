@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fairway.cluster.workloads import (
     autoscaling,
+    certificates,
     cluster_roles,
     cronjobs,
     daemonsets,
@@ -32,8 +33,16 @@ JOB_RETRY_DELAY = 1.0
 start costs a node and a registry; here it costs a process."""
 
 
-def build(client: Client, clock: Clock, *, ca_pem: str = "", job_retry_delay: float = JOB_RETRY_DELAY) -> Parts:
-    """`ca_pem` is the API server's certificate authority, which every namespace gets in a ConfigMap."""
+def build(
+    client: Client,
+    clock: Clock,
+    *,
+    ca_pem: str = "",
+    sign: certificates.Sign | None = None,
+    job_retry_delay: float = JOB_RETRY_DELAY,
+) -> Parts:
+    """`ca_pem` is the API server's certificate authority, which every namespace gets in a ConfigMap; `sign` makes
+    certificates of clients with it."""
     return Parts(
         controllers=(
             namespaces.controller(ca_pem),
@@ -47,6 +56,7 @@ def build(client: Client, clock: Clock, *, ca_pem: str = "", job_retry_delay: fl
             jobsets.controller(),
             endpoints.controller(),
             cluster_roles.controller(),
+            certificates.controller(sign),
         ),
         services=(scheduler.service(client, clock), garbage.service(client, clock), quotas.service(client, clock)),
     )

@@ -14,6 +14,7 @@ from fairway.cluster.api.admission.webhooks.validating import ValidatingWebhooks
 from fairway.cluster.api.authorizing.escalation import NoEscalation
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.registry import Registry
+from fairway.cluster.api.signing.approval import CertificateRequests
 from fairway.cluster.store.protocol import Store
 
 
@@ -26,6 +27,7 @@ def chain(store: Store, registry: Registry, asker: Asker, grants: Grants) -> Cha
             JobSets(),
             MutatingWebhooks(store, registry, asker),
             ValidatingWebhooks(store, registry, asker),
+            CertificateRequests(grants),
             NoEscalation(grants),
             Quota(store),
         )
