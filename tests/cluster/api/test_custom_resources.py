@@ -129,12 +129,3 @@ async def test_schemas_that_are_not_structural_are_refused(client: Client, schem
     definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = schema
     with pytest.raises(errors.Invalid, match=text):
         await client.create(CRD, definition)
-
-
-async def test_what_is_not_done_is_said(world: World, client: Client) -> None:
-    definition = WIDGET.definition()
-    document = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    document["properties"]["spec"]["x-kubernetes-validations"] = [{"rule": "self.size > 0"}]
-    code, headers, _ = await world.raw("POST", CRD.path(), data=orjson.dumps(definition))
-    assert code == 201
-    assert "not evaluated by this server yet" in headers["Warning"]

@@ -182,7 +182,6 @@ WARNINGS: dict[str, Warnings] = {
     "services": _service_warnings,
     "ingresses.networking.k8s.io": network_checks.ingress_warnings,
     "networkpolicies.networking.k8s.io": network_checks.policy_warnings,
-    "customresourcedefinitions.apiextensions.k8s.io": crd_checks.warnings,
 }
 CHANGE_CHECKS: dict[str, ChangeCheck] = {
     "pods": pod_checks.pod_change,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fairway.cluster.api import crd_version_checks
+from fairway.cluster.api.rules import definitions as rules
 from fairway.kernel.objects import names, structural
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
-from fairway.kernel.objects.schemas import uses_rules
 
 
 def problems(definition: Object) -> Iterator[Cause]:
@@ -43,13 +43,10 @@ def _versions(versions: list[Object]) -> Iterator[Cause]:
         if schema is None:
             yield Cause(f"{at}.schema.openAPIV3Schema", "Required value: schemas are required", "FieldValueRequired")
         else:
-            yield from structural.problems(schema, f"{at}.schema.openAPIV3Schema")
-
-
-def warnings(definition: Object) -> Iterator[str]:
-    if uses_rules(definition["spec"]):
-        name = definition["metadata"]["name"]
-        yield f"{name}: rules in CEL (x-kubernetes-validations) are not evaluated by this server yet"
+            found = structural.problems(schema, f"{at}.schema.openAPIV3Schema")
+            yield from found
+            if not found:
+                yield from rules.problems(schema, f"{at}.schema.openAPIV3Schema")
 
 
 def change_problems(new: Object, old: Object) -> Iterator[Cause]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 
 from fairway.cluster.api import builtin_schemas, crd_names
 from fairway.cluster.api.registry import Served, View
 from fairway.cluster.api.resources import ALL, Resource, Subresource
+from fairway.cluster.api.rules import compiling
 from fairway.cluster.api.strategies import Strategy
 from fairway.cluster.store.protocol import Key
 from fairway.kernel.feature import Identity
@@ -113,17 +115,13 @@ def _as_version(api_version: str) -> View:
 
 def _strategy(version: Object, row: Resource) -> Strategy:
     document = version["schema"]["openAPIV3Schema"]
-    compiled: list[Schema] = []
-
-    def schema() -> Schema:
-        if not compiled:
-            compiled.append(Schema(_with_resource_fields(document)))
-        return compiled[0]
-
+    schema = cache(lambda: Schema(_with_resource_fields(document)))
     return Strategy(
         status=row.has_status,
         custom=True,
         schema=schema,
+        document=document,
+        rules=cache(lambda: compiling.places(document)),
         topology=lambda: builtin_schemas.custom_topology(document),
         default=lambda obj: schema().default(obj),
         revision_required=True,

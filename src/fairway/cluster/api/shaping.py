@@ -10,12 +10,26 @@ from collections.abc import Iterable
 
 from fairway.cluster.api import objectmeta
 from fairway.cluster.api.calls import Call
+from fairway.cluster.api.rules import evaluating, ratcheting
+from fairway.cluster.api.strategies import Strategy
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.schemas import Schema, path_text
 
 _VALIDATIONS = ("Strict", "Warn", "Ignore")
 _MOST_WARNINGS = 20
+_BLOCKING = (
+    "FieldValueNotSupported",
+    "FieldValueRequired",
+    "FieldValueTooLong",
+    "FieldValueTooMany",
+    "FieldValueTypeInvalid",
+)
+_NOT_CHECKED = (
+    "some validation rules were not checked because the object was invalid; correct the existing errors to complete "
+    "validation"
+)
 
 
 def shaped(call: Call) -> Object:
@@ -96,24 +110,47 @@ def report(call: Call, unknown: list[str]) -> None:
         call.warnings += texts[:_MOST_WARNINGS]
 
 
-def check(call: Call, obj: Object, *, only: str = "") -> list[Cause]:
-    """What is wrong with a complete object."""
+def check(call: Call, obj: Object, old: Object | None = None, *, only: str = "") -> list[Cause]:
+    """What is wrong with a complete object; `old` is what it was, None for a new one."""
     strategy = call.served.strategy
     found: list[Cause] = []
     schema = strategy.schema()
     if only:
         part = schema.field(only) if schema else None
         if part is not None and only in obj:
-            found += part.check(obj[only], at=(only,))
-        return found
+            found += _shape(strategy, part, obj, old, only)
+        return found + _rules(call, obj, old, found)
     found += objectmeta.problems(obj["metadata"], label_name=strategy.label_name, path_name=strategy.path_name)
     if schema is not None:
-        found += schema.check(obj)
+        found += _shape(strategy, schema, obj, old, "")
+    found += _rules(call, obj, old, found)
     if not found:
         found += strategy.check(obj)
     if not found:
         call.warnings += strategy.warn(obj)
     return found
+
+
+def _shape(strategy: Strategy, schema: Schema, obj: Object, old: Object | None, only: str) -> list[Cause]:
+    """What the schema refuses. Of custom resources, what was wrong before and did not change may stay."""
+    found = schema.findings(obj[only] if only else obj)
+    if found and old is not None and strategy.document is not None:
+        document = strategy.document["properties"][only] if only else strategy.document
+        new, before = (obj[only], old.get(only)) if only else (obj, old)
+        found = ratcheting.remaining(document, found, new, before, schema.findings(before))
+    return [finding.cause(path_text((only, *finding.steps) if only else finding.steps)) for finding in found]
+
+
+def _rules(call: Call, obj: Object, old: Object | None, found: list[Cause]) -> list[Cause]:
+    """What the author of a custom resource refuses, where the object has the shape that rules count on."""
+    root = call.served.strategy.rules()
+    if root is None:
+        return []
+    if any(cause.reason in _BLOCKING for cause in found):
+        return [Cause("<nil>", f"Invalid value: null: {_NOT_CHECKED}")]
+    said = evaluating.verdict(root, obj, old)
+    call.warnings += said.warnings[:_MOST_WARNINGS]
+    return said.causes
 
 
 def refuse(call: Call, obj: Object, causes: list[Cause]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from fairway.cluster.api import builtin_checks, builtin_defaults, builtin_schemas
 from fairway.cluster.api.resources import Resource
+from fairway.cluster.api.rules.compiling import Place as RulePlace
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING, Object
 from fairway.kernel.objects.schemas import Schema
@@ -46,6 +47,10 @@ class Strategy:
     """Except when the object is created: who registers a node tells what it has."""
     custom: bool = False
     schema: Callable[[], Schema | None] = lambda: None
+    document: Object | None = None
+    """The schema of a custom resource as its author wrote it."""
+    rules: Callable[[], RulePlace | None] = lambda: None
+    """What its author asks of it in CEL, if anything."""
     topology: Callable[[], Place] = lambda: Place({})
     """How objects are owned, part by part, by those who apply to them."""
     default: Callable[[Object], None] = _nothing

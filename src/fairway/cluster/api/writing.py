@@ -220,7 +220,7 @@ async def _main(backend: Backend, call: Call, wanted: Object, record: Record) ->
     await backend.admission.mutate(request)
     new = request.object
     if _rest(new) != _rest(old):
-        causes = shaping.check(call, new) or list(strategy.check_change(new, old))
+        causes = shaping.check(call, new, old) or list(strategy.check_change(new, old))
     else:
         causes = list(objectmeta.problems(new["metadata"], subdomain=False))
     causes += objectmeta.finalizer_problems_when_dying(new["metadata"], before)
@@ -275,5 +275,5 @@ async def _status(backend: Backend, call: Call, wanted: Object, record: Record) 
     request = Request("UPDATE", call, new, old)
     await backend.admission.mutate(request)
     if request.object.get("status") != old.get("status"):
-        shaping.refuse(call, request.object, shaping.check(call, request.object, only="status"))
+        shaping.refuse(call, request.object, shaping.check(call, request.object, old, only="status"))
     return request

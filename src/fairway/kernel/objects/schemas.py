@@ -1,9 +1,9 @@
 """Schemas, compiled: what an OpenAPI v3 schema prunes, defaults and refuses, as Kubernetes does it.
 
 The API compiles the schema of each kind once (`Schema`) and then, for each object, prunes, defaults and
-checks, in that order. The functions work in place on an object that the caller owns. Rules in CEL
-(x-kubernetes-validations) are not evaluated: `uses_rules` tells. The checks of single values are in
-`schema_checks`; whether a schema may be used for a custom resource at all is in `structural`.
+checks, in that order. The functions work in place on an object that the caller owns. The checks of single values
+are in `schema_checks`; whether a schema may be used for a custom resource at all is in `structural`. Rules in CEL
+(x-kubernetes-validations) are the API's own affair.
 
 >>> schema = Schema({"type": "object", "properties": {"size": {"type": "integer", "default": 1, "minimum": 1}}})
 >>> obj = {"colour": "red"}
@@ -51,7 +51,11 @@ class Schema:
 
     def check(self, value: Any, *, at: tuple[Step, ...] = ()) -> list[Cause]:
         """What is wrong with the value, in upstream's words. `at` is where the value lies in its object."""
-        return [finding.cause(path_text((*at, *finding.steps))) for finding in self._root.check(value) or ()]
+        return [finding.cause(path_text((*at, *finding.steps))) for finding in self.findings(value)]
+
+    def findings(self, value: Any) -> list[Finding]:
+        """What is wrong with the value, by where it lies in it."""
+        return self._root.check(value) or []
 
     def field(self, name: str) -> Schema | None:
         """The schema of one property."""
@@ -72,13 +76,6 @@ def path_text(steps: tuple[Step, ...] | list[Step]) -> str:
     for step in steps:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
-
-
-def uses_rules(schema: Any) -> bool:
-    """Whether a schema carries CEL rules anywhere."""
-    if isinstance(schema, dict):
-        return "x-kubernetes-validations" in schema or any(map(uses_rules, schema.values()))
-    return isinstance(schema, list) and any(map(uses_rules, schema))
 
 
 class _Node:
