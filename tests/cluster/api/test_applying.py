@@ -131,6 +131,21 @@ async def test_a_reset_forgets_who_owns_what(client: Client) -> None:
     assert "managedFields" not in after["metadata"]
 
 
+async def test_a_client_may_write_the_owners_itself(client: Client) -> None:
+    """As kubectl does when what it applied on its own side becomes the server's."""
+    await apply(client, CONFIG_MAP, "c", {"data": {"a": "1", "b": "2"}}, "before")
+    made = await client.get(CONFIG_MAP, "c", "default")
+    (entry,) = made["metadata"]["managedFields"]
+    handed = [{"op": "replace", "path": "/metadata/managedFields", "value": [{**entry, "manager": "me"}]}]
+    await client.json_patch(CONFIG_MAP, "c", "default", handed)
+    after = await apply(client, CONFIG_MAP, "c", {"data": {"a": "1"}})
+    assert after["data"] == {"a": "1"}, "the other field has no owner any more"
+    assert list(owners(after)) == ["me"]
+    wrong = [{**handed[0], "value": [{**entry, "operation": "Guess"}]}]
+    with pytest.raises(errors.Invalid, match=r"managedFields\[0\]\.operation"):
+        await client.json_patch(CONFIG_MAP, "c", "default", wrong)
+
+
 async def test_applies_that_cannot_be_are_refused(client: Client) -> None:
     with pytest.raises(errors.Invalid, match="fieldManager: Required value"):
         await apply(client, CONFIG_MAP, "c", {}, "")

@@ -33,34 +33,34 @@ def media_type(header: str) -> str:
     return header.partition(";")[0].strip().lower() or JSON
 
 
-def decode(body: bytes, media: str, *, strict: bool) -> tuple[Any, tuple[str, ...]]:
-    """The body, and the fields that it names twice (looked for only where `strict`)."""
+def decode(body: bytes, media: str, *, strict: bool, kind: str = "object") -> tuple[Any, tuple[str, ...]]:
+    """The body, and the fields that it names twice (looked for only where `strict`). `kind` is what it should be."""
     if not body:
         return None, ()
     if media == JSON:
-        return _json(body), _duplicates(body) if strict else ()
+        return _json(body, kind), _duplicates(body, kind) if strict else ()
     if media in _PATCHES:
-        return _json(body), ()
+        return _json(body, kind), ()
     if media == PROTOBUF:
         return protobuf.decode(body), ()
     if media in YAML or (media == APPLY_PATCH and body[:1] != b"{"):
-        return _yaml(body), ()
+        return _yaml(body, kind), ()
     if media == APPLY_PATCH:
-        return _json(body), ()
+        return _json(body, kind), ()
     accepted = ", ".join((JSON, "application/yaml", PROTOBUF))
     raise UnsupportedMediaType(
         f"the body of the request was in an unknown format - accepted media types include: {accepted}"
     )
 
 
-def _json(body: bytes) -> Any:
+def _json(body: bytes, kind: str) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as problem:
-        raise BadRequest(f"the object provided is unrecognized (must be of type JSON): {problem}") from None
+        raise _unrecognized(kind, "json", problem) from None
 
 
-def _duplicates(body: bytes) -> tuple[str, ...]:
+def _duplicates(body: bytes, kind: str) -> tuple[str, ...]:
     """The paths of fields that a JSON document names twice, which its decoded form no longer shows."""
     twice: list[tuple[dict[str, Any], str]] = []
 
@@ -75,7 +75,12 @@ def _duplicates(body: bytes) -> tuple[str, ...]:
         document = json.loads(body, object_pairs_hook=members)
         return tuple(path_text((*_place_of(document, where), name)) for where, name in twice[:_MOST_DUPLICATES])
     except (ValueError, RecursionError) as problem:
-        raise BadRequest(f"the object provided is unrecognized (must be of type JSON): {problem}") from None
+        raise _unrecognized(kind, "json", problem) from None
+
+
+def _unrecognized(kind: str, language: str, problem: Exception) -> BadRequest:
+    text = f"couldn't get version/kind; {language} parse error: {problem}"
+    return BadRequest(f"the object provided is unrecognized (must be of type {kind}): {text}")
 
 
 def _place_of(value: Any, wanted: dict[str, Any]) -> tuple[str | int, ...]:
@@ -120,9 +125,9 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _yaml(body: bytes) -> Any:
+def _yaml(body: bytes, kind: str) -> Any:
     try:
         value = yaml.load(body, Loader=_Loader)  # noqa: S506 - a SafeLoader with fewer types
         return orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
     except (yaml.YAMLError, orjson.JSONEncodeError, RecursionError) as problem:
-        raise BadRequest(f"the object provided is unrecognized (must be of type YAML): {problem}") from None
+        raise _unrecognized(kind, "yaml", problem) from None

@@ -13,6 +13,7 @@ import ssl
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import orjson
@@ -263,11 +264,12 @@ async def _read_body(request: web.BaseRequest, call: Call) -> None:
     call.content_type = media = bodies.media_type(request.headers.get("Content-Type", ""))
     if request.can_read_body:
         strict = call.query.get("fieldValidation") == "Strict"
+        decode = partial(bodies.decode, strict=strict, kind=call.served.resource.kind.kind)
         data = await request.read()
         if media in bodies.YAML or media == APPLY_PATCH:  # slow to read, and others wait for this loop
-            call.body, call.duplicates = await asyncio.to_thread(bodies.decode, data, media, strict=strict)
+            call.body, call.duplicates = await asyncio.to_thread(decode, data, media)
         else:
-            call.body, call.duplicates = bodies.decode(data, media, strict=strict)
+            call.body, call.duplicates = decode(data, media)
 
 
 def _request(

@@ -44,8 +44,8 @@ def created(call: Call, obj: Object, said_: frozenset[Path] | None, now: str) ->
 
 def changed(call: Call, new: Object, old: Object, now: str) -> None:
     """Keep the entries of a tracked object true through a write that is no apply."""
-    entries = old["metadata"].get("managedFields")
-    if not entries or call.content_type == APPLY_PATCH or "managedFields" not in new["metadata"]:
+    entries = new["metadata"].get("managedFields")  # the stored ones, or those that the client wrote
+    if not entries or call.content_type == APPLY_PATCH:
         return  # untracked, told by the apply itself, or to be forgotten
     owners = _owners(entries)
     after = applying.update(old, new, owners, _owner(call), place(call), ignored=_ignored(call))

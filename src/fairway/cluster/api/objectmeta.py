@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from fairway.kernel.objects import names
+from fairway.kernel.objects import fields, names
 from fairway.kernel.objects.errors import BadRequest, Cause, Invalid
 from fairway.kernel.objects.kinds import Object
 
@@ -91,9 +91,28 @@ def changed(given: Object, old: Object) -> Object:
         metadata["namespace"] = old["namespace"]
     if "generateName" in old:
         metadata["generateName"] = old["generateName"]
-    if given.get("managedFields") == [{}]:  # how a client asks to begin anew
+    entries = given.get("managedFields")
+    if entries == [{}]:  # how a client asks to begin anew
         metadata.pop("managedFields", None)
+    elif entries and entries != old.get("managedFields"):
+        metadata["managedFields"] = _entries(entries)  # as kubectl does when an object changes to server-side apply
     return metadata
+
+
+def _entries(given: list[Object]) -> list[Object]:
+    """Owners of fields that a client writes itself. Raises Invalid where they cannot be read."""
+    for number, entry in enumerate(given):
+        path = f"metadata.managedFields[{number}]"
+        if entry.get("operation") not in ("Apply", "Update"):
+            raise Invalid(f"{path}.operation: Invalid value: {entry.get('operation')!r}: must be `Apply` or `Update`")
+        if entry.get("fieldsType") != "FieldsV1":
+            raise Invalid(f"{path}.fieldsType: Invalid value: {entry.get('fieldsType')!r}: must be `FieldsV1`")
+        try:
+            for each in fields.paths(entry.get("fieldsV1")):
+                fields.text(each)
+        except (ValueError, AttributeError, RecursionError):
+            raise Invalid(f"{path}.fieldsV1: Invalid value: it is no set of fields") from None
+    return given
 
 
 def _decodable(given: Object) -> None:

@@ -41,7 +41,10 @@ def shaped(call: Call) -> Object:
         given = body.get(key) or wanted
         if given != wanted:
             what = "API version" if key == "apiVersion" else "kind"
-            raise errors.BadRequest(f"the {what} in the data ({given}) does not match the expected {what} ({wanted})")
+            text = f"the {what} in the data ({given}) does not match the expected {what} ({wanted})"
+            if key == "kind":
+                text = f'{given} in version "{kind.version}" cannot be handled as a {wanted}: {text}'
+            raise errors.BadRequest(text)
         body[key] = wanted
     metadata = objectmeta.of(body)
     if call.namespace and (metadata.get("namespace") or call.namespace) != call.namespace:
