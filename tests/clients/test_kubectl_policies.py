@@ -1,14 +1,17 @@
-"""The unmodified kubectl against what rules a namespace: quotas, limits, classes of priority."""
+"""The unmodified kubectl against what rules others: quotas, limits, classes of priority, disruption budgets."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
+from fairway.cluster.node.fake import Disk, FakeRuntime
 from fairway.cluster.workloads import quotas
 from fairway.kernel.clock import SystemClock
-from fairway.kernel.objects.kinds import RESOURCE_QUOTA
+from fairway.kernel.objects.kinds import POD_DISRUPTION_BUDGET, RESOURCE_QUOTA
+from fairway.testing.cluster import NODE, cluster
 from tests.clients.test_kubectl import Kubectl, kubectl, pytestmark
 
 __all__ = ["kubectl", "pytestmark"]
@@ -89,3 +92,41 @@ spec:
     assert (
         await kubectl.run("get", "pod", "small", "-o", "jsonpath={.spec.containers[0].resources.limits.cpu}") == "200m"
     )
+
+
+async def test_a_node_is_drained_as_far_as_the_budget_allows(tmp_path: Path) -> None:
+    web = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {terminationGracePeriodSeconds: 1, containers: [{name: c, image: 'busybox:1', command: [run]}]}
+"""
+    (tmp_path / "disk").mkdir()
+    async with cluster(tmp_path, runtime=FakeRuntime(Disk(tmp_path / "disk"))) as here:
+        kubectl = Kubectl(here.kubeconfig, tmp_path, here.client)
+        await kubectl.run("apply", "-f", "-", stdin=web)
+        await kubectl.run("create", "pdb", "web", "--selector=app=web", "--min-available=1")
+        await kubectl.run("rollout", "status", "deploy/web", "--timeout=20s")
+        await here.client.wait(
+            POD_DISRUPTION_BUDGET,
+            "web",
+            "default",
+            lambda b: bool(b) and (b.get("status") or {}).get("disruptionsAllowed") == 1,
+            timeout=20,
+        )
+        assert "1                     " in await kubectl.run("get", "pdb", "web")
+        assert "cordoned" in await kubectl.run("cordon", NODE)
+        assert "SchedulingDisabled" in await kubectl.run("get", "nodes")
+        # One pod goes; its successor has nowhere to run, so the budget keeps the other.
+        drained = await kubectl.run("drain", NODE, "--ignore-daemonsets", "--timeout=4s", fails=True)
+        assert drained.count("evicting pod default/web-") >= 2
+        assert "Cannot evict pod as it would violate the pod's disruption budget" in drained
+        await kubectl.run("delete", "pdb", "web")
+        assert f"node/{NODE} drained" in await kubectl.run("drain", NODE, "--timeout=20s")
+        assert "uncordoned" in await kubectl.run("uncordon", NODE)
+        await kubectl.run("rollout", "status", "deploy/web", "--timeout=20s")

@@ -135,10 +135,10 @@ async def test_odd_bodies_never_break_the_server(
 
 
 async def test_what_is_not_served_is_named_whatever_the_body(world: World) -> None:
-    path, media = "/apis/policy/v1/namespaces/default/poddisruptionbudgets", "application/vnd.kubernetes.protobuf"
+    path, media = "/apis/apiregistration.k8s.io/v1/apiservices", "application/vnd.kubernetes.protobuf"
     code, _, body = await world.raw("POST", path, data=b"k8s\x00\xff", headers={"Content-Type": media})
     assert code == 404
-    assert "PodDisruptionBudgets are not served" in orjson.loads(body)["message"]
+    assert "aggregated API servers are not supported" in orjson.loads(body)["message"]
 
 
 async def test_a_write_ends_though_its_client_has_gone(world: World, admin: Client) -> None:

@@ -174,6 +174,7 @@ CHECKS: dict[str, Check] = {
     "validatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
     "resourcequotas": policy_checks.resource_quota,
     "limitranges": policy_checks.limit_range,
+    "poddisruptionbudgets.policy": policy_checks.disruption_budget,
 }
 WARNINGS: dict[str, Warnings] = {
     **dict.fromkeys(

@@ -188,6 +188,7 @@ _TABLES: dict[str, dict[str, Any]] = {
     },
     "resourcequotas": {"spec": {}, "status": {}},
     "limitranges": {"spec": {}},
+    "poddisruptionbudgets.policy": {"spec": {}, "status": {}},
     "priorityclasses.scheduling.k8s.io": {"preemptionPolicy": "PreemptLowerPriority"},
 }
 

@@ -287,8 +287,8 @@ def _failure(error: errors.ApiError) -> web.Response:
     headers = {"Content-Type": _JSON}
     if error.code == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="fairway"'
-    if error.code in (429, 504):
-        headers["Retry-After"] = "1"
+    if error.code in (429, 504) and (seconds := error.details.get("retryAfterSeconds", 0 if error.details else 1)):
+        headers["Retry-After"] = str(seconds)
     return web.Response(body=orjson.dumps(error.status()), status=error.code, headers=headers)
 
 

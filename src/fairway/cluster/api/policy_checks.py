@@ -1,10 +1,12 @@
-"""What is wrong with an object that rules others: priority classes, quotas, limits.
+"""What is wrong with an object that rules others: priority classes, quotas, limits, disruption
+budgets.
 
 `builtin_checks` lists these beside the checks of what is ruled. What needs a look at other objects is admission's.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fairway.cluster.api import causes
@@ -171,3 +173,33 @@ def _limit(limit: Object, at: str, type_: str) -> Iterator[Cause]:
     for name, ratio in (limit.get("maxLimitRequestRatio") or {}).items():
         if quantities.parse(ratio) < 1:
             yield causes.invalid(f"{at}.maxLimitRequestRatio[{name}]", str(ratio), f"ratio {ratio} is less than 1")
+
+
+_PERCENT = re.compile(r"[0-9]+%")
+
+
+def disruption_budget(obj: Object) -> Iterator[Cause]:
+    spec = obj.get("spec") or {}
+    if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
+        yield causes.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set")
+    for field in ("minAvailable", "maxUnavailable"):
+        if spec.get(field) is not None:
+            yield from _share(f"spec.{field}", spec[field])
+    policy = spec.get("unhealthyPodEvictionPolicy")
+    if policy not in (None, "IfHealthyBudget", "AlwaysAllow"):
+        yield causes.unsupported("spec.unhealthyPodEvictionPolicy", policy, "AlwaysAllow", "IfHealthyBudget")
+
+
+def _share(path: str, value: int | str) -> Iterator[Cause]:
+    """A number, or a share such as 25%."""
+    if isinstance(value, int):
+        if value < 0:
+            yield causes.invalid(path, value, "must be greater than or equal to 0")
+    elif not _PERCENT.fullmatch(value):
+        text = (
+            "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex "
+            "used for validation is '[0-9]+%')"
+        )
+        yield causes.invalid(path, value, text)
+    elif int(value[:-1]) > 100:
+        yield causes.invalid(path, value, "must not be greater than 100%")

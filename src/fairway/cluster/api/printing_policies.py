@@ -1,4 +1,4 @@
-"""The columns of the kinds that rule others, as kubectl's users know them: priority classes, quotas, limits."""
+"""The columns of the kinds that rule others, as kubectl's users know them: quotas, limits, classes, budgets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,18 @@ def _used(*, limits: bool) -> Cell:
     return cell
 
 
+def _share(path: str) -> Cell:
+    return lambda obj, now: "N/A" if value(obj, path) is None else str(value(obj, path))
+
+
 COLUMNS: Mapping[str, tuple[Column, ...]] = {
+    "poddisruptionbudgets.policy": (
+        NAME,
+        Column("Min Available", _share("spec.minAvailable")),
+        Column("Max Unavailable", _share("spec.maxUnavailable")),
+        Column("Allowed Disruptions", number("status.disruptionsAllowed"), type="integer"),
+        AGE,
+    ),
     "limitranges": (NAME, Column("Created At", at("metadata.creationTimestamp"), type="date")),
     "resourcequotas": (
         NAME,

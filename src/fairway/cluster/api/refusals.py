@@ -9,10 +9,6 @@ from fairway.kernel.objects.errors import MethodNotAllowed, NotFound
 
 _KINDS = {
     (
-        "policy",
-        "poddisruptionbudgets",
-    ): "PodDisruptionBudgets are not served by this server yet: nothing evicts pods here",
-    (
         "storage.k8s.io",
         "storageclasses",
     ): "StorageClasses are not served by this server yet: there is one local storage",
@@ -26,7 +22,6 @@ _GROUPS = {
 _SUBRESOURCES = {
     "attach": "attaching to a container is not supported by this server yet: follow its log",
     "proxy": "proxying to pods, services and nodes is not supported by this server yet: connect to the address itself",
-    "eviction": "eviction is not supported by this server yet: delete the pod",
     "ephemeralcontainers": "ephemeral containers are not supported by this server yet: start another pod",
     "resize": "resizing a running pod is not supported by this server yet: create another one in its place",
 }

@@ -113,6 +113,7 @@ def _core() -> tuple[Resource, ...]:
     log = Subresource("log", "Pod", "", "v1", ("get",))
     forward = Subresource("portforward", "PodPortForwardOptions", "", "v1", ("create", "get"), connects=True)
     binding = Subresource("binding", "Binding", "", "v1", CREATE)
+    evict = Subresource("eviction", "Eviction", "policy", "v1", CREATE)
     execute = Subresource("exec", "PodExecOptions", "", "v1", ("create", "get"), connects=True)
     token = Subresource("token", "TokenRequest", "authentication.k8s.io", "v1", CREATE)
     return (
@@ -125,7 +126,12 @@ def _core() -> tuple[Resource, ...]:
         _resource(kinds.PERSISTENT_VOLUME_CLAIM, "pvc", status=True),
         _resource(Kind("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False), "pv", status=True),
         _resource(
-            kinds.POD, "po", categories=_ALL, status=True, more=(binding, execute, forward, log), selectable=_POD_FIELDS
+            kinds.POD,
+            "po",
+            categories=_ALL,
+            status=True,
+            more=(binding, evict, execute, forward, log),
+            selectable=_POD_FIELDS,
         ),
         _resource(kinds.POD_TEMPLATE),
         _resource(
@@ -177,6 +183,7 @@ def _grouped() -> tuple[Resource, ...]:
         _resource(kinds.CSI_NODE),
         _resource(kinds.LEASE),
         _resource(kinds.PRIORITY_CLASS, "pc"),
+        _resource(kinds.POD_DISRUPTION_BUDGET, "pdb", status=True),
         _resource(kinds.ENDPOINT_SLICE),
         _resource(
             kinds.CERTIFICATE_SIGNING_REQUEST, "csr", status=True, more=(approval,), selectable=("spec.signerName",)

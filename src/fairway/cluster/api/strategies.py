@@ -86,6 +86,7 @@ _PUT_CREATES = (
     *_RBAC,
 )
 _PUT_NEEDS_REVISION = (
+    "poddisruptionbudgets.policy",
     "leases.coordination.k8s.io",
     "customresourcedefinitions.apiextensions.k8s.io",
     "mutatingwebhookconfigurations.admissionregistration.k8s.io",

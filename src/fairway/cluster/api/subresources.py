@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fairway.cluster.api import patches, reading, refusals, token_requests, writing
+from fairway.cluster.api import evicting, patches, reading, refusals, token_requests, writing
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply
 from fairway.cluster.api.signing import approval
@@ -163,4 +163,5 @@ _ANSWERS: dict[str, Callable[[Backend, Call], Awaitable[Reply]]] = {
     "token": token_requests.answer,
     "approval": approval.answer,
     "finalize": _finalize,
+    "eviction": evicting.evict,
 }

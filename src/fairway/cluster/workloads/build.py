@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fairway.cluster.workloads import (
     autoscaling,
+    budgets,
     certificates,
     cluster_roles,
     cronjobs,
@@ -55,6 +56,7 @@ def build(
             cronjobs.controller(),
             jobsets.controller(),
             endpoints.controller(),
+            budgets.controller(),
             cluster_roles.controller(),
             certificates.controller(sign),
         ),
