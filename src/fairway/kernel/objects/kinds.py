@@ -5,7 +5,7 @@ A `Kind` is a name, not a schema. Features declare their own kinds as `CustomKin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Object = dict[str, Any]
@@ -24,15 +24,17 @@ class Kind:
     kind: str
     plural: str
     namespaced: bool = True
+    api_version: str = field(init=False, repr=False, compare=False)
+    """group/version, as objects have it."""
+    resource: str = field(init=False, repr=False, compare=False)
+    """plural.group, as error texts and CRD names have it."""
 
-    @property
-    def api_version(self) -> str:
-        return f"{self.group}/{self.version}" if self.group else self.version
-
-    @property
-    def resource(self) -> str:
-        """plural.group, as error texts and CRD names have it."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
+    def __post_init__(self) -> None:
+        # Asked for at each step of each request, so they are put together once.
+        grouped = (f"{self.group}/{self.version}", f"{self.plural}.{self.group}")
+        api_version, resource = grouped if self.group else (self.version, self.plural)
+        object.__setattr__(self, "api_version", api_version)
+        object.__setattr__(self, "resource", resource)
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
         parts = [f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"]
