@@ -37,6 +37,8 @@ class _Builder:
                 return _constant(node.value)
             case syntax.Name():
                 return self._name(node)
+            case syntax.Select(variable=name) if name:
+                return self._name(syntax.Name(node.at, name))
             case syntax.Select():
                 return self._select(node)
             case syntax.Call():
@@ -256,7 +258,7 @@ def _has(operand: Step, name: str) -> Step:
 
     def run(frame: Frame) -> bool:
         value = operand(frame)
-        if value.__class__ is not dict:
+        if not isinstance(value, dict):
             raise NoSuchOverload
         return value.get(name) is not None
 

@@ -114,8 +114,13 @@ class _Checker:
         return found
 
     def _select(self, node: syntax.Select) -> Type:
-        if (path := _path(node)) and path in standard.TYPES and self._known(path.partition(".")[0]) is None:
-            return types.type_of(standard.TYPES[path])
+        path = _path(node)
+        if path in standard.TYPES and self._known(str(path).partition(".")[0]) is None:
+            return types.type_of(standard.TYPES[str(path)])
+        if path in self._environment.variables and not node.tests:
+            node.variable = str(path)
+            self.used.add(node.variable)
+            return self._environment.variables[node.variable]
         operand = self.bindings.shallow(self.visit(node.operand))
         chained = operand.kind == "optional_type"
         if chained:

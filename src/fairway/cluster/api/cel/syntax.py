@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 from fairway.cluster.api.cel.library.overloads import Overload
@@ -13,7 +14,7 @@ from fairway.cluster.api.cel.types import DYN, Type
 class Node:
     at: int
     """Where in the text, for messages."""
-    type: Type = field(default=DYN, init=False)
+    type: Type = dataclasses.field(default=DYN, init=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +35,8 @@ class Select(Node):
     field: str
     tests: bool = False
     optional: bool = False
+    variable: str = dataclasses.field(default="", init=False)
+    """A variable whose name has a dot, where the whole is one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +46,7 @@ class Call(Node):
     function: str
     target: Node | None
     arguments: list[Node]
-    overloads: list[Overload] = field(default_factory=list, init=False)
+    overloads: list[Overload] = dataclasses.field(default_factory=list, init=False)
 
 
 @dataclass(slots=True, eq=False)

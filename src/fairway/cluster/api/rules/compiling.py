@@ -106,13 +106,13 @@ def compiled(rule: Object, schema: Object, type_: Type) -> Rule:
     optional = rule.get("optionalOldSelf") is True
     variables = {"self": type_, "oldSelf": types.optional_of(type_) if optional else type_}
     program = _program(rule["rule"], variables, "rule", "compilation failed: ")
-    if program.type.kind not in ("bool", "dyn"):
+    if program.type.kind != "bool":
         raise BadRule("rule", "cel expression must evaluate to a bool")
     message_program = None
     if rule.get("messageExpression"):
         words = "messageExpression compilation failed: "
         message_program = _program(rule["messageExpression"], variables, "messageExpression", words)
-        if message_program.type.kind not in ("string", "dyn"):
+        if message_program.type.kind != "string":
             raise BadRule("messageExpression", "messageExpression must evaluate to a string")
     return Rule(
         text=rule["rule"].strip(),
