@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bench import api, crowd, data, environments, large, lists, loud, scaling, serving, start, steps
 from bench.measuring import Row
-from bench.peers import comparing, servers
+from bench.peers import comparing, servers, strains
 from bench.platform import platform
 
 SUITES = {
@@ -31,6 +31,7 @@ LONG = {
     "large": large.measure,
     "peers": comparing.measure,
     "servers": servers.measure,
+    "strains": strains.measure,
 }
 
 

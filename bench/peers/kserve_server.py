@@ -1,10 +1,14 @@
-"""KServe's own Python server: a Model with its helpers for both protocols. MODEL_FOLDER PORT"""
+"""KServe's own Python server: a Model with its helpers for both protocols. MODEL_FOLDER PORT
 
+The same model stands for each name in BENCH_MODELS.
+"""
+
+import os
 import sys
 from pathlib import Path
 
 FOLDER, PORT = sys.argv[1], int(sys.argv[2])
-sys.argv[1:] = [f"--http_port={PORT}", "--enable_grpc=false", "--enable_latency_logging=false"]
+sys.argv[1:] = [f"--http_port={PORT}", f"--grpc_port={PORT + 1}", "--enable_latency_logging=false"]
 
 import joblib  # noqa: E402 - kserve reads the command line when it is imported
 import kserve  # noqa: E402
@@ -32,6 +36,7 @@ def on_loopback(self: RESTServer, *args: object, **more: object) -> None:
 
 
 RESTServer.__init__ = on_loopback
-model = Iris("iris")
-model.load()
-kserve.ModelServer(http_port=PORT, enable_grpc=False).start([model])
+models = [Iris(name) for name in os.environ.get("BENCH_MODELS", "iris").split(",")]
+for model in models:
+    model.load()
+kserve.ModelServer(http_port=PORT, grpc_port=PORT + 1).start(models)

@@ -13,13 +13,14 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Peer:
     """`program` is a file of this folder. `mode` says how the tool runs it. `widest` bounds the fan-out, where a
-    thousand steps would take the tool more than a few minutes."""
+    thousand steps would take the tool more than a few minutes. `interpreter` is whose environment it wants."""
 
     name: str
     requirements: tuple[str, ...]
     program: str
     mode: str
     widest: int = 1000
+    interpreter: str = sys.executable
 
     @property
     def folder(self) -> Path:
@@ -54,12 +55,12 @@ def set_up(peer: Peer) -> None:
     uv = Path(sys.executable).with_name("uv")
     if uv.exists():
         commands = [
-            [str(uv), "venv", "--quiet", "--python", sys.executable, str(peer.folder)],
+            [str(uv), "venv", "--quiet", "--python", peer.interpreter, str(peer.folder)],
             [str(uv), "pip", "install", "--quiet", "--python", str(peer.python), *peer.requirements],
         ]
     else:
         commands = [
-            [sys.executable, "-m", "venv", str(peer.folder)],
+            [peer.interpreter, "-m", "venv", str(peer.folder)],
             [str(peer.python), "-m", "pip", "install", "--quiet", *peer.requirements],
         ]
     for command in commands:

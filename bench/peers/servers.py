@@ -1,6 +1,6 @@
 """Model servers side by side: the same iris model and rows, each server on one core and the clients on another.
 
-    python -m bench.peers setup fastapi kserve mlserver     # installs them, in a cache folder of their own
+    python -m bench.peers setup fastapi kserve mlserver ...  # installs them, in a cache folder of their own
     python -m bench servers
 
 Each peer is measured next to Fairway's own server at the same time, and the ratio is between the two; numbers of
@@ -30,7 +30,7 @@ from bench import load
 from bench.load import Load
 from bench.measuring import Row, milliseconds
 from bench.peers.places import Peer
-from bench.platform import Platform, free_port
+from bench.platform import Platform, cpu_seconds, family, free_port, proportional_memory
 
 _SECONDS = 2.0
 
@@ -42,17 +42,43 @@ class Server(Peer):
     v1: str = ""
     v2: str = ""
     ready: str = "/v2/health/ready"
+    live: str = ""
+    """What its own documentation has polled; where it says none, that it is ready."""
+    grpc: bool = False
+    """It speaks V2 over gRPC too, at the next port."""
 
 
 SERVERS = (
     Server("fastapi", ("fastapi", "uvicorn[standard]", "scikit-learn", "joblib"), "fastapi_server.py",
            "one worker, predict on the event loop", v1="/predict", ready="/docs"),
     Server("kserve", ("kserve", "scikit-learn", "joblib"), "kserve_server.py", "ModelServer, one worker",
-           v1="/v1/models/iris:predict", v2="/v2/models/iris/infer"),
+           v1="/v1/models/iris:predict", v2="/v2/models/iris/infer", live="/v2/health/live", grpc=True),
     Server("mlserver", ("mlserver", "mlserver-sklearn"), "mlserver_server.py", "parallel_workers 0",
-           v2="/v2/models/iris/infer"),
+           v2="/v2/models/iris/infer", live="/v2/health/live", grpc=True),
+    Server("triton", ("nvidia-pytriton", "scikit-learn", "joblib"), "triton_server.py", "Python backend, one instance",
+           v2="/v2/models/iris/infer", live="/v2/health/live", grpc=True, interpreter="/usr/bin/python3"),
+    Server("bentoml", ("bentoml", "scikit-learn", "joblib"), "bentoml_server.py", "one worker",
+           v1="/predict", ready="/readyz", live="/livez"),
+    Server("litserve", ("litserve", "scikit-learn", "joblib"), "litserve_server.py", "one worker on the CPU",
+           v1="/predict", ready="/health"),
+    Server("ray", ("ray[serve]", "scikit-learn", "joblib"), "ray_server.py", "one replica",
+           v1="/predict", ready="/-/healthz"),
 )  # fmt: skip
-OURS = Server("fairway", (), "", "one worker", v1="/v1/models/iris:predict", v2="/v2/models/iris/infer")
+OURS = Server("fairway", (), "", "one worker", v1="/v1/models/iris:predict", v2="/v2/models/iris/infer",
+              live="/v2/health/live", grpc=True)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers. `began` is how many seconds that took."""
+
+    port: int
+    pid: int
+    began: float
+
+    @property
+    def processes(self) -> list[int]:
+        return family(self.pid)
 
 
 @dataclass(frozen=True)
@@ -106,39 +132,53 @@ def measure(platform: Platform) -> list[Row]:
                 continue
             for width, model in models.items():
                 cases = [case for case in CASES if case.width == width]
-                with _running(OURS, model) as our_port, _running(peer, model) as port:
-                    rows += _beside(peer, cases, our_port, port)
+                with running(OURS, model) as ours, running(peer, model) as theirs:
+                    rows += _beside(peer, cases, ours, theirs)
     return rows
 
 
-def _beside(peer: Server, cases: Sequence[Case], our_port: int, port: int) -> Iterator[Row]:
+def _beside(peer: Server, cases: Sequence[Case], ours: Running, theirs: Running) -> Iterator[Row]:
     for case in cases:
-        ours, theirs = case.message(OURS), case.message(peer)
-        if ours is None or theirs is None:
+        our_message, their_message = case.message(OURS), case.message(peer)
+        if our_message is None or their_message is None:
             continue
         what = f"{case} (beside {peer.name})"
         with load.on_core(1):
-            mine = _asked(our_port, ours, case)
+            mine, told = _asked(ours, our_message, case)
             try:
-                their = _asked(port, theirs, case)
+                their, said = _asked(theirs, their_message, case)
             except (OSError, asyncio.IncompleteReadError) as failure:
-                yield Row(what, _said(mine), "", f"{peer.name} failed: {failure}")
+                yield Row(what, told, "", f"{peer.name} failed: {failure}")
                 continue
         yield Row(
             what,
-            _said(mine),
-            "twice the rate" if peer.name != "fastapi" else "median + 0.5 ms",
-            f"{_said(their)}: {peer.name}, {peer.mode}",
+            told,
+            _budget(peer, case),
+            f"{said}: {peer.name}, {peer.mode}",
             mine.rate / their.rate,
         )
 
 
-def _asked(port: int, message: bytes, case: Case) -> Load:
-    load.closed(port, message, clients=2, seconds=0.3)
-    return load.closed(port, message, clients=case.clients, seconds=_SECONDS)
+def _budget(peer: Server, case: Case) -> str:
+    if peer.name == "fastapi":
+        return "median + 0.5 ms"
+    if peer.name == "triton":
+        return "half the rate" if case.binary else ""
+    return "twice the rate" if peer.name in ("kserve", "mlserver") else ""
 
 
-def _said(seen: Load) -> str:
+def _asked(server: Running, message: bytes, case: Case) -> tuple[Load, str]:
+    """What came of it, and the same in words: the processor's time of a request, and the memory, are of all processes
+    of the server."""
+    load.closed(server.port, message, clients=2, seconds=0.3)
+    before = cpu_seconds(server.processes)
+    seen = load.closed(server.port, message, clients=case.clients, seconds=_SECONDS)
+    each = (cpu_seconds(server.processes) - before) / (seen.rate * _SECONDS)
+    memory = proportional_memory(server.processes) / 2**20
+    return seen, f"{said(seen)}; {milliseconds(each)} of CPU each, {memory:.0f} MiB"
+
+
+def said(seen: Load) -> str:
     errors = f", {seen.errors} errors" if seen.errors else ""
     return f"{seen.rate:.0f}/s, {milliseconds(seen.median)}, p99 {milliseconds(seen.slowest)}{errors}"
 
@@ -152,21 +192,22 @@ def _saved(folder: Path, width: int) -> Path:
 
 
 @contextmanager
-def _running(server: Server, model: Path) -> Iterator[int]:
+def running(server: Server, model: Path, *flags: str, **variables: str) -> Iterator[Running]:
+    """On the first core. `flags` are those of ours."""
     port = free_port()
     if server is OURS:
         command = [sys.executable, "-m", "fairway.serving.inpod", "--model_name=iris", f"--model_dir={model}"]
-        command.append(f"--http_port={port}")
+        command += [f"--http_port={port}", f"--grpc_port={port + 1}", *flags]
     else:
         program = Path(__file__).with_name(server.program)
         command = [str(server.python), str(program), str(model), str(port)]
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+    begin = time.perf_counter()
     with load.on_core(0):
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
-        )
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=variables)
     try:
         _await(f"http://127.0.0.1:{port}{server.ready}", process)
-        yield port
+        yield Running(port, process.pid, time.perf_counter() - begin)
     finally:
         process.terminate()
         try:
@@ -184,5 +225,5 @@ def _await(url: str, process: "subprocess.Popen[bytes]") -> None:
                 if answer.status == 200:
                     return
         except OSError:
-            time.sleep(0.2)
+            time.sleep(0.02)
     raise OSError(f"nothing answers at {url}")

@@ -9,6 +9,7 @@ import pytest
 
 from fairway.serving.inpod import classes, tensors
 from fairway.serving.inpod.messages import Refusal
+from tests.e2e.conftest import free_port
 
 from .conftest import TWO_FLOWERS, Server, serving
 
@@ -165,3 +166,13 @@ async def test_statistics_count_rows_and_requests(models: Path) -> None:
         (seen,) = (await server.get("/v2/models/m/stats"))[1]["model_stats"]
         assert (seen["inference_count"], seen["execution_count"]) == (2, 1)
         assert seen["inference_stats"]["success"]["count"] == 1
+
+
+async def test_the_page_of_metrics_may_have_a_port_of_its_own(models: Path) -> None:
+    port = free_port()
+    async with serving(models / "iris", f"--metrics_port={port}") as server:
+        await server.post(INFER, {"inputs": [tensor(TWO_FLOWERS, [2, 4])]})
+        async with server.session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+            assert 'fairway_predicted_rows_total{model_name="m"} 2' in (await answer.text()).splitlines()
+        async with server.session.get(f"http://127.0.0.1:{port}/v1/models") as answer:
+            assert answer.status == 404

@@ -51,6 +51,7 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument("--model_format", default="", help="KServe's name of it; empty: what the files are")
     parser.add_argument("--http_port", type=int, default=8080)
     parser.add_argument("--grpc_port", type=int, default=0, help="V2 over gRPC; 0: not offered")
+    parser.add_argument("--metrics_port", type=int, default=0, help="the page of metrics alone, once more; 0: not")
     parser.add_argument("--grpc_max_message_bytes", type=int, default=8 * 1024 * 1024)
     parser.add_argument("--host", default=os.environ.get("FAIRWAY_POD_IP") or "127.0.0.1", help="the address to bind")
     parser.add_argument(

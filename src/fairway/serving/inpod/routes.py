@@ -21,6 +21,7 @@ from fairway.serving.inpod.repository import Repository
 from fairway.serving.inpod.served import Served
 from fairway.serving.inpod.work import Dialogue, Outcome
 
+METRICS = "/metrics"
 EXTENSIONS = (
     "binary_tensor_data", "model_repository", "model_configuration", "statistics", "parameters", "classification",
 )  # fmt: skip
@@ -47,7 +48,7 @@ class Routes:
         self._tasks: set[asyncio.Task[None]] = set()
         about = {"name": "fairway", "version": server_version, "extensions": EXTENSIONS}
         self._own: dict[str, Callable[[], Answer]] = {
-            "/metrics": self._metrics_page,
+            METRICS: self._metrics_page,
             "/v2/health/live": partial(okay, {"live": True}),
             "/v2/health/ready": self._server_ready,
         }

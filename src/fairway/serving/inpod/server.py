@@ -18,11 +18,12 @@ from importlib import metadata
 from fairway.serving.inpod import flags
 from fairway.serving.inpod.board import Board, Page
 from fairway.serving.inpod.changes import Change, Changes
+from fairway.serving.inpod.messages import Call, Refusal
 from fairway.serving.inpod.metrics import Metrics
 from fairway.serving.inpod.model import CannotLoad
 from fairway.serving.inpod.places import Loader
 from fairway.serving.inpod.repository import Repository
-from fairway.serving.inpod.routes import Routes
+from fairway.serving.inpod.routes import METRICS, Routes
 from fairway.serving.inpod.rpc.starting import Rpc
 from fairway.serving.inpod.wire import Connection, Listener
 
@@ -52,6 +53,7 @@ class Server:
         self._routes = Routes(self._repository, metrics, change, server_version=_version())
         self._rpc = Rpc(options, self._repository, metrics, change, self._routes, _version())
         self._listener = Listener(self._routes, most_body=options.max_body_bytes)
+        self._telling = Listener(self._tell_metrics, most_body=0)
 
     async def run(
         self,
@@ -68,7 +70,8 @@ class Server:
             lambda: Connection(self._listener), sock=listening, backlog=1024, start_serving=not loaded_first
         )
         self._routes.opening = True  # ready is who can be asked on all its ports
-        sweep = asyncio.create_task(_sweep(self._listener))
+        telling = await self._open_metrics()
+        sweep = asyncio.create_task(_sweep(self._listener, self._telling))
         stopping = asyncio.create_task(end.wait())
         loading = asyncio.create_task(self._load())
         try:
@@ -87,8 +90,29 @@ class Server:
             for task in (stopping, sweep, loading):
                 task.cancel()
             server.close()
+            if telling:
+                telling.close()
             await self._rpc.stop(0)
             await self._repository.close()
+
+    async def _open_metrics(self) -> asyncio.Server | None:
+        """Raises OSError."""
+        options = self._options
+        if not options.metrics_port:
+            return None
+        where = f"{options.host}:{options.metrics_port}"
+        try:
+            return await asyncio.get_running_loop().create_server(
+                lambda: Connection(self._telling), options.host, options.metrics_port, reuse_port=options.workers > 1
+            )
+        except OSError as failure:
+            raise OSError(failure.errno, f"the address {where} for metrics cannot be had") from failure
+
+    def _tell_metrics(self, call: Call) -> None:
+        if call.request.path == METRICS:
+            self._routes(call)
+        else:
+            call.respond(Refusal(404, f"There is nothing here but {METRICS}.").answer())
 
     async def _open_rpc(self) -> None:
         await self._rpc.start()
@@ -131,10 +155,11 @@ async def _within(seconds: float, done: Awaitable[object]) -> None:
         await asyncio.wait_for(done, seconds)
 
 
-async def _sweep(listener: Listener) -> None:
+async def _sweep(*listeners: Listener) -> None:
     while True:
         await asyncio.sleep(STALLED / 6)
-        listener.close_stalled(STALLED)
+        for listener in listeners:
+            listener.close_stalled(STALLED)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -16,11 +16,13 @@ from fairway.serving.pods.models import STORAGE_URI, Storage
 from fairway.serving.pods.places import Placed
 from fairway.serving.runtimes import built_in
 from fairway.serving.runtimes.built_in import MODEL_DIR
-from fairway.serving.spec import defaults, scaling
+from fairway.serving.spec import defaults, scaling, steering
 from fairway.serving.storage import credentials
 from fairway.serving.storage.credentials import Given
 
 _METRICS = "prometheus.kserve.io/port"
+_AGGREGATED = 9088
+"""Where KServe has the metrics of all containers of a pod; here one of them has them all."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def pod(isvc: Object, parts: Parts, storage: Storage) -> Pod:
     """Raises NotSupported."""
     part = isvc["spec"][parts.role]
     server, *others = (_beside(one) for one in parts.serving)
+    server = _telling(isvc, server)
     beside = [one for one in others if one.get("name") == containers.TRANSFORMER]
     placed, more = _placed(isvc, parts, [server, *beside], storage)
     server, *beside = (containers.listening(_told_where(one)) for one in placed.containers)
@@ -105,6 +108,12 @@ def _beside(container: Object) -> Object:
     ]
     changed = {**container, "args": arguments} if arguments else container
     return containers.with_env(changed, [containers.POD_IP])
+
+
+def _telling(isvc: Object, server: Object) -> Object:
+    if steering.aggregates(isvc) and built_in.ours(server):
+        return {**server, "args": [*server["args"], f"--metrics_port={_AGGREGATED}"]}
+    return server
 
 
 def limited(server: Object, part: Object) -> Object:

@@ -14,6 +14,7 @@ VISIBILITY = "networking.kserve.io/visibility"
 NO_UPDATES = "serving.kserve.io/disable-auto-update"
 """A change of the runtime does not reach a service that is ready."""
 SCRAPING = "serving.kserve.io/enable-prometheus-scraping"
+AGGREGATION = "serving.kserve.io/enable-metric-aggregation"
 ACCELERATOR = "serving.kserve.io/gke-accelerator"
 
 _STEERING = ("serving.kserve.io/", "autoscaling.knative.dev/", "serving.knative.dev/", "storage.kserve.io/")
@@ -24,7 +25,7 @@ _ACCEPTED = {
     "serving.kserve.io/enable-tag-routing": _YES_OR_NO,
     NO_UPDATES: _YES_OR_NO,
     SCRAPING: _YES_OR_NO,
-    "serving.kserve.io/enable-metric-aggregation": _YES_OR_NO,  # a pod has one page of metrics in any case
+    AGGREGATION: _YES_OR_NO,
     "storage.kserve.io/readonly": _YES_OR_NO,
 }
 _ANY_VALUE = frozenset(
@@ -88,6 +89,11 @@ def scraped(isvc: Object, of_pod: dict[str, str]) -> dict[str, str]:
         "prometheus.io/port": of_pod.get("prometheus.kserve.io/port", "8080"),
         "prometheus.io/path": of_pod.get("prometheus.kserve.io/path", "/metrics"),
     }
+
+
+def aggregates(isvc: Object) -> bool:
+    """Whether the metrics are also to be at the port where KServe lays those of a pod's containers together."""
+    return meta.annotations(isvc).get(AGGREGATION, "").lower() == "true"
 
 
 def node_selector(isvc: Object) -> dict[str, str]:

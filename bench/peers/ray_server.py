@@ -1,0 +1,28 @@
+"""Ray Serve: a deployment of one replica behind its own proxy. MODEL_FOLDER PORT"""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+import joblib
+import numpy
+import ray
+from ray import serve
+from starlette.requests import Request
+
+
+@serve.deployment(num_replicas=1)
+class Iris:
+    def __init__(self, folder: str) -> None:
+        self.model = joblib.load(Path(folder, "model.joblib"))
+
+    async def __call__(self, request: Request) -> dict[str, list[int]]:
+        body = await request.json()
+        return {"predictions": self.model.predict(numpy.array(body["instances"])).tolist()}
+
+
+ray.init(num_cpus=2, include_dashboard=False, object_store_memory=10**8, _node_ip_address="127.0.0.1")
+serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[2])}, logging_config={"enable_access_log": False})
+serve.run(Iris.bind(sys.argv[1]), route_prefix="/predict", blocking=True)
