@@ -95,6 +95,12 @@ def test_both_ways_to_name_a_model_are_the_same() -> None:
         (isvc(OK, name="M"), "InvalidPredictorSpec", "must start with a letter"),
         (isvc(OK, name="m" * 50), "InvalidPredictorSpec", "has 50 characters"),
         (isvc(OK, annotations={"serving.kserve.io/deploymentMode": "ModelMesh"}), "InvalidPredictorSpec", "Standard"),
+        (
+            isvc(OK, annotations={"serving.kserve.io/deploymentmode": "Standard"}),
+            "InvalidPredictorSpec",
+            "did you mean serving.kserve.io/deploymentMode?",
+        ),
+        (isvc(OK, annotations={"serving.kserve.io/server-type": "x"}), "InvalidPredictorSpec", "what serves"),
         (isvc(OK, annotations={"serving.kserve.io/autoscalerClass": "keda"}), "InvalidPredictorSpec", "keda is not"),
         (isvc(OK, annotations={"autoscaling.knative.dev/target": "0"}), "InvalidPredictorSpec", "at least 0.01"),
     ],
@@ -104,6 +110,10 @@ def test_refused_by_name(given: Any, reason: str, says: str) -> None:
         read(given)
     assert refused.value.reason == reason
     assert says in str(refused.value)
+
+
+def test_a_mark_of_the_user_s_own_is_let_through() -> None:
+    assert read(isvc(OK, annotations={"serving.kserve.io/customAnnotation": "mine"})).predictor
 
 
 def test_all_refusals_are_said_at_once() -> None:

@@ -83,7 +83,12 @@ class Program:
         )
 
     def post(self, path: str, body: Any) -> tuple[int, Any]:
-        request = urllib.request.Request(self.address + path, json.dumps(body).encode())
+        return self._asked(urllib.request.Request(self.address + path, json.dumps(body).encode()))
+
+    def get(self, path: str) -> tuple[int, Any]:
+        return self._asked(urllib.request.Request(self.address + path))
+
+    def _asked(self, request: urllib.request.Request) -> tuple[int, Any]:
         try:
             with urllib.request.urlopen(request, timeout=20) as response:
                 return response.status, json.load(response)
@@ -164,6 +169,28 @@ def test_a_transformer_stands_before_its_predictor(start: Start, protocol: str) 
         predictor.process.wait()
         status, body = transformer.post("/v1/models/doubles:predict", {"instances": [[1, 2]]})
         assert (status, "ConnectError" in body["error"]) == (500, True)
+
+
+@pytest.mark.parametrize("protocol", ["v1", "v2", "grpc-v2"])
+def test_a_transformer_that_looks_after_its_predictor_is_ready_while_it_is(start: Start, protocol: str) -> None:
+    pytest.importorskip("httpx", reason="httpx is not installed")
+    pytest.importorskip("grpc", reason="grpcio is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        grpc_port = free.getsockname()[1]
+    grpc = protocol == "grpc-v2"
+    predictor = start(PREDICTOR, f"--enable_grpc={grpc}", f"--grpc_port={grpc_port}")
+    host = f"127.0.0.1:{grpc_port if grpc else predictor.port}"
+    told = (f"--predictor_host={host}", f"--predictor_protocol={protocol}", "--enable_grpc=false")
+    transformer = start(TRANSFORMER, *told, "--enable_predictor_health_check")
+    transformer.wait()  # only once its predictor is there
+    assert predictor.ready()
+    predictor.process.kill()
+    predictor.process.wait()
+    assert transformer.get("/v2/health/ready")[0] == 503
+    status, body = transformer.get("/v1/models/doubles")
+    assert (status, "doubles depends on" in body["error"]) == (503, True)
+    assert transformer.get("/v2/health/live")[0] == 200
 
 
 def test_workers_are_processes(start: Start) -> None:

@@ -107,6 +107,14 @@ class Program(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Leans(Protocol):
+    """A program that cannot answer without somebody else, as a transformer without its predictor: asked, on the event
+    loop, when somebody wants to know whether it is ready."""
+
+    async def reachable(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """`body` for V1 (a JSON value, or bytes as `content_type`), `outputs` for V2; `stream` instead of either sends

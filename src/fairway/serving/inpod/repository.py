@@ -44,6 +44,8 @@ class Repository:
     def __init__(self, limits: Limits, metrics: Metrics, loop: asyncio.AbstractEventLoop) -> None:
         self.speakers: list[tuple[str, Served]] = []
         """The paths that programs speak themselves, the longest first."""
+        self.leaning: list[Served] = []
+        """Those whose being ready depends on others, too."""
         self._limits, self._metrics, self._loop = limits, metrics, loop
         self._entries: dict[str, Entry] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -139,6 +141,7 @@ class Repository:
         speaking = [each.served for each in self._entries.values() if each.served]
         paths = [(path, each) for each in speaking for path in each.paths]
         self.speakers = sorted(paths, key=lambda spoken: len(spoken[0]), reverse=True)
+        self.leaning = [each for each in speaking if each.leans]
         if old:
             task = self._loop.create_task(old.close())
             self._closing.add(task)

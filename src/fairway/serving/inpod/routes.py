@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from fairway.serving.inpod.repository import Repository
 from fairway.serving.inpod.served import Served
 from fairway.serving.inpod.work import Dialogue, Outcome
 
-METRICS = "/metrics"
+METRICS, READY = "/metrics", "/v2/health/ready"
 EXTENSIONS = (
     "binary_tensor_data", "model_repository", "model_configuration", "statistics", "parameters", "classification",
 )  # fmt: skip
@@ -50,7 +50,7 @@ class Routes:
         self._own: dict[str, Callable[[], Answer]] = {
             METRICS: self._metrics_page,
             "/v2/health/live": partial(okay, {"live": True}),
-            "/v2/health/ready": self._server_ready,
+            READY: self._server_ready,
         }
         self._gets: dict[str, Callable[[], Answer]] = {
             **self._own,
@@ -73,7 +73,11 @@ class Routes:
                 return
             if request.method == "POST" and (self._predicted(call) or self._repository_call(call)):
                 return
-            call.respond(self._look_up(request))
+            answer = self._look_up(request)
+            if leaning := self._leaning(request.path) if answer.status == 200 else ():
+                self._later(call, _if_reachable(answer, leaning))
+            else:
+                call.respond(answer)
         except Refusal as refusal:
             call.respond(refusal.answer())
 
@@ -188,6 +192,15 @@ class Routes:
             raise Refusal(405, f"{request.path} takes POST, not {request.method}.", Allow="POST")
         raise Refusal(404, f"There is nothing at {request.path}.")
 
+    def _leaning(self, path: str) -> Sequence[Served]:
+        """Whom to ask, besides, about a path of readiness."""
+        leaning = self._repository.leaning
+        if not leaning or path == READY:
+            return leaning
+        found, older = _V2.fullmatch(path), _V1.fullmatch(path)
+        name = found[1] if found and found[3] == "ready" else older[1] if older and not older[2] else None
+        return [served for served in leaning if served.name == name]
+
     def _model_ready(self, name: str) -> Answer:
         ready = self._repository.known(name).served is not None and not self.draining
         return Answer(200 if ready else 503, encode({"name": name, "ready": ready}))
@@ -204,3 +217,10 @@ class Routes:
 
     def _metrics_page(self) -> Answer:
         return Answer(200, self._metrics.text(self._repository.readiness()).encode(), _TEXT)
+
+
+async def _if_reachable(answer: Answer, leaning: Sequence[Served]) -> Answer:
+    if all(await asyncio.gather(*(served.reachable() for served in leaning))):
+        return answer
+    names = ", ".join(served.name for served in leaning)
+    raise Refusal(503, f"What {names} depends on, its predictor, is not ready.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -17,11 +18,13 @@ from fairway.serving.inpod.batching import GONE, Batches, failed, written
 from fairway.serving.inpod.lanes import Finished, Lane, Limits
 from fairway.serving.inpod.messages import Answer, Call, Refusal, encode
 from fairway.serving.inpod.metrics import ModelMetrics
-from fairway.serving.inpod.model import Model, Program, Reply, Signature, Speaks
+from fairway.serving.inpod.model import Leans, Model, Program, Reply, Signature, Speaks
 from fairway.serving.inpod.stays import Stay
 from fairway.serving.inpod.work import Dialogue, Outcome, Ticket
 
 _THREADS_OF_PROGRAMS = 16
+_REACH = 3.0
+"""Seconds in which those that a program leans on say that they are ready; probes wait no longer."""
 
 
 class Served:
@@ -67,6 +70,19 @@ class Served:
     def paths(self) -> tuple[str, ...]:
         """Those that it answers itself."""
         return self.thing.paths if isinstance(self.thing, Speaks) else ()
+
+    @property
+    def leans(self) -> bool:
+        """Whether being ready depends on others, too."""
+        return isinstance(self.thing, Leans)
+
+    async def reachable(self) -> bool:
+        """Whether those others answer, as far as a moment tells."""
+        if not isinstance(self.thing, Leans):
+            return True
+        with suppress(TimeoutError):
+            return await asyncio.wait_for(self.thing.reachable(), _REACH)
+        return False
 
     def take(
         self,

@@ -22,6 +22,7 @@ def deployment(isvc: Object, component: Component) -> Object:
     given = component.template["metadata"]
     annotations = dict(given["annotations"])
     metadata: Object = {"labels": {**given["labels"], **labels}, "annotations": annotations}
+    named = {**meta.labels(isvc), **labels}  # whoever lists Deployments by the service's own labels finds it
     template: Object = {"metadata": metadata, "spec": component.template["spec"]}
     spec: Object = {
         "replicas": component.contract.at_first,
@@ -33,7 +34,7 @@ def deployment(isvc: Object, component: Component) -> Object:
     }
     rendered = marks.digest_of(template)
     annotations[RENDERED] = rendered
-    made = marks.child(DEPLOYMENT.new(component.name, meta.namespace(isvc), spec=spec), labels, rendered)
+    made = marks.child(DEPLOYMENT.new(component.name, meta.namespace(isvc), spec=spec), named, rendered)
     return contracts.written(made, component.contract)
 
 

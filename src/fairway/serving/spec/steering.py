@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 
 from fairway.kernel.objects import meta
@@ -18,6 +19,8 @@ AGGREGATION = "serving.kserve.io/enable-metric-aggregation"
 ACCELERATOR = "serving.kserve.io/gke-accelerator"
 
 _STEERING = ("serving.kserve.io/", "autoscaling.knative.dev/", "serving.knative.dev/", "storage.kserve.io/")
+_OPEN = "serving.kserve.io/"
+"""A prefix in which upstream lets users have marks of their own."""
 _YES_OR_NO = ("true", "false")
 _ACCEPTED = {
     MODE: ("Standard", "RawDeployment", "Knative", "Serverless"),
@@ -42,11 +45,18 @@ _ANY_VALUE = frozenset(
         "serving.knative.dev/lastModifier",
     )
 )
+_NO_CLAIMS = "ask for the device in resources: claims of devices are not made here"
 _INSTEAD = {
     "serving.kserve.io/logger-secret-name": "name the secret of the sink in the service account",
     "serving.kserve.io/logger-secret-path": "name the secret of the sink in the service account",
     "serving.kserve.io/logger-secret-file": "name the secret of the sink in the service account",
-    "serving.kserve.io/exp-dra-device-class": "ask for the device in resources: claims of devices are not made here",
+    "serving.kserve.io/exp-dra-device-class": _NO_CLAIMS,
+    "serving.kserve.io/exp-dra-cel-selector": _NO_CLAIMS,
+    "serving.kserve.io/exp-dra-device-count": _NO_CLAIMS,
+    "serving.kserve.io/exp-dra-container-name": _NO_CLAIMS,
+    "serving.kserve.io/server-type": "remove it: the runtime says what serves",
+    "serving.kserve.io/storage-initializer-uid": "remove it: there is no mesh beside the pods",
+    "serving.kserve.io/enable-served-by-header": "remove it: answers do not say which pod they are of",
     "serving.kserve.io/inferencepool-migrated": "remove it: there are no inference pools here",
 }
 _OF_SCALING = (
@@ -112,12 +122,29 @@ def checked(isvc: Object) -> Iterator[str]:
         if not key.startswith(_STEERING) or key.startswith(_OF_SCALING):
             continue
         accepted = _ACCEPTED.get(key, ())
-        if value not in accepted and key not in _ANY_VALUE:
-            how = f"use {' or '.join(accepted)}, or remove it" if accepted else _INSTEAD.get(key, "remove it")
+        if value not in accepted and key not in _ANY_VALUE and not _nobodys(key):
+            how = f"use {' or '.join(accepted)}, or remove it" if accepted else _INSTEAD.get(key) or _meant(key)
             yield f"The annotation {key}: {value} is not supported; {how}."
     visibility = meta.labels(isvc).get(VISIBILITY)
     if visibility not in (None, "", "cluster-local"):
         yield f"The label {VISIBILITY}: {visibility} is not known; use cluster-local, or remove it."
+
+
+def _nobodys(key: str) -> bool:
+    """Whether it says nothing to KServe either, and is not written almost like what does: a mark of the user's own."""
+    return key.startswith(_OPEN) and key not in _ACCEPTED and key not in _INSTEAD and not _like(key)
+
+
+def _like(key: str) -> str:
+    """What KServe knows and is written almost so."""
+    known = {one.removeprefix(_OPEN).lower(): one for one in (*_ACCEPTED, *_ANY_VALUE, *_OF_SCALING)}
+    close = difflib.get_close_matches(key.removeprefix(_OPEN).lower(), sorted(known), 1, cutoff=0.8)
+    return known[close[0]] if close else ""
+
+
+def _meant(key: str) -> str:
+    like = _like(key)
+    return f"did you mean {like}? Correct or remove it" if like else "remove it"
 
 
 def _about_mode(isvc: Object) -> Iterator[str]:

@@ -43,6 +43,11 @@ class KServeProgram:
     def ready(self) -> bool:
         return bool(self.model.ready)
 
+    async def reachable(self) -> bool:
+        """The real package's models do not say; there its own server asks."""
+        ask = getattr(self.model, "predictor_ready", None)
+        return bool(await self._loop.call(ask)) if ask else True
+
     async def answer(self, message: Message) -> Reply:
         headers = dict(message.headers)
         with failures.as_refusals("The model"):

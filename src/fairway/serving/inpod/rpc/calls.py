@@ -7,7 +7,7 @@ become gRPC's own status codes, with the same sentence.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -22,6 +22,7 @@ from fairway.serving.inpod.repository import Repository
 from fairway.serving.inpod.routes import EXTENSIONS, Routes
 from fairway.serving.inpod.rpc import schema
 from fairway.serving.inpod.rpc.dialogue import Dialogue
+from fairway.serving.inpod.served import Served
 from fairway.serving.inpod.work import Outcome
 
 CODES = {
@@ -76,11 +77,15 @@ class Calls:
         return self._said("LiveResponse", live=True)
 
     async def _ready(self, request: Any, context: Context) -> bytes:
-        return self._said("ReadyResponse", ready=self._routes.ready)
+        return self._said("ReadyResponse", ready=self._routes.ready and await self._reach(self._repository.leaning))
 
     async def _model_ready(self, request: Any, context: Context) -> bytes:
-        ready = self._repository.known(request.name, request.version).served is not None and not self._routes.draining
+        served = self._repository.known(request.name, request.version).served
+        ready = served is not None and not self._routes.draining and await self._reach([served])
         return self._said("ReadyResponse", ready=ready)
+
+    async def _reach(self, leaning: Sequence[Served]) -> bool:
+        return all(await asyncio.gather(*(served.reachable() for served in leaning)))
 
     async def _about_server(self, request: Any, context: Context) -> bytes:
         return self._said("ServerMetadata", name="fairway", version=self._version, extensions=EXTENSIONS)

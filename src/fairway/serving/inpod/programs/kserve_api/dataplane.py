@@ -42,7 +42,9 @@ class DataPlane:
         return True
 
     async def model_ready(self, model_name: str, disable_predictor_health_check: bool = False) -> bool:
-        self.get_model_from_registry(model_name)
+        model = self.get_model_from_registry(model_name)
+        if not disable_predictor_health_check and not await model.predictor_ready():
+            return False
         return await self._model_registry.is_model_ready(model_name)
 
     def metadata(self) -> dict[str, Any]:

@@ -49,6 +49,10 @@ class BaseKServeModel:
     async def healthy(self) -> bool:
         return self.ready
 
+    async def predictor_ready(self) -> bool:
+        """Of a model without a predictor there is nothing to ask."""
+        return True
+
     def load(self) -> bool:
         self.ready = True
         return self.ready
@@ -109,6 +113,19 @@ class Model(InferenceModel):
             times = ", ".join(f"{name}_ms: {seconds * 1000:.3f}" for name, seconds in took.items())
             logs.trace_logger.info("requestId: %s, %s", (headers or {}).get("x-request-id", "N.A."), times)
         return response, response_headers
+
+    async def predictor_ready(self) -> bool:
+        """Whether the predictor says that it can answer for this model, where it is to be asked."""
+        config = self.predictor_config
+        if config is None or not config.predictor_health_check:
+            return True
+        try:
+            if config.protocol == PredictorProtocol.GRPC_V2.value:
+                return bool(await self._grpc_client.is_model_ready(self.name))
+            return bool(await self._http_client.is_model_ready(config.predictor_base_url, self.name))
+        except Exception as absent:  # whatever keeps it from saying so
+            logs.logger.debug("The predictor of %s does not answer: %s", self.name, absent)
+            return False
 
     def validate(self, payload: Any) -> Any:
         """Raises InvalidInput where the payload is not what the predictor's protocol wants."""

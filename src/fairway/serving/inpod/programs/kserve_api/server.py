@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--predictor_use_ssl", type=payloads.strtobool, default=False, help="whether it is spoken to over TLS")
     add("--predictor_request_timeout_seconds", type=int, default=600, help="how long an answer of it is waited for")
     add("--predictor_request_retries", type=int, default=0, help="how often a failed connection is tried again")
-    add("--enable_predictor_health_check", action="store_true", help="its own readiness keeps requests from it")
+    add("--enable_predictor_health_check", action="store_true", help="ready only while the predictor is")
     add("--grpc_max_send_message_length", type=int, default=constants.MAX_GRPC_MESSAGE_LENGTH, help="bytes")
     add("--grpc_max_receive_message_length", type=int, default=constants.MAX_GRPC_MESSAGE_LENGTH, help="bytes")
     return parser
