@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fairway.cluster.api.admission.expressions import (
+from fairway.cluster.api.cel.library.authorizers import Authorizer, Question, ResourceCheck
+from fairway.cluster.api.request_expressions import (
     CONDITION_VARIABLES,
     POLICY_VARIABLES,
     BadExpression,
@@ -12,7 +13,6 @@ from fairway.cluster.api.admission.expressions import (
     all_hold,
     compiled,
 )
-from fairway.cluster.api.cel.library.authorizers import Authorizer, Question, ResourceCheck
 
 _REQUEST = {"operation": "UPDATE", "userInfo": {"username": "ann", "groups": ["a"]}, "kind": {"kind": "Pod"}}
 
