@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from pretend_cluster import Here, add_node, cluster, new_node
 
-from fairway.cluster.workloads import fitting, pods
-from fairway.cluster.workloads.fitting import Ledger
+from fairway.cluster.workloads import pods
+from fairway.cluster.workloads.scheduling import demand
+from fairway.cluster.workloads.scheduling.ledger import Ledger
 from fairway.kernel.objects import conditions, meta, quantities
 from fairway.kernel.objects.kinds import POD, Object
+
+NOBODY = "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
 
 
 def pod(name: str, cpu: str = "", **spec: Any) -> Object:
@@ -45,7 +48,7 @@ async def test_a_pod_waits_for_room_is_told_why_and_gets_it(here: Here) -> None:
     await here.client.create(POD, pod("small", "2"))
     await here.until(POD, "small", bound)
     waiting = await here.until(POD, "next", told)
-    assert told(waiting) == "0/1 nodes are available: 1 Insufficient cpu."
+    assert told(waiting) == f"0/1 nodes are available: 1 Insufficient cpu. {NOBODY}"
     assert not bound(waiting)
     event = await here.first_event_of("next")
     assert (event["reason"], event["type"], event["message"]) == ("FailedScheduling", "Warning", told(waiting))
@@ -67,7 +70,7 @@ async def test_gpus_are_counted_like_everything_else(bare: Here) -> None:
         spec = {"containers": [{"name": "main", "image": "busybox", "resources": limits}]}
         await bare.client.create(POD, POD.new(name, "default", spec=spec))
     waiting = await bare.until(POD, "three", told)
-    assert told(waiting) == "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    assert told(waiting) == f"0/1 nodes are available: 1 Insufficient nvidia.com/gpu. {NOBODY}"
     await bare.client.delete(POD, "one", "default")
     await bare.until(POD, "three", bound)
 
@@ -98,7 +101,7 @@ def why(pod_spec: Object, *nodes: Object) -> str:
     ledger = Ledger()
     for node in nodes:
         ledger.node_changed(meta.name(node), node)
-    return ledger.place(fitting.demand({"metadata": {"name": "p"}, "spec": pod_spec}))[1]
+    return ledger.place(demand.of({"metadata": {"name": "p"}, "spec": pod_spec})).why
 
 
 def node_with(name: str, *, labels: Object | None = None, **spec: Any) -> Object:
@@ -143,17 +146,11 @@ def test_what_a_pod_asks_for_is_its_largest_moment() -> None:
 
 
 def test_releasing_and_charging_keep_the_books_right() -> None:
-    ledger, one = Ledger(), {"cpu": quantities.parse("5")}
-    ledger.charge(("default", "a"), "here", one)  # a pod may be seen before its node
+    ledger, one, tenant = Ledger(), {"cpu": quantities.parse("5")}, pod("a", "5")
+    ledger.charge(("default", "a"), "here", tenant, one)  # a pod may be seen before its node
     ledger.node_changed("here", new_node())
-    ledger.charge(("default", "a"), "here", one)
-    wanted = fitting.demand({"metadata": {}, "spec": {"containers": [{"resources": {"requests": {"cpu": "4"}}}]}})
-    assert ledger.place(wanted)[1] == "0/1 nodes are available: 1 Insufficient cpu."
+    ledger.charge(("default", "a"), "here", tenant, one)
+    wanted = demand.of(pod("b", "4"))
+    assert ledger.place(wanted).why == "0/1 nodes are available: 1 Insufficient cpu."
     assert ledger.release(("default", "a")) and not ledger.release(("default", "a"))
-    assert ledger.place(wanted) == ("here", "")
-
-
-def test_what_cannot_be_promised_is_refused_by_name() -> None:
-    anti = {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "kubernetes.io/hostname"}]}
-    assert "spec.affinity.podAntiAffinity" in fitting.unsupported({"affinity": {"podAntiAffinity": anti}})
-    assert fitting.unsupported({"affinity": {"podAntiAffinity": {"preferred": anti}}}) == ""
+    assert ledger.place(wanted).node == "here"

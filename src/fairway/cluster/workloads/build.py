@@ -15,12 +15,12 @@ from fairway.cluster.workloads import (
     namespaces,
     quotas,
     replicasets,
-    scheduler,
     statefulsets,
 )
 from fairway.cluster.workloads.jobs import controller as jobs
 from fairway.cluster.workloads.jobset import controller as jobsets
 from fairway.cluster.workloads.jobset.kinds import KINDS as JOB_SET_KINDS
+from fairway.cluster.workloads.scheduling import evictions, scheduler
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
 from fairway.kernel.feature import Parts
@@ -57,6 +57,7 @@ def build(
             jobsets.controller(),
             endpoints.controller(),
             budgets.controller(),
+            evictions.controller(),
             cluster_roles.controller(),
             certificates.controller(sign),
         ),

@@ -10,7 +10,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fairway.cluster.workloads import fitting, pods, revisions, rollout
+from fairway.cluster.workloads import pods, revisions, rollout
+from fairway.cluster.workloads.scheduling import nodes as places
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
 
@@ -66,7 +67,7 @@ def decide(obj: Object, owned: Iterable[Object], nodes: Iterable[Object], update
 
 def _may_run(obj: Object, node: Object) -> bool:
     spec = obj["spec"]["template"].get("spec") or {}
-    return fitting.chosen({**spec, "tolerations": _tolerations(spec)}, node)
+    return places.chosen({**spec, "tolerations": _tolerations(spec)}, node)
 
 
 def _tolerations(spec: Object) -> list[Object]:

@@ -1,8 +1,9 @@
-"""The scheduler: pods without a node get one that has room, or are told why they wait.
+"""The scheduler's loop: pods without a node get one that has room, or are told why they wait.
 
-Pods of equal demand wait in one line. When something frees up, only the head of each line is tried: if it
-does not fit, nobody behind it does. So a thousand waiting pods cost no more than one. What fits is
-`fitting`'s to say.
+Pods of equal demand wait in one line; the lines are asked by priority, and among equals by who came first. When
+something frees up, only the head of each line is tried: if it does not fit, nobody behind it does. So a thousand
+waiting pods cost no more than one. What fits is the ledger's to say; where nothing does, pods of lower priority may
+have to go, which `preemption` decides and `making_room` does.
 
 A pod is told why it waits only after a moment: most waits are over before the telling would be. The event
 "Scheduled" of upstream is left out for the same reason; the condition PodScheduled says it.
@@ -11,11 +12,16 @@ A pod is told why it waits only after a moment: most waits are over before the t
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import logging
 from dataclasses import dataclass, field
 
-from fairway.cluster.workloads import fitting, pods
-from fairway.cluster.workloads.fitting import Demand, Ledger
+from fairway.cluster.workloads import pods
+from fairway.cluster.workloads.scheduling import demand, making_room, preemption
+from fairway.cluster.workloads.scheduling.demand import Demand
+from fairway.cluster.workloads.scheduling.ledger import Ledger, Placement
+from fairway.cluster.workloads.scheduling.preemption import Preemption
 from fairway.kernel import clock as time
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
@@ -23,7 +29,15 @@ from fairway.kernel.control import events
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.feature import Ready, Service
 from fairway.kernel.objects import conditions, errors, meta
-from fairway.kernel.objects.kinds import NODE, POD, Object
+from fairway.kernel.objects.kinds import (
+    NAMESPACE,
+    NODE,
+    PERSISTENT_VOLUME,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+    POD_DISRUPTION_BUDGET,
+    Object,
+)
 from fairway.kernel.objects.meta import Key
 
 log = logging.getLogger(__name__)
@@ -42,6 +56,9 @@ def service(client: Client, clock: Clock) -> Service:
     return Service("scheduler", run)
 
 
+_GATED = "SchedulingGated"
+
+
 @dataclass
 class _Line:
     """Pods of equal demand, in the order in which they came, each with the moment it came."""
@@ -52,12 +69,33 @@ class _Line:
     message: str = ""
 
 
+@dataclass
+class _Turn:
+    """A line that is being asked. Who was tried and still waits has room that is being made."""
+
+    line: _Line
+    tried: set[Key] = field(default_factory=set)
+
+    @property
+    def head(self) -> Key | None:
+        return next((key for key in self.line.waiting if key not in self.tried), None)
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        head = self.head
+        return -self.line.demand.priority, self.line.waiting[head] if head is not None else 0.0
+
+
 class Scheduler:
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client, self._clock = client, clock
         self._pods = Mirror(client, POD, clock)
         self._nodes = Mirror(client, NODE, clock)
-        self._ledger = Ledger()
+        self._claims = Mirror(client, PERSISTENT_VOLUME_CLAIM, clock)
+        self._volumes = Mirror(client, PERSISTENT_VOLUME, clock)
+        self._namespaces = Mirror(client, NAMESPACE, clock)
+        self._budgets = Mirror(client, POD_DISRUPTION_BUDGET, clock)
+        self._ledger = Ledger(self._namespace_labels, self._claims.get, lambda name: self._volumes.get("", name))
         self._lines: dict[str, _Line] = {}
         self._line_of: dict[Key, _Line] = {}
         self._assumed: set[Key] = set()  # being bound, or bound and not yet seen so
@@ -69,10 +107,13 @@ class Scheduler:
         async with asyncio.TaskGroup() as tasks:
             self._nodes.subscribe(self._node_changed)
             self._pods.subscribe(self._pod_changed)
-            for mirror in (self._nodes, self._pods):
+            for looked_at in (self._claims, self._volumes):
+                looked_at.subscribe(lambda old, new: self._wake.set())
+            everything = (self._nodes, self._pods, self._claims, self._volumes, self._namespaces)
+            for mirror in (*everything, self._budgets):
                 tasks.create_task(mirror.run(), name=f"scheduler-{mirror.kind.resource}")
-            await self._nodes.synced()
-            await self._pods.synced()
+            for mirror in everything:
+                await mirror.synced()
             tasks.create_task(self._tell(), name="scheduler-tell")
             ready()
             await self._place(tasks)
@@ -91,33 +132,53 @@ class Scheduler:
             return
         key = meta.key(seen)
         if new is None or pods.over(new) or (old is not None and meta.uid(old) != meta.uid(new)):
-            self._leave(key)
-            self._assumed.discard(key)
-            self._told.pop(key, None)
+            self._forget(key)
             if self._ledger.release(key):
                 self._wake.set()
         if new is None or pods.over(new):
             return
         if node := pods.node_name(new):
-            self._leave(key)
-            self._assumed.discard(key)
-            self._told.pop(key, None)
-            if not self._ledger.knows(key):
-                self._ledger.charge(key, node, pods.requests(new))
+            self._forget(key)
+            if not self._ledger.seen(key, new):
+                self._charge(key, node, new)
         elif meta.being_deleted(new):
-            self._leave(key)
+            self._forget(key)
         elif key not in self._assumed and new["spec"].get("schedulerName", NAME) == NAME:
             self._queue(key, new)
 
+    def _forget(self, key: Key) -> None:
+        """The pod waits no longer, and no room is kept for it."""
+        self._leave(key)
+        self._assumed.discard(key)
+        self._told.pop(key, None)
+        if self._ledger.forget(key):
+            self._wake.set()
+
+    def _charge(self, key: Key, node: str, pod: Object) -> None:
+        before = self._ledger.labelled
+        self._ledger.charge(key, node, pod, pods.requests(pod))
+        if self._ledger.labelled and not before:
+            # From now on labels matter: pods that were alike may be alike no longer.
+            for other in list(self._line_of):
+                if waiting := self._pods.get(*other):
+                    self._queue(other, waiting)
+
+    def _namespace_labels(self, name: str) -> dict[str, str]:
+        found = self._namespaces.get("", name)
+        return meta.labels(found) if found else {}
+
     def _queue(self, key: Key, pod: Object) -> None:
-        wanted = fitting.demand(pod)
+        wanted = demand.of(pod, labelled=self._ledger.labelled)
         current = self._line_of.get(key)
         if current is not None and current.demand.signature == wanted.signature:
             return
+        since = current.waiting[key] if current is not None else self._clock.now()
         self._leave(key)
         line = self._lines.setdefault(wanted.signature, _Line(wanted))
-        line.waiting[key] = self._clock.now()
+        line.waiting[key] = since
         self._line_of[key] = line
+        if current is None and (node := (pod.get("status") or {}).get("nominatedNodeName")):
+            self._ledger.keep(key, node, pod, wanted.requests)  # as it was before a restart
         self._wake.set()
 
     def _leave(self, key: Key) -> None:
@@ -133,29 +194,65 @@ class Scheduler:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            for line in list(self._lines.values()):
-                await self._place_line(line, tasks)
+            await self._ask_all(tasks)
 
-    async def _place_line(self, line: _Line, tasks: asyncio.TaskGroup) -> None:
-        while line.waiting:
-            key = next(iter(line.waiting))
-            node, line.reason, line.message = self._verdict(line.demand)
-            if not node:
-                self._untold.set()
-                return
+    async def _ask_all(self, tasks: asyncio.TaskGroup) -> None:
+        """Each line in its turn, the most important and oldest head first; one whose head gets nothing is done."""
+        numbers = itertools.count()
+        heap = [(*turn.rank, next(numbers), turn) for turn in map(_Turn, self._lines.values())]
+        heapq.heapify(heap)
+        while heap:
+            turn = heapq.heappop(heap)[-1]
+            if await self._take_turn(turn, tasks):
+                heapq.heappush(heap, (*turn.rank, next(numbers), turn))
+
+    async def _take_turn(self, turn: _Turn, tasks: asyncio.TaskGroup) -> bool:
+        """Try the next of a line; whether the one behind it may be tried: it got a node, or room is made for it."""
+        key, line = turn.head, turn.line
+        if key is None:
+            return False
+        turn.tried.add(key)
+        pod = self._pods.get(*key)
+        if pod is None:
+            return True
+        placement = self._verdict(line, key)
+        if placement.node:
             self._leave(key)
             self._assumed.add(key)
-            self._ledger.charge(key, node, line.demand.requests)
+            self._charge(key, placement.node, pod)
             await self._slots.acquire()
-            tasks.create_task(self._bind(key, node), name=f"bind-{key[1]}")
+            tasks.create_task(self._bind(key, placement.node), name=f"bind-{key[1]}")
+            return True
+        self._untold.set()
+        return self._made_room(line, key, pod, placement, tasks)
 
-    def _verdict(self, demand: Demand) -> tuple[str, str, str]:
-        if demand.spec.get("schedulingGates"):
-            return "", "SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates"
-        if refused := fitting.unsupported(demand.spec):
-            return "", "Unschedulable", refused
-        node, why = self._ledger.place(demand)
-        return node, "Unschedulable", why
+    def _verdict(self, line: _Line, key: Key) -> Placement:
+        if line.demand.spec.get("schedulingGates"):
+            line.reason, line.message = _GATED, "Scheduling is blocked due to non-empty scheduling gates"
+            return Placement("")
+        placement = self._ledger.place(line.demand, key)
+        line.reason, line.message = "Unschedulable", placement.why
+        return placement
+
+    def _made_room(self, line: _Line, key: Key, pod: Object, placement: Placement, tasks: asyncio.TaskGroup) -> bool:
+        """Ask pods of lower priority to go, where that helps; whether the pod has room that is kept for it."""
+        if not placement.found:
+            return False
+        found = preemption.find(self._ledger, line.demand, key, placement, self._budgets.all())
+        if not found.node:
+            line.message = f"{placement.why} {found.why}"
+            return bool(self._ledger.kept_for(key))
+        self._ledger.keep(key, found.node, pod, line.demand.requests)
+        for victim in found.victims:
+            victim.asked = True
+        tasks.create_task(self._make_room(pod, found), name=f"preempt-{key[1]}")
+        return True
+
+    async def _make_room(self, pod: Object, found: Preemption) -> None:
+        await making_room.make(self._client, self._clock, pod, found)
+        if not all(victim.asked for victim in found.victims):
+            await self._clock.sleep(_SECOND_TRY)
+            self._wake.set()
 
     async def _bind(self, key: Key, node: str) -> None:
         namespace, name = key
@@ -219,4 +316,6 @@ class Scheduler:
             self._untold.set()
             return
         self._told[key] = message
+        if reason == _GATED:
+            return  # it waits because somebody wants it to
         await events.record(self._client, self._clock, pod, "FailedScheduling", message, type="Warning", component=NAME)
