@@ -130,3 +130,15 @@ spec:
         assert f"node/{NODE} drained" in await kubectl.run("drain", NODE, "--timeout=20s")
         assert "uncordoned" in await kubectl.run("uncordon", NODE)
         await kubectl.run("rollout", "status", "deploy/web", "--timeout=20s")
+
+
+async def test_levels_of_pod_security(kubectl: Kubectl) -> None:
+    await kubectl.run("create", "namespace", "team")
+    await kubectl.run("run", "plain", "--image=nginx:1", "-n", "team")
+    told = await kubectl.run("label", "namespace", "team", "pod-security.kubernetes.io/enforce=restricted")
+    assert 'Warning: existing pods in namespace "team" violate the new PodSecurity enforce level' in told
+    assert "Warning: plain: allowPrivilegeEscalation != false, unrestricted capabilities, runAsNonRoot != true" in told
+    refused = await kubectl.run("run", "other", "--image=nginx:1", "-n", "team", fails=True)
+    assert 'pods "other" is forbidden: violates PodSecurity "restricted:latest"' in refused
+    warned = await kubectl.run("create", "deployment", "web", "--image=nginx:1", "-n", "team")
+    assert 'Warning: would violate PodSecurity "restricted:latest"' in warned

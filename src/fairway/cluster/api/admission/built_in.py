@@ -6,6 +6,7 @@ from fairway.cluster.api.admission.chain import Chain
 from fairway.cluster.api.admission.jobsets import JobSets
 from fairway.cluster.api.admission.limits import Limits
 from fairway.cluster.api.admission.namespaces import NamespaceLifecycle
+from fairway.cluster.api.admission.pod_security.step import PodSecurity
 from fairway.cluster.api.admission.priorities import Priority
 from fairway.cluster.api.admission.quotas import Quota
 from fairway.cluster.api.admission.webhooks.asking import Asker
@@ -29,6 +30,7 @@ def chain(store: Store, registry: Registry, asker: Asker, grants: Grants) -> Cha
             ValidatingWebhooks(store, registry, asker),
             CertificateRequests(grants),
             NoEscalation(grants),
+            PodSecurity(store),
             Quota(store),
         )
     )
