@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "kubeconfig": "print the path of a kubeconfig for kubectl and the Kubernetes clients",
     "token": "print a bearer token that every API accepts",
     "tokens": "tokens that open one service or graph, and nothing else",
+    "audit": "who wrote what in the Kubernetes API, and who was refused",
     "login": "write what the clients read, so that kfp.Client(host=...) needs no token argument",
     "config": "show the settings in force and where each is from",
     "doctor": "look at this machine and say what works, what does not, and what to do",

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairway.cluster.api import addresses
+from fairway.cluster.api.auditing import reading as auditing
 from fairway.cluster.api.certificates import ensure, server_context
 from fairway.cluster.api.server import ApiServer
 from fairway.cluster.api.signing.authority import signer
@@ -174,6 +175,7 @@ async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluste
             issuer=issuer,
             service_network=addresses.network_of(folder),
             service_accounts=settings.service_accounts,
+            audit=folder / auditing.FOLDER,
         )
         try:
             api_url = f"https://127.0.0.1:{await _listen(api, folder / 'api-port', server_context(tls))}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.admission.chain import Chain
+from fairway.cluster.api.auditing.log import AuditLog
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.conversion import Conversions
 from fairway.cluster.api.measures import Measures
@@ -27,6 +28,7 @@ class Backend:
     addresses: Addresses
     admission: Chain
     grants: Grants
+    audit: AuditLog
     conversions: Conversions
     logs: PodLogs | None = None
     measures: Measures | None = None

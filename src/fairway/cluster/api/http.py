@@ -24,14 +24,13 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
-from fairway.cluster.api import authentication, bodies, executing, representation
-from fairway.cluster.api.authorizing import impersonation
+from fairway.cluster.api import bodies, executing, representation, senders
+from fairway.cluster.api.auditing.visits import Visit
 from fairway.cluster.api.calls import Call, Event, Reply
 from fairway.cluster.api.forwarding import connecting, face
 from fairway.cluster.api.patches import APPLY_PATCH
 from fairway.cluster.api.pipeline import Pipeline
 from fairway.cluster.api.representation import Form
-from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 
 log = logging.getLogger(__name__)
@@ -41,6 +40,9 @@ COMPRESSED_ABOVE = 128 * 1024
 
 _PUBLIC = ("/livez", "/readyz", "/healthz")
 _JSON = "application/json"
+_AUDIT_ID = "Audit-Id"
+_LONGEST_ID = 64
+"""Of a name that a client gives its request itself."""
 _FIRST_BYTES_WITHIN = 1.0
 _GRACE_AT_CLOSE = 5.0
 _SLOWEST_READER = 30.0
@@ -82,9 +84,18 @@ class HTTPFace:
         await asyncio.sleep(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        visit = self._visit(request)
+        response = await self._attend(request, visit)
+        if not response.prepared:
+            response.headers[_AUDIT_ID] = visit.id
+        return response
+
+    async def _attend(self, request: web.BaseRequest, visit: Visit) -> web.StreamResponse:
+        audit = self._pipeline.backend.audit
         try:
-            return await self._answer(request)
+            response = await self._answer(request, visit)
         except errors.ApiError as error:
+            audit.visited(visit, error.code, error)
             return _failure(error)
         except web.HTTPRequestEntityTooLarge:
             text = f"Request entity too large: limit is {LARGEST_BODY}"
@@ -95,30 +106,53 @@ class HTTPFace:
             raise
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
-            return _failure(errors.InternalError("Internal error occurred: the server's log says more"))
+            failure = errors.InternalError("Internal error occurred: the server's log says more")
+            audit.visited(visit, failure.code, failure)
+            return _failure(failure)
+        if not visit.told:
+            audit.visited(visit, response.status)
+        return response
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    def _visit(self, request: web.BaseRequest) -> Visit:
+        backend = self._pipeline.backend
+        peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+        return Visit(
+            request.headers.get(_AUDIT_ID, "")[:_LONGEST_ID] or backend.audit.numbers.next(),
+            request.method,
+            request.path,
+            request.query,
+            backend.clock.now(),
+            address=peer[0] if peer else "",
+            agent=request.headers.get("User-Agent", ""),
+        )
+
+    async def _answer(self, request: web.BaseRequest, visit: Visit) -> web.StreamResponse:
         method, path = request.method, request.path
         if path in _PUBLIC:
             return web.Response(text="ok")
-        identity = self._identity(request)
+        identity = senders.identify(self._pipeline.backend, request, visit)
         query = dict(request.query)
-        call = self._pipeline.call(identity, method, path, query)
+        call = visit.call = self._pipeline.call(identity, method, path, query)
         form = representation.accepted(request.headers.get("Accept", ""))
         if call is None:
             reply = self._pipeline.document(identity, method, path, query, request.headers.get("Accept", ""))
             return await self._written(request, reply, form, query, [])
         if method == "GET" and (call.verb == "watch" or call.subresource == "log"):
             with self._stream(request):
-                return await (self._watch(request, call, form) if call.verb == "watch" else self._log(request, call))
+                reading = (
+                    self._watch(request, visit, call, form) if call.verb == "watch" else self._log(request, visit, call)
+                )
+                return await reading
         if call.subresource in ("portforward", "exec"):
             await self._pipeline.connect(call)
         if call.subresource == "portforward":
             target = connecting.target(self._pipeline.backend, call)
+            self._opened(visit)
             with self._stream(request):
                 return await face.answer(request, target)
         if call.subresource == "exec":
             asked = executing.wanted(self._pipeline.backend, call, request.query.getall("command", []))
+            self._opened(visit)
             with self._stream(request):
                 return await executing.answer(self._pipeline.backend, request, asked)
         await _read_body(request, call)
@@ -129,22 +163,9 @@ class HTTPFace:
         assert self._server is not None, "requests come after `serve`"
         return self._server.stream_of(request)
 
-    def _identity(self, request: web.BaseRequest) -> Identity:
-        sender = self._sender(request)
-        if impersonation.is_asked(request.headers):
-            return impersonation.acting(self._pipeline.backend.grants, sender, request.headers)
-        return sender
-
-    def _sender(self, request: web.BaseRequest) -> Identity:
-        """By the certificate of the connection, or by a token."""
-        peer = request.get_extra_info("peercert")
-        found = authentication.of_certificate(peer) if peer else None
-        if found is not None:
-            return found
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise errors.Unauthorized("Unauthorized")
-        return authentication.identify(self._pipeline.backend, token.strip())
+    def _opened(self, visit: Visit) -> None:
+        self._pipeline.backend.audit.visited(visit, 101)
+        visit.told = True
 
     async def _written(
         self, request: web.BaseRequest, reply: Reply, form: Form, query: dict[str, str], warnings: list[str]
@@ -161,10 +182,10 @@ class HTTPFace:
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=data, status=reply.code, headers=headers)
 
-    async def _watch(self, request: web.BaseRequest, call: Call, form: Form) -> web.StreamResponse:
+    async def _watch(self, request: web.BaseRequest, visit: Visit, call: Call, form: Form) -> web.StreamResponse:
         events = await self._pipeline.watch(call)
         headers = _warned(call.warnings)
-        headers["Content-Type"] = _JSON
+        headers["Content-Type"], headers[_AUDIT_ID] = _JSON, visit.id
         response = web.StreamResponse(headers=headers)
         response.enable_chunked_encoding()
         try:
@@ -202,9 +223,9 @@ class HTTPFace:
             await response.write(representation.error_frame(error.status()))
         await response.write_eof()
 
-    async def _log(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+    async def _log(self, request: web.BaseRequest, visit: Visit, call: Call) -> web.StreamResponse:
         chunks = self._pipeline.log(call)
-        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+        response = web.StreamResponse(headers={"Content-Type": "text/plain", _AUDIT_ID: visit.id})
         response.enable_chunked_encoding()
         # Errors come as Status as long as nothing was sent; a silent container must not hold back the headers.
         first = asyncio.ensure_future(anext(chunks, b""))

@@ -10,11 +10,13 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from fairway.cluster.api import refusals
-from fairway.cluster.api.calls import Call
+from fairway.cluster.api.auditing.visits import Visit
+from fairway.cluster.api.calls import Call, Reply
 from fairway.cluster.api.patches import copied
 from fairway.cluster.api.pipeline import Pipeline
 from fairway.kernel.client.transport import JSON, WatchEvent
 from fairway.kernel.feature import Identity
+from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import Object
 
 
@@ -31,13 +33,24 @@ class InProcessTransport:
         body: Any = None,
         content_type: str = JSON,
     ) -> Object:
-        query = query or {}
-        call = self._pipeline.call(self._identity, method, path, query)
-        if call is None:
-            return self._pipeline.document(self._identity, method, path, query).whole()
-        call.body, call.content_type = (copied(body) if body is not None else None), content_type
-        reply = await self._pipeline.answer(call)
+        backend = self._pipeline.backend
+        visit = Visit(
+            backend.audit.numbers.next(), method, path, query or {}, backend.clock.now(), "", "", self._identity
+        )
+        try:
+            reply = await self._answer(visit, body, content_type)
+        except errors.ApiError as error:
+            backend.audit.visited(visit, error.code, error, platform=True)
+            raise
+        backend.audit.visited(visit, reply.code, platform=True)
         return reply.whole()
+
+    async def _answer(self, visit: Visit, body: Any, content_type: str) -> Reply:
+        call = visit.call = self._pipeline.call(self._identity, visit.method, visit.path, visit.query)
+        if call is None:
+            return self._pipeline.document(self._identity, visit.method, visit.path, visit.query)
+        call.body, call.content_type = (copied(body) if body is not None else None), content_type
+        return await self._pipeline.answer(call)
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[WatchEvent, None]:
         # Without a timeout a watch here never breaks, so nobody needs bookmarks to resume from.

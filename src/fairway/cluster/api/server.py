@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 
 from fairway.cluster.api import authentication, crds, upkeep, whereabouts
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.admission import built_in
 from fairway.cluster.api.admission.webhooks.asking import Asker
+from fairway.cluster.api.auditing.log import AuditLog
 from fairway.cluster.api.authorizing import own_namespace
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.backend import Backend
@@ -42,7 +44,9 @@ class ApiServer:
         logs: PodLogs | None = None,
         service_network: str = "127.32.0.0/16",
         service_accounts: str = own_namespace.OWN_NAMESPACE,
+        audit: Path | None = None,
     ) -> None:
+        """`audit` is the folder of the audit log; without it there is none."""
         registry = Registry()
         for record in store.list(CRD.resource).records:
             registry.put(record.key.name, crds.serve(record.object))
@@ -52,7 +56,9 @@ class ApiServer:
         self._caller = Caller(store)
         conversions = Conversions(self._caller)
         admission = built_in.chain(store, registry, Asker(self._caller, conversions), grants)
-        self._backend = Backend(store, clock, registry, issuer, addresses, admission, grants, conversions, logs)
+        self._backend = Backend(
+            store, clock, registry, issuer, addresses, admission, grants, AuditLog(audit, clock), conversions, logs
+        )
         self.pipeline = Pipeline(self._backend)
         self._face = HTTPFace(self.pipeline)
 
@@ -77,6 +83,7 @@ class ApiServer:
         """Stop listening; what is being written is written first."""
         await self._face.close()
         await self._caller.close()
+        self._backend.audit.close()
 
     def measure_with(self, measures: Measures) -> None:
         """Tell the server who measures pods and nodes."""

@@ -1,0 +1,93 @@
+"""From a visit and its answer to an audit.k8s.io/v1 Event at the level Metadata: no body, and nothing of one. Pure.
+
+The query is left out but for a dry run: that of a connection is a command line. A message is told where somebody was
+refused; those of other errors may quote what was sent.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fairway.cluster.api import paths
+from fairway.cluster.api.auditing.visits import Visit
+from fairway.kernel.feature import Identity
+from fairway.kernel.objects.errors import ApiError
+from fairway.kernel.objects.kinds import Object
+
+REFUSED = (401, 403)
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "HEAD": "get"}
+
+
+def event(visit: Visit, code: int, error: ApiError | None, now: float) -> Object:
+    found: Object = {
+        "kind": "Event",
+        "apiVersion": "audit.k8s.io/v1",
+        "level": "Metadata",
+        "auditID": visit.id,
+        "stage": "ResponseStarted" if code == 101 else "ResponseComplete",
+        "requestURI": f"{visit.path}?dryRun=All" if "dryRun" in visit.query else visit.path,
+        "verb": visit.call.verb if visit.call else _verb(visit),
+        "user": {},
+    }
+    identity = visit.identity
+    if identity is not None:
+        found["user"] = _user(identity.impersonator or identity)
+        if identity.impersonator is not None:
+            found["impersonatedUser"] = _user(identity)
+    if visit.address:
+        found["sourceIPs"] = [visit.address]
+    if visit.agent:
+        found["userAgent"] = visit.agent
+    if reference := _object(visit):
+        found["objectRef"] = reference
+    found["responseStatus"] = _status(code, error)
+    found["requestReceivedTimestamp"], found["stageTimestamp"] = _micro(visit.received), _micro(now)
+    found["annotations"] = {"authorization.k8s.io/decision": "forbid" if code in REFUSED else "allow"}
+    return found
+
+
+def _verb(visit: Visit) -> str:
+    """Of a request that was refused before its verb was known."""
+    target = paths.parse(visit.path)
+    if target is None:
+        return visit.method.lower()
+    if visit.method == "GET" and not target.name:
+        return "watch" if target.watch or "watch" in visit.query else "list"
+    if visit.method == "DELETE" and not target.name:
+        return "deletecollection"
+    return _VERBS.get(visit.method, visit.method.lower())
+
+
+def _object(visit: Visit) -> Object:
+    target = paths.parse(visit.path)
+    if target is None:
+        return {}
+    parts = {
+        "resource": target.plural,
+        "namespace": target.namespace,
+        "name": visit.call.name if visit.call else target.name,
+        "apiGroup": target.group,
+        "apiVersion": target.version,
+        "subresource": target.subresource,
+    }
+    return {key: value for key, value in parts.items() if value}
+
+
+def _user(identity: Identity) -> Object:
+    found: Object = {"username": identity.user, "groups": list(identity.groups)}
+    if identity.uid:
+        found["uid"] = identity.uid
+    if identity.extra:
+        found["extra"] = {key: list(values) for key, values in identity.extra}
+    return found
+
+
+def _status(code: int, error: ApiError | None) -> Object:
+    if error is None:
+        return {"metadata": {}, "code": code}
+    status: Object = {"metadata": {}, "status": "Failure", "reason": error.reason, "code": code}
+    return {**status, "message": error.message} if code in REFUSED else status
+
+
+def _micro(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
