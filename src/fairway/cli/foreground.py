@@ -39,6 +39,7 @@ def run(values: UpSettings, *, quiet: bool) -> int:
         if not quiet:
             print(_welcome(platform), flush=True)
 
+    gc.disable()  # until everything is there: little of what a start makes is garbage
     try:
         found = rooms.load(values.data_dir / "config.toml", os.environ)
         uvloop.run(serve(values, tuple(room.values for room in found.values()), ready))
@@ -57,6 +58,7 @@ def _settle_memory() -> None:
     """Garbage collections stop everything: they pass over what the start made, which stays, and come less often."""
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 10, 10)
+    gc.enable()
 
 
 def _welcome(platform: Running) -> str:
