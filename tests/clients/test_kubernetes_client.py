@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from fairway.cluster.api import certificates
 from fairway.cluster.api.server import ApiServer
+from fairway.cluster.api.signing.authority import signer
 from fairway.cluster.api.tokens import MASTERS, Issuer
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client import kubeconfig
@@ -122,3 +129,30 @@ async def test_a_port_of_a_pod_is_forwarded_over_channels(api: Any) -> None:
     server = await asyncio.start_server(serve, "127.64.9.9", 0)
     async with server:
         await asyncio.to_thread(script, *server.sockets[0].getsockname()[:2])
+
+
+async def test_a_client_certificate_says_who_one_is(api: Any, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ann")])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    text = base64.b64encode(request.public_bytes(serialization.Encoding.PEM)).decode()
+    certificate = base64.b64decode(signer(tmp_path)({"request": text, "usages": ["client auth"]})).decode()
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    document = yaml.safe_load((tmp_path / "kubeconfig").read_text())
+    document["users"][0]["user"] = {
+        "client-certificate-data": base64.b64encode(certificate.encode()).decode(),
+        "client-key-data": base64.b64encode(key.private_bytes(*form)).decode(),
+    }
+    (tmp_path / "ann").write_text(yaml.safe_dump(document))
+
+    def script() -> None:
+        ann = k8s.config.new_client_from_config(str(tmp_path / "ann"), persist_config=False)
+        review = k8s.client.AuthenticationV1Api(ann).create_self_subject_review(k8s.client.V1SelfSubjectReview())
+        assert review.status.user_info.username == "ann"
+        with pytest.raises(k8s.client.ApiException) as caught:
+            k8s.client.CoreV1Api(ann).list_namespaced_pod("default")
+        assert caught.value.status == 403
+        ann.close()
+        ann.rest_client.pool_manager.clear()
+
+    await asyncio.to_thread(script)

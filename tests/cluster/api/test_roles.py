@@ -366,3 +366,22 @@ async def test_the_token_of_a_deleted_account_has_no_rights_left(world: World, a
     assert (await world.raw("GET", "/api/v1/namespaces/default/pods", token=token))[0] == 200
     await admin.delete(SERVICE_ACCOUNT, "worker", "default")
     assert (await world.raw("GET", "/api/v1/namespaces/default/pods", token=token))[0] == 401
+
+
+async def test_who_may_read_one_object_may_ask_for_it_by_its_name(world: World, admin: Client) -> None:
+    await allow(admin, rule("get list watch", "configmaps", resourceNames=["mine"]))
+    ann = someone(world)
+    assert (await ann.list(CONFIG_MAP, "default", fields="metadata.name=mine")).items == []
+    for fields in ("metadata.name=yours", "metadata.name!=mine", ""):
+        with pytest.raises(errors.Forbidden):
+            await ann.list(CONFIG_MAP, "default", fields=fields)
+
+
+async def test_reading_is_not_getting_in(world: World, admin: Client) -> None:
+    await admin.create(POD, pod("p"))
+    await allow(admin, rule("get", "pods pods/exec pods/portforward"))
+    for subresource in ("exec?command=sh", "portforward?ports=80"):
+        path = f"/api/v1/namespaces/default/pods/p/{subresource}"
+        code, _, body = await world.raw("GET", path, token=world.token("ann", ()))
+        assert code == 403
+        assert b"cannot create resource" in body

@@ -145,6 +145,11 @@ def _service_warnings(obj: Object) -> Iterator[str]:
         yield f"spec.type: {kind} opens no port of its own on this server: publish the Service with an HTTPRoute"
 
 
+def _secret_warnings(obj: Object) -> Iterator[str]:
+    if obj.get("type") == "kubernetes.io/service-account-token":
+        yield "no token is written into Secrets on this server: `kubectl create token` makes one, pods have one anyway"
+
+
 CHECKS: dict[str, Check] = {
     "pods": pod_checks.pod,
     "deployments.apps": workload_checks.workload,
@@ -181,6 +186,7 @@ WARNINGS: dict[str, Warnings] = {
         ("pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"), pod_checks.warnings
     ),
     "services": _service_warnings,
+    "secrets": _secret_warnings,
     "ingresses.networking.k8s.io": network_checks.ingress_warnings,
     "networkpolicies.networking.k8s.io": network_checks.policy_warnings,
 }

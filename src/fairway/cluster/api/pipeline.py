@@ -35,9 +35,10 @@ from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import TRUE, Call, Event, Reply
 from fairway.cluster.api.paths import Target
 from fairway.cluster.api.registry import Served
+from fairway.cluster.api.resources import Subresource
 from fairway.cluster.store.protocol import StoreFailed
 from fairway.kernel.feature import Identity
-from fairway.kernel.objects import errors
+from fairway.kernel.objects import errors, selectors
 
 
 class Pipeline:
@@ -68,17 +69,8 @@ class Pipeline:
             return None
         verb = _verb(method, target, query)
         # Who may not do it is not told whether it exists.
-        self.backend.grants.check(
-            identity,
-            Attempt(
-                verb,
-                target.group,
-                target.plural,
-                target.namespace or (target.name if target.plural == "namespaces" and not target.group else ""),
-                target.name,
-                target.subresource,
-            ),
-        )
+        attempt = _attempt(verb, target, query)
+        self.backend.grants.check(identity, attempt)
         served = self._served(target)
         _method_fits(target, verb, namespaced=served.resource.kind.namespaced)
         namespace = target.namespace
@@ -89,7 +81,9 @@ class Pipeline:
             raise refusals.no_such_path()
         subresource = target.subresource
         if subresource:
-            _subresource_is_served(served, subresource, verb)
+            if _subresource(served, subresource, verb).connects and verb == "get":
+                # Who may only read a pod does not get into it by the GET that begins a WebSocket.
+                self.backend.grants.check(identity, attempt._replace(verb="create"))
         elif verb not in served.resource.verbs:
             raise _not_allowed()
         call = Call(verb, served, namespace, target.name, subresource, query, identity)
@@ -190,6 +184,22 @@ def _verb(method: str, target: Target, query: Mapping[str, str]) -> str:
     raise _not_allowed()
 
 
+def _attempt(verb: str, target: Target, query: Mapping[str, str]) -> Attempt:
+    """What the request is, for those who say who may do it."""
+    namespace, name = target.namespace, target.name
+    if not namespace and target.plural == "namespaces" and not target.group:
+        namespace = name
+    if not name and "fieldSelector" in query and verb in ("list", "watch", "deletecollection"):
+        name = _selected_name(query["fieldSelector"])
+    return Attempt(verb, target.group, target.plural, namespace, name, target.subresource.partition("/")[0])
+
+
+def _selected_name(text: str) -> str:
+    """The one object that a field selector leaves: who may list that one may ask for it so, as kubectl does."""
+    names = {term.value for term in selectors.fields(text) if term.path == "metadata.name" and not term.negate}
+    return names.pop() if len(names) == 1 else ""
+
+
 def _method_fits(target: Target, verb: str, *, namespaced: bool) -> None:
     """Collections are created in and listed, objects are changed; nothing is deleted in all namespaces at once."""
     whole = not target.name
@@ -202,9 +212,10 @@ def _not_allowed() -> errors.MethodNotAllowed:
     return errors.MethodNotAllowed("the server does not allow this method on the requested resource")
 
 
-def _subresource_is_served(served: Served, name: str, verb: str) -> None:
+def _subresource(served: Served, name: str, verb: str) -> Subresource:
     subresource = served.resource.subresource(name)
     if subresource is None:
         raise refusals.unknown_subresource(served.label, name)
     if verb not in subresource.verbs:
         raise _not_allowed()
+    return subresource
