@@ -264,3 +264,14 @@ async def test_what_is_accepted_and_may_surprise_is_warned_of(world: World) -> N
     code, headers, _ = await world.raw("POST", POD.path("default"), data=orjson.dumps(pod_with_secret))
     assert code == 201
     assert "log the container engine in" in headers["Warning"]
+
+
+async def test_who_reads_with_their_eyes_gets_lines(world: World) -> None:
+    path = "/api/v1/namespaces/default"
+    _, _, for_programs = await world.raw("GET", path)
+    _, _, asked_for = await world.raw("GET", f"{path}?pretty=true")
+    _, _, for_curl = await world.raw("GET", path, headers={"User-Agent": "curl/8.5"})
+    _, _, refused = await world.raw("GET", f"{path}?pretty=0", headers={"User-Agent": "curl/8.5"})
+    assert asked_for == for_curl and b'\n  "kind": "Namespace"' in for_curl
+    assert for_programs == refused and b"\n" not in refused
+    assert orjson.loads(for_curl) == orjson.loads(refused)

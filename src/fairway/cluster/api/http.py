@@ -26,7 +26,7 @@ from multidict import CIMultiDict
 
 from fairway.cluster.api import bodies, executing, representation, senders
 from fairway.cluster.api.auditing.visits import Visit
-from fairway.cluster.api.calls import Call, Event, Reply
+from fairway.cluster.api.calls import TRUE, Call, Event, Reply
 from fairway.cluster.api.forwarding import connecting, face
 from fairway.cluster.api.patches import APPLY_PATCH
 from fairway.cluster.api.pipeline import Pipeline
@@ -40,6 +40,7 @@ COMPRESSED_ABOVE = 128 * 1024
 
 _PUBLIC = ("/livez", "/readyz", "/healthz")
 _JSON = "application/json"
+_READ_BY_PEOPLE = ("curl/", "Wget/", "Mozilla/5.0")
 _AUDIT_ID = "Audit-Id"
 _LONGEST_ID = 64
 """Of a name that a client gives its request itself."""
@@ -177,6 +178,8 @@ class HTTPFace:
                 return web.Response(status=304, headers=headers)
         data = representation.encode(reply, form, query, self._pipeline.backend.clock.now())
         headers["Content-Type"] = reply.content_type or _JSON
+        if _for_eyes(request) and headers["Content-Type"].startswith(_JSON):
+            data = await asyncio.to_thread(_indented, data)
         if len(data) > COMPRESSED_ABOVE and "gzip" in request.headers.get("Accept-Encoding", ""):
             data = await asyncio.to_thread(_gzip, data)
             headers["Content-Encoding"] = "gzip"
@@ -276,6 +279,17 @@ class _Server(web.Server):
     def end_streams(self) -> None:
         for task in self._streams.values():
             task.cancel()
+
+
+def _for_eyes(request: web.BaseRequest) -> bool:
+    """Whether a person reads the answer: as upstream guesses, where the client does not say."""
+    if asked := request.query.get("pretty"):
+        return asked in TRUE
+    return request.headers.get("User-Agent", "").startswith(_READ_BY_PEOPLE)
+
+
+def _indented(data: bytes) -> bytes:
+    return orjson.dumps(orjson.loads(data), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE) if data else data
 
 
 async def _read_body(request: web.BaseRequest, call: Call) -> None:
