@@ -243,3 +243,9 @@ async def test_revision_zero_is_any_revision(client: Client) -> None:
     assert made["status"] == {"capacity": {"cpu": "2"}}, "a node is registered with what it has"
     written = await client.update(NODE, NODE.new("n", metadata={"resourceVersion": "0", "annotations": {"a": "b"}}))
     assert written["metadata"]["annotations"] == {"a": "b"}
+
+
+async def test_labels_that_are_no_labels_are_refused_in_upstreams_words(client: Client) -> None:
+    await client.create(POD, pod("p"))
+    with pytest.raises(errors.BadRequest, match="cannot restore map from string"):
+        await client.patch(POD, "p", "default", {"metadata": {"labels": "invalid"}})

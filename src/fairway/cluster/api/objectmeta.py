@@ -34,7 +34,8 @@ LABEL_TEXT = (
 
 
 _JSON_NAMES = {str: "string", bool: "bool", int: "int64", float: "float64"}
-"""What upstream's texts call a value that should have been an object."""
+_GO = {dict: "map", list: "slice", str: "string"}
+"""What upstream's texts call a value, and what it should have been."""
 
 _TYPES: dict[str, tuple[type, type, str]] = {
     "name": (str, str, "a string"),
@@ -123,7 +124,13 @@ def _decodable(given: Object) -> None:
             continue
         parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         if not isinstance(value, wanted) or not all(isinstance(part, inner) for part in parts):
-            raise BadRequest(f"metadata.{key}: Invalid value: {value!r:.100}: it is {what}")
+            kind = _JSON_NAMES.get(type(value), "array")
+            text = (
+                f"it is {what}"
+                if isinstance(value, wanted)
+                else f"cannot restore {_GO[wanted]} from {kind}: it is {what}"
+            )
+            raise BadRequest(f"metadata.{key}: Invalid value: {value!r:.100}: {text}")
 
 
 def problems(
