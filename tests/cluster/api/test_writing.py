@@ -205,14 +205,12 @@ async def test_services_get_addresses_of_their_own(client: Client) -> None:
 
 
 async def test_kinds_not_served_say_what_to_do(client: Client) -> None:
-    budgets = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
-    with pytest.raises(errors.NotFound, match="PodDisruptionBudgets are not served by this server yet: nothing evicts"):
-        await client.create(budgets, budgets.new("s", "default"))
+    services = Kind("apiregistration.k8s.io", "v1", "APIService", "apiservices", namespaced=False)
+    with pytest.raises(errors.NotFound, match="aggregated API servers are not supported by this server: use a Custom"):
+        await client.create(services, services.new("v1.example.dev"))
     await client.create(POD, pod("p"))
-    with pytest.raises(errors.MethodNotAllowed, match="attaching to a container is not supported"):
-        await client.transport.request("POST", POD.path("default", "p", "attach"))
-    with pytest.raises(errors.MethodNotAllowed, match="delete the pod"):
-        await client.transport.request("POST", POD.path("default", "p", "eviction"), body={})
+    with pytest.raises(errors.MethodNotAllowed, match="ephemeral containers are not supported"):
+        await client.transport.request("PATCH", POD.path("default", "p", "ephemeralcontainers"), body={})
 
 
 async def test_ours_cannot_be_redefined(client: Client) -> None:
