@@ -34,7 +34,7 @@ LABEL_TEXT = (
 
 
 _JSON_NAMES = {str: "string", bool: "bool", int: "int64", float: "float64"}
-_GO = {dict: "map", list: "slice", str: "string"}
+_GO: dict[type, str] = {dict: "map", list: "slice", str: "string"}
 """What upstream's texts call a value, and what it should have been."""
 
 _TYPES: dict[str, tuple[type, type, str]] = {
