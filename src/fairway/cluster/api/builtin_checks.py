@@ -20,6 +20,7 @@ from fairway.cluster.api import (
     network_checks,
     pod_checks,
     policy_checks,
+    policy_documents,
     role_checks,
     workload_checks,
 )
@@ -177,6 +178,10 @@ CHECKS: dict[str, Check] = {
     "priorityclasses.scheduling.k8s.io": policy_checks.priority_class,
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
     "validatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
+    "validatingadmissionpolicies.admissionregistration.k8s.io": policy_documents.validating_policy,
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io": policy_documents.validating_binding,
+    "mutatingadmissionpolicies.admissionregistration.k8s.io": policy_documents.mutating_policy,
+    "mutatingadmissionpolicybindings.admissionregistration.k8s.io": policy_documents.mutating_binding,
     "resourcequotas": policy_checks.resource_quota,
     "limitranges": policy_checks.limit_range,
     "poddisruptionbudgets.policy": policy_checks.disruption_budget,

@@ -68,6 +68,13 @@ _WEBHOOK = {
     "rules[]": {"scope": "*"},
     "clientConfig{}": _CALLED,
 }
+_MATCHED = {
+    "matchPolicy": "Equivalent",
+    "namespaceSelector": {},
+    "objectSelector": {},
+    "resourceRules[]": {"scope": "*"},
+    "excludeResourceRules[]": {"scope": "*"},
+}
 _ROLE_REFERENCE = {"roleRef{}": {"apiGroup": role_checks.GROUP}}
 
 _TABLES: dict[str, dict[str, Any]] = {
@@ -165,6 +172,14 @@ _TABLES: dict[str, dict[str, Any]] = {
         "webhooks[]": {**_WEBHOOK, "reinvocationPolicy": "Never"}
     },
     "validatingwebhookconfigurations.admissionregistration.k8s.io": {"webhooks[]": _WEBHOOK},
+    "validatingadmissionpolicies.admissionregistration.k8s.io": {
+        "spec{}": {"failurePolicy": "Fail", "matchConstraints{}": _MATCHED}
+    },
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io": {"spec{}": {"matchResources{}": _MATCHED}},
+    "mutatingadmissionpolicies.admissionregistration.k8s.io": {
+        "spec{}": {"failurePolicy": "Fail", "matchConstraints{}": _MATCHED}
+    },
+    "mutatingadmissionpolicybindings.admissionregistration.k8s.io": {"spec{}": {"matchResources{}": _MATCHED}},
     "nodes": {"spec": {}, "status": {}},
     "ingresses.networking.k8s.io": {"spec": {}, "status": {"loadBalancer": {}}},
     "networkpolicies.networking.k8s.io": {

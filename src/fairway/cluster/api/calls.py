@@ -35,6 +35,8 @@ class Call:
     duplicates: tuple[str, ...] = ()
     """Paths of fields that the body named twice."""
     warnings: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    """What admission wants to have in the audit record, by keys with a domain."""
     manager: str = ""
     """Who writes, as managedFields name them; empty for the platform's own controllers."""
 

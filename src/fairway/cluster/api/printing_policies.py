@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fairway.cluster.api.printing_columns import AGE, NAME, Cell, Column, at, number, value
+from fairway.cluster.api.printing_columns import AGE, NAME, Cell, Column, at, number, size, value
 from fairway.kernel.objects.kinds import Object
 
 
@@ -23,7 +23,31 @@ def _share(path: str) -> Cell:
     return lambda obj, now: "N/A" if value(obj, path) is None else str(value(obj, path))
 
 
+def _counted(name: str, path: str) -> tuple[Column, ...]:
+    """Of an admission policy: how many rules it has, and what its parameters are."""
+    return (NAME, Column(name, size(path), type="integer"), Column("ParamKind", _parameter_kind), AGE)
+
+
+def _parameter_kind(obj: Object, now: float) -> str:
+    kind = value(obj, "spec.paramKind")
+    return f"{kind['apiVersion']}/{kind['kind']}" if kind else "<unset>"
+
+
+def _parameter(obj: Object, now: float) -> str:
+    reference = value(obj, "spec.paramRef")
+    if not reference:
+        return "<unset>"
+    namespace = f"{reference['namespace']}/" if reference.get("namespace") else "*/"
+    return f"{namespace}{reference.get('name') or '*'}"
+
+
+_BINDING = (NAME, Column("PolicyName", at("spec.policyName")), Column("ParamRef", _parameter), AGE)
+
 COLUMNS: Mapping[str, tuple[Column, ...]] = {
+    "validatingadmissionpolicies.admissionregistration.k8s.io": _counted("Validations", "spec.validations"),
+    "mutatingadmissionpolicies.admissionregistration.k8s.io": _counted("Mutations", "spec.mutations"),
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io": _BINDING,
+    "mutatingadmissionpolicybindings.admissionregistration.k8s.io": _BINDING,
     "poddisruptionbudgets.policy": (
         NAME,
         Column("Min Available", _share("spec.minAvailable")),

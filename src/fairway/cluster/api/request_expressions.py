@@ -98,10 +98,12 @@ class BadExpression(Exception):
     """It does not compile, or not to what is expected; the text is upstream's."""
 
 
-def compiled(text: str, variables: Mapping[str, Type], *wanted: str) -> Program:
-    """Raises BadExpression. `wanted` are the types it may have; none for any."""
+def compiled(
+    text: str, variables: Mapping[str, Type], *wanted: str, objects: Mapping[str, Type] | None = None
+) -> Program:
+    """Raises BadExpression. `wanted` are the types it may have, none for any; `objects` those that it may make."""
     try:
-        program = compile_(text, variables)
+        program = compile_(text, variables, objects)
     except CompileError as problem:
         raise BadExpression(f"compilation failed: {problem}") from None
     if wanted and program.type.kind not in wanted:

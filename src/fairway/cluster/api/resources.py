@@ -155,6 +155,10 @@ def _grouped() -> tuple[Resource, ...]:
         _resource(kinds.CRD, "crd", "crds", categories=("api-extensions",), status=True),
         _resource(kinds.MUTATING_WEBHOOK_CONFIGURATION, categories=("api-extensions",)),
         _resource(kinds.VALIDATING_WEBHOOK_CONFIGURATION, categories=("api-extensions",)),
+        _resource(kinds.VALIDATING_ADMISSION_POLICY, categories=("api-extensions",), status=True),
+        _resource(kinds.VALIDATING_ADMISSION_POLICY_BINDING, categories=("api-extensions",)),
+        _resource(kinds.MUTATING_ADMISSION_POLICY, categories=("api-extensions",)),
+        _resource(kinds.MUTATING_ADMISSION_POLICY_BINDING, categories=("api-extensions",)),
         _resource(kinds.DEPLOYMENT, "deploy", categories=_ALL, status=True, more=(_SCALE,)),
         _resource(
             kinds.REPLICA_SET, "rs", categories=_ALL, status=True, more=(_SCALE,), selectable=("status.replicas",)

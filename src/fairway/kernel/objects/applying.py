@@ -46,7 +46,7 @@ def apply(
 ) -> tuple[Object, Owners]:
     """The object as `owner` wants it, and who owns what then. Raises Conflicts, and BadRequest."""
     mine = _owned(fields.leaves(wanted, place), ignored)
-    merged = _merged(live, wanted, place)
+    merged = laid_over(live, wanted, place)
     before, after = fields.leaves(live, place), fields.leaves(merged, place)
     changed = {path for path, value in after.items() if path not in before or before[path] != value}
     theirs = {other: held for other, held in owners.items() if other != owner}
@@ -92,12 +92,12 @@ def _without_empty(owners: Owners) -> Owners:
     return {owner: held for owner, held in owners.items() if held}
 
 
-def _merged(live: Any, wanted: Any, place: Place) -> Any:
+def laid_over(live: Any, wanted: Any, place: Place) -> Any:
     """What is wanted laid over what is there, along the places where values have parts."""
     if isinstance(wanted, dict) and isinstance(live, dict) and not place.atomic:
         result = dict(live)
         for name, value in wanted.items():
-            result[name] = _merged(live.get(name), value, place.member(name))
+            result[name] = laid_over(live.get(name), value, place.member(name))
         return result
     if isinstance(wanted, list) and isinstance(live, list) and place.list_type != "atomic":
         return _merged_list(live, wanted, place)
@@ -115,7 +115,7 @@ def _merged_list(live: list[Any], wanted: list[Any], place: Place) -> list[Any]:
             result.append(old[left.pop(0)])
         if word in old:
             left.remove(word)
-        result.append(_merged(old[word], item, place.item) if word in old else item)
+        result.append(laid_over(old[word], item, place.item) if word in old else item)
     return result + [old[word] for word in left]
 
 

@@ -7,6 +7,9 @@ from fairway.cluster.api.admission.jobsets import JobSets
 from fairway.cluster.api.admission.limits import Limits
 from fairway.cluster.api.admission.namespaces import NamespaceLifecycle
 from fairway.cluster.api.admission.pod_security.step import PodSecurity
+from fairway.cluster.api.admission.policies.invoking import Invoker
+from fairway.cluster.api.admission.policies.mutating import MutatingPolicies
+from fairway.cluster.api.admission.policies.validating import ValidatingPolicies
 from fairway.cluster.api.admission.priorities import Priority
 from fairway.cluster.api.admission.quotas import Quota
 from fairway.cluster.api.admission.webhooks.asking import Asker
@@ -20,13 +23,16 @@ from fairway.cluster.store.protocol import Store
 
 
 def chain(store: Store, registry: Registry, asker: Asker, grants: Grants) -> Chain:
+    invoker = Invoker(store, registry, asker, grants)
     return Chain(
         (
             NamespaceLifecycle(store),
             Limits(store),
             Priority(store),
             JobSets(),
+            MutatingPolicies(store, invoker),
             MutatingWebhooks(store, registry, asker),
+            ValidatingPolicies(store, invoker),
             ValidatingWebhooks(store, registry, asker),
             CertificateRequests(grants),
             NoEscalation(grants),

@@ -49,9 +49,9 @@ def _webhook(webhook: Object, at: str) -> Iterator[Cause]:
         why = "the timeout value must be between 1 and 30 seconds"
         yield causes.invalid(f"{at}.timeoutSeconds", seconds, why)
     for index, rule in causes.items(webhook, "rules"):
-        yield from _rule(rule, f"{at}.rules[{index}]")
+        yield from rule_problems(rule, f"{at}.rules[{index}]")
     for key in ("namespaceSelector", "objectSelector"):
-        yield from _selector(webhook.get(key) or {}, f"{at}.{key}")
+        yield from selector_problems(webhook.get(key) or {}, f"{at}.{key}")
     yield from checks.client_config(webhook.get("clientConfig") or {}, f"{at}.clientConfig")
     if webhook.get("matchConditions"):
         text = (
@@ -73,7 +73,8 @@ def _reviews(versions: list[str], at: str) -> Iterator[Cause]:
             yield causes.invalid(f"{at}[{index}]", version, "duplicate version")
 
 
-def _rule(rule: Object, at: str) -> Iterator[Cause]:
+def rule_problems(rule: Object, at: str) -> Iterator[Cause]:
+    """Of a rule of webhooks or of policies."""
     for key in ("apiGroups", "apiVersions", "operations"):
         given = rule.get(key) or []
         if not given:
@@ -110,7 +111,7 @@ def _resources(resources: list[str], at: str) -> Iterator[Cause]:
             yield causes.invalid(f"{at}[{index}]", word, why)
 
 
-def _selector(selector: Object, at: str) -> Iterator[Cause]:
+def selector_problems(selector: Object, at: str) -> Iterator[Cause]:
     for index, expression in causes.items(selector, "matchExpressions"):
         here, operator = f"{at}.matchExpressions[{index}]", expression.get("operator")
         if operator not in _OPERATORS:

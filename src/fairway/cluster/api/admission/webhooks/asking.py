@@ -33,7 +33,7 @@ class Asker:
         """
         if request.dry_run and hook.side_effects:
             raise errors.BadRequest(f'admission webhook "{hook.name}" does not support dry run')
-        question = review.question(request, seen_as, new, await self._shown(request, seen_as, request.old))
+        question = review.question(request, seen_as, new, await self.shown_before(request, seen_as))
         try:
             answer = await self._caller.post(hook.config, question, hook.seconds)
             verdict = review.verdict(question, answer, mutating=mutating)
@@ -55,6 +55,10 @@ class Asker:
         if request.operation == "CONNECT":
             return review.connection(request)
         return await self._shown(request, seen_as, request.object)
+
+    async def shown_before(self, request: Request, seen_as: Served) -> Object | None:
+        """The stored object, in the same way; None where there is none."""
+        return await self._shown(request, seen_as, request.old)
 
     async def taken(self, request: Request, seen_as: Served, obj: Object) -> Object:
         """What the webhook made of it, in the form in which the request has its object."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fairway.cluster.store.protocol import Store
@@ -18,6 +17,8 @@ class Rule:
     resources: tuple[tuple[str, str], ...]
     """(resource, subresource), either of which may be a star; the subresource is empty for the object itself."""
     scope: str
+    names: frozenset[str] = frozenset()
+    """Of the objects; empty for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,9 @@ def _hook(place: tuple[str, int], webhook: Object) -> Hook:
         place,
         webhook["name"],
         webhook["clientConfig"],
-        tuple(_rule(rule) for rule in webhook.get("rules") or ()),
-        _test(webhook.get("namespaceSelector")),
-        _test(webhook.get("objectSelector")),
+        tuple(compiled_rule(rule) for rule in webhook.get("rules") or ()),
+        selector_test(webhook.get("namespaceSelector")),
+        selector_test(webhook.get("objectSelector")),
         exact=webhook.get("matchPolicy") == "Exact",
         ignorable=webhook.get("failurePolicy") == "Ignore",
         seconds=int(webhook.get("timeoutSeconds") or 10),
@@ -79,7 +80,7 @@ def _hook(place: tuple[str, int], webhook: Object) -> Hook:
     )
 
 
-def _rule(rule: Mapping[str, list[str]]) -> Rule:
+def compiled_rule(rule: Object) -> Rule:
     resources = [word.partition("/")[::2] for word in rule.get("resources") or ()]
     return Rule(
         frozenset(rule.get("operations") or ()),
@@ -87,9 +88,11 @@ def _rule(rule: Mapping[str, list[str]]) -> Rule:
         frozenset(rule.get("apiVersions") or ()),
         tuple((resource, subresource) for resource, subresource in resources),
         str(rule.get("scope") or "*"),
+        frozenset(rule.get("resourceNames") or ()),
     )
 
 
-def _test(selector: Object | None) -> selectors.Test | None:
+def selector_test(selector: Object | None) -> selectors.Test | None:
+    """None where everything fits."""
     empty = not selector or not (selector.get("matchLabels") or selector.get("matchExpressions"))
     return None if empty else selectors.of(selector)

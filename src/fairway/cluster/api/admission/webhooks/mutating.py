@@ -75,15 +75,15 @@ class MutatingWebhooks(Step):
             patched = patching.json_patch(shown, verdict.patch)
         except errors.ApiError as problem:
             raise asking.failed(str(problem)) from None
-        new = _taken(request, await self._asker.taken(request, seen_as, patched))
+        new = taken(request, await self._asker.taken(request, seen_as, patched))
         if new == request.object:
             return False
         request.object = new
         return True
 
 
-def _taken(request: Request, patched: Object) -> Object:
-    """What the webhook may change of the object, completed as any object."""
+def taken(request: Request, patched: Object) -> Object:
+    """What a webhook or a policy may change of the object, completed as any object."""
     now = request.object
     if (patched.get("apiVersion"), patched.get("kind")) != (now["apiVersion"], now["kind"]):
         raise asking.failed("a webhook may not change apiVersion or kind")

@@ -59,6 +59,9 @@ def functions() -> Mapping[str, list[Overload]]:
             overload("string.(int, int) string", _substring, traversal),
         ],
         "format": [overload("string.(list(dyn)) string", _formatted, _formatted_size)],
+        "jsonpatch.escapeKey": [
+            overload("(string) string", lambda text: text.replace("~", "~0").replace("/", "~1"), traversal)
+        ],
         "strings.quote": [overload("(string) string", _quoted, traversal)],
     }
 
