@@ -22,6 +22,7 @@ from fairway.kernel.client import kubeconfig
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import SystemClock
 from fairway.kernel.feature import Identity
+from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import DEPLOYMENT, POD, SERVICE_ACCOUNT, Object
 
 KUBECTL = os.environ.get("KUBECTL") or shutil.which("kubectl")
@@ -90,6 +91,9 @@ class Rooms:
         talk = Talk(self.folder, terminal=terminal)
         talk.begin(lambda paths: asyncio.ensure_future(run(paths)))
         return talk
+
+    async def attach(self, pod: Object, container: str, *, input: bool) -> Talk:
+        raise errors.BadRequest("there is no container behind these rooms")
 
 
 @dataclass

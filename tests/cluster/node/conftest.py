@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fairway.cluster.node.build import Node, NodeConfig, build
+from fairway.cluster.node.executions import Executions
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import SystemClock
 from fairway.kernel.objects.kinds import POD, SERVICE_ACCOUNT, Object
@@ -28,6 +29,7 @@ class Bench:
     def __init__(self, here: Cluster, folder: Path) -> None:
         self.here, self.folder = here, folder
         self.client: Client = here.client
+        self.executions: Executions
 
     @asynccontextmanager
     async def node(self, **config: Any) -> AsyncIterator[Node]:
@@ -35,6 +37,7 @@ class Bench:
         settings = {"restart_delay": 0.05, **config}
         where = NodeConfig(NODE, self.folder, self.here.api_url, "", **settings)
         node = build(self.client, SystemClock(), where)
+        self.executions = node.executions
         self.here.api.reach_pods(node.logs, node.executions)
         async with task_group() as tasks:
             await start((node.parts,), self.client, SystemClock(), tasks)

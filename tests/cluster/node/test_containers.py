@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -218,3 +219,34 @@ async def test_a_long_log_is_kept_in_two_files_with_its_end(engine_pods: Bench, 
     folder = engine_pods.folder / "pods" / pod["metadata"]["uid"] / "main.0"
     assert sorted(path.name for path in folder.glob("log*")) == ["log", "log.1"]
     assert (await engine_pods.log("long", tail=1)) == "end"
+
+
+async def test_a_container_is_talked_with_as_a_process_is(engine_pods: Bench, local: Local) -> None:
+    script = "echo before; read line; echo got $line; sleep 1000 & wait"
+    container = {"image": local.busybox, "imagePullPolicy": "Never", "stdin": True}
+    await engine_pods.create("p", "sh", "-c", script, container=container, terminationGracePeriodSeconds=0)
+    pod = await engine_pods.until("p", lambda found: phase(found) == "Running", timeout=_LONG)
+    executions = engine_pods.executions
+    talk = await executions.open(pod, "main", ["sh", "-c", "cat; echo err >&2; exit 3"], terminal=False)
+    await talk.write(b"hello")
+    talk.end_input()
+    said = {1: b"", 2: b""}
+    async with asyncio.timeout(_LONG):
+        while (piece := await talk.read()) is not None:
+            said[piece[0]] += piece[1]
+    assert (said[1], said[2].strip(), await talk.result()) == (b"hello", b"err", 3)
+    await talk.close()
+    terminal = await executions.open(pod, "main", ["sh", "-c", "test -t 0 && echo is"], terminal=True)
+    async with asyncio.timeout(_LONG):
+        heard = await terminal.read()
+    assert heard is not None and heard[1].strip() == b"is"
+    await terminal.close()
+    attached = await executions.attach(pod, "main", input=True)
+    await attached.write(b"it\n")
+    async with asyncio.timeout(_LONG):
+        heard = await attached.read()
+        while heard is not None and b"got it" not in heard[1]:
+            heard = await attached.read()
+    assert heard is not None
+    await attached.close()
+    assert "got it" in await engine_pods.log("p")

@@ -24,10 +24,10 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
-from fairway.cluster.api import bodies, executing, representation, senders
+from fairway.cluster.api import bodies, representation, senders
 from fairway.cluster.api.auditing.visits import Visit
 from fairway.cluster.api.calls import TRUE, Call, Event, Reply
-from fairway.cluster.api.forwarding import connecting, face
+from fairway.cluster.api.connections import Connections
 from fairway.cluster.api.patches import APPLY_PATCH
 from fairway.cluster.api.pipeline import Pipeline
 from fairway.cluster.api.representation import Form
@@ -55,6 +55,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class HTTPFace:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
+        self._connections = Connections(pipeline.backend)
         self._server: _Server | None = None
         self._runner: web.ServerRunner | None = None
 
@@ -78,6 +79,7 @@ class HTTPFace:
         transports = [connection.transport for connection in self._server.connections]
         self._server.end_streams()
         await self._runner.cleanup()
+        await self._connections.close()
         # TLS would wait for each client's good-bye, and some have gone without one.
         for transport in transports:
             if transport is not None:
@@ -144,18 +146,10 @@ class HTTPFace:
                     self._watch(request, visit, call, form) if call.verb == "watch" else self._log(request, visit, call)
                 )
                 return await reading
-        if call.subresource in ("portforward", "exec"):
+        if open_ := self._connections.opener(call):
             await self._pipeline.connect(call)
-        if call.subresource == "portforward":
-            target = connecting.target(self._pipeline.backend, call)
-            self._opened(visit)
             with self._stream(request):
-                return await face.answer(request, target)
-        if call.subresource == "exec":
-            asked = executing.wanted(self._pipeline.backend, call, request.query.getall("command", []))
-            self._opened(visit)
-            with self._stream(request):
-                return await executing.answer(self._pipeline.backend, request, asked)
+                return await open_(request, call, lambda: self._opened(visit))
         await _read_body(request, call)
         reply = await self._pipeline.answer(call)
         return await self._written(request, reply, form, query, call.warnings)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _OF_NAMESPACE = ("status", "finalize")
+_PROXY = "proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +48,6 @@ def parse(path: str) -> Target | None:
     if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in _OF_NAMESPACE:
         namespace, rest = rest[1], rest[2:]
     name = rest[1] if len(rest) > 1 else ""
-    return Target(group, version, rest[0], namespace, name, "/".join(rest[2:]), watch)
+    # What comes after `proxy` is somebody else's path.
+    subresource = _PROXY if rest[2:3] == [_PROXY] else "/".join(rest[2:])
+    return Target(group, version, rest[0], namespace, name, subresource, watch)

@@ -170,7 +170,7 @@ class Pipeline:
 def _verb(method: str, target: Target, query: Mapping[str, str]) -> str:
     match method:
         case "GET" | "HEAD":
-            if target.watch or query.get("watch", "") in TRUE:
+            if target.watch or (query.get("watch", "") in TRUE and target.subresource != "proxy"):
                 return "watch"
             return "get" if target.name else "list"
         case "POST":

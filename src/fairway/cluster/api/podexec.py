@@ -1,4 +1,5 @@
-"""What the API needs of whoever runs commands inside pods: the node agent. The API only checks and forwards."""
+"""What the API needs of whoever talks with containers and runs commands beside them: the node agent. The API only
+checks and forwards."""
 
 from __future__ import annotations
 
@@ -31,4 +32,8 @@ class Talk(Protocol):
 class PodExec(Protocol):
     async def open(self, pod: Object, container: str, command: Sequence[str], *, terminal: bool) -> Talk:
         """Raises ApiError where there is nothing to talk with."""
+        ...
+
+    async def attach(self, pod: Object, container: str, *, input: bool) -> Talk:
+        """Talk with the container itself. Raises ApiError where it does not run."""
         ...

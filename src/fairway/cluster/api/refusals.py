@@ -20,8 +20,6 @@ _GROUPS = {
     "apiregistration.k8s.io": "aggregated API servers are not supported by this server: use a CustomResourceDefinition",
 }
 _SUBRESOURCES = {
-    "attach": "attaching to a container is not supported by this server yet: follow its log",
-    "proxy": "proxying to pods, services and nodes is not supported by this server yet: connect to the address itself",
     "ephemeralcontainers": "ephemeral containers are not supported by this server yet: start another pod",
     "resize": "resizing a running pod is not supported by this server yet: create another one in its place",
 }

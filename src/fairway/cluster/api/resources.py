@@ -100,6 +100,7 @@ class Resource:
         return next((sub for sub in self.subresources if sub.name == name), None)
 
 
+_ANY_METHOD = ("create", "delete", "get", "patch", "update")
 _SCALE = Subresource("scale", "Scale", "autoscaling", "v1", CHANGE)
 
 
@@ -115,6 +116,7 @@ def _core() -> tuple[Resource, ...]:
     binding = Subresource("binding", "Binding", "", "v1", CREATE)
     evict = Subresource("eviction", "Eviction", "policy", "v1", CREATE)
     execute = Subresource("exec", "PodExecOptions", "", "v1", ("create", "get"), connects=True)
+    attach = Subresource("attach", "PodAttachOptions", "", "v1", ("create", "get"), connects=True)
     token = Subresource("token", "TokenRequest", "authentication.k8s.io", "v1", CREATE)
     return (
         _resource(kinds.CONFIG_MAP, "cm"),
@@ -122,7 +124,7 @@ def _core() -> tuple[Resource, ...]:
         _resource(kinds.EVENT, "ev", selectable=_EVENT_FIELDS),
         _resource(kinds.LIMIT_RANGE, "limits"),
         _resource(kinds.NAMESPACE, "ns", status=True, more=(finalize,), selectable=("status.phase",)),
-        _resource(kinds.NODE, "no", status=True, selectable=("spec.unschedulable",)),
+        _resource(kinds.NODE, "no", status=True, more=(_proxy("Node"),), selectable=("spec.unschedulable",)),
         _resource(kinds.PERSISTENT_VOLUME_CLAIM, "pvc", status=True),
         _resource(Kind("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False), "pv", status=True),
         _resource(
@@ -130,7 +132,7 @@ def _core() -> tuple[Resource, ...]:
             "po",
             categories=_ALL,
             status=True,
-            more=(binding, evict, execute, forward, log),
+            more=(attach, binding, evict, execute, forward, log, _proxy("Pod")),
             selectable=_POD_FIELDS,
         ),
         _resource(kinds.POD_TEMPLATE),
@@ -145,8 +147,19 @@ def _core() -> tuple[Resource, ...]:
         _resource(kinds.RESOURCE_QUOTA, "quota", status=True),
         _resource(kinds.SECRET, selectable=("type",)),
         _resource(kinds.SERVICE_ACCOUNT, "sa", more=(token,)),
-        _resource(kinds.SERVICE, "svc", categories=_ALL, status=True, selectable=("spec.clusterIP", "spec.type")),
+        _resource(
+            kinds.SERVICE,
+            "svc",
+            categories=_ALL,
+            status=True,
+            more=(_proxy("Service"),),
+            selectable=("spec.clusterIP", "spec.type"),
+        ),
     )
+
+
+def _proxy(kind: str) -> Subresource:
+    return Subresource("proxy", f"{kind}ProxyOptions", "", "v1", _ANY_METHOD, connects=True)
 
 
 def _grouped() -> tuple[Resource, ...]:

@@ -13,7 +13,8 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +22,14 @@ from typing import Any
 
 from fairway.cluster.node import logs, volumes
 from fairway.cluster.node.pacing import Pace
-from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerState, Ended
+from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerState, Ended, ExecResult
 from fairway.cluster.node.shepherd import records
 from fairway.cluster.node.shepherds import Flock, Link, Message, Refused, ShepherdGone
+from fairway.cluster.node.talking import COULD_NOT_RUN, Attachment, Talk
 
 TEMPORARY = "tmp"
 """The folder, in the pod's own, that goes when the pod is over."""
+_A_LONG_TALK = 7 * 24 * 3600.0
 _LOST = "the process that watched over this container died, and the container with it; how it ended is not known"
 _ATTEMPTS = 3
 
@@ -80,6 +83,30 @@ class Attended:
     def link_of(self, container: ContainerId) -> Link | None:
         record = self.record(container)
         return self.flock.linked(record["shepherd"]) if record else None
+
+    # Talks
+
+    async def talk(self, container: ContainerId, command: Sequence[str], *, terminal: bool) -> Talk:
+        """A command that the shepherd starts beside the container's process. Raises CannotStart, OSError."""
+        link = self._running(container)
+        talk = Talk(self.folder(container.pod), terminal=terminal)
+        request = {"op": "exec", "id": str(container), "argv": list(command), "timeout": _A_LONG_TALK}
+        talk.begin(lambda paths: asyncio.ensure_future(_result(link, {**request, "streams": paths})))
+        return talk
+
+    async def attach(self, container: ContainerId) -> Talk:
+        """The process itself. Raises CannotStart, OSError."""
+        link, name = self._running(container), uuid.uuid4().hex
+        about = {"id": str(container), "name": name}
+        talk = Attachment(self.folder(container.pod), lambda message: link.tell({**message, **about}))
+        talk.begin(lambda paths: asyncio.ensure_future(_result(link, {"op": "attach", **about, "streams": paths})))
+        return talk
+
+    def _running(self, container: ContainerId) -> Link:
+        link = self.link_of(container)
+        if link is None or str(container) not in link.running:
+            raise CannotStart("NotRunning", f"container {container.name} is not running")
+        return link
 
     # What is there
 
@@ -199,6 +226,14 @@ class Attended:
 
 Rewrite = Callable[[Message], tuple[Message, str]]
 """What is asked where the shepherd can give no mounts, and a note on what that means."""
+
+
+async def _result(link: Link, request: Message) -> ExecResult:
+    try:
+        answer = await link.ask(request)
+    except (Refused, ShepherdGone) as gone:
+        return ExecResult(COULD_NOT_RUN, str(gone).encode())
+    return ExecResult(answer["code"], answer["output"].encode())
 
 
 async def _forget_memory(pod: str) -> None:

@@ -101,6 +101,9 @@ class FakeRuntime:
     async def talk(self, container: ContainerId, command: Sequence[str], *, terminal: bool) -> Talk:
         raise CannotStart("NotSupported", "this runtime runs nothing that could be talked with")
 
+    async def attach(self, container: ContainerId) -> Talk:
+        raise CannotStart("NotSupported", "this runtime runs nothing that could be talked with")
+
     async def exec(self, container: ContainerId, command: Sequence[str], timeout: float) -> ExecResult:
         if not self.disk.states[container].running:
             raise CannotStart("NotRunning", f"container {container.name} is not running")

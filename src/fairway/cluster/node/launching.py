@@ -105,6 +105,9 @@ class Launcher:
             quantities.milli(limits.get("cpu") or 0),
             own,
             security.of(pod, container),
+            bool(container.get("stdin")),
+            bool(container.get("stdinOnce")),
+            bool(container.get("tty")),
         )
 
     def _first(self, pod: Object, container: Object, facts: Facts, files: Files | None) -> dict[str, str]:

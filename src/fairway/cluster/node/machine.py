@@ -104,6 +104,9 @@ class MachineRuntime:
     async def talk(self, container: ContainerId, command: Sequence[str], *, terminal: bool) -> Talk:
         return await self._way_of(container).talk(container, command, terminal=terminal)
 
+    async def attach(self, container: ContainerId) -> Talk:
+        return await self._way_of(container).attach(container)
+
     def logs(self, container: ContainerId) -> list[Path]:
         return self._attended.logs(container)
 

@@ -8,7 +8,6 @@ system view. What is on disk of a container, and how its end is told, is `attend
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -29,15 +28,13 @@ from fairway.cluster.node.runtime import (
     Waiting,
 )
 from fairway.cluster.node.shepherds import Link, Message, Refused, ShepherdGone, source_root
-from fairway.cluster.node.talking import COULD_NOT_RUN, Talk
+from fairway.cluster.node.talking import Talk
 
 _PASSED = ("TZ", *INSTALL_VARIABLES)
 """What a container sees of the server's own variables: the time zone, and what a `pip install` needs. No others:
 they may hold secrets, and a pod must not depend on the shell that the server was started from."""
 _HOME = "home"
 _BUILDING = "BuildingEnvironment"
-
-_A_LONG_TALK = 7 * 24 * 3600.0
 
 
 class Processes:
@@ -100,21 +97,10 @@ class Processes:
         return ExecResult(answer["code"], answer["output"].encode())
 
     async def talk(self, container: ContainerId, command: Sequence[str], *, terminal: bool) -> Talk:
-        link = self._attended.link_of(container)
-        if link is None or str(container) not in link.running:
-            raise CannotStart("NotRunning", f"container {container.name} is not running")
+        return await self._attended.talk(container, command, terminal=terminal)
 
-        async def run(paths: list[str]) -> ExecResult:
-            request = {"op": "exec", "id": str(container), "argv": list(command), "timeout": _A_LONG_TALK}
-            try:
-                answer = await link.ask({**request, "streams": paths})
-            except (Refused, ShepherdGone) as gone:
-                return ExecResult(COULD_NOT_RUN, str(gone).encode())
-            return ExecResult(answer["code"], answer["output"].encode())
-
-        talk = Talk(self._attended.folder(container.pod), terminal=terminal)
-        talk.begin(lambda paths: asyncio.ensure_future(run(paths)))
-        return talk
+    async def attach(self, container: ContainerId) -> Talk:
+        return await self._attended.attach(container)
 
     async def close(self) -> None:
         await self._environments.close()
@@ -160,6 +146,9 @@ class Processes:
             "env": dict(env),
             "cwd": spec.working_dir or env["HOME"],
             "memory": spec.memory_bytes,
+            "input": spec.input,
+            "once": spec.input_once,
+            "terminal": spec.terminal,
             "mounts": [[mount.source, mount.target, mount.read_only] for mount in spec.mounts],
         }
 

@@ -83,6 +83,12 @@ class ContainerSpec:
     """Where it finds what the platform gives it: its token, and the file for its last words. A process sees them
     anyway, by the paths in its environment."""
     security: Security = field(default_factory=Security)
+    input: bool = False
+    """Its standard input is open, for whoever attaches to write to."""
+    input_once: bool = False
+    """It ends with the first who attached."""
+    terminal: bool = False
+    """Its streams are a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +201,11 @@ class PodRuntime(Protocol):
 
     async def talk(self, container: ContainerId, command: Sequence[str], *, terminal: bool) -> Talk:
         """Run a command beside the container's processes, with streams. Raises CannotStart where that cannot be."""
+        ...
+
+    async def attach(self, container: ContainerId) -> Talk:
+        """Talk with the container itself, from now on: hear what it says, and write to its input. Raises
+        CannotStart where that cannot be. Hanging up ends nothing."""
         ...
 
     def logs(self, container: ContainerId) -> list[Path]:

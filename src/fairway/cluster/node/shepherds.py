@@ -59,6 +59,11 @@ class Link:
         self._writer.write(json.dumps({"seq": self._seq, **message}).encode() + b"\n")
         return await answer
 
+    def tell(self, message: Message) -> None:
+        """What needs no answer."""
+        if not self.gone:
+            self._writer.write(json.dumps(message).encode() + b"\n")
+
     async def listen(self, ended: Callable[[Message], None]) -> None:
         """Until the shepherd goes away."""
         try:

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from fairway.cluster.node.runtime import CannotStart, ExecResult
 
@@ -153,3 +154,19 @@ class Talk:
             await ready
         finally:
             forget(descriptor)
+
+
+class Attachment(Talk):
+    """A talk with a container itself. Its end is the container's, and hanging up ends only the talk."""
+
+    def __init__(self, folder: Path, tell: Callable[[dict[str, Any]], None]) -> None:
+        """Raises OSError. `tell` says something to the shepherd about this attachment."""
+        super().__init__(folder, terminal=False)
+        self._tell = tell
+
+    def resize(self, width: int, height: int) -> None:
+        self._tell({"op": "resize", "width": width, "height": height})
+
+    async def close(self) -> None:
+        self._tell({"op": "detach"})
+        await super().close()

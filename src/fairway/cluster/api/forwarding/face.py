@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import cast
 
 from aiohttp import WSMsgType, web
-from aiohttp.http_websocket import WebSocketReader
 
+from fairway.cluster.api import takeover
 from fairway.cluster.api.forwarding import channels
 from fairway.cluster.api.forwarding.connecting import Target
 from fairway.cluster.api.forwarding.spdy import Malformed
@@ -53,44 +52,16 @@ async def _tunnelled(request: web.BaseRequest, target: Target) -> web.StreamResp
 
 async def _bare(request: web.BaseRequest, target: Target) -> web.StreamResponse:
     """After the answer the connection's bytes are SPDY."""
-    response = web.StreamResponse(status=101, reason="Switching Protocols")
-    response.headers.update({"Connection": "Upgrade", "Upgrade": "SPDY/3.1", "X-Stream-Protocol-Version": PROTOCOL})
-    incoming = _Bytes()
-    await response.prepare(request)
-    request.protocol.set_parser(cast(WebSocketReader, incoming))  # which it takes any reader of bytes for
-    transport = request.transport
-    assert transport is not None, "the request has a connection: it was answered"
-
-    async def send(data: bytes) -> None:
-        if transport.is_closing():
-            raise ConnectionResetError("the client has gone")
-        transport.write(data)
-
-    tunnel = Tunnel(target, send)
+    headers = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1", "X-Stream-Protocol-Version": PROTOCOL}
+    taken = await takeover.take(request, headers)
+    tunnel = Tunnel(target, taken.send)
     try:
-        while (data := await incoming.queue.get()) is not None:
+        async for data in taken.pieces():
             await tunnel.feed(data)
     except (Malformed, ConnectionError):
         pass
     finally:
         with suppress(asyncio.CancelledError):
             await tunnel.close()
-        transport.close()
-    return response
-
-
-class _Bytes:
-    """What aiohttp gives the bytes of a connection to once it is no HTTP any more."""
-
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        self.queue.put_nowait(bytes(data))
-        return False, b""
-
-    def feed_eof(self) -> None:
-        self.queue.put_nowait(None)
-
-    def set_exception(self, exc: BaseException) -> None:
-        self.queue.put_nowait(None)
+        taken.close()
+    return taken.response

@@ -1,6 +1,7 @@
 """The process that stands for one container of an engine: its shepherd's child, its output the container's log.
 
-    python3 -m fairway.cluster.node.engine.attendant '{"command": [...], "name": ..., "folder": ..., "memory": ...}'
+    python3 -m fairway.cluster.node.engine.attendant '{"command": [...], "name": ..., "folder": ..., "memory": ...,
+                                                       "input": ..., "terminal": ...}'
 
 It starts the container, waits for its end, asks the engine how it was, leaves that for the shepherd (`told.json`) and
 removes the container. It is told to end (SIGTERM) where its shepherd or the data directory is gone: the container goes
@@ -28,8 +29,11 @@ _SIGNALS = range(129, 193)
 def run(arguments: list[str]) -> int:
     order = json.loads(arguments[0])
     _end_with_shepherd(order)
+    flags = ["--attach", *["--interactive"] * order["input"]]
     client = subprocess.Popen(
-        [*order["command"], "start", "--attach", order["name"]], stdin=subprocess.DEVNULL, start_new_session=True
+        [*order["command"], "start", *flags, order["name"]],
+        stdin=None if order["input"] else subprocess.DEVNULL,
+        start_new_session=not order["terminal"],  # which it is told the size of, where it has one
     )
     watch = oom.watch(lambda: _state(order), client.poll) if order["memory"] else None
     code = client.wait()

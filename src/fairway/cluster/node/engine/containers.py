@@ -136,9 +136,19 @@ class Containers:
         return ExecResult(answer.code, (answer.output + answer.said.encode())[:_MOST_EXEC_OUTPUT])
 
     async def talk(self, container: ContainerId, command: Sequence[str], *, terminal: bool) -> Talk:
-        raise CannotStart(
-            "NotSupported", f"container {container.name} runs in a container engine, where exec is not supported yet"
-        )
+        flags = ["--interactive", *["--tty"] * terminal]
+        return await self._through(container, ["exec", *flags, self._name(container), *command], terminal=terminal)
+
+    async def attach(self, container: ContainerId) -> Talk:
+        return await self._attended.attach(container)  # its attendant hears and says what it does
+
+    async def _through(self, container: ContainerId, words: list[str], *, terminal: bool) -> Talk:
+        """The engine is the command that is talked with: it passes everything on."""
+        engine = self._engine_of(container)
+        if engine is None or not self._attended.runs(container):
+            raise CannotStart("NotRunning", f"container {container.name} is not running")
+        await self._up(engine, container)
+        return await self._attended.talk(container, [*engine.command, *words], terminal=terminal)
 
     async def _up(self, engine: Engine, container: ContainerId) -> None:
         """Wait for what is on record and has not quite started yet."""
@@ -263,6 +273,8 @@ class Containers:
             "name": self._name(spec.id),
             "folder": folder,
             "memory": bool(engine.limits and spec.memory_bytes),
+            "input": spec.input,
+            "terminal": spec.terminal,
         }
         return {
             "op": "start",
@@ -279,6 +291,9 @@ class Containers:
             "memory": 0,
             "mounts": [],
             "tells": True,
+            "input": spec.input,
+            "once": spec.input_once,
+            "terminal": spec.terminal,
             "keep": {"handler": engine.name, "imageID": image.id, "engine": list(engine.command)},
         }
 

@@ -35,6 +35,9 @@ def create(
     words += ["--env-file", env_file, *(word for key in inherited for word in ("--env", key))]
     for mount in mounts:
         words += ["--mount", _mount(mount)]
+    if spec.input or spec.terminal:
+        # What podman only passes on has neither.
+        words += ["--log-driver", "none", *["--interactive"] * spec.input, *["--tty"] * spec.terminal]
     if spec.working_dir:
         words += ["--workdir", spec.working_dir]
     if engine.limits:

@@ -47,13 +47,21 @@ CANNOT_START = 128
 
 
 def become(
-    request: dict[str, Any], shepherd: int, files: tuple[int, int], gate: int, fault: int, streams: tuple[int, int]
+    request: dict[str, Any],
+    shepherd: int,
+    files: tuple[int, int],
+    gate: int,
+    fault: int,
+    streams: tuple[int, int, int],
+    *,
+    terminal: bool = False,
 ) -> NoReturn:
     """Wait until the shepherd has written us down, then be the container.
 
     A byte on `gate` lets us go on; its end without one means that the shepherd died, and so do we: a container
     without a record never runs. `files` is the limit of open files that the container gets. Text on `fault` is the
-    reason why the command could not be run.
+    reason why the command could not be run. `streams` become input (none where it is -1), output and standard error;
+    `terminal` where they are one.
     """
     try:
         os.setsid()
@@ -61,6 +69,8 @@ def become(
         if os.read(gate, 1) != b"1":
             os._exit(CANNOT_START)
         _take_streams(streams)
+        if terminal:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         _leave_signals()
         try:
             if request.get("streams"):
@@ -88,11 +98,10 @@ def _die_with(shepherd: int) -> None:
         os._exit(CANNOT_START)
 
 
-def _take_streams(streams: tuple[int, int]) -> None:
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(streams[0], 1)
-    os.dup2(streams[1], 2)
+def _take_streams(streams: tuple[int, int, int]) -> None:
+    os.dup2(os.open(os.devnull, os.O_RDONLY) if streams[0] < 0 else streams[0], 0)
+    os.dup2(streams[1], 1)
+    os.dup2(streams[2], 2)
 
 
 def _talk(paths: list[str]) -> None:

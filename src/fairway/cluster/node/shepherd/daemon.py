@@ -3,13 +3,16 @@
 Requests and answers are JSON lines over a unix socket in a folder that only its user can enter:
 
     {"seq", "op": "start", "id", "folder", "make", "address", "argv", "env", "cwd", "mounts"?, "module"?, "args"?,
-     "call"?, "memory"?, "keep"?, "tells"?}
+     "call"?, "memory"?, "keep"?, "tells"?, "input"?, "once"?, "terminal"?}
     {"seq", "op": "signal", "id", "signal"}     {"seq", "op": "exec", "id", "argv", "timeout", "streams"?}
-    {"seq", "op": "list"}
+    {"seq", "op": "attach", "id", "name", "streams"}     {"op": "detach", "id", "name"}
+    {"op": "resize", "id", "width", "height"}     {"seq", "op": "list"}
     {"seq", "op": "retire"}: end as soon as nothing runs
 
 "keep" is written down with the record and told with the end. "tells": the process stands for a container of an engine.
 "streams" are the paths of what somebody talks through: three named pipes, or one terminal.
+
+"input": its standard input is open for whoever attaches, and ends with the first of them where it is "once".
 
 An answer carries "seq" and "ok" or "error"; `{"ended": id, ...exit record}` comes unasked. Nothing blocks here but
 the fork itself. The loop has one thread, so a fork copies a process that is at rest.
@@ -17,17 +20,21 @@ the fork itself. The loop has one thread, so a fork copies a process that is at 
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
 import selectors
 import signal
 import socket
+import struct
+import termios
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from fairway.cluster.node.shepherd import child, memory, records
+from fairway.cluster.node.shepherd import child, memory, records, streams
+from fairway.cluster.node.shepherd.attaching import Attaching
 from fairway.cluster.node.shepherd.links import Link
 from fairway.cluster.node.shepherd.running import Container, Execution, decode, verdict
 from fairway.cluster.node.shepherd.strays import Strays
@@ -51,6 +58,7 @@ class Shepherd:
         self._quiet_since = time.monotonic()
         self._retired = False
         self._strays = Strays()
+        self._attaching = Attaching(self._selector, self._answer_attached)
         self._signals = _child_signals()
 
     def run(self) -> None:
@@ -110,6 +118,8 @@ class Shepherd:
             link.connection.close()
             self._quiet_since = time.monotonic()
             self._end_executions(lambda execution: execution.link is link)  # nobody hears them any more
+            for container in self._containers.values():
+                self._attaching.forget(container, link)
 
     # Requests
 
@@ -125,6 +135,16 @@ class Shepherd:
                     self._retired, answer = True, {}
                 case "list":
                     answer = {"running": list(self._containers)}
+                case "attach":
+                    self._attaching.attach(link, self._containers[request["id"]], request)
+                    return
+                case "detach":
+                    if container := self._containers.get(request["id"]):
+                        self._attaching.detach(container, request["name"])
+                    return
+                case "resize":
+                    self._resize(request)
+                    return
                 case "exec":
                     self._exec(link, request)
                     return
@@ -144,8 +164,7 @@ class Shepherd:
         _make(folder, *request["make"])
         gate, opener = os.pipe()
         fault, fault_in = os.pipe()
-        out, out_in = os.pipe()
-        err, err_in = os.pipe()
+        its = streams.opened(request)
         limit = memory.limit(request["id"], request.get("memory") or 0)
         started, parent = time.time(), os.getpid()
         if request.get("module") and not request.get("call"):
@@ -154,23 +173,24 @@ class Shepherd:
         pid = os.fork()
         if pid == 0:
             os.close(opener)
-            child.become(request, parent, self._files, gate, fault_in, (out_in, err_in))
+            child.become(request, parent, self._files, gate, fault_in, its.theirs, terminal=its.terminal >= 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for descriptor in (gate, fault_in, out_in, err_in):
+        its.close_theirs()
+        for descriptor in (gate, fault_in):
             os.close(descriptor)
         record = {"id": request["id"], "pid": pid, "started": started, "shepherd": self._name}
         record |= {"address": request["address"], **request.get("keep", {})}
         try:
-            container = Container(request, pid, started, fault, limit)
+            container = Container(request, pid, started, fault, limit, its)
             records.write(folder, records.RECORD, {**record, "ticks": records.start_ticks(pid)})
         except OSError:
-            for descriptor in (opener, fault, out, err):  # without the opener's byte the child ends
+            its.close_ours()
+            for descriptor in (opener, fault):  # without the opener's byte the child ends
                 os.close(descriptor)
             raise
         self._containers[container.id] = self._by_pid[pid] = container
-        for descriptor, stream in ((out, "stdout"), (err, "stderr")):
+        for descriptor in its.pipes:
             os.set_blocking(descriptor, False)
-            container.pipes[descriptor] = stream
             self._watch(descriptor, functools.partial(self._ready_to_pump, container, descriptor))
         os.write(opener, b"1")
         os.close(opener)
@@ -195,7 +215,7 @@ class Shepherd:
         pid = os.fork()
         if pid == 0:
             os.close(opener)
-            child.become(wanted, parent, self._files, gate, out_in, (out_in, out_in))
+            child.become(wanted, parent, self._files, gate, out_in, (-1, out_in, out_in))
         os.close(gate)
         os.close(out_in)
         os.set_blocking(out, False)
@@ -204,6 +224,13 @@ class Shepherd:
         self._watch(out, lambda _: self._ready_to_collect(execution))
         os.write(opener, b"1")
         os.close(opener)
+
+    def _resize(self, request: dict[str, Any]) -> None:
+        container = self._containers.get(request["id"])
+        if container and container.terminal in container.pipes:
+            size = struct.pack("HHHH", request["height"], request["width"], 0, 0)
+            with suppress(OSError):
+                fcntl.ioctl(container.terminal, termios.TIOCSWINSZ, size)
 
     # Output
 
@@ -219,8 +246,11 @@ class Shepherd:
             data = os.read(descriptor, _CHUNK)
         except BlockingIOError:
             return False
+        except OSError:  # a terminal that nobody has open any more
+            data = b""
         if data:
             container.log.write(container.pipes[descriptor], data)
+            self._attaching.say(container, container.pipes[descriptor], data)
             return True
         self._close_pipe(container, descriptor)
         return False
@@ -274,6 +304,9 @@ class Shepherd:
         for descriptor in list(container.pipes):
             self._close_pipe(container, descriptor)
         container.log.close()
+        self._attaching.end(container)
+        if container.input >= 0:
+            os.close(container.input)
         record = {"finished": time.time(), **verdict(container, status)}
         os.close(container.fault)
         with suppress(OSError):  # a full disk; the agent still hears of it
@@ -299,6 +332,10 @@ class Shepherd:
             answer = {"seq": execution.seq, "ok": {"code": code, "output": text}}
         if execution.link in self._links:
             self._send(execution.link, answer)
+
+    def _answer_attached(self, link: Link, message: dict[str, Any]) -> None:
+        if link in self._links:
+            self._send(link, message)
 
     def _end_late_executions(self) -> None:
         now = time.monotonic()

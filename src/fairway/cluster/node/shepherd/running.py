@@ -7,23 +7,40 @@ from contextlib import suppress
 from typing import Any
 
 from fairway.cluster.node.shepherd import child, memory, records
+from fairway.cluster.node.shepherd.attachments import Attachment
 from fairway.cluster.node.shepherd.links import Link
 from fairway.cluster.node.shepherd.logfile import LogFile
+from fairway.cluster.node.shepherd.streams import Streams
 
 _LONGEST_REASON = 4096
 
 
 class Container:
     def __init__(
-        self, request: dict[str, Any], pid: int, started: float, fault: int, limit: memory.Limit | None
+        self,
+        request: dict[str, Any],
+        pid: int,
+        started: float,
+        fault: int,
+        limit: memory.Limit | None,
+        streams: Streams,
     ) -> None:
         self.id: str = request["id"]
         self.folder: str = request["folder"]
         self.request, self.pid, self.started, self.fault, self.limit = request, pid, started, fault, limit
         self.log = LogFile(f"{self.folder}/{records.LOG}")
-        self.pipes: dict[int, str] = {}
+        self.pipes, self.input, self.terminal = streams.pipes, streams.input, streams.terminal
+        self.attachments: list[Attachment] = []
         if limit:
             limit.add(pid)
+
+    def end_input(self) -> None:
+        if self.input >= 0:
+            if self.terminal >= 0:
+                with suppress(OSError):
+                    os.write(self.input, b"\x04")
+            os.close(self.input)
+            self.input = -1
 
 
 class Execution:
