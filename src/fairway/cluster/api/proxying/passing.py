@@ -1,6 +1,6 @@
 """A proxied request and its answer, passed on as streams; nothing of either is kept or read.
 
-The client's token stays here: it is for this API and for nobody behind it.
+The client's token stays here, and who it acts for: they are for this API and for nobody behind it.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def moved(location: str, target: Target) -> str:
 def _headers(request: web.BaseRequest, target: Target) -> CIMultiDict[str]:
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in _listed(request.headers):
-        if name.lower() not in _NOT_PASSED:
+        if name.lower() not in _NOT_PASSED and not name.lower().startswith("impersonate-"):
             headers.add(name, value)
     headers["X-Forwarded-Uri"] = f"{target.place}{target.path or '/'}"
     headers["X-Forwarded-Host"] = request.headers.get("Host", "")
