@@ -20,7 +20,7 @@ from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import NODE
 
 Begun = Callable[[], None]
-"""Called once it is certain that a connection is taken over: whoever keeps account of requests need not wait for its end."""
+"""Called once it is certain that a connection is taken over: who keeps account of requests need not wait for its end."""
 
 Opener = Callable[[web.BaseRequest, Call, Begun], Awaitable[web.StreamResponse]]
 
@@ -51,7 +51,8 @@ class Connections:
             raise errors.BadRequest("Upgrade request required: to a WebSocket, or to SPDY/3.1")
         talk = await asking.opened(self._backend, asked)
         begun()
-        return await (sockets if upgrade == "websocket" else streams).carry(request, talk, asked)
+        carry = sockets.carry if upgrade == "websocket" else streams.carry
+        return await carry(request, talk, asked)
 
     async def _forward(self, request: web.BaseRequest, call: Call, begun: Begun) -> web.StreamResponse:
         target = connecting.target(self._backend, call)
