@@ -143,8 +143,16 @@ async def test_a_container_is_heard_from_now_on_and_answers(tool: Tool, env: dic
 
 @needs_kubectl
 async def test_what_has_no_input_is_listened_to(tool: Tool) -> None:
-    await tool.run("p", "sh", "-c", "sleep 1; echo late")
-    assert "late" in await tool.kubectl("attach", "p")
+    flag = tool.home / "go"
+    await tool.run("p", "sh", "-c", f"until test -e {flag}; do echo waits; sleep 0.1; done; echo late")
+    attached = await tool.start("attach", "p")
+    assert attached.stdout is not None
+    while b"waits" not in await asyncio.wait_for(attached.stdout.readline(), 20):
+        pass
+    flag.touch()
+    output, _ = await asyncio.wait_for(attached.communicate(), 20)
+    assert output.splitlines()[-1] == b"late"
+    assert attached.returncode == 0
 
 
 @needs_kubectl
