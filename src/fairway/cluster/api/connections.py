@@ -20,7 +20,7 @@ from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import NODE
 
 Begun = Callable[[], None]
-"""Called once it is certain that a connection is taken over: who keeps account of requests need not wait for its end."""
+"""Called once it is certain that a connection is taken over: accounts of requests need not wait for its end."""
 
 Opener = Callable[[web.BaseRequest, Call, Begun], Awaitable[web.StreamResponse]]
 
