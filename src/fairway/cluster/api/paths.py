@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _OF_NAMESPACE = ("status", "finalize")
-_PROXY = "proxy"
+PROXY = "proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +49,5 @@ def parse(path: str) -> Target | None:
         namespace, rest = rest[1], rest[2:]
     name = rest[1] if len(rest) > 1 else ""
     # What comes after `proxy` is somebody else's path.
-    subresource = _PROXY if rest[2:3] == [_PROXY] else "/".join(rest[2:])
+    subresource = PROXY if rest[2:3] == [PROXY] else "/".join(rest[2:])
     return Target(group, version, rest[0], namespace, name, subresource, watch)

@@ -81,7 +81,7 @@ class Pipeline:
             raise refusals.no_such_path()
         subresource = target.subresource
         if subresource:
-            if _subresource(served, subresource, verb).connects and verb == "get":
+            if _subresource(served, subresource, verb).connects and verb == "get" and subresource != paths.PROXY:
                 # Who may only read a pod does not get into it by the GET that begins a WebSocket.
                 self.backend.grants.check(identity, attempt._replace(verb="create"))
         elif verb not in served.resource.verbs:
@@ -170,7 +170,7 @@ class Pipeline:
 def _verb(method: str, target: Target, query: Mapping[str, str]) -> str:
     match method:
         case "GET" | "HEAD":
-            if target.watch or (query.get("watch", "") in TRUE and target.subresource != "proxy"):
+            if target.watch or (query.get("watch", "") in TRUE and target.subresource != paths.PROXY):
                 return "watch"
             return "get" if target.name else "list"
         case "POST":
