@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 from collections.abc import AsyncGenerator
@@ -142,3 +143,28 @@ async def test_the_command_shows_it(audited: World, tmp_path: Path, capsys: pyte
     assert orjson.loads(capsys.readouterr().out)["user"]["username"] == "ann"
     assert main(["audit", "--data-dir", str(tmp_path), "--namespace", "elsewhere"]) == 0
     assert "no records" in capsys.readouterr().out
+
+
+async def test_headers_that_are_no_text_harm_nothing(audited: World, tmp_path: Path) -> None:
+    lines = [
+        f"DELETE {PODS}/p HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Authorization: Bearer {audited.token()}",
+        "User-Agent: \udcff\udcfe",
+        "Audit-Id: \udcff",
+        "Connection: close",
+    ]
+    head = "\r\n".join(lines).encode("utf-8", "surrogateescape")
+    port = int(audited.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=audited.tls)
+    writer.write(head + b"\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 404")
+    (record,) = records(tmp_path)
+    assert (record["verb"], record["objectRef"]["name"]) == ("delete", "p")
+
+
+async def test_nobody_acts_as_what_is_no_text(audited: World) -> None:
+    code, _, _ = await audited.raw("GET", PODS, headers={"Impersonate-User": "\udcff"})
+    assert code == 400

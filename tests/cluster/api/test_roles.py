@@ -385,3 +385,14 @@ async def test_reading_is_not_getting_in(world: World, admin: Client) -> None:
         code, _, body = await world.raw("GET", path, token=world.token("ann", ()))
         assert code == 403
         assert b"cannot create resource" in body
+
+
+async def test_workloads_pass_on_what_they_have(world: World, admin: Client) -> None:
+    worker = someone(world, "system:serviceaccount:default:worker")
+    operator = {"kind": "ServiceAccount", "name": "operator"}
+    for role in ("view", "edit"):
+        await bind(worker, role, operator, kind=CLUSTER_ROLE)
+    await worker.create(ROLE, ROLE.new("own", "default", rules=[rule("*", "configmaps pods")]))
+    for role in ("cluster-admin", "system:node"):
+        with pytest.raises(errors.Forbidden, match="not currently held"):
+            await bind(worker, role, operator, kind=CLUSTER_ROLE)

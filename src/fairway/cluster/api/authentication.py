@@ -36,7 +36,8 @@ def of_certificate(peer: Mapping[str, Any]) -> Identity | None:
     user = next((value for key, value in named if key == "commonName"), "")
     if not user or ssl.cert_time_to_seconds(peer["notAfter"]) < time.time():  # a connection may outlive it
         return None
-    return Identity(user, tokens.groups_of(user, [value for key, value in named if key == "organizationName"]))
+    groups = (value for key, value in named if key == "organizationName")
+    return Identity(user, tuple(dict.fromkeys((*groups, tokens.AUTHENTICATED))))
 
 
 def authenticated(identity: Identity) -> Identity:

@@ -42,8 +42,8 @@ _PUBLIC = ("/livez", "/readyz", "/healthz")
 _JSON = "application/json"
 _READ_BY_PEOPLE = ("curl/", "Wget/", "Mozilla/5.0")
 _AUDIT_ID = "Audit-Id"
-_LONGEST_ID = 64
-"""Of a name that a client gives its request itself."""
+_NAME = re.compile(r"[-A-Za-z0-9_.]{1,64}")
+"""Of a request, where its client gives it one."""
 _FIRST_BYTES_WITHIN = 1.0
 _GRACE_AT_CLOSE = 5.0
 _SLOWEST_READER = 30.0
@@ -118,9 +118,10 @@ class HTTPFace:
 
     def _visit(self, request: web.BaseRequest) -> Visit:
         backend = self._pipeline.backend
+        given = request.headers.get(_AUDIT_ID, "")
         peer = request.transport.get_extra_info("peername") if request.transport is not None else None
         return Visit(
-            request.headers.get(_AUDIT_ID, "")[:_LONGEST_ID] or backend.audit.numbers.next(),
+            given if _NAME.fullmatch(given) else backend.audit.numbers.next(),
             request.method,
             request.path,
             request.query,

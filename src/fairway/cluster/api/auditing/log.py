@@ -8,6 +8,7 @@ file costs a few microseconds, less than handing it to somebody else.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from pathlib import Path
@@ -19,6 +20,7 @@ from fairway.cluster.api.auditing.reading import CLIENTS, PLATFORM, STRANGERS
 from fairway.cluster.api.auditing.visits import Numbers, Visit
 from fairway.kernel.clock import Clock
 from fairway.kernel.objects.errors import ApiError
+from fairway.kernel.objects.kinds import Object
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +44,18 @@ class AuditLog:
         if not self._files or not (code in events.REFUSED or visit.writes):
             return
         name = PLATFORM if platform else CLIENTS if visit.identity else STRANGERS
-        self._files[name].add(orjson.dumps(events.event(visit, code, error, self._clock.now())))
+        self._files[name].add(_line(events.event(visit, code, error, self._clock.now())))
 
     def close(self) -> None:
         for file in self._files.values():
             file.close()
+
+
+def _line(event: Object) -> bytes:
+    try:
+        return orjson.dumps(event)
+    except TypeError:  # a header may hold bytes that are no text, and is recorded all the same
+        return json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
 
 
 class _File:

@@ -133,12 +133,15 @@ def _workload_rules(served: Iterable[Resource]) -> list[Object]:
         if not row.kind.group and row.kind.namespaced and row.kind.plural not in _BOUNDS
         for name in (row.kind.plural, *(f"{row.kind.plural}/{sub.name}" for sub in row.subresources))
     }
+    for _, rules in aggregated_roles.parts().values():  # so that they can pass on `edit` and `view`
+        core |= {name for each in rules if each["apiGroups"] == [""] for name in each["resources"]}
+    core -= {"namespaces", "namespaces/status", *_BOUNDS, *(f"{name}/status" for name in _BOUNDS)}
     groups = sorted({row.kind.group for row in served} - {"", _RBAC})
     return [
         # Not every verb: with `escalate` and `bind` they could give themselves what they have not.
         rule((*READ, *WRITE), _RBAC, "roles", "rolebindings"),
         rule(("*",), "", *core),
-        rule(READ, "", *_BOUNDS, "namespaces"),
+        rule(READ, "", *_BOUNDS, *(f"{name}/status" for name in (*_BOUNDS, "namespaces")), "namespaces"),
         {"apiGroups": groups, "resources": ["*"], "verbs": ["*"]},
     ]
 

@@ -37,6 +37,10 @@ def acting(grants: Grants, sender: Identity, headers: CIMultiDictProxy[str]) -> 
     if not user:
         given = [*groups, *filter(None, [uid]), *extra]
         raise BadRequest(f"requested {given} without impersonating a user")
+    try:
+        "".join((user, *groups, uid, *extra, *(value for values in extra.values() for value in values))).encode()
+    except UnicodeEncodeError:
+        raise BadRequest("the headers of an impersonation must be text in UTF-8") from None
     for attempt in _attempts(user, groups, uid, extra):
         grants.check(sender, attempt)
     wanted = Identity(user, _groups(user, groups), uid, tuple((key, tuple(values)) for key, values in extra.items()))
