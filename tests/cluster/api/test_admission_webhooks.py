@@ -382,7 +382,8 @@ async def test_all_judges_are_asked_at_the_same_time_over_kept_connections(clien
             {"rules": [{**RULE, "operations": ["CREATE", "*"]}]},
             "if '\\*' is present, must not specify other operations",
         ),
-        ({"matchConditions": [{"name": "a", "expression": "true"}]}, "are not evaluated by this server yet"),
+        ({"matchConditions": [{"name": "a", "expression": "objet.x"}]}, "undeclared reference to 'objet'"),
+        ({"matchConditions": [{"name": "a", "expression": "1 + 1"}]}, "must evaluate to bool but got int"),
     ],
 )
 async def test_mistakes_in_configurations_are_named(
@@ -390,3 +391,21 @@ async def test_mistakes_in_configurations_are_named(
 ) -> None:
     with pytest.raises(errors.Invalid, match=text):
         await validating(client, webhook(hook.config("/")) | change)
+
+
+async def test_conditions_choose_among_requests(client: Client, hook: WebhookServer) -> None:
+    conditions = [
+        {"name": "marked", "expression": "object.data.mark == 'yes'"},
+        {"name": "others", "expression": "request.userInfo.username != 'system:apiserver'"},
+    ]
+    await validating(client, webhook(hook.on("/", denied), matchConditions=conditions))
+    await client.create(CONFIG_MAP, config_map("plain", mark="no"))
+    with pytest.raises(errors.Forbidden, match="not today"):
+        await client.create(CONFIG_MAP, config_map("marked", mark="yes"))
+    with pytest.raises(errors.Forbidden, match=r'configmaps "bare" is forbidden: .*no such key: mark'):
+        await client.create(CONFIG_MAP, config_map("bare", other="x"))
+    await client.delete(VALIDATING_WEBHOOK_CONFIGURATION, "v")
+    ignorable = webhook(hook.config("/"), matchConditions=conditions, failurePolicy="Ignore")
+    await validating(client, ignorable)
+    await client.create(CONFIG_MAP, config_map("bare", other="x"))
+    assert len(hook.asked) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fairway.cluster.api import causes
+from fairway.cluster.api import causes, request_expressions
 from fairway.cluster.api.webhooks import checks
 from fairway.kernel.objects import names
 from fairway.kernel.objects.errors import Cause
@@ -19,6 +19,7 @@ _CHOICES = {
     "reinvocationPolicy": ("IfNeeded", "Never"),
     "sideEffects": ("None", "NoneOnDryRun"),
 }
+_MOST_CONDITIONS = 64
 _OPERATORS = ("DoesNotExist", "Exists", "In", "NotIn")
 
 
@@ -53,12 +54,7 @@ def _webhook(webhook: Object, at: str) -> Iterator[Cause]:
     for key in ("namespaceSelector", "objectSelector"):
         yield from selector_problems(webhook.get(key) or {}, f"{at}.{key}")
     yield from checks.client_config(webhook.get("clientConfig") or {}, f"{at}.clientConfig")
-    if webhook.get("matchConditions"):
-        text = (
-            "Forbidden: match conditions (CEL) of webhooks are not evaluated by this server yet: use rules, "
-            "namespaceSelector and objectSelector"
-        )
-        yield Cause(f"{at}.matchConditions", text, "FieldValueForbidden")
+    yield from _conditions(webhook, f"{at}.matchConditions")
 
 
 def _reviews(versions: list[str], at: str) -> Iterator[Cause]:
@@ -121,3 +117,26 @@ def selector_problems(selector: Object, at: str) -> Iterator[Cause]:
         elif operator in ("Exists", "DoesNotExist") and expression.get("values"):
             text = "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
             yield Cause(f"{here}.values", text, "FieldValueForbidden")
+
+
+def _conditions(webhook: Object, at: str) -> Iterator[Cause]:
+    conditions, seen = causes.items(webhook, "matchConditions"), set[str]()
+    if len(conditions) > _MOST_CONDITIONS:
+        text = f"Too many: {len(conditions)}: must have at most {_MOST_CONDITIONS} items"
+        yield Cause(at, text, "FieldValueTooMany")
+        return
+    for index, condition in conditions:
+        here, name = f"{at}[{index}]", str(condition.get("name") or "")
+        if not name:
+            yield causes.required(f"{here}.name")
+        elif name in seen:
+            yield causes.duplicate(f"{here}.name", name)
+        seen.add(name)
+        expression = str(condition.get("expression") or "").strip()
+        if not expression:
+            yield causes.required(f"{here}.expression")
+            continue
+        try:
+            request_expressions.compiled(expression, request_expressions.CONDITION_VARIABLES, "bool")
+        except request_expressions.BadExpression as problem:
+            yield causes.invalid(f"{here}.expression", expression, str(problem))

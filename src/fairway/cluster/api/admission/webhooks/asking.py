@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import logging
 
+from fairway.cluster.api import request_expressions
+from fairway.cluster.api.admission import expressions
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.admission.webhooks import review
 from fairway.cluster.api.admission.webhooks.hooks import Hook
 from fairway.cluster.api.admission.webhooks.review import Verdict
+from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.conversion import Conversions
 from fairway.cluster.api.registry import Served
 from fairway.cluster.api.webhooks.calling import Caller, CallFailed
@@ -21,8 +24,24 @@ log = logging.getLogger(__name__)
 
 
 class Asker:
-    def __init__(self, caller: Caller, conversions: Conversions) -> None:
-        self._caller, self._conversions = caller, conversions
+    def __init__(self, caller: Caller, conversions: Conversions, grants: Grants) -> None:
+        self._caller, self._conversions, self._grants = caller, conversions, grants
+
+    async def wanted(self, hook: Hook, request: Request, seen_as: Served) -> bool:
+        """Whether the webhook's conditions hold. Raises Forbidden where they have no value and it must be asked."""
+        if not hook.conditions:
+            return True
+        new, old = await self.shown(request, seen_as), await self._shown(request, seen_as, request.old)
+        variables = expressions.values(request, seen_as, new, old, None, self._grants)
+        try:
+            return request_expressions.all_hold(hook.conditions, variables)
+        except request_expressions.Undecided as problem:
+            if hook.ignorable:
+                log.warning("the conditions of webhook %s have no value, so it is not asked: %s", hook.name, problem)
+                return False
+            label, name = request.call.served.label, request.call.name
+            details = {"name": name, "kind": request.call.served.resource.kind.plural}
+            raise errors.Forbidden(f'{label} "{name}" is forbidden: {problem}', details=details) from None
 
     async def ask(
         self, hook: Hook, request: Request, seen_as: Served, new: Object | None, *, mutating: bool

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fairway.cluster.api import request_expressions
+from fairway.cluster.api.cel.program import Program
 from fairway.cluster.store.protocol import Store
 from fairway.kernel.objects import selectors
 from fairway.kernel.objects.kinds import Kind, Object
@@ -38,6 +41,8 @@ class Hook:
     side_effects: bool
     again: bool
     """It may be asked a second time where others changed the object after it."""
+    conditions: Mapping[str, Program]
+    """What must hold of the request, in CEL, by the conditions' names."""
 
 
 class Book:
@@ -77,6 +82,7 @@ def _hook(place: tuple[str, int], webhook: Object) -> Hook:
         seconds=int(webhook.get("timeoutSeconds") or 10),
         side_effects=webhook.get("sideEffects") not in ("None", "NoneOnDryRun"),
         again=webhook.get("reinvocationPolicy") == "IfNeeded",
+        conditions={one["name"]: _program(one["expression"]) for one in webhook.get("matchConditions") or ()},
     )
 
 
@@ -90,6 +96,10 @@ def compiled_rule(rule: Object) -> Rule:
         str(rule.get("scope") or "*"),
         frozenset(rule.get("resourceNames") or ()),
     )
+
+
+def _program(expression: str) -> Program:
+    return request_expressions.compiled(expression.strip(), request_expressions.CONDITION_VARIABLES, "bool")
 
 
 def selector_test(selector: Object | None) -> selectors.Test | None:

@@ -53,7 +53,7 @@ class MutatingWebhooks(Step):
             if request.again and hook.place not in rounds.due:
                 continue
             seen_as = self._matcher.seen_as(hook, request)
-            if seen_as is None:
+            if seen_as is None or not await self._asker.wanted(hook, request, seen_as):
                 continue
             if await self._ask(hook, request, seen_as):
                 rounds.changed()

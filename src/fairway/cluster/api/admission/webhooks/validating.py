@@ -24,7 +24,11 @@ class ValidatingWebhooks(Step):
         return bool(self._book.hooks()) and request.call.served.resource.kind.group != EXEMPT
 
     async def validate(self, request: Request) -> None:
-        concerned = [(hook, as_) for hook in self._book.hooks() if (as_ := self._matcher.seen_as(hook, request))]
+        concerned = [
+            (hook, as_)
+            for hook in self._book.hooks()
+            if (as_ := self._matcher.seen_as(hook, request)) and await self._asker.wanted(hook, request, as_)
+        ]
         if len(concerned) == 1:
             if refusal := await self._ask(request, *concerned[0]):
                 raise refusal
