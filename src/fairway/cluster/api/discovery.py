@@ -10,11 +10,14 @@ import base64
 import hashlib
 import platform
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
-from fairway.cluster.api import openapi, refusals
+import orjson
+
+from fairway.cluster.api import openapi, refusals, swagger, swagger_wire
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Reply
-from fairway.cluster.api.registry import Served
+from fairway.cluster.api.registry import Registry, Served
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import Kind, Object
 
@@ -53,6 +56,8 @@ def document(backend: Backend, method: str, path: str, query: Mapping[str, str],
             if not any((one.resource.kind.group, one.resource.kind.version) == (group, name) for one in registry):
                 raise refusals.unknown_resource(group, name, "")
             return Reply(_resources(group, name, registry))
+        case ["openapi", "v2"]:
+            return _swagger(backend.registry, accept)
         case ["openapi", "v3"]:
             return Reply(openapi.index(_rows(registry)))
         case ["openapi", "v3", *rest]:
@@ -98,10 +103,23 @@ def _openapi(registry: Iterable[Served], path: str) -> Reply:
     return Reply({}, value=found.body, etag=found.etag)
 
 
+def _swagger(registry: Registry, accept: str) -> Reply:
+    wire = any(name in accept for name in swagger_wire.ASKED_FOR)
+    found = _old_openapi(registry, registry.version, wire)
+    return Reply({}, value=found.body, etag=found.etag, content_type=swagger_wire.MEDIA_TYPE if wire else "")
+
+
+@lru_cache(maxsize=2)  # it takes a moment to write, and a client that has none asks for it with every command
+def _old_openapi(registry: Registry, version: int, wire: bool) -> openapi.Document:
+    whole = swagger.document(_rows(registry))
+    body = swagger_wire.document(whole) if wire else orjson.dumps(whole)
+    return openapi.Document(body, f'"{hashlib.sha256(body).hexdigest()[:32].upper()}"')
+
+
 def _paths(registry: Iterable[Served]) -> list[str]:
     groups = sorted({f"/apis/{one.resource.kind.api_version}" for one in registry if one.resource.kind.group})
     health = [f"/{word}" for word in _HEALTH]
-    return ["/api", "/api/v1", "/apis", *groups, *health, "/openapi/v3", "/openid/v1/jwks", "/version"]
+    return ["/api", "/api/v1", "/apis", *groups, *health, "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/version"]
 
 
 def _by_group(registry: Iterable[Served]) -> dict[str, list[Served]]:

@@ -137,10 +137,12 @@ class HTTPFace:
         identity = senders.identify(self._pipeline.backend, request, visit)
         query = dict(request.query)
         call = visit.call = self._pipeline.call(identity, method, path, query)
-        form = representation.accepted(request.headers.get("Accept", ""))
+        accept = request.headers.get("Accept", "")
         if call is None:
-            reply = self._pipeline.document(identity, method, path, query, request.headers.get("Accept", ""))
+            reply = self._pipeline.document(identity, method, path, query, accept)
+            form = representation.PLAIN if reply.content_type else representation.accepted(accept)
             return await self._written(request, reply, form, query, [])
+        form = representation.accepted(accept)
         if method == "GET" and (call.verb == "watch" or call.subresource == "log"):
             with self._stream(request):
                 reading = (

@@ -30,12 +30,12 @@ _QUERY = {
     "dryRun": ("string", "When All, the request passes through every check and nothing is stored."),
     "fieldManager": ("string", "A name for whoever makes this change."),
     "fieldValidation": ("string", "What becomes of unknown and duplicate fields: Ignore, Warn or Strict."),
-    "labelSelector": ("string", "Only objects whose labels match."),
-    "fieldSelector": ("string", "Only objects whose fields match."),
+    "labelSelector": ("string", "Keeps in the list of returned objects only those whose labels match."),
+    "fieldSelector": ("string", "Keeps in the list of returned objects only those whose fields match."),
     "limit": ("integer", "How many objects a page holds at most."),
     "continue": ("string", "The token of the page before."),
     "resourceVersion": ("string", "The revision from which to read or watch."),
-    "watch": ("boolean", "Stream changes instead of listing."),
+    "watch": ("boolean", "Watch for changes to the described resources: a stream instead of a list."),
     "propagationPolicy": ("string", "What becomes of dependents: Orphan, Background or Foreground."),
     "gracePeriodSeconds": ("integer", "Seconds that the object has to end."),
 }
@@ -78,10 +78,7 @@ def document(rows: Iterable[Row], path: str) -> Document | None:
     members = _by_group_version(rows).get(path)
     if members is None:
         return None
-    schemas = dict(_schemas_of(members))
-    paths: dict[str, Object] = {}
-    for row in members:
-        paths |= _paths(row.resource)
+    paths, schemas = whole(members)
     body = {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": release()},
@@ -89,6 +86,15 @@ def document(rows: Iterable[Row], path: str) -> Document | None:
         "components": {"schemas": {name: _wrapped(schemas[name]) for name in sorted(schemas)}},
     }
     return Document(orjson.dumps(body), f'"{_hash(members)}"')
+
+
+def whole(rows: Iterable[Row]) -> tuple[dict[str, Object], dict[str, Object]]:
+    """(paths, schemas) of the rows, each by its name."""
+    rows = list(rows)
+    paths: dict[str, Object] = {}
+    for row in rows:
+        paths |= _paths(row.resource)
+    return paths, dict(_schemas_of(rows))
 
 
 def definitions() -> dict[str, Object]:

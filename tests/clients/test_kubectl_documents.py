@@ -1,0 +1,51 @@
+"""The unmodified kubectl where it reads what the server says of itself: descriptions, kinds, columns, words."""
+
+from __future__ import annotations
+
+from tests.clients.test_kubectl import WIDGETS, Kubectl, kubectl, pytestmark
+
+__all__ = ["kubectl", "pytestmark"]
+
+LIST = """
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: example.dev/v1, kind: Widget, metadata: {name: w}, spec: {size: 1}}
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {a: b}}
+"""
+MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {key: value%s}"
+
+
+async def test_a_list_is_checked_by_the_older_description(kubectl: Kubectl) -> None:
+    await kubectl.run("apply", "-f", "-", stdin=WIDGETS)
+    wrong = LIST.replace("data:", "dat:")
+    said = await kubectl.run("apply", "-f", "-", stdin=wrong, fails=True)
+    assert 'unknown field "dat" in io.k8s.api.core.v1.ConfigMap' in said
+    made = await kubectl.run("apply", "-f", "-", stdin=LIST)
+    assert "widget.example.dev/w created" in made and "configmap/c created" in made
+    told = await kubectl.run("explain", "pods.spec.containers", "--output=plaintext-openapiv2")
+    assert "RESOURCE: containers <[]Object>" in told
+
+
+async def test_what_was_applied_here_becomes_the_servers(kubectl: Kubectl) -> None:
+    await kubectl.run("apply", "-f", "-", stdin=MAP % ", legacy: unused")
+    await kubectl.run("apply", "--server-side", "-f", "-", stdin=MAP % ", legacy: unused")
+    await kubectl.run("apply", "--server-side", "-f", "-", stdin=MAP % "")
+    assert await kubectl.run("get", "configmap", "m", "-o", "jsonpath={.data}") == '{"key":"value"}'
+
+
+async def test_kinds_that_are_only_kept(kubectl: Kubectl) -> None:
+    said = await kubectl.run("create", "ingress", "web", "--rule=a.example/*=web:80", "--class=nginx")
+    assert "ingress.networking.k8s.io/web created" in said and "publish the Service with an HTTPRoute" in said
+    table = await kubectl.run("get", "ingress")
+    assert table.split()[:6] == ["NAME", "CLASS", "HOSTS", "ADDRESS", "PORTS", "AGE"]
+    assert table.split()[6:10] == ["web", "nginx", "a.example", "80"]
+    assert "a.example" in await kubectl.run("describe", "ingress", "web")
+
+
+async def test_bodies_that_are_of_no_use_are_refused_in_upstreams_words(kubectl: Kubectl) -> None:
+    said = await kubectl.run("create", "--raw", "/api/v1/namespaces", "-f", "-", stdin="no: json", fails=True)
+    assert "the object provided is unrecognized (must be of type Namespace)" in said
+    await kubectl.run("create", "configmap", "m")
+    said = await kubectl.run("patch", "configmap", "m", "-p", '{"metadata":{"labels":"wrong"}}', fails=True)
+    assert "cannot restore map from string" in said
