@@ -134,6 +134,34 @@ def _runtime_class_change(new: Object, old: Object) -> Iterator[Cause]:
         yield causes.invalid("handler", new.get("handler"), causes.IMMUTABLE)
 
 
+def _claim_change(new: Object, old: Object) -> Iterator[Cause]:
+    before, after = dict(old.get("spec") or {}), dict(new["spec"])
+    if not before.get("volumeName"):
+        before.pop("volumeName", None)
+        after.pop("volumeName", None)
+    grown = (before.pop("resources", None), after.pop("resources", None))
+    if before != after:
+        text = (
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+        )
+        yield causes.forbidden("spec", text)
+    elif grown[0] != grown[1]:
+        text = "claims of this server have no size that is kept, and cannot be resized"
+        yield causes.forbidden("spec.resources.requests.storage", text)
+
+
+def _volume(obj: Object) -> Iterator[Cause]:
+    spec = obj.get("spec") or {}
+    if not spec.get("accessModes"):
+        yield causes.required("spec.accessModes")
+    if not (spec.get("capacity") or {}).get("storage"):
+        yield causes.required("spec.capacity")
+    policies = ("Delete", "Recycle", "Retain")
+    if spec.get("persistentVolumeReclaimPolicy") not in policies:
+        policy = spec.get("persistentVolumeReclaimPolicy")
+        yield causes.unsupported("spec.persistentVolumeReclaimPolicy", policy, *policies)
+
+
 Check = Callable[[Object], Iterable[Cause]]
 ChangeCheck = Callable[[Object, Object], Iterable[Cause]]
 
@@ -169,6 +197,7 @@ CHECKS: dict[str, Check] = {
     "configmaps": _data,
     "secrets": _secret,
     "persistentvolumeclaims": _claim,
+    "persistentvolumes": _volume,
     "certificatesigningrequests.certificates.k8s.io": requests.problems,
     "roles.rbac.authorization.k8s.io": role_checks.role,
     "clusterroles.rbac.authorization.k8s.io": role_checks.role,
@@ -207,6 +236,7 @@ CHANGE_CHECKS: dict[str, ChangeCheck] = {
     "runtimeclasses.node.k8s.io": _runtime_class_change,
     "configmaps": _data_change,
     "secrets": _data_change,
+    "persistentvolumeclaims": _claim_change,
     "rolebindings.rbac.authorization.k8s.io": role_checks.binding_change,
     "clusterrolebindings.rbac.authorization.k8s.io": role_checks.binding_change,
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.change_problems,

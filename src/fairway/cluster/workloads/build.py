@@ -21,6 +21,7 @@ from fairway.cluster.workloads.jobs import controller as jobs
 from fairway.cluster.workloads.jobset import controller as jobsets
 from fairway.cluster.workloads.jobset.kinds import KINDS as JOB_SET_KINDS
 from fairway.cluster.workloads.scheduling import evictions, scheduler
+from fairway.cluster.workloads.volumes import claims, lives
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
 from fairway.kernel.feature import Parts
@@ -58,6 +59,8 @@ def build(
             endpoints.controller(),
             budgets.controller(),
             evictions.controller(),
+            claims.controller(),
+            lives.controller(),
             cluster_roles.controller(),
             certificates.controller(sign),
         ),
