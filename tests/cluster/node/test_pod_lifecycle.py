@@ -11,7 +11,7 @@ import pytest
 
 from fairway.cluster.node.shepherd import memory
 from fairway.cluster.node.volumes import in_memory as volumes_in_memory
-from fairway.kernel.objects import conditions
+from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import CONFIG_MAP, EVENT, PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, SECRET
 
 from .conftest import Bench, main, phase, state
@@ -235,6 +235,9 @@ async def test_a_claim_outlives_its_pods(pods: Bench) -> None:
     assert await pods.log("reads") == "kept\n"
     claim = await pods.client.get(PERSISTENT_VOLUME_CLAIM, "data", "default")
     assert claim["status"]["phase"] == "Bound"
+    volume = await pods.client.get(PERSISTENT_VOLUME, claim["spec"]["volumeName"])
+    assert volume["spec"]["claimRef"]["uid"] == meta.uid(claim)
+    assert (Path(volume["spec"]["hostPath"]["path"]) / "f").read_text() == "kept\n"
 
 
 async def test_a_claim_that_is_deleted_takes_its_bytes_along_and_a_new_one_begins_empty(

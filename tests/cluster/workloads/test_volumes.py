@@ -88,6 +88,18 @@ async def test_a_volume_is_bound_and_released(here: Here) -> None:
     await here.until(PERSISTENT_VOLUME_CLAIM, "second", phase("Bound"))
 
 
+async def test_a_volume_that_was_made_for_a_claim_goes_with_it(here: Here) -> None:
+    made = await here.client.create(PERSISTENT_VOLUME_CLAIM, claim())
+    reference = {**MINE["claimRef"], "uid": meta.uid(made)}
+    provided = volume("pvc-1", persistentVolumeReclaimPolicy="Delete", claimRef=reference)
+    provided["metadata"]["annotations"] = {lives.PROVISIONED_BY: lives.PROVISIONER}
+    await here.client.create(PERSISTENT_VOLUME, provided)
+    await here.until(PERSISTENT_VOLUME_CLAIM, "data", phase("Bound"))
+    await here.until(PERSISTENT_VOLUME, "pvc-1", phase("Bound"), None)
+    await here.client.delete(PERSISTENT_VOLUME_CLAIM, "data", "default")
+    await here.until_gone(PERSISTENT_VOLUME, "pvc-1", None)
+
+
 async def test_a_claim_cannot_be_resized_or_changed(here: Here) -> None:
     await here.client.create(PERSISTENT_VOLUME_CLAIM, claim())
     with pytest.raises(errors.Invalid, match="cannot be resized"):

@@ -15,13 +15,45 @@ from pathlib import Path
 from fairway.kernel.clock import Clock
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.objects import meta
-from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.kinds import PERSISTENT_VOLUME, Object
 
 log = logging.getLogger(__name__)
 
 HOST_PATH = "fairway.dev/host-path"
 
+BOUND = "pv.kubernetes.io/bind-completed"
+PROVISIONER = "fairway.dev/local-path"
+"""Who made the volumes that go with their claims; `workloads.volumes` knows it by the same name."""
+
 _LOOK_AGAIN = 2.0
+
+
+def volume_name(claim: Object) -> str:
+    return f"pvc-{meta.uid(claim)}"
+
+
+def volume(claim: Object, folder: Path, node: str) -> Object:
+    """The claim's folder as a PersistentVolume of the node, which goes when the claim does. Pure."""
+    asked = claim["spec"]
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    spec: Object = {
+        "capacity": (asked.get("resources") or {}).get("requests") or {},
+        "accessModes": asked.get("accessModes") or [],
+        "persistentVolumeReclaimPolicy": "Delete",
+        "hostPath": {"path": str(folder), "type": "DirectoryOrCreate"},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+        "claimRef": {
+            "apiVersion": "v1",
+            "kind": claim["kind"],
+            "namespace": meta.namespace(claim),
+            "name": meta.name(claim),
+            "uid": meta.uid(claim),
+        },
+    }
+    if asked.get("storageClassName"):
+        spec["storageClassName"] = asked["storageClassName"]
+    annotations = {"pv.kubernetes.io/provisioned-by": PROVISIONER}
+    return PERSISTENT_VOLUME.new(volume_name(claim), metadata={"annotations": annotations}, spec=spec)
 
 
 class Folders:

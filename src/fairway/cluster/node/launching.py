@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fairway.cluster.node import environments, names, probes, requirements, security, variables, volumes, warm
+from fairway.cluster.node import claims, environments, names, probes, requirements, security, variables, volumes, warm
 from fairway.cluster.node.addresses import Addresses
 from fairway.cluster.node.claims import Folders
 from fairway.cluster.node.credentials import Credentials, Files
@@ -16,8 +17,8 @@ from fairway.cluster.node.runtime import POD_IP, CannotStart, ContainerId, Conta
 from fairway.cluster.node.variables import Facts
 from fairway.kernel.client.client import Client
 from fairway.kernel.control.mirror import Mirror
-from fairway.kernel.objects import meta, quantities
-from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, Kind, Object
+from fairway.kernel.objects import errors, meta, quantities
+from fairway.kernel.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, Kind, Object
 
 RUNTIME = "fairway.dev/runtime"
 """The annotation of a pod that says how its containers run: process or container."""
@@ -146,12 +147,22 @@ class Launcher:
 
     async def _bind(self, claim: Object) -> None:
         spec = claim["spec"]
+        if not spec.get("volumeName") and claims.HOST_PATH not in meta.annotations(claim):
+            await self._provide(claim)
         status = {
             "phase": "Bound",
             "accessModes": spec.get("accessModes") or [],
             "capacity": (spec.get("resources") or {}).get("requests") or {},
         }
         await self.client.patch_status(PERSISTENT_VOLUME_CLAIM, meta.name(claim), meta.namespace(claim), status)
+
+    async def _provide(self, claim: Object) -> None:
+        """Make a volume of the claim's folder, so that it is seen where volumes are, and say so in the claim."""
+        made = claims.volume(claim, self.claims.of(claim), self.node_name)
+        with suppress(errors.AlreadyExists):
+            await self.client.create(PERSISTENT_VOLUME, made)
+        bound = {"metadata": {"annotations": {claims.BOUND: "yes"}}, "spec": {"volumeName": meta.name(made)}}
+        await self.client.patch(PERSISTENT_VOLUME_CLAIM, meta.name(claim), meta.namespace(claim), bound)
 
     async def _fetch(self, kind: Kind, name: str, namespace: str) -> Object | None:
         return await self.client.find(kind, name, namespace)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from fairway.cluster.node.claims import Folders
+from fairway.cluster.node.claims import Folders, volume_name
 from fairway.cluster.node.runtime import CannotStart, Mount
 from fairway.cluster.node.variables import Facts, Fetch, field, resource, values
 from fairway.kernel.objects import meta
@@ -96,7 +96,8 @@ class Volumes:
             raise CannotStart("VolumeNotReady", f'persistentvolumeclaim "{name}" not found')
         if (claim.get("status") or {}).get("phase") != "Bound":
             await self._bind(claim)
-        if volume := claim["spec"].get("volumeName"):
+        volume = claim["spec"].get("volumeName")
+        if volume and volume != volume_name(claim):
             return await self._static(volume)
         return self._claims.of(claim)
 
