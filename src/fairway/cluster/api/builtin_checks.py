@@ -30,6 +30,7 @@ from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Kind, Object
 from fairway.kernel.objects.schemas import Schema
 
+_ACCOUNT = "kubernetes.io/service-account.name"
 _MOST_DATA = 1024 * 1024
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
@@ -93,6 +94,9 @@ def _data(obj: Object) -> Iterator[Cause]:
 
 def _secret(obj: Object) -> Iterator[Cause]:
     yield from _data(obj)
+    annotations = obj["metadata"].get("annotations") or {}
+    if obj.get("type") == "kubernetes.io/service-account-token" and not annotations.get(_ACCOUNT):
+        yield causes.required(f"metadata.annotations[{_ACCOUNT}]")
     for key, value in (obj.get("data") or {}).items():
         try:
             base64.b64decode(value, validate=True)
@@ -174,11 +178,6 @@ def _service_warnings(obj: Object) -> Iterator[str]:
         yield f"spec.type: {kind} opens no port of its own on this server: publish the Service with an HTTPRoute"
 
 
-def _secret_warnings(obj: Object) -> Iterator[str]:
-    if obj.get("type") == "kubernetes.io/service-account-token":
-        yield "no token is written into Secrets on this server: `kubectl create token` makes one, pods have one anyway"
-
-
 CHECKS: dict[str, Check] = {
     "pods": pod_checks.pod,
     "deployments.apps": workload_checks.workload,
@@ -220,7 +219,6 @@ WARNINGS: dict[str, Warnings] = {
         ("pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"), pod_checks.warnings
     ),
     "services": _service_warnings,
-    "secrets": _secret_warnings,
     "ingresses.networking.k8s.io": network_checks.ingress_warnings,
     "networkpolicies.networking.k8s.io": network_checks.policy_warnings,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fairway.cluster.api.admission.account_tokens import AccountTokens
 from fairway.cluster.api.admission.chain import Chain
 from fairway.cluster.api.admission.jobsets import JobSets
 from fairway.cluster.api.admission.limits import Limits
@@ -19,10 +20,11 @@ from fairway.cluster.api.authorizing.escalation import NoEscalation
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.registry import Registry
 from fairway.cluster.api.signing.approval import CertificateRequests
+from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.store.protocol import Store
 
 
-def chain(store: Store, registry: Registry, asker: Asker, grants: Grants) -> Chain:
+def chain(store: Store, registry: Registry, asker: Asker, grants: Grants, issuer: Issuer) -> Chain:
     invoker = Invoker(store, registry, asker, grants)
     return Chain(
         (
@@ -34,6 +36,7 @@ def chain(store: Store, registry: Registry, asker: Asker, grants: Grants) -> Cha
             MutatingWebhooks(store, registry, asker),
             ValidatingPolicies(store, invoker),
             ValidatingWebhooks(store, registry, asker),
+            AccountTokens(store, issuer),
             CertificateRequests(grants),
             NoEscalation(grants),
             PodSecurity(store),
