@@ -55,7 +55,7 @@ class ApiServer:
         grants = Grants(store, service_accounts=service_accounts)
         self._caller = Caller(store)
         conversions = Conversions(self._caller)
-        admission = built_in.chain(store, registry, Asker(self._caller, conversions, grants), grants, issuer)
+        admission = built_in.chain(store, clock, registry, Asker(self._caller, conversions, grants), grants, issuer)
         self._backend = Backend(
             store, clock, registry, issuer, addresses, admission, grants, AuditLog(audit, clock), conversions, logs
         )

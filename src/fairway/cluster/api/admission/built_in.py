@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fairway.cluster.api.admission.account_tokens import AccountTokens
+from fairway.cluster.api.admission.accounts import Accounts
 from fairway.cluster.api.admission.chain import Chain
 from fairway.cluster.api.admission.jobsets import JobSets
 from fairway.cluster.api.admission.limits import Limits
@@ -22,14 +23,16 @@ from fairway.cluster.api.registry import Registry
 from fairway.cluster.api.signing.approval import CertificateRequests
 from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.store.protocol import Store
+from fairway.kernel.clock import Clock
 
 
-def chain(store: Store, registry: Registry, asker: Asker, grants: Grants, issuer: Issuer) -> Chain:
+def chain(store: Store, clock: Clock, registry: Registry, asker: Asker, grants: Grants, issuer: Issuer) -> Chain:
     invoker = Invoker(store, registry, asker, grants)
     return Chain(
         (
             NamespaceLifecycle(store),
             Limits(store),
+            Accounts(store, clock),
             Priority(store),
             JobSets(),
             MutatingPolicies(store, invoker),
