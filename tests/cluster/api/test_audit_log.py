@@ -168,3 +168,18 @@ async def test_headers_that_are_no_text_harm_nothing(audited: World, tmp_path: P
 async def test_nobody_acts_as_what_is_no_text(audited: World) -> None:
     code, _, _ = await audited.raw("GET", PODS, headers={"Impersonate-User": "\udcff"})
     assert code == 400
+
+
+async def test_what_admission_notes_is_in_the_record(audited: World, tmp_path: Path) -> None:
+    labels = {"pod-security.kubernetes.io/audit": "baseline"}
+    body = {"metadata": {"name": "team", "labels": labels}}
+    await audited.raw("POST", "/api/v1/namespaces", data=orjson.dumps(body))
+    pod = {"metadata": {"name": "p"}, "spec": {"hostPID": True, "containers": [{"name": "c", "image": "busybox:1"}]}}
+    code, _, _ = await audited.raw("POST", "/api/v1/namespaces/team/pods", data=orjson.dumps(pod))
+    assert code == 201
+    assert records(tmp_path)[0]["annotations"] == {
+        "authorization.k8s.io/decision": "allow",
+        "pod-security.kubernetes.io/enforce-policy": "privileged:latest",
+        "pod-security.kubernetes.io/audit-violations": 'would violate PodSecurity "baseline:latest": '
+        "host namespaces (hostPID=true)",
+    }

@@ -89,6 +89,7 @@ async def test_who_is_known_and_nothing_else_may_ask_and_discover(world: World) 
 
 
 async def test_a_pods_token_ends_with_the_pod(world: World, admin: Client) -> None:
+    await account(admin)
     running = pod("p")
     running["spec"]["serviceAccountName"] = "worker"
     made = await admin.create(POD, running)
@@ -148,7 +149,7 @@ async def test_a_token_is_bound_to_what_there_is(world: World, admin: Client) ->
     ):
         with pytest.raises(error):
             await admin.transport.request("POST", path, body={"spec": {"boundObjectRef": reference}})
-    default = await admin.create(SERVICE_ACCOUNT, SERVICE_ACCOUNT.new("default", "default"))
+    default = await admin.get(SERVICE_ACCOUNT, "default", "default")
     reference = {"kind": "Pod", "apiVersion": "v1", "name": "theirs", "uid": "of-an-earlier-one"}
     path = SERVICE_ACCOUNT.path("default", "default", "token")
     with pytest.raises(errors.Conflict):

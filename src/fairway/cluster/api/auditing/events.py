@@ -42,7 +42,8 @@ def event(visit: Visit, code: int, error: ApiError | None, now: float) -> Object
         found["objectRef"] = reference
     found["responseStatus"] = _status(code, error)
     found["requestReceivedTimestamp"], found["stageTimestamp"] = _micro(visit.received), _micro(now)
-    found["annotations"] = {"authorization.k8s.io/decision": "forbid" if code in REFUSED else "allow"}
+    notes = visit.call.notes if visit.call else {}
+    found["annotations"] = {**notes, "authorization.k8s.io/decision": "forbid" if code in REFUSED else "allow"}
     return found
 
 

@@ -1,4 +1,5 @@
-"""PodSecurity as a step of admission: pods that break the enforced level are refused, templates are warned of.
+"""PodSecurity as a step of admission: pods that break the enforced level are refused, templates are warned
+of, and what breaks the level of the audit is in its record.
 
 Runs after everything that completes a pod. A namespace that is given a stricter level keeps its pods, and its user is
 told which of them would not come in again.
@@ -24,6 +25,8 @@ _TEMPLATED = frozenset(
         *("daemonsets.apps", "jobs.batch", "cronjobs.batch"),
     )
 )
+_ENFORCED, _VIOLATIONS = f"{policies.PREFIX}enforce-policy", f"{policies.PREFIX}audit-violations"
+"""What is said in the audit record."""
 _MOST_PODS = 3000
 """How many pods are looked at when a namespace is given another level."""
 
@@ -53,10 +56,15 @@ class PodSecurity(Step):
                 return  # nothing that may be changed in a pod is judged but that
             self._enforce(request, policy)
         subject = _subject(request.object)
-        if subject is not None and (found := _findings(policy.warn, subject)):
-            request.call.warnings.append(f'would violate PodSecurity "{policy.warn}": {_told(found)}')
+        if subject is None:
+            return
+        if found := _findings(policy.audit, subject):
+            request.call.notes[_VIOLATIONS] = _would(policy.audit, found)
+        if found := _findings(policy.warn, subject):
+            request.call.warnings.append(_would(policy.warn, found))
 
     def _enforce(self, request: Request, policy: Policy) -> None:
+        request.call.notes[_ENFORCED] = str(policy.enforce)
         subject = _subject(request.object)
         if subject is not None and (found := _findings(policy.enforce, subject)):
             why = f'violates PodSecurity "{policy.enforce}": {_told(found)}'
@@ -122,6 +130,10 @@ def _images(pod: Object) -> list[tuple[object, object]]:
 
 def _findings(level: Level, subject: Subject) -> list[Finding]:
     return standards.findings(level.name, level.minor, subject)
+
+
+def _would(level: Level, findings: Iterable[Finding]) -> str:
+    return f'would violate PodSecurity "{level}": {_told(findings)}'
 
 
 def _told(findings: Iterable[Finding]) -> str:
