@@ -199,3 +199,19 @@ async def test_a_pod_whose_labels_are_changed_is_let_go_and_replaced(here: Here)
     await here.until_pods(lambda pods: len(pods) == 2)
     kept = await here.until(POD, meta.name(first), lambda pod: not meta.controller_of(pod))
     assert not meta.being_deleted(kept)
+
+
+async def test_a_pod_that_is_nobodys_is_taken_by_who_selects_it(here: Here) -> None:
+    container = {"name": "main", "image": "busybox"}
+    labels = {"metadata": {"labels": {"app": "web"}}}
+    alone = POD.new("alone", "default", **labels, spec={"containers": [container]})
+    await here.client.create(POD, alone)
+    template = {**labels, "spec": {"containers": [container]}}
+    made = REPLICATION_CONTROLLER.new("web", "default", spec={"replicas": 1, "template": template})
+    await here.client.create(REPLICATION_CONTROLLER, made)
+    taken = await here.until(POD, "alone", meta.controller_of)
+    assert (meta.controller_of(taken) or {})["kind"] == "ReplicationController"
+    await here.until(REPLICATION_CONTROLLER, "web", lambda one: (one.get("status") or {}).get("readyReplicas") == 1)
+    assert [meta.name(pod) for pod in await here.pods()] == ["alone"]
+    await here.client.create(POD, {**alone, "metadata": {**alone["metadata"], "name": "late"}})
+    await here.until_pods(lambda pods: len(pods) == 1)  # one too many

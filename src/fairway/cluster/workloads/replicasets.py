@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fairway.cluster.workloads import pods
+from fairway.cluster.workloads.adoption import Orphans
 from fairway.kernel import clock
-from fairway.kernel.control import controller as control
 from fairway.kernel.control import events
 from fairway.kernel.control.controller import Controller, World
-from fairway.kernel.objects import conditions, errors, meta, names, selectors
+from fairway.kernel.objects import conditions, errors, meta, names
 from fairway.kernel.objects.kinds import POD, REPLICA_SET, REPLICATION_CONTROLLER, Kind, Object
 
 _BURST = 500  # pods created or deleted in one go, as upstream
@@ -35,10 +35,12 @@ class Decision:
 
 
 def controllers() -> tuple[Controller, ...]:
-    return tuple(
-        Controller(kind.plural, kind, Reconciler(kind).reconcile, watches=((POD, control.owner(kind)),))
-        for kind in (REPLICA_SET, REPLICATION_CONTROLLER)
-    )
+    return tuple(_controller(kind) for kind in (REPLICA_SET, REPLICATION_CONTROLLER))
+
+
+def _controller(kind: Kind) -> Controller:
+    orphans = Orphans(kind)
+    return Controller(kind.plural, kind, Reconciler(kind, orphans).reconcile, watches=((POD, orphans.concerned),))
 
 
 def decide(replica_set: Object, owned: Iterable[Object], now: float) -> Decision:
@@ -71,8 +73,8 @@ def _worth(pod: Object) -> tuple[Any, ...]:
 
 
 class Reconciler:
-    def __init__(self, kind: Kind) -> None:
-        self._kind = kind
+    def __init__(self, kind: Kind, orphans: Orphans) -> None:
+        self._kind, self._orphans = kind, orphans
         # For each set the uids of pods that were asked to go and that the mirror may still show as staying.
         self._leaving: dict[str, set[str]] = {}
 
@@ -80,8 +82,9 @@ class Reconciler:
         replica_set = world.mirror(self._kind).get(namespace, name)
         if replica_set is None or meta.being_deleted(replica_set):
             self._leaving.pop(f"{namespace}/{name}", None)
+            self._orphans.forget(namespace, name)
             return None
-        owned = await _held(world, replica_set)
+        owned = await self._orphans.held(world, replica_set)
         leaving = self._leaving.get(f"{namespace}/{name}", set()) & {meta.uid(pod) for pod in owned}
         self._leaving[f"{namespace}/{name}"] = leaving
         staying = [pod for pod in owned if meta.uid(pod) not in leaving]
@@ -107,18 +110,6 @@ class Reconciler:
             await _say(world, replica_set, "FailedCreate", f"Error creating: {failure.message}", type_="Warning")
         if any(said.get(field) != value for field, value in status.items()):
             await world.client.patch_status(self._kind, meta.name(replica_set), meta.namespace(replica_set), status)
-
-
-async def _held(world: World, replica_set: Object) -> list[Object]:
-    """Its pods, without those whose labels were changed: they are let go, and others take their place."""
-    owned = [pod for pod in world.mirror(POD).owned(replica_set) if not meta.being_deleted(pod)]
-    fits = selectors.of(selectors.widened(replica_set["spec"].get("selector")))
-    for pod in owned:
-        if not fits(meta.labels(pod)):
-            others = [ref for ref in pod["metadata"]["ownerReferences"] if ref["uid"] != meta.uid(replica_set)]
-            freed = {"ownerReferences": others or None, "resourceVersion": pod["metadata"]["resourceVersion"]}
-            await world.client.patch(POD, meta.name(pod), meta.namespace(pod), {"metadata": freed})
-    return [pod for pod in owned if fits(meta.labels(pod))]
 
 
 async def _delete(world: World, replica_set: Object, surplus: list[Object], leaving: set[str]) -> None:
