@@ -7,7 +7,7 @@ import pytest
 
 from fairway.kernel.client.client import Client
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import CONFIG_MAP, CRD, JOB, NAMESPACE, POD
+from fairway.kernel.objects.kinds import CONFIG_MAP, CRD, JOB, NAMESPACE, POD, SERVICE
 from tests.cluster.api.world import WIDGET, World, define, pod, take
 
 
@@ -72,6 +72,12 @@ async def test_preconditions_protect_the_wrong_object(client: Client) -> None:
     with pytest.raises(errors.Conflict, match="UID in precondition: other"):
         await client.delete(CONFIG_MAP, "c", "default", uid="other")
     assert await client.find(CONFIG_MAP, "c", "default")
+
+
+async def test_of_some_kinds_what_is_gone_is_told_whole(client: Client) -> None:
+    made = await client.create(SERVICE, SERVICE.new("s", "default", spec={"ports": [{"port": 80}]}))
+    told = await client.transport.request("DELETE", SERVICE.path("default", "s"))
+    assert (told["kind"], told["metadata"]["uid"]) == ("Service", made["metadata"]["uid"])
 
 
 async def test_what_is_gone_is_told_with_name_and_uid(client: Client) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.admission.chain import Chain
@@ -13,6 +13,7 @@ from fairway.cluster.api.measures import Measures
 from fairway.cluster.api.podexec import PodExec
 from fairway.cluster.api.podlogs import PodLogs
 from fairway.cluster.api.registry import Registry
+from fairway.cluster.api.requests import Requests
 from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.store.protocol import Store
 from fairway.kernel import clock as time
@@ -33,6 +34,7 @@ class Backend:
     logs: PodLogs | None = None
     measures: Measures | None = None
     executions: PodExec | None = None
+    requests: Requests = field(default_factory=Requests)
     _second: tuple[int, str] = (-1, "")
 
     def now(self) -> str:

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import orjson
 
-from fairway.cluster.api import openapi, refusals, swagger, swagger_wire
+from fairway.cluster.api import openapi, refusals, requests, swagger, swagger_wire
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Reply
 from fairway.cluster.api.registry import Registry, Served
@@ -36,6 +36,9 @@ def document(backend: Backend, method: str, path: str, query: Mapping[str, str],
     match parts:
         case []:
             return Reply({"paths": _paths(registry)})
+        case ["metrics"]:
+            text = backend.requests.text(backend.store, registry)
+            return Reply({}, value=text, content_type=requests.CONTENT_TYPE)
         case ["version"]:
             return Reply(version())
         case ["api" | "apis"] if "apidiscovery.k8s.io" in accept and "v=v2" in accept.replace(" ", ""):
@@ -119,7 +122,8 @@ def _old_openapi(registry: Registry, version: int, wire: bool) -> openapi.Docume
 def _paths(registry: Iterable[Served]) -> list[str]:
     groups = sorted({f"/apis/{one.resource.kind.api_version}" for one in registry if one.resource.kind.group})
     health = [f"/{word}" for word in _HEALTH]
-    return ["/api", "/api/v1", "/apis", *groups, *health, "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/version"]
+    documents = ["/metrics", "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/version"]
+    return ["/api", "/api/v1", "/apis", *groups, *health, *documents]
 
 
 def _by_group(registry: Iterable[Served]) -> dict[str, list[Served]]:

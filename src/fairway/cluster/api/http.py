@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 import ssl
+import time
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -87,8 +88,10 @@ class HTTPFace:
         await asyncio.sleep(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        visit = self._visit(request)
+        begun, visit = time.perf_counter(), self._visit(request)
         response = await self._attend(request, visit)
+        seconds = time.perf_counter() - begun
+        self._pipeline.backend.requests.ended(visit.call, request.method, response.status, seconds)
         if not response.prepared:
             response.headers[_AUDIT_ID] = visit.id
         return response
@@ -144,14 +147,14 @@ class HTTPFace:
             return await self._written(request, reply, form, query, [])
         form = representation.accepted(accept)
         if method == "GET" and (call.verb == "watch" or call.subresource == "log"):
-            with self._stream(request):
+            with self._stream(request), self._pipeline.backend.requests.open(call):
                 reading = (
                     self._watch(request, visit, call, form) if call.verb == "watch" else self._log(request, visit, call)
                 )
                 return await reading
         if open_ := self._connections.opener(call):
             await self._pipeline.connect(call)
-            with self._stream(request):
+            with self._stream(request), self._pipeline.backend.requests.open(call):
                 return await open_(request, call, lambda: self._opened(visit))
         await _read_body(request, call)
         reply = await self._pipeline.answer(call)
@@ -321,7 +324,9 @@ def _failure(error: errors.ApiError) -> web.Response:
         headers["WWW-Authenticate"] = 'Bearer realm="fairway"'
     if error.code in (429, 504) and (seconds := error.details.get("retryAfterSeconds", 0 if error.details else 1)):
         headers["Retry-After"] = str(seconds)
-    return web.Response(body=orjson.dumps(error.status()), status=error.code, headers=headers)
+    return web.Response(
+        body=orjson.dumps(error.status(), option=orjson.OPT_APPEND_NEWLINE), status=error.code, headers=headers
+    )
 
 
 def _warned(warnings: list[str]) -> CIMultiDict[str]:

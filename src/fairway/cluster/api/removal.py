@@ -169,6 +169,9 @@ def _finalizers(call: Call, present: Iterable[str], options: Object) -> list[str
 
 
 def _gone(call: Call, record: Record) -> Reply:
+    """What a deletion is answered with once the object is gone: of some kinds, the object."""
+    if call.served.strategy.returned:
+        return of_record(record, call.served)
     kind, metadata = call.served.resource.kind, record.object["metadata"]
     details = {"name": metadata["name"], "kind": kind.plural, "uid": metadata.get("uid", "")}
     if kind.group:

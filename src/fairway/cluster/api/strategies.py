@@ -62,6 +62,8 @@ class Strategy:
     created_by_put: bool = False
     propagation: str = "Background"
     """What deletion does to dependents where the client does not say."""
+    returned: bool = False
+    """A deletion is answered with the object, not with a Status."""
     graceful: bool = False
     """Deletion waits for the node agent (pods)."""
     label_name: bool = False
@@ -75,6 +77,19 @@ class Strategy:
 _RBAC = tuple(kind.resource for kind in (ROLE, CLUSTER_ROLE, ROLE_BINDING, CLUSTER_ROLE_BINDING))
 _ORPHANING = ("jobs.batch", "replicationcontrollers")
 _BORN_WITH_STATUS = ("nodes",)
+_RETURNED = (
+    "pods",
+    "podtemplates",
+    "persistentvolumes",
+    "persistentvolumeclaims",
+    "resourcequotas",
+    "services",
+    "serviceaccounts",
+    "csidrivers.storage.k8s.io",
+    "csinodes.storage.k8s.io",
+    "storageclasses.storage.k8s.io",
+    "volumeattachments.storage.k8s.io",
+)
 _LABEL_NAMED = ("namespaces", "services")
 _PUT_CREATES = (
     "limitranges",
@@ -122,6 +137,7 @@ def builtin_strategy(row: Resource) -> Strategy:
         revision_required=name in _PUT_NEEDS_REVISION,
         created_by_put=name in _PUT_CREATES,
         propagation="Orphan" if name in _ORPHANING else "Background",
+        returned=name in _RETURNED,
         graceful=name == "pods",
         path_name=name in _RBAC,
         label_name=name in _LABEL_NAMED,

@@ -50,11 +50,9 @@ class ApiError(Exception):
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,
-            "code": self.code,
         }
-        if self.details:
-            body["details"] = self.details
-        return body
+        # In upstream's order, as there are clients that compare the text.
+        return body | ({"details": self.details} if self.details else {}) | {"code": self.code}
 
 
 class BadRequest(ApiError):
