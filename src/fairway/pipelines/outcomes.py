@@ -26,7 +26,6 @@ _NEVER_STARTS = frozenset(
         "InvalidRequirements",
         "EnvironmentFailed",
         "VolumeNotSupported",
-        "ProbeNotSupported",
         "NoContainerEngine",
         "InvalidRuntime",
         "SecurityContextNotSupported",

@@ -124,13 +124,6 @@ async def test_a_container_that_is_not_alive_is_restarted(pods: Bench) -> None:
     assert main(pod)["lastState"]["terminated"]["exitCode"] == 143
 
 
-async def test_a_grpc_probe_is_refused_by_name(pods: Bench) -> None:
-    await pods.create("grpc", "true", container={"livenessProbe": {"grpc": {"port": 1}}})
-    pod = await pods.until("grpc", lambda pod: state(pod, "waiting"))
-    assert state(pod, "waiting")["reason"] == "ProbeNotSupported"
-    assert "grpc" in state(pod, "waiting")["message"]
-
-
 async def test_a_deleted_pod_may_say_goodbye(pods: Bench, tmp_path: Path) -> None:
     script = f"trap 'echo bye > {tmp_path}/bye; exit 0' TERM; echo set; while :; do sleep 0.02; done"
     await pods.create("polite", "sh", "-c", script)

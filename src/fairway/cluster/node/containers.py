@@ -29,7 +29,6 @@ _LASTING = {
     "ImageNotInCatalogue",
     "InvalidRequirements",
     "VolumeNotSupported",
-    "ProbeNotSupported",
     "NoContainerEngine",
     "InvalidRuntime",
     "SecurityContextNotSupported",

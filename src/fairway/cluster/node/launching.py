@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fairway.cluster.node import claims, environments, names, probes, requirements, security, variables, volumes, warm
+from fairway.cluster.node import claims, environments, names, requirements, security, variables, volumes, warm
 from fairway.cluster.node.addresses import Addresses
 from fairway.cluster.node.claims import Folders
 from fairway.cluster.node.credentials import Credentials, Files
@@ -67,7 +67,7 @@ class Launcher:
 
     async def spec(self, pod: Object, container: Object, attempt: int) -> ContainerSpec:
         """Raises CannotStart, or an ApiError where the API has to be asked again."""
-        _refuse(pod, container)
+        _refuse(container)
         facts = Facts(self.node_name, self.host_ip, self.address(pod), self.allocatable)
         folder = self.runtime.folder(meta.uid(pod))
         places = await volumes.Volumes(self.claims, self._fetch, self._bind).prepare(
@@ -184,13 +184,7 @@ def _own(note: Path, container: Object, files: Files | None) -> tuple[Mount, ...
     return tuple(mounts)
 
 
-def _refuse(pod: Object, container: Object) -> None:
+def _refuse(container: Object) -> None:
     """What this node does not do is said before anything starts."""
-    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
-        if container.get(name):
-            try:
-                probes.check(container[name])
-            except probes.NotSupported as problem:
-                raise CannotStart("ProbeNotSupported", f"{name}: {problem}") from problem
     if container.get("volumeDevices"):
         raise CannotStart("VolumeNotSupported", "volumeDevices are not supported on one machine: use volumeMounts")

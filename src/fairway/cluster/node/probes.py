@@ -1,7 +1,4 @@
-"""Probes and hooks: ask a container by exec, HTTP or TCP how it is.
-
-An `Action` comes from a probe or a lifecycle hook. gRPC is refused by name.
-"""
+"""Probes and hooks: ask a container by exec, HTTP, TCP or gRPC how it is. An action is a probe or a lifecycle hook."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from fairway.cluster.node import health
 from fairway.cluster.node.runtime import CannotStart, ContainerId, PodRuntime
 from fairway.kernel.clock import Clock
 from fairway.kernel.objects.kinds import Object
@@ -19,10 +17,6 @@ _BODY = 512
 """How much of an answer goes into an event."""
 _SOON = 0.02
 """Seconds to the second attempt of a probe."""
-
-
-class NotSupported(Exception):
-    """The spec asks for something that this node does not do; the text names it and what to use."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +66,7 @@ class Prober:
             waited, pause = waited + pause, pause * 1.5
 
     async def attempt(self, action: Object, container: Object, at: ContainerId, host: str, timeout: float) -> Outcome:
-        """Do it once. Never raises but for what is not supported."""
-        check(action)
+        """Do it once. Never raises."""
         try:
             async with asyncio.timeout(timeout):
                 if "exec" in action:
@@ -83,11 +76,14 @@ class Prober:
                     return await self._get(action["httpGet"], container, host)
                 if "tcpSocket" in action:
                     return await self._connect(action["tcpSocket"], container, host)
+                if wanted := action.get("grpc"):
+                    await health.check(host, int(wanted["port"]), wanted.get("service") or "")
+                    return Outcome(True)
                 await self._clock.sleep((action.get("sleep") or {}).get("seconds") or 0)
                 return Outcome(True)
         except TimeoutError:
             return Outcome(False, f"no answer within {timeout:g} s")
-        except (OSError, aiohttp.ClientError, CannotStart, ValueError) as problem:
+        except (OSError, aiohttp.ClientError, CannotStart, ValueError, health.Unhealthy) as problem:
             return Outcome(False, str(problem))
 
     async def _get(self, wanted: Object, container: Object, host: str) -> Outcome:
@@ -109,11 +105,6 @@ class Prober:
         _, writer = await asyncio.open_connection(wanted.get("host") or host, _port(wanted["port"], container))
         writer.close()
         return Outcome(True)
-
-
-def check(action: Object) -> None:
-    if "grpc" in action:
-        raise NotSupported("grpc probes are not supported by this node: use httpGet, tcpSocket or exec")
 
 
 def _port(port: int | str, container: Object) -> int:
