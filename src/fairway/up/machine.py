@@ -201,6 +201,8 @@ def _node(settings: UpSettings, api_url: str, ca_pem: str) -> NodeConfig:
         engine=settings.container_engine,
         images=settings.run_images_as,
         programs=settings.image_programs,
+        restart_delay=settings.restart_delay,
+        longest_restart_delay=settings.longest_restart_delay,
     )
 
 

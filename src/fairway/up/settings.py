@@ -43,6 +43,10 @@ class UpSettings(Settings):
     """How images of the catalogue run: process or container."""
     image_programs: tuple[str, ...] = ()
     """Images that are programs of this machine, each as NAME=COMMAND, such as me/tool=python3 /srv/tool.py."""
+    restart_delay: float = 1.0
+    """Seconds before a container that failed runs again; it doubles each time. Other clusters begin with ten."""
+    longest_restart_delay: float = 300.0
+    """Seconds that this grows to at most."""
 
     def __post_init__(self) -> None:
         for line in self.image_programs:
@@ -53,6 +57,8 @@ class UpSettings(Settings):
             raise SettingsError(f"service_accounts is own-namespace or roles-only, not {self.service_accounts!r}")
         if self.run_images_as not in ("process", "container"):
             raise SettingsError(f"run_images_as is process or container, not {self.run_images_as!r}")
+        if not 0 < self.restart_delay <= self.longest_restart_delay:
+            raise SettingsError("restart_delay is more than 0, and at most longest_restart_delay")
         if not 1 <= self.port <= 65535:
             raise SettingsError(f"port {self.port} does not exist: choose one from 1 to 65535 with --port")
 

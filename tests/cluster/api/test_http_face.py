@@ -259,11 +259,11 @@ async def test_a_taken_port_is_told_and_another_serves(world: World) -> None:
 
 
 async def test_what_is_accepted_and_may_surprise_is_warned_of(world: World) -> None:
-    pod_with_secret = pod("p")
-    pod_with_secret["spec"]["imagePullSecrets"] = [{"name": "login"}]
-    code, headers, _ = await world.raw("POST", POD.path("default"), data=orjson.dumps(pod_with_secret))
+    surprising = pod("p")
+    surprising["spec"]["dnsConfig"] = {"nameservers": ["192.0.2.1"]}
+    code, headers, _ = await world.raw("POST", POD.path("default"), data=orjson.dumps(surprising))
     assert code == 201
-    assert "log the container engine in" in headers["Warning"]
+    assert "dnsConfig is not used" in headers["Warning"]
 
 
 async def test_who_reads_with_their_eyes_gets_lines(world: World) -> None:

@@ -26,6 +26,7 @@ class Options:
     tail_lines: int | None = None
     since_seconds: int | None = None
     limit_bytes: int | None = None
+    stream: str = ""
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from fairway.kernel import clock as time
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import Object
 
+_ALL, _STREAMS = "All", {"Stdout": "stdout", "Stderr": "stderr"}
+
 
 def open_log(backend: Backend, call: Call) -> AsyncGenerator[bytes, None]:
     """Raises BadRequest, in upstream's words, where there can be no log."""
@@ -31,6 +33,7 @@ def open_log(backend: Backend, call: Call) -> AsyncGenerator[bytes, None]:
         tail_lines=_not_negative(call, "tailLines"),
         since_seconds=_since(backend, call),
         limit_bytes=_not_negative(call, "limitBytes"),
+        stream=_stream(call),
     )
     return backend.logs.read(pod, options)
 
@@ -42,6 +45,21 @@ def _not_negative(call: Call, name: str) -> int | None:
             call.name, [errors.Cause(name, f"Invalid value: {value}: must be greater than or equal to 0")]
         )
     return value
+
+
+def _stream(call: Call) -> str:
+    """Raises Invalid where that is none, or the last lines of one stream are wanted, which nobody counts."""
+    asked = call.query.get("stream") or _ALL
+    problems = []
+    if asked not in (_ALL, *_STREAMS):
+        text = f'Unsupported value: "{asked}": supported values: "All", "Stderr", "Stdout"'
+        problems.append(errors.Cause("stream", text))
+    if asked in _STREAMS and call.query.get("tailLines"):
+        text = "Forbidden: `tailLines` and specific `stream` are mutually exclusive for now"
+        problems.append(errors.Cause("tailLines", text))
+    if problems:
+        raise call.served.invalid(call.name, problems)
+    return _STREAMS.get(asked, "")
 
 
 def _since(backend: Backend, call: Call) -> int | None:

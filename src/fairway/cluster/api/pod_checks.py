@@ -19,11 +19,8 @@ def warnings(obj: Object) -> Iterator[str]:
     """Of a pod, or of what has the template of one."""
     spec = obj.get("spec") or {}
     template = (spec.get("template") or {}).get("spec") or spec
-    if template.get("imagePullSecrets"):
-        yield (
-            "imagePullSecrets are not used by this server: where an image needs a login, log the container engine in "
-            "(podman login, docker login)"
-        )
+    if template.get("dnsConfig"):
+        yield "dnsConfig is not used by this server: other names than the cluster's are asked of the machine's servers"
 
 
 def pod_spec(spec: Object, path: str) -> Iterator[Cause]:

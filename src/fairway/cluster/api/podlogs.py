@@ -18,6 +18,8 @@ class LogOptions:
     tail_lines: int | None = None
     since_seconds: int | None = None
     limit_bytes: int | None = None
+    stream: str = ""
+    """stdout or stderr; empty for both."""
 
 
 class PodLogs(Protocol):

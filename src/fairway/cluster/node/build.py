@@ -18,7 +18,7 @@ from fairway.cluster.node.executions import Executions
 from fairway.cluster.node.gpus import Devices
 from fairway.cluster.node.launching import Launcher
 from fairway.cluster.node.logs import Logs
-from fairway.cluster.node.machine import PROCESS, MachineRuntime
+from fairway.cluster.node.machine import CONTAINER, PROCESS, MachineRuntime
 from fairway.cluster.node.measuring import Measuring
 from fairway.cluster.node.names import Names
 from fairway.cluster.node.probes import Prober
@@ -54,6 +54,7 @@ class NodeConfig:
     api_url: str
     ca_pem: str
     restart_delay: float = 1.0
+    longest_restart_delay: float = 300.0
     max_pods: int = 1000
     warm: tuple[str, ...] = ()
     """Warm sets to have ready from the start."""
@@ -96,8 +97,11 @@ class Node:
             HOST_IP,
             config.api_url,
             self._registration.allocatable,
+            self._may_pull,
         )
-        tools = Tools(client, clock, self._runtime, launcher, self._prober, config.restart_delay)
+        tools = Tools(
+            client, clock, self._runtime, launcher, self._prober, config.restart_delay, config.longest_restart_delay
+        )
         pods = Mirror(client, POD, clock, fields=f"spec.nodeName={config.name}")
         self._agent = Agent(tools, pods)
         self._claims = Claims(Mirror(client, PERSISTENT_VOLUME_CLAIM, clock), folders, self._agent.uses, clock)
@@ -138,6 +142,12 @@ class Node:
         finally:
             await self._prober.close()
             await self._runtime.close()
+
+    def _may_pull(self, image: str) -> bool:
+        own = images.own(self._config.programs)
+        return self._config.engine != finding.NONE and (
+            self._config.images == CONTAINER or not images.runs_here(image, own)
+        )
 
     def _notes(self) -> dict[str, str]:
         return {

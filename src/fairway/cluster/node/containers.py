@@ -12,17 +12,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from fairway.cluster.node import security
 from fairway.cluster.node.launching import Launcher, termination_log
 from fairway.cluster.node.logs import last_lines
+from fairway.cluster.node.machine import PROCESS
 from fairway.cluster.node.probes import Outcome, Prober
-from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerState, PodRuntime, Waiting
+from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec, ContainerState, PodRuntime, Waiting
 from fairway.cluster.node.status import CREATING, View
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
 from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import Object
 
-LONGEST_BACK_OFF = 300.0
+_LONGEST_BACK_OFF = 300.0
 _CALM = 600.0
 """Seconds of running after which earlier failures are forgotten."""
 _LASTING = {
@@ -58,6 +60,7 @@ class Tools:
     launcher: Launcher
     prober: Prober
     restart_delay: float
+    longest_restart_delay: float
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the node stops."""
 
@@ -165,6 +168,7 @@ class Container:
                 state = await self._tools.runtime.start(spec)
                 if state.running and state.message:
                     self._tell.event("VolumePathsReplaced", state.message, "Warning")
+                self._tell_lost(spec, state)
                 if view.state is None:  # it may have ended already, and have said so
                     self._take(state)
                 return
@@ -180,6 +184,16 @@ class Container:
                 self._tell.event("Failed", f"Error: {why[0]}: {why[1]}", "Warning")
             delay = await self._wait_before_start(why, delay)
 
+    def _tell_lost(self, spec: ContainerSpec, state: ContainerState) -> None:
+        """Once for a container: nothing that it asks for is left out in silence."""
+        lost = security.lost_on_a_process(spec.security) if state.handler == PROCESS and not self.view.attempt else []
+        if lost:
+            text = (
+                f"container {self.view.name} is a process of the user who runs Fairway, and does not keep of its "
+                f"securityContext: {', '.join(lost)}. A container engine does: fairway.dev/runtime: container"
+            )
+            self._tell.event("SecurityContextNotKept", text, "Normal")
+
     async def _wait_before_start(self, why: Waiting, delay: float) -> float:
         """The next delay. A pull that failed is told of before it is said to wait, as the kubelet does."""
         if why[0] in _LASTING:
@@ -190,7 +204,7 @@ class Container:
             self.view.waiting = (_PULL_BACK_OFF, f'Back-off pulling image "{self.view.spec["image"]}": {why[1]}')
             self._tell.publish()
         await self._tools.clock.sleep(delay)
-        return min(delay * 2, LONGEST_BACK_OFF if why[0] in _RARELY else _LONGEST_DELAY)
+        return min(delay * 2, _LONGEST_BACK_OFF if why[0] in _RARELY else _LONGEST_DELAY)
 
     async def _watch_over(self) -> None:
         view = self.view
@@ -242,7 +256,7 @@ class Container:
             self._at_once, self._failures = False, 0
             view.waiting, view.attempt = CREATING, view.attempt + 1
             return
-        delay = min(self._tools.restart_delay * 2**self._failures, LONGEST_BACK_OFF)
+        delay = min(self._tools.restart_delay * 2**self._failures, self._tools.longest_restart_delay)
         self._failures += 1
         pod = self._pod()
         view.waiting = (

@@ -9,15 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock, parse
+from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import SERVICE_ACCOUNT
 
+log = logging.getLogger(__name__)
+
 _LIFETIME = 24 * 3600
+_LOOK = 100.0
+"""Seconds between two looks at what is due; no token lives for less than ten minutes."""
 _RENEW_AFTER = 0.5
 """Of the lifetime. A pod that reads its file again at least every half lifetime never sees an ended token."""
 
@@ -30,6 +37,15 @@ class Files:
     kubeconfig: Path
 
 
+class Wanted(NamedTuple):
+    """A token that a pod asks for by its volume."""
+
+    namespace: str
+    account: str
+    seconds: int
+    audiences: tuple[str, ...] = ()
+
+
 class Credentials:
     def __init__(self, client: Client, clock: Clock, folder: Path, api_url: str, ca_pem: str) -> None:
         self._client, self._clock, self._folder = client, clock, folder
@@ -37,6 +53,8 @@ class Credentials:
         self._renewals: dict[tuple[str, str], float] = {}
         self._known: dict[tuple[str, str], Files] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self._followed: dict[str, dict[Path, tuple[Wanted, float]]] = {}
+        """By pod: the files of its volumes that are tokens, and when each is due."""
 
     async def files(self, namespace: str, account: str) -> Files:
         """Raises NotFound while there is no such service account."""
@@ -50,33 +68,62 @@ class Credentials:
     async def keep_fresh(self) -> None:
         """For ever: renew what is due. Accounts that are gone are forgotten."""
         while True:
-            await self._clock.sleep(600)
+            await self._clock.sleep(_LOOK)
+            await self._renew_followed()
             for namespace, account in [key for key, due in self._renewals.items() if due <= self._clock.now()]:
                 if await self._client.find(SERVICE_ACCOUNT, account, namespace):
                     await self.files(namespace, account)
                 else:
                     self._renewals.pop((namespace, account), None)
 
-    async def token(self, namespace: str, account: str, seconds: int, audiences: list[str]) -> tuple[str, float]:
+    def now(self) -> float:
+        return self._clock.now()
+
+    def follow(self, pod: str, file: Path, wanted: Wanted, written: float) -> None:
+        """Renew the file in time, until the pod is forgotten."""
+        self._followed.setdefault(pod, {})[file] = (wanted, written + wanted.seconds * _RENEW_AFTER)
+
+    def forget(self, pod: str) -> None:
+        self._followed.pop(pod, None)
+
+    async def token(self, wanted: Wanted) -> tuple[str, float]:
         """(token, when it ends)."""
+        namespace, account, seconds, audiences = wanted
         answer = await self._client.transport.request(
             "POST",
             SERVICE_ACCOUNT.path(namespace, account, "token"),
             body={
                 "apiVersion": "authentication.k8s.io/v1",
                 "kind": "TokenRequest",
-                "spec": {"expirationSeconds": seconds, **({"audiences": audiences} if audiences else {})},
+                "spec": {"expirationSeconds": seconds, **({"audiences": list(audiences)} if audiences else {})},
             },
         )
         status = answer["status"]
         return status["token"], parse(status["expirationTimestamp"])
+
+    async def _renew_followed(self) -> None:
+        now = self._clock.now()
+        due = [
+            (pod, file, wanted)
+            for pod, files in self._followed.items()
+            for file, (wanted, at) in files.items()
+            if at <= now
+        ]
+        for pod, file, wanted in due:
+            try:
+                token = (await self.token(wanted))[0]
+                if pod in self._followed and file.exists():
+                    _replace(file, token, mode=file.stat().st_mode & 0o777)
+                    self.follow(pod, file, wanted, now)
+            except (errors.ApiError, OSError) as failure:
+                log.warning("the token %s is not renewed yet: %s", file.name, failure)
 
     def _place(self, namespace: str, account: str) -> Files:
         folder = self._folder / namespace / account
         return Files(folder, folder / "kubeconfig")
 
     async def _renew(self, namespace: str, account: str) -> None:
-        token, end = await self.token(namespace, account, _LIFETIME, [])
+        token, end = await self.token(Wanted(namespace, account, _LIFETIME))
         files = self._place(namespace, account)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         files.folder.mkdir(parents=True, exist_ok=True)
@@ -107,9 +154,9 @@ class Credentials:
         )
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, text: str, mode: int = 0o644) -> None:
     temporary = path.with_name(f".{path.name}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     temporary.rename(path)

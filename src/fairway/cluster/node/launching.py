@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fairway.cluster.node import claims, environments, names, requirements, security, variables, volumes, warm
+from fairway.cluster.node import claims, environments, logins, names, requirements, security, variables, volumes, warm
 from fairway.cluster.node.addresses import Addresses
 from fairway.cluster.node.claims import Folders
-from fairway.cluster.node.credentials import Credentials, Files
+from fairway.cluster.node.credentials import Credentials, Files, Wanted
 from fairway.cluster.node.gpus import Devices
 from fairway.cluster.node.names import Names
 from fairway.cluster.node.runtime import POD_IP, CannotStart, ContainerId, ContainerSpec, Mount, PodRuntime
@@ -39,6 +40,8 @@ class Launcher:
     host_ip: str
     api_url: str
     allocatable: dict[str, str]
+    pulls: Callable[[str], bool]
+    """Whether an image may have to be pulled."""
 
     def address(self, pod: Object) -> str:
         """The pod's address: the one it has, or a new one, which the runtime writes down with its first container."""
@@ -57,6 +60,7 @@ class Launcher:
             self.addresses.keep(meta.uid(pod), address)
         folder = self.runtime.folder(meta.uid(pod))
         self.devices.keep(meta.uid(pod), folder)
+        self._renew_tokens(pod, folder, written=0.0)
         if address and names.hosts_file(folder).exists():
             self.names.view(pod, address, folder)
 
@@ -64,6 +68,7 @@ class Launcher:
         self.addresses.free(uid)
         self.devices.free(uid)
         self.names.forget(uid)
+        self.credentials.forget(uid)
 
     async def spec(self, pod: Object, container: Object, attempt: int) -> ContainerSpec:
         """Raises CannotStart, or an ApiError where the API has to be asked again."""
@@ -73,10 +78,11 @@ class Launcher:
         places = await volumes.Volumes(self.claims, self._fetch, self._bind).prepare(
             pod, folder, facts, self._token_for(pod)
         )
-        mounts = volumes.mounts(container, places)
         annotations = meta.annotations(pod)
         files = await self._files(pod)
         env = await variables.variables(pod, container, facts, self._first(pod, container, facts, files), self._fetch)
+        mounts = volumes.mounts(container, places, env)
+        self._renew_tokens(pod, folder, written=self.credentials.now())
         note = termination_log(folder, container["name"], attempt)
         own = _own(note, container, files)
         if mounts or warm.ANNOTATION not in annotations or annotations.get(RUNTIME):  # others see no files of their own
@@ -109,6 +115,7 @@ class Launcher:
             bool(container.get("stdin")),
             bool(container.get("stdinOnce")),
             bool(container.get("tty")),
+            await logins.of(pod, self._fetch) if annotations.get(RUNTIME) or self.pulls(container["image"]) else "",
         )
 
     def _first(self, pod: Object, container: Object, facts: Facts, files: Files | None) -> dict[str, str]:
@@ -138,12 +145,15 @@ class Launcher:
 
     def _token_for(self, pod: Object) -> volumes.Token:
         async def token(source: Object) -> str:
-            account = pod["spec"].get("serviceAccountName") or "default"
-            seconds = source.get("expirationSeconds") or 3600
-            audiences = [source["audience"]] if source.get("audience") else []
-            return (await self.credentials.token(meta.namespace(pod), account, seconds, audiences))[0]
+            wanted = _wanted(pod, source)
+            return (await self.credentials.token(wanted))[0]
 
         return token
+
+    def _renew_tokens(self, pod: Object, folder: Path, *, written: float) -> None:
+        """The tokens in its volumes, from now on, as long as it is here."""
+        for file, source in volumes.tokens(pod, folder):
+            self.credentials.follow(meta.uid(pod), file, _wanted(pod, source), written)
 
     async def _bind(self, claim: Object) -> None:
         spec = claim["spec"]
@@ -166,6 +176,15 @@ class Launcher:
 
     async def _fetch(self, kind: Kind, name: str, namespace: str) -> Object | None:
         return await self.client.find(kind, name, namespace)
+
+
+def _wanted(pod: Object, source: Object) -> Wanted:
+    return Wanted(
+        meta.namespace(pod),
+        pod["spec"].get("serviceAccountName") or "default",
+        source.get("expirationSeconds") or 3600,
+        (source["audience"],) if source.get("audience") else (),
+    )
 
 
 def termination_log(folder: Path, container: str, attempt: int) -> Path:

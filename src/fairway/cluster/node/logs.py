@@ -39,6 +39,8 @@ class Options(Protocol):
     def since_seconds(self) -> int | None: ...
     @property
     def limit_bytes(self) -> int | None: ...
+    @property
+    def stream(self) -> str: ...
 
 
 class Logs:
@@ -74,7 +76,7 @@ class Logs:
 
     async def _pieces(self, chosen: ContainerId, options: Options) -> AsyncGenerator[bytes, None]:
         since = self._clock.now() - options.since_seconds if options.since_seconds else 0.0
-        form = _form(options.timestamps, since)
+        form = _form(options.timestamps, since, options.stream)
         follower = _Follower(lambda: self._runtime.logs(chosen))
         first = follower.new_lines()
         if options.tail_lines is not None:
@@ -137,14 +139,17 @@ def last_lines(files: Sequence[Path], most: int, most_bytes: int) -> str:
     return text[-most_bytes:].decode(errors="replace")
 
 
-def _form(timestamps: bool, since: float) -> Callable[[bytes], bytes]:
-    """From a line of the file (`TIME STREAM F|P TEXT`) to what a reader sees."""
+def _form(timestamps: bool, since: float, stream: str = "") -> Callable[[bytes], bytes]:
+    """From a line of the file (`TIME STREAM F|P TEXT`) to what a reader sees, who may want one stream alone."""
+    only = stream.encode()
 
     def form(line: bytes) -> bytes:
         time, _, rest = line.partition(b" ")
         if since and parse(time.decode()[:19] + "Z") < int(since):
             return b""
-        _, mark, text = rest.split(b" ", 2)
+        source, mark, text = rest.split(b" ", 2)
+        if only and source != only:
+            return b""
         end = b"" if mark == b"P" else b"\n"
         return time + b" " + text + end if timestamps else text + end
 

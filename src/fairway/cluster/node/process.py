@@ -146,6 +146,7 @@ class Processes:
             "env": dict(env),
             "cwd": spec.working_dir or env["HOME"],
             "memory": spec.memory_bytes,
+            "no_new_privileges": spec.security.no_new_privileges,
             "input": spec.input,
             "once": spec.input_once,
             "terminal": spec.terminal,

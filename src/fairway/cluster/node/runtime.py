@@ -89,6 +89,8 @@ class ContainerSpec:
     """It ends with the first who attached."""
     terminal: bool = False
     """Its streams are a terminal."""
+    logins: str = field(default="", repr=False)
+    """What the engine may log in with where the image is pulled, as its own file has it."""
 
 
 @dataclass(frozen=True, slots=True)

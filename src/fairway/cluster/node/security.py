@@ -6,6 +6,7 @@ tell. What neither can keep is listed by its name.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from fairway.cluster.node.runtime import Security
@@ -35,6 +36,19 @@ def of(pod: Object, container: Object) -> Security:
         unconfined=(asked.get("seccompProfile") or {}).get("type") == "Unconfined",
         refused=tuple(_refused(asked)),
     )
+
+
+def lost_on_a_process(wanted: Security) -> list[str]:
+    """What of it a process does not keep: it runs as whoever runs Fairway, and sees this machine's files."""
+    asked = {
+        "runAsUser": wanted.user not in (None, os.geteuid()),
+        "runAsGroup": wanted.group not in (None, os.getegid()),
+        "fsGroup, supplementalGroups": bool(wanted.groups),
+        "runAsNonRoot": wanted.not_root and os.geteuid() == 0,
+        "readOnlyRootFilesystem": wanted.read_only_root,
+        "capabilities": bool(wanted.add or wanted.drop),
+    }
+    return [*(name for name, lost in asked.items() if lost), *wanted.refused]
 
 
 def _refused(asked: dict[str, Any]) -> list[str]:

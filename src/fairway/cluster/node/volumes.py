@@ -8,12 +8,12 @@ secret volumes are those of the moment when the pod starts.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 from fairway.cluster.node.claims import Folders, volume_name
 from fairway.cluster.node.runtime import CannotStart, Mount
-from fairway.cluster.node.variables import Facts, Fetch, field, resource, values
+from fairway.cluster.node.variables import Facts, Fetch, expand, field, resource, values
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import CONFIG_MAP, PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, SECRET, Object
 
@@ -115,27 +115,40 @@ class Volumes:
         )
 
 
+def tokens(pod: Object, folder: Path) -> Iterator[tuple[Path, Object]]:
+    """The files of a pod's volumes that are tokens, each with its source: they end, and have to be renewed."""
+    for volume in pod["spec"].get("volumes") or ():
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            if wanted := source.get("serviceAccountToken"):
+                yield _inside(folder / "volumes" / volume["name"], wanted["path"]), wanted
+
+
 def in_memory(pod: str) -> Path:
     """Where the volumes in memory of a pod are, by its uid. They go with it."""
     return _MEMORY / f"fairway-{pod}"
 
 
-def mounts(container: Object, places: dict[str, Path]) -> tuple[Mount, ...]:
+def mounts(container: Object, places: dict[str, Path], env: Mapping[str, str]) -> tuple[Mount, ...]:
     """What the container sees where. Raises CannotStart for a mount of a volume that the pod does not have."""
     result = []
     for mount in container.get("volumeMounts") or ():
         source = places.get(mount["name"])
         if source is None:
             raise CannotStart("CreateContainerConfigError", f'volume "{mount["name"]}" of a volumeMount not found')
-        if mount.get("subPathExpr"):
-            raise CannotStart("VolumeNotSupported", "volumeMounts[].subPathExpr is not supported: use subPath")
-        if below := mount.get("subPath"):
+        if below := mount.get("subPath") or _expanded(mount.get("subPathExpr") or "", env):
             source = _inside(source, below)
             if not source.exists():
                 source.mkdir(parents=True)
         target = f"/{mount['mountPath'].lstrip('/')}"  # one that is not absolute is taken from the root
         result.append(Mount(str(source), target, bool(mount.get("readOnly"))))
     return tuple(result)
+
+
+def _expanded(expression: str, env: Mapping[str, str]) -> str:
+    text = expand(expression, env)
+    if "$(" in text:
+        raise CannotStart("CreateContainerConfigError", f"subPathExpr {expression} names a variable that is not there")
+    return text
 
 
 def _chosen(source: Object, data: dict[str, bytes]) -> list[tuple[str, bytes, int]]:

@@ -7,7 +7,10 @@ goes wrong are the kubelet's.
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fairway.cluster.node.engine.client import Engine, EngineFailed
@@ -27,7 +30,7 @@ class Image:
 
 class Images:
     def __init__(self) -> None:
-        self._pulling: dict[str, asyncio.Task[None]] = {}
+        self._pulling: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def pulls(self, engine: Engine, spec: ContainerSpec) -> bool:
         """Whether `provide` would pull."""
@@ -38,7 +41,7 @@ class Images:
         """The image, pulled where that is needed and allowed. Raises CannotStart."""
         found = await engine.inspect("image", spec.image)
         if _is_pulled(engine, spec, found):
-            await self._pull(engine, spec.image)
+            await self._pull(engine, spec)
             found = await engine.inspect("image", spec.image)
         if found is None:
             text = f'Container image "{spec.image}" is not present with pull policy of Never'
@@ -54,12 +57,13 @@ class Images:
             task.cancel()
         await asyncio.gather(*self._pulling.values(), return_exceptions=True)
 
-    async def _pull(self, engine: Engine, image: str) -> None:
-        """Several containers that want the same one wait for one pull."""
-        task = self._pulling.get(image)
+    async def _pull(self, engine: Engine, spec: ContainerSpec) -> None:
+        """Several containers that want the same one, with the same logins, wait for one pull."""
+        key = (spec.image, spec.logins)
+        task = self._pulling.get(key)
         if task is None:
-            task = self._pulling[image] = asyncio.create_task(_pull(engine, image), name=f"pull-{image}")
-            task.add_done_callback(lambda _: self._pulling.pop(image, None))
+            task = self._pulling[key] = asyncio.create_task(_pull(engine, *key), name=f"pull-{spec.image}")
+            task.add_done_callback(lambda _: self._pulling.pop(key, None))
         await asyncio.shield(task)
 
 
@@ -76,7 +80,17 @@ def _is_own(found: dict[str, Any]) -> bool:
     return bool(names) and all(name.startswith(_OURS) for name in names)
 
 
-async def _pull(engine: Engine, image: str) -> None:
+async def _pull(engine: Engine, image: str, logins: str) -> None:
+    """With the pod's logins first, and then with those of this machine."""
+    if logins:
+        with suppress(EngineFailed), tempfile.TemporaryDirectory(prefix="fairway-login-") as folder:
+            file = Path(folder, "config.json")
+            file.touch(mode=0o600)
+            file.write_text(logins)
+            flags = ["--authfile", str(file)] if engine.name == "podman" else []
+            env = {} if flags else {"DOCKER_CONFIG": folder}
+            await engine.call("pull", "--quiet", *flags, image, timeout=_PULLED_WITHIN, env=env)
+            return
     try:
         await engine.call("pull", "--quiet", image, timeout=_PULLED_WITHIN)
     except EngineFailed as failed:

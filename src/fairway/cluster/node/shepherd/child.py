@@ -32,7 +32,7 @@ from fairway.cluster.node.shepherd import mounts
 
 # Looked up before any fork: a child should not have to search for the C library, nor for what is in it.
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 _KILL = int(signal.SIGKILL)
 
@@ -77,6 +77,8 @@ def become(
                 _talk(request["streams"])
             if request.get("mounts"):
                 mounts.enter([tuple(mount) for mount in request["mounts"]])
+            if request.get("no_new_privileges") and _prctl is not None:
+                _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
             os.chdir(request["cwd"])
             _close_all_but(fault)
             resource.setrlimit(resource.RLIMIT_NOFILE, files)

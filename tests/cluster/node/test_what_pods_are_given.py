@@ -1,0 +1,130 @@
+"""Tokens that are renewed while a pod has them, logins for registries, places in volumes, privileges."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fairway.cluster.node import logins, security
+from fairway.cluster.node.credentials import Credentials, Wanted
+from fairway.cluster.node.engine.client import Engine
+from fairway.cluster.node.engine.images import Images
+from fairway.cluster.node.runtime import ContainerId, ContainerSpec, Security
+from fairway.kernel.clock import FakeClock
+from fairway.kernel.objects.kinds import EVENT, SECRET, Object
+
+from .conftest import Bench, phase, state
+
+
+async def test_a_token_in_a_volume_is_renewed_in_time_and_keeps_its_mode(bench: Bench, tmp_path: Path) -> None:
+    clock, file = FakeClock(), tmp_path / "token"
+    credentials = Credentials(bench.client, clock, tmp_path / "credentials", "https://127.0.0.1:1", "")
+    file.write_text("first")
+    file.chmod(0o600)
+    credentials.follow("pod", file, Wanted("default", "default", 3600, ("me",)), clock.now())
+    renewing = asyncio.create_task(credentials.keep_fresh())
+    await _looked(clock, 1700)
+    assert file.read_text() == "first"
+    await _looked(clock, 200, until=lambda: file.read_text() != "first")
+    second = file.read_text()
+    assert second.count(".") == 2 and file.stat().st_mode & 0o777 == 0o600
+    credentials.forget("pod")
+    await _looked(clock, 10_000)
+    assert file.read_text() == second
+    renewing.cancel()
+    with suppress(asyncio.CancelledError):
+        await renewing
+
+
+async def _looked(clock: FakeClock, seconds: float, until: Any = None) -> None:
+    for _ in range(int(seconds // 100)):
+        await clock.advance(100)
+        for _ in range(20):
+            await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while until is not None and not until():
+            await asyncio.sleep(0.01)
+
+
+def secret(type_: str, key: str, content: object) -> Object:
+    data = {key: base64.b64encode(json.dumps(content).encode()).decode()}
+    return {**SECRET.new("s", "default"), "type": type_, "data": data}
+
+
+def test_pull_secrets_of_both_kinds_become_one_document() -> None:
+    new = secret("kubernetes.io/dockerconfigjson", ".dockerconfigjson", {"auths": {"a.example": {"auth": "1"}}})
+    old = secret("kubernetes.io/dockercfg", ".dockercfg", {"b.example": {"auth": "2"}, "a.example": {"auth": "3"}})
+    none = secret("Opaque", "x", {"auths": {"c.example": {}}})
+    assert logins.together([new, old, none]) == {"a.example": {"auth": "1"}, "b.example": {"auth": "2"}}
+
+
+@pytest.mark.parametrize("name", ["podman", "docker"])
+async def test_an_engine_pulls_with_the_pods_logins_and_then_with_its_own(name: str, tmp_path: Path) -> None:
+    """The engine is a program that writes down how it was called, and has the image after the second pull."""
+    calls = tmp_path / "calls"
+    program = tmp_path / name
+    program.write_text(
+        f'#!/bin/sh\ncase $1 in\nimage) grep -q own {calls} 2>/dev/null && echo \'[{{"Id": "i"}}]\' || exit 1;;\n'
+        f'pull) for file in "$4" "$DOCKER_CONFIG/config.json"; do\n'
+        f'test -s "$file" && cat "$file" >>{calls} && exit 1; done\n'
+        f"echo own >>{calls};;\nesac\n"
+    )
+    program.chmod(0o700)
+    document = json.dumps({"auths": {"a.example": {"auth": "1"}}})
+    spec = ContainerSpec(ContainerId("p", "c", 0), "a.example/x:1", logins=document)
+    images = Images()
+    found = await images.provide(Engine(name, "1", (str(program),)), spec)
+    assert (found.id, calls.read_text()) == ("i", f"{document}own\n")
+    assert document not in repr(spec)
+    await images.close()
+
+
+async def test_a_place_in_a_volume_may_be_named_by_a_variable(pods: Bench) -> None:
+    mount = {"name": "data", "mountPath": "/data", "subPathExpr": "$(POD)/logs"}
+    env = [{"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+    volumes = [{"name": "data", "emptyDir": {}}]
+    container: Object = {"volumeMounts": [mount], "env": env}
+    await pods.create("p", "sh", "-c", "echo hi > /data/x", container=container, volumes=volumes)
+    pod = await pods.over("p")
+    assert phase(pod) == "Succeeded"
+    place = pods.folder / "pods" / pod["metadata"]["uid"] / "volumes" / "data" / "p" / "logs" / "x"
+    assert place.read_text() == "hi\n"
+    await pods.create("q", "true", container={"volumeMounts": [mount]}, volumes=volumes)
+    pod = await pods.until("q", lambda found: state(found, "waiting").get("reason") == "CreateContainerConfigError")
+    assert "names a variable that is not there" in state(pod, "waiting")["message"]
+
+
+async def test_a_process_gains_no_privileges_and_says_what_it_does_not_keep(pods: Bench) -> None:
+    wanted = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    await pods.create("p", "grep", "NoNewPrivs", "/proc/self/status", container={"securityContext": wanted})
+    await pods.over("p")
+    assert (await pods.log("p")).split() == ["NoNewPrivs:", "1"]
+    told = [
+        each for each in (await pods.client.list(EVENT, "default")).items if each["reason"] == "SecurityContextNotKept"
+    ]
+    assert "readOnlyRootFilesystem, capabilities" in told[0]["message"]
+
+
+def test_what_a_process_keeps_anyway_is_not_told() -> None:
+    assert security.lost_on_a_process(Security(no_new_privileges=True, unconfined=True)) == []
+    assert security.lost_on_a_process(Security(groups=(5,))) == ["fsGroup, supplementalGroups"]
+
+
+async def test_one_stream_of_a_log_may_be_asked_for(pods: Bench) -> None:
+    await pods.create("p", "sh", "-c", "echo out; echo err >&2")
+    await pods.over("p")
+    path = "/api/v1/namespaces/default/pods/p/log"
+    said = {name: await _read(pods, path, stream=name) for name in ("Stdout", "Stderr", "All")}
+    assert (said["Stdout"], said["Stderr"]) == ("out\n", "err\n")
+    assert sorted(said["All"].splitlines()) == ["err", "out"]
+
+
+async def _read(pods: Bench, path: str, **query: str) -> str:
+    pieces = pods.client.transport.stream(path, query)
+    return b"".join([piece async for piece in pieces]).decode()
