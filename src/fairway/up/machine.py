@@ -32,6 +32,7 @@ from fairway.cluster.node.build import build as build_node
 from fairway.cluster.store.sqlite import SQLiteStore
 from fairway.cluster.workloads.build import KINDS as WORKLOAD_KINDS
 from fairway.cluster.workloads.build import build as build_workloads
+from fairway.features import FEATURES
 from fairway.kernel.client import kubeconfig
 from fairway.kernel.client.client import Client
 from fairway.kernel.client.http import HTTPTransport
@@ -41,6 +42,7 @@ from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import NAMESPACE
 from fairway.kernel.settings import Settings
+from fairway.up import roles
 from fairway.up.front import front_of_the_seam, install, public_url, start, task_group
 from fairway.up.settings import StartError, UpSettings, claim
 
@@ -103,7 +105,9 @@ async def _on_this_machine(
     async with _cluster(settings, clock) as cluster, task_group() as tasks:
         client, node = cluster.client, cluster.node
         await start_service("api", cluster.api.run, tasks)
-        await install(client, (*NETWORK_KINDS, *WORKLOAD_KINDS))
+        own = (*NETWORK_KINDS, *WORKLOAD_KINDS)
+        await install(client, own)
+        await roles.keep(client, (*own, *(kind for feature in FEATURES for kind in feature.kinds)))
         front = await front_of_the_seam(settings, rooms, client, clock, tasks, cluster.token, "127.0.0.1", 0)
         gateway = NetworkConfig(
             host=settings.host,
