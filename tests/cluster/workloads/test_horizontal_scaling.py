@@ -61,6 +61,17 @@ def test_memory_by_value() -> None:
     assert found.current["resource"]["current"] == {"averageValue": str(100 * 2**20)}
 
 
+def test_one_container_may_be_what_counts() -> None:
+    pod = _pod("p")
+    pod["spec"]["containers"].append({"name": "side", "resources": {"requests": {"cpu": "900m"}}})
+    looked_at = {"name": "cpu", "container": "c", "target": {"averageUtilization": 50}}
+    metric = {"type": "ContainerResource", "containerResource": looked_at}
+    assert horizontal.container_of(metric) == "c"
+    found = horizontal.wish(metric, [pod], {"p": {"cpu": 0.1}}, 1)
+    assert found.replicas == 2  # all that the container requests; of the pod it is a tenth
+    assert found.current["containerResource"]["current"]["averageUtilization"] == 100
+
+
 @pytest.mark.parametrize(
     ("metric", "pods", "says"),
     [

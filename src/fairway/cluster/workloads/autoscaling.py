@@ -1,4 +1,4 @@
-"""HorizontalPodAutoscaler: every 15 seconds, what the pods use, and the replicas of their Deployment set by it.
+"""HorizontalPodAutoscaler: every 15 seconds, what the pods use, and the replicas of their owner set by it.
 
 `horizontal` decides; here is read, written and said. Where there is no room to move nothing is measured.
 """
@@ -13,12 +13,24 @@ from fairway.kernel import clock
 from fairway.kernel.control import events
 from fairway.kernel.control.controller import Controller, World
 from fairway.kernel.objects import conditions, errors, meta, quantities, selectors
-from fairway.kernel.objects.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER, POD, POD_METRICS, Kind, Object
-from fairway.kernel.objects.kinds import STATEFUL_SET as STATEFUL
+from fairway.kernel.objects.kinds import (
+    DEPLOYMENT,
+    HORIZONTAL_POD_AUTOSCALER,
+    POD,
+    POD_METRICS,
+    REPLICA_SET,
+    REPLICATION_CONTROLLER,
+    STATEFUL_SET,
+    Kind,
+    Object,
+)
 from fairway.kernel.objects.meta import Key
 
 _PERIOD = 15.0
-_SCALABLE = {("apps", "Deployment"): DEPLOYMENT, ("apps", "StatefulSet"): STATEFUL}
+_SCALABLE = {
+    (kind.api_version.partition("/")[0], kind.kind): kind
+    for kind in (DEPLOYMENT, STATEFUL_SET, REPLICA_SET, REPLICATION_CONTROLLER)
+}
 Condition = tuple[str, "bool | None", str, str]
 
 
@@ -27,7 +39,7 @@ def controller() -> Controller:
         "horizontalpodautoscalers",
         HORIZONTAL_POD_AUTOSCALER,
         _Reconciler().reconcile,
-        reads=(DEPLOYMENT, STATEFUL, POD),
+        reads=(*_SCALABLE.values(), POD),
     )
 
 
@@ -90,23 +102,27 @@ async def _wishes(
     world: World, scaler: Object, target: Object, replicas: int
 ) -> tuple[list[Wish], list[CannotMeasure]]:
     namespace, found, failures = meta.namespace(scaler), [], []
-    fits = selectors.of(target["spec"].get("selector") or {})
+    fits = selectors.of(selectors.widened(target["spec"].get("selector")) or {})
     pods = [pod for pod in world.mirror(POD).all(namespace) if fits(meta.labels(pod))]
     try:
-        usages = await _usages(world, namespace)
+        measured = (await world.client.list(POD_METRICS, namespace)).items
     except errors.ApiError as failure:
         return [], [CannotMeasure("FailedGetResourceMetric", f"nothing is measured: {failure}")]
     for metric in scaler["spec"].get("metrics") or ():
         try:
+            usages = _usages(measured, horizontal.container_of(metric))
             found.append(horizontal.wish(metric, pods, usages, replicas))
         except CannotMeasure as failure:
             failures.append(failure)
     return found, failures
 
 
-async def _usages(world: World, namespace: str) -> Usages:
-    listed = await world.client.list(POD_METRICS, namespace)
-    return {meta.name(one): _summed(one["containers"]) for one in listed.items}
+def _usages(measured: Iterable[Object], container: str) -> Usages:
+    """By pod; of one container where it has a name, and then of those pods only that have it."""
+    chosen = {
+        meta.name(one): [each for each in one["containers"] if container in ("", each["name"])] for one in measured
+    }
+    return {name: _summed(containers) for name, containers in chosen.items() if containers}
 
 
 def _summed(containers: Iterable[Object]) -> dict[str, float]:

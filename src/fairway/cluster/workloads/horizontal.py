@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from fairway.cluster.workloads import pods as of_pods
@@ -63,23 +64,28 @@ class Memory:
         self.steps = [one for one in self.steps if one[0] >= before]
 
 
+def container_of(metric: Object) -> str:
+    """The one container that the metric looks at; empty where it is the whole pod."""
+    return str((metric.get("containerResource") or {}).get("container") or "")
+
+
 def wish(metric: Object, pods: Iterable[Object], usages: Usages, replicas: int) -> Wish:
-    """Raises CannotMeasure."""
+    """`usages` are of what the metric looks at. Raises CannotMeasure."""
     if metric.get("type") not in ("Resource", "ContainerResource"):
-        how = "use type Resource with cpu or memory"
+        how = "use type Resource or ContainerResource, with cpu or memory"
         raise CannotMeasure("InvalidMetricSourceType", f"metrics of type {metric.get('type')} are not read here: {how}")
-    if metric["type"] == "ContainerResource":
-        raise CannotMeasure("InvalidMetricSourceType", "metrics of single containers are not read here: use Resource")
-    resource, target = metric["resource"]["name"], metric["resource"]["target"]
+    part, container = f"{metric['type'][0].lower()}{metric['type'][1:]}", container_of(metric)
+    resource, target = metric[part]["name"], metric[part]["target"]
+    failed = f"FailedGet{metric['type']}Metric"
     ready = [pod for pod in pods if of_pods.active(pod) and of_pods.ready(pod) and meta.name(pod) in usages]
     if not ready:
-        raise CannotMeasure("FailedGetResourceMetric", f"no ready pod says how much {resource} it uses")
+        raise CannotMeasure(failed, f"no ready pod says how much {resource} it uses")
     used = sum(usages[meta.name(pod)].get(resource, 0.0) for pod in ready)
     shown: Object = {"averageValue": _quantity(resource, used / len(ready))}
     if target.get("averageUtilization") is not None:
-        asked = sum(float(of_pods.requests(pod).get(resource, 0)) for pod in ready)
+        asked = sum(float(_requests(pod, container).get(resource, 0)) for pod in ready)
         if not asked:
-            raise CannotMeasure("FailedGetResourceMetric", f"the pods request no {resource}: set it in their resources")
+            raise CannotMeasure(failed, f"the pods request no {resource}: set it in their resources")
         shown["averageUtilization"] = int(100 * used / asked)
         ratio = used / asked / (float(target["averageUtilization"]) / 100)
     elif target.get("averageValue") is not None:
@@ -89,8 +95,16 @@ def wish(metric: Object, pods: Iterable[Object], usages: Usages, replicas: int) 
     wanted = replicas if abs(ratio - 1) <= TOLERANCE else math.ceil(ratio * len(ready))
     if (wanted > replicas and ratio < 1) or (wanted < replicas and ratio > 1):
         wanted = replicas  # pods that are on their way are not counted, and must not turn the direction
-    current = {"name": resource, "current": shown}
-    return Wish(wanted, {"type": "Resource", "resource": current})
+    current = {"name": resource, **({"container": container} if container else {}), "current": shown}
+    return Wish(wanted, {"type": metric["type"], part: current})
+
+
+def _requests(pod: Object, container: str) -> Mapping[str, Decimal]:
+    """Of the pod, or of one of its containers."""
+    if not container:
+        return of_pods.requests(pod)
+    chosen = [one for one in pod["spec"].get("containers") or () if one["name"] == container]
+    return of_pods.requests({"spec": {"containers": chosen}})
 
 
 def decide(spec: Object, replicas: int, wanted: int, memory: Memory, now: float) -> tuple[int, str]:
