@@ -189,3 +189,99 @@ def test_pruning_and_defaulting_twice_is_once(value: Any) -> None:
     assert NESTED.prune(again) == []
     NESTED.default(again)
     assert again == value
+
+
+_OBJECT = {"type": "object", "properties": {"name": {"type": "string"}, "n": {"type": "integer", "default": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("place", "field", "text"),
+    [
+        ({"type": "string", "pattern": "("}, "pattern", "must be a valid regular expression, but isn't"),
+        ({"type": "string", "x-kubernetes-list-type": "set"}, "type", "must be array if x-kubernetes-list-type is"),
+        (
+            {"type": "array", "items": _OBJECT, "x-kubernetes-list-type": "map"},
+            "x-kubernetes-list-map-keys",
+            "must not be empty",
+        ),
+        (
+            {
+                "type": "array",
+                "items": _OBJECT,
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["name"],
+            },
+            "items.properties[name].default",
+            "must have a default or be a required property",
+        ),
+        (
+            {"type": "array", "items": _OBJECT, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["x"]},
+            "x-kubernetes-list-map-keys",
+            "entries must all be names of item properties",
+        ),
+        ({"type": "array", "items": _OBJECT, "x-kubernetes-list-type": "set"}, "items.x-kubernetes-map-type", "atomic"),
+        ({"type": "object", "x-kubernetes-map-type": "other"}, "x-kubernetes-map-type", "supported values"),
+        ({"type": "object", "x-kubernetes-embedded-resource": True}, "properties", "must not be empty"),
+        ({"type": "string", "x-kubernetes-embedded-resource": True}, "type", "must be object"),
+        ({"type": "integer", "x-kubernetes-int-or-string": True}, "type", "must be empty"),
+        ({"type": "integer", "default": "a"}, "default", "must be of type integer"),
+        ({**_OBJECT, "default": {"m": 1}}, "default", "must not have unknown fields: m"),
+        ({"type": "array", "items": _OBJECT, "default": [{"name": 1}]}, "default.[0].name", "must be of type string"),
+    ],
+)
+def test_places_that_say_what_they_cannot_mean(place: Object, field: str, text: str) -> None:
+    found = structural.problems({"type": "object", "properties": {"p": place}}, "s")
+    assert [cause for cause in found if cause.field == f"s.properties[p].{field}" and text in cause.message], found
+
+
+def test_metadata_have_rules_of_their_own() -> None:
+    metadata = {"type": "object", "properties": {"labels": {"type": "object"}}}
+    (cause,) = structural.problems({"type": "object", "properties": {"metadata": metadata}}, "s")
+    assert "must not specify anything other than name and generateName" in cause.message
+
+
+@pytest.mark.parametrize(
+    ("name", "fits", "does_not"),
+    [
+        ("date-time", "2026-02-28T10:00:00.5+01:00", "2026-02-30T10:00:00Z"),
+        ("date", "2026-02-28", "2026-13-01"),
+        ("duration", "1h2m3.5s", "1 fortnight"),
+        ("byte", "QUI=", "QUI"),
+        ("uuid", "123e4567-e89b-12d3-a456-426614174000", "123e4567"),
+        ("uuid4", "123e4567-e89b-42d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174000"),
+        ("ipv4", "10.0.0.1", "::1"),
+        ("ipv6", "::1", "10.0.0.1"),
+        ("cidr", "10.0.0.0/8", "10.0.0.0"),
+        ("mac", "01:23:45:67:89:ab", "01:23"),
+        ("hostname", "a-b.example.com", "a b"),
+        ("email", "ann@example.com", "ann"),
+        ("uri", "https://example.com/x?y=1", "not a uri"),
+        ("hexcolor", "#ff00aa", "#ff00a"),
+        ("rgbcolor", "rgb(1, 2, 255)", "rgb(1, 2, 256)"),
+        ("isbn10", "0-321-75104-3", "0-321-75104-4"),
+        ("isbn13", "978-0321751041", "978-0321751042"),
+        ("creditcard", "4111 1111 1111 1111", "4111 1111 1111 1112"),
+        ("k8s-short-name", "my-name", "My"),
+        ("k8s-long-name", "a.b-c", "a..b"),
+    ],
+)
+def test_formats(name: str, fits: str, does_not: str) -> None:
+    schema = Schema({"type": "string", "format": name})
+    assert schema.check(fits) == []
+    assert [cause.reason for cause in schema.check(does_not)] == ["FieldValueInvalid"]
+
+
+def test_an_object_inside_an_object_says_what_it_is() -> None:
+    inner = {"type": "object", "x-kubernetes-embedded-resource": True, "x-kubernetes-preserve-unknown-fields": True}
+    schema = Schema({"type": "object", "properties": {"template": inner}})
+    obj = {"template": {"apiVersion": "", "metadata": {"name": "x"}, "spec": {"a": 1}}}
+    assert schema.prune(obj) == []
+    assert [f"{cause.field}: {cause.message}" for cause in schema.check(obj)] == [
+        'template.apiVersion: Invalid value: "": must not be empty',
+        "template.kind: Required value",
+    ]
+
+
+def test_a_pattern_takes_linear_time() -> None:
+    schema = Schema({"type": "string", "pattern": "^(a+)+$"})
+    assert schema.check("a" * 100_000 + "b")

@@ -129,3 +129,11 @@ async def test_schemas_that_are_not_structural_are_refused(client: Client, schem
     definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = schema
     with pytest.raises(errors.Invalid, match=text):
         await client.create(CRD, definition)
+
+
+async def test_formats_that_nobody_checks_are_warned_of(world: World) -> None:
+    definition = WIDGET.definition()
+    document = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    document["properties"]["spec"]["properties"]["size"]["format"] = "int128"
+    code, headers, _ = await world.raw("POST", CRD.path(), data=orjson.dumps(definition))
+    assert (code, headers["Warning"]) == (201, '299 - "unrecognized format \\"int128\\""')

@@ -219,6 +219,7 @@ WARNINGS: dict[str, Warnings] = {
         ("pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"), pod_checks.warnings
     ),
     "services": _service_warnings,
+    "customresourcedefinitions.apiextensions.k8s.io": crd_checks.warnings,
     "ingresses.networking.k8s.io": network_checks.ingress_warnings,
     "networkpolicies.networking.k8s.io": network_checks.policy_warnings,
 }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from fairway.cluster.api import crd_version_checks
 from fairway.cluster.api.rules import definitions as rules
-from fairway.kernel.objects import names, structural
+from fairway.kernel.objects import formats, names, structural
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 
@@ -47,6 +48,29 @@ def _versions(versions: list[Object]) -> Iterator[Cause]:
             yield from found
             if not found:
                 yield from rules.problems(schema, f"{at}.schema.openAPIV3Schema")
+
+
+def warnings(definition: Object) -> Iterator[str]:
+    schemas = [version.get("schema") for version in definition["spec"].get("versions") or ()]
+    for name in sorted(set(_unknown_formats(schemas))):
+        yield f'unrecognized format "{name}"'
+
+
+def _unknown_formats(schema: Any) -> Iterator[str]:
+    """Formats that are not checked, here or upstream."""
+    if isinstance(schema, list):
+        for inner in schema:
+            yield from _unknown_formats(inner)
+    if not isinstance(schema, dict):
+        return
+    name = schema.get("format")
+    if isinstance(name, str) and schema.get("type") in ("string", "integer", "number"):
+        known = {"integer": ("int32", "int64"), "number": ("float", "double")}.get(schema["type"], ())
+        if name not in known and not (schema["type"] == "string" and formats.known(name)):
+            yield name
+    for inner in schema.values():
+        if isinstance(inner, (dict, list)):
+            yield from _unknown_formats(inner)
 
 
 def change_problems(new: Object, old: Object) -> Iterator[Cause]:

@@ -6,13 +6,13 @@ people search for them and tests match them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from fairway.kernel.objects import formats, patterns
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 
@@ -57,14 +57,9 @@ _CLASSES: dict[str, type] = {
     "integer": int,
     "number": float,
 }
-_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
-_FORMATS: dict[str, Callable[[Any], bool]] = {
+_NUMBERS: dict[str, Callable[[Any], bool]] = {
     "int32": lambda value: -(2**31) <= value < 2**31,
     "int64": lambda value: -(2**63) <= value < 2**63,
-    "date-time": lambda value: bool(_DATE_TIME.fullmatch(value)),
-    "date": lambda value: bool(re.fullmatch(r"\d{4}-\d\d-\d\d", value)),
-    "byte": lambda value: bool(re.fullmatch(r"[A-Za-z0-9+/\s]*={0,2}\s*", value)),
-    "uuid": lambda value: bool(re.fullmatch(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}", value)),
 }
 
 
@@ -77,9 +72,28 @@ def value_checks(schema: Object, check_of: Callable[[Object], Check]) -> list[Ch
     elif kind := schema.get("type"):
         checks.append(_type(kind, schema.get("nullable") is True))
     checks += [make(schema) for key, make in _MAKERS.items() if key in schema]
-    if not either and schema.get("format") in _FORMATS:
-        checks.append(_format(schema["format"], schema.get("type", "")))
+    if not either and (name := schema.get("format")) and (fits := _format_of(name, schema.get("type"))):
+        checks.append(_format(name, fits, text=schema.get("type") == "string"))
     return checks + _combined(schema, check_of)
+
+
+def embedded(value: Any) -> list[Finding] | None:
+    """An object inside an object says what it is, too."""
+    if not isinstance(value, dict):
+        return None
+    found: list[Finding] = []
+    for name in ("apiVersion", "kind"):
+        given = value.get(name)
+        if given is None:
+            found.append(Finding("FieldValueRequired", "Required value", steps=(name,)))
+        elif not isinstance(given, str):
+            found.append(Finding(_INVALID, f"Invalid value: {_shown(given)}: must be a string", steps=(name,)))
+        elif not given:
+            found.append(Finding(_INVALID, 'Invalid value: "": must not be empty', steps=(name,)))
+    if not isinstance(value.get("metadata", {}), dict):
+        text = f"Invalid value: {_shown(value['metadata'])}: must be an object"
+        found.append(Finding(_INVALID, text, steps=("metadata",)))
+    return found or None
 
 
 def plain_class(schema: Object) -> type | None:
@@ -130,9 +144,12 @@ def _name_of(value: Any) -> str:
     return next((name for name, fits in _TYPES.items() if fits(value)), "unknown")
 
 
-def _format(name: str, kind: str) -> Check:
-    fits = _FORMATS[name]
-    right_type = _TYPES["string" if kind == "string" else "integer"]
+def _format_of(name: str, kind: str | None) -> Callable[[Any], bool] | None:
+    return formats.known(name) if kind == "string" else _NUMBERS.get(name)
+
+
+def _format(name: str, fits: Callable[[Any], bool], *, text: bool) -> Check:
+    right_type = _TYPES["string" if text else "integer"]
 
     def check(value: Any) -> list[Finding] | None:
         if not right_type(value) or fits(value):
@@ -196,8 +213,10 @@ def _multiple(schema: Object) -> Check:
 
 def _pattern(schema: Object) -> Check:
     text = schema["pattern"]
-    # Go's classes of letters and digits are ASCII, and its \z is Python's \Z.
-    expression = re.compile(text.replace(r"\z", r"\Z"), re.ASCII)
+    try:
+        expression = patterns.compiled(text)
+    except ValueError:
+        return lambda _: None  # of a definition from before it would have been refused
 
     def check(value: Any) -> list[Finding] | None:
         if not isinstance(value, str) or expression.search(value):

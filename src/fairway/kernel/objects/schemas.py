@@ -21,7 +21,7 @@ from typing import Any
 
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
-from fairway.kernel.objects.schema_checks import Check, Finding, Step, plain_class, value_checks
+from fairway.kernel.objects.schema_checks import Check, Finding, Step, embedded, plain_class, value_checks
 
 _INT_OR_STRING = "x-kubernetes-int-or-string"
 _LIST_TYPE = "x-kubernetes-list-type"
@@ -176,11 +176,19 @@ class _Compiler:
         node.resource = schema.get("x-kubernetes-embedded-resource") is True
         node.defaults = [(name, inner["default"]) for name, inner in properties.items() if "default" in inner]
         node.nullable = frozenset(name for name, inner in properties.items() if self._may_be_null(inner))
-        # Upstream merges built-in lists by their keys, but does not check that the keys are there once.
-        checked = {key: value for key, value in schema.items() if key != _LIST_TYPE} if self._lenient else schema
+        checked = schema
+        if self._lenient:
+            # Upstream merges built-in lists by their keys, but does not check that the keys are there once; and what
+            # is base64 in a built-in kind, the checks of that kind say better.
+            byte = schema.get("format") == "byte"
+            checked = {
+                key: value for key, value in schema.items() if key != _LIST_TYPE and not (byte and key == "format")
+            }
         node.checks = value_checks(checked, self._check_of)
-        if len(node.checks) == 1 and not (node.properties or node.extra or node.items):
+        if len(node.checks) == 1 and not (node.properties or node.extra or node.items or node.resource):
             node.plain = plain_class(checked)
+        if node.resource:
+            node.checks.append(embedded)
         node.checks += _children_checks(node)
 
     def _may_be_null(self, schema: Object) -> bool:

@@ -12,10 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fairway.kernel.objects import structural_shapes as shapes
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 
 _NOT_INSIDE_JUNCTORS = ("additionalProperties", "default", "description", "nullable", "title", "type")
+_SHAPES = (
+    "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-embedded-resource",
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-list-type",
+    "x-kubernetes-map-type",
+)
 
 
 def problems(schema: Any, path: str = "") -> list[Cause]:
@@ -23,6 +32,9 @@ def problems(schema: Any, path: str = "") -> list[Cause]:
     if not isinstance(schema, dict):
         return [_invalid(path or "schema", "a schema is an object")]
     found = list(_place(schema, path, "at the root"))
+    if schema.get("nullable"):
+        found.append(_no(_join(path, "nullable"), "nullable cannot be true at the root"))
+    found += shapes.metadata_problems(schema, path)
     if schema.get("type") != "object":
         found.append(_invalid(_join(path, "type"), 'must be "object" at the root'))
     return found
@@ -30,6 +42,7 @@ def problems(schema: Any, path: str = "") -> list[Cause]:
 
 def _place(schema: Object, path: str, where: str) -> Iterator[Cause]:
     open_ = schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")
+    yield from shapes.problems(schema, path)
     if not schema.get("type") and not open_:
         yield Cause(_join(path, "type"), f"Required value: must not be empty {where}", "FieldValueRequired")
     yield from _forbidden(schema, path)
@@ -89,6 +102,10 @@ def _junctor(schema: Any, path: str, int_or_string: bool) -> Iterator[Cause]:
     for word in _NOT_INSIDE_JUNCTORS:
         if word in schema and not (word == "type" and int_or_string):
             yield _no(_join(path, word), "must be empty to be structural")
+    for word in _SHAPES:
+        if word in schema:
+            yield _no(_join(path, word), "must be undefined to be structural")
+    yield from shapes.pattern(schema, path)
     for name, inner in (schema.get("properties") or {}).items():
         yield from _junctor(inner, _join(path, f"properties[{name}]"), False)
     yield from _junctor(schema.get("items"), _join(path, "items"), False)

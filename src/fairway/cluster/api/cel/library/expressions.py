@@ -7,16 +7,11 @@ package is not installed, expressions with patterns do not compile, and say why.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from fairway.cluster.api.cel.failures import EvaluationError
 from fairway.cluster.api.cel.library.overloads import Overload, overload
-
-try:
-    import re2
-except ImportError:  # no wheel for this platform
-    re2 = None
+from fairway.kernel.objects import patterns
 
 
 def functions() -> Mapping[str, list[Overload]]:
@@ -33,19 +28,11 @@ def functions() -> Mapping[str, list[Overload]]:
     }
 
 
-@lru_cache(maxsize=512)
 def compiled(pattern: str) -> Any:
     """The expression. Raises ValueError with what is wrong with it."""
-    if re2 is None:
+    if not patterns.LINEAR:
         raise ValueError("this server has no engine for regular expressions: install the package google-re2")
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as problem:
-        reason = problem.args[0] if problem.args else ""
-        text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise ValueError(f"error parsing regexp: {text}") from None
+    return patterns.compiled(pattern)
 
 
 def matches(text: str, pattern: str) -> bool:
