@@ -100,3 +100,44 @@ async def test_many_readers_and_writers_agree(client: Client) -> None:
 
     await asyncio.gather(*(write(n) for n in range(30)))
     assert len((await client.list(CONFIG_MAP, "default")).items) == 30
+
+
+@pytest.mark.parametrize(
+    ("query", "error", "text"),
+    [
+        ({"resourceVersionMatch": "Exact"}, errors.Invalid, "is forbidden unless resourceVersion is provided"),
+        (
+            {"resourceVersionMatch": "Exact", "resourceVersion": "0"},
+            errors.Invalid,
+            'forbidden for resourceVersion "0"',
+        ),
+        ({"resourceVersionMatch": "Newest", "resourceVersion": "1"}, errors.Invalid, 'Unsupported value: "Newest"'),
+        (
+            {"resourceVersionMatch": "Exact", "resourceVersion": "99999999"},
+            errors.Timeout,
+            "Too large resource version",
+        ),
+        ({"resourceVersion": "1", "continue": "e30"}, errors.BadRequest, "not allowed when using continue"),
+        ({"continue": "e30"}, errors.BadRequest, "continue key is not valid"),
+    ],
+)
+async def test_what_a_list_cannot_ask_for(
+    client: Client, query: dict[str, str], error: type[errors.ApiError], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        await client.transport.request("GET", CONFIG_MAP.path("default"), query=query)
+
+
+async def test_a_list_at_a_revision_shows_that_moment(client: Client) -> None:
+    first = await client.create(CONFIG_MAP, CONFIG_MAP.new("first", "default"))
+    await client.create(CONFIG_MAP, CONFIG_MAP.new("second", "default"))
+    revision = first["metadata"]["resourceVersion"]
+    query = {"resourceVersion": revision, "resourceVersionMatch": "Exact"}
+    then = await client.transport.request("GET", CONFIG_MAP.path("default"), query=query)
+    assert ([one["metadata"]["name"] for one in then["items"]], then["metadata"]["resourceVersion"]) == (
+        ["first"],
+        revision,
+    )
+    query["resourceVersionMatch"] = "NotOlderThan"
+    now = await client.transport.request("GET", CONFIG_MAP.path("default"), query=query)
+    assert [one["metadata"]["name"] for one in now["items"]] == ["first", "second"]

@@ -96,11 +96,13 @@ def _position(call: Call) -> tuple[Position | None, int, bool]:
     """Where the page starts, at which revision, and whether its token has forgotten the revision."""
     token = call.query.get("continue", "")
     revision, match = call.query.get("resourceVersion", ""), call.query.get("resourceVersionMatch", "")
-    if match and not revision:
-        raise errors.Invalid("resourceVersionMatch is forbidden unless resourceVersion is provided")
+    if match:
+        _match_fits(match, revision, token)
     if not token:
         exact = match == "Exact" or (not match and call.query.get("limit", "0") != "0" and revision not in ("", "0"))
         return None, number(revision) if exact else 0, False
+    if revision not in ("", "0"):
+        raise errors.BadRequest("specifying resource version is not allowed when using continue")
     try:
         value = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         start = (str(value["start"][0]), str(value["start"][1]))
@@ -110,13 +112,32 @@ def _position(call: Call) -> tuple[Position | None, int, bool]:
     return start, max(at, 0), at <= 0
 
 
+def _match_fits(match: str, revision: str, token: str) -> None:
+    """Upstream's conditions for resourceVersionMatch."""
+    text = ""
+    if not revision:
+        text = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+    elif token:
+        text = "resourceVersionMatch is forbidden when continue is provided"
+    elif match == "Exact" and revision == "0":
+        text = 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"'
+    if text:
+        raise _bad_options(errors.Cause("resourceVersionMatch", f"Forbidden: {text}", "FieldValueForbidden"))
+    if match not in ("Exact", "NotOlderThan"):
+        text = f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan"'
+        raise _bad_options(errors.Cause("resourceVersionMatch", text, "FieldValueNotSupported"))
+
+
+def _bad_options(cause: errors.Cause) -> errors.Invalid:
+    return errors.invalid("ListOptions", "meta.k8s.io", "", [cause])
+
+
 def _snapshot(store: Store, call: Call, limit: int = 0) -> Snapshot:
     """What the call asks for, from where its page starts; all of the rest without a limit."""
     start, at, fresh = _position(call)
-    if not fresh and not at:
-        wanted = number(call.query.get("resourceVersion", ""))
-        if wanted > store.revision:
-            raise too_large(wanted, store.revision)
+    wanted = at if at or fresh else number(call.query.get("resourceVersion", ""))
+    if wanted > store.revision:
+        raise too_large(wanted, store.revision)
     try:
         return store.list(
             call.served.storage,
