@@ -76,7 +76,8 @@ def aggregated(whole: Object, roles: Iterable[Object]) -> list[Object]:
 
 
 async def _keep_custom_resources(world: World, role: Object | None) -> None:
-    groups = sorted({definition["spec"]["group"] for definition in world.mirror(CRD).all()})
+    found = (definition["spec"] for definition in world.mirror(CRD).all())
+    groups = sorted({spec["group"] for spec in found if spec["scope"] == "Namespaced"})
     rules = [{"apiGroups": groups, "resources": ["*"], "verbs": ["*"]}] if groups else []
     if role is None:
         labels = {_PART_OF: "true", "kubernetes.io/bootstrapping": "rbac-defaults"}

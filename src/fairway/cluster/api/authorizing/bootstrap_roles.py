@@ -136,7 +136,7 @@ def _workload_rules(served: Iterable[Resource]) -> list[Object]:
     for _, rules in aggregated_roles.parts().values():  # so that they can pass on `edit` and `view`
         core |= {name for each in rules if each["apiGroups"] == [""] for name in each["resources"]}
     core -= {"namespaces", "namespaces/status", *_BOUNDS, *(f"{name}/status" for name in _BOUNDS)}
-    groups = sorted({row.kind.group for row in served} - {"", _RBAC})
+    groups = sorted({row.kind.group for row in served if row.kind.namespaced} - {"", _RBAC})
     return [
         # Not every verb: with `escalate` and `bind` they could give themselves what they have not.
         rule((*READ, *WRITE), _RBAC, "roles", "rolebindings"),
