@@ -16,7 +16,12 @@ def local() -> containers.Local:
     return containers.local()
 
 
+ANSWER = "read line; echo got $line"
+
+
 class TestFakeRuntime(RuntimeContract):
+    talks = False
+
     @pytest.fixture(autouse=True)
     def disk(self, tmp_path: Path) -> None:
         self.kept = Disk(tmp_path)
@@ -41,7 +46,9 @@ class TestProcesses(RuntimeContract):
         return runtime
 
     def command(self, word: str, argument: str = "") -> tuple[str, ...]:
-        script = {"exit": f"exit {argument}", "print": f"echo {argument}", "stay": "exec sleep 1000"}[word]
+        script = {"exit": f"exit {argument}", "print": f"echo {argument}", "stay": "exec sleep 1000", "answer": ANSWER}[
+            word
+        ]
         return ("sh", "-c", script)
 
 
@@ -67,5 +74,5 @@ class TestContainers(RuntimeContract):
     def command(self, word: str, argument: str = "") -> tuple[str, ...]:
         # The first process of a container hears only the signals that it asks for.
         stay = "trap 'exit 143' TERM; sleep 1000 & wait"
-        script = {"exit": f"exit {argument}", "print": f"echo {argument}", "stay": stay}[word]
+        script = {"exit": f"exit {argument}", "print": f"echo {argument}", "stay": stay, "answer": ANSWER}[word]
         return ("sh", "-c", script)

@@ -1,7 +1,8 @@
 """The contract of `PodRuntime`, as tests: whoever writes a runtime subclasses this and runs it.
 
 A subclass gives `open_runtime`, which opens a runtime over the same state each time (so that "the agent was killed"
-is a second call), and `command`, which spells three behaviours: `exit N`, `print TEXT`, `stay`.
+is a second call), and `command`, which spells behaviours: `exit N`, `print TEXT`, `stay`; and `answer`, which prints
+"got " and a line that it reads, where it `talks`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import asyncio
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec, ContainerState, PodRuntime
+from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec, ContainerState, PodRuntime, Talk
 
 IMAGE = "busybox:latest"
 
@@ -39,8 +41,18 @@ class Ends:
                 await self._news.wait()
 
 
+async def said(talk: Talk) -> bytes:
+    """What is said on its output, to its end."""
+    heard = b""
+    async with asyncio.timeout(20):
+        while (piece := await talk.read()) is not None:
+            heard += piece[1] if piece[0] == 1 else b""
+    return heard
+
+
 class RuntimeContract(ABC):
     image = IMAGE
+    talks = True
     unknown = "ImageNotInCatalogue"
     """The reason for which an image that nobody has cannot be run."""
 
@@ -140,6 +152,33 @@ class RuntimeContract(ABC):
         await ends.of(spec.id)
         with pytest.raises(CannotStart):
             await runtime.exec(spec.id, self.command("exit", "0"), 5)
+
+    async def test_a_command_beside_it_is_talked_with(self, runtime: PodRuntime) -> None:
+        if not self.talks:
+            pytest.skip("this runtime runs nothing that could be talked with")
+        spec = self.spec("stay")
+        await runtime.start(spec)
+        await self.settled(runtime, spec)
+        talk = await runtime.talk(spec.id, self.command("print", "hello"), terminal=False)
+        talk.end_input()
+        assert await said(talk) == b"hello\n"
+        assert await talk.result() == 0
+        await talk.close()
+
+    async def test_whoever_is_attached_hears_it_and_is_told_of_its_end(self, runtime: PodRuntime, ends: Ends) -> None:
+        if not self.talks:
+            pytest.skip("this runtime runs nothing that could be talked with")
+        spec = replace(self.spec("answer"), input=True, input_once=True)
+        await runtime.start(spec)
+        talk = await runtime.attach(spec.id)
+        await talk.write(b"a line\n")
+        talk.end_input()
+        assert await said(talk) == b"got a line\n"
+        assert await talk.result() == 0
+        await talk.close()
+        assert (await ends.of(spec.id)).exit_code == 0
+        with pytest.raises(CannotStart):
+            await runtime.attach(spec.id)
 
     async def test_an_image_that_cannot_be_run_is_refused_by_name(self, runtime: PodRuntime) -> None:
         spec = ContainerSpec(ContainerId("pod", "main", 0), "registry.example.com/secret/thing:1", ("true",))

@@ -336,3 +336,11 @@ async def test_python_images_run_our_interpreter(pods: Bench) -> None:
     await pods.create("py", "python", "-c", script, container={"image": "docker.io/library/python:3.9-slim"})
     assert phase(await pods.over("py")) == "Succeeded"
     assert await pods.log("py") == f"{sys.version_info[:2]}\n"
+
+
+async def test_a_container_is_stopped_by_the_signal_that_it_names(pods: Bench) -> None:
+    script = "trap 'echo heard; exit 0' USR1; echo up; while :; do sleep 0.05; done"
+    container = {"lifecycle": {"stopSignal": "SIGUSR1"}}
+    await pods.create("p", "sh", "-c", script, container=container, activeDeadlineSeconds=2)
+    assert phase(await pods.over("p")) == "Failed"
+    assert (await pods.log("p")).splitlines()[-1] == "heard"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fairway.cluster.node.runtime import ContainerId, ContainerState
-from fairway.cluster.node.status import Place, View, phase_of, pod_status, qos_class
+from fairway.cluster.node.status import Place, View, phase_of, pod_status, qos_class, runs_again
 from fairway.kernel.objects.kinds import POD, Object
 
 PLACE = Place("127.0.0.1", "127.64.0.9", "2026-01-01T00:00:00Z", "fake")
@@ -91,3 +91,24 @@ def test_what_the_scheduler_said_is_taken_back() -> None:
     waited = {**pod(), "status": {"reason": "Unschedulable", "message": "no room"}}
     status = pod_status(waited, [view("running")], PLACE, 0.0)
     assert (status["reason"], status["message"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("policy", "own", "rules", "code", "again"),
+    [
+        ("Never", "", [], 1, False),
+        ("Never", "OnFailure", [], 1, True),
+        ("Always", "Never", [], 0, False),
+        ("Never", "Never", [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}], 42, True),
+        ("Never", "Never", [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}], 1, False),
+        ("Never", "Never", [{"action": "Restart", "exitCodes": {"operator": "NotIn", "values": [1]}}], 3, True),
+    ],
+)
+def test_a_containers_own_rules_come_before_the_pods(
+    policy: str, own: str, rules: list[Object], code: int, again: bool
+) -> None:
+    spec = {"name": "c", "image": "i", **({"restartPolicy": own} if own else {}), "restartPolicyRules": rules}
+    ended = View(spec, state=ContainerState(ContainerId("p", "c", 0), 1.0, 2.0, code))
+    its_pod = {"spec": {"restartPolicy": policy, "containers": [spec]}}
+    assert runs_again(its_pod, ended) is again
+    assert (phase_of(its_pod, [ended]) == "Running") is again

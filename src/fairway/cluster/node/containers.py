@@ -18,7 +18,7 @@ from fairway.cluster.node.logs import last_lines
 from fairway.cluster.node.machine import PROCESS
 from fairway.cluster.node.probes import Outcome, Prober
 from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec, ContainerState, PodRuntime, Waiting
-from fairway.cluster.node.status import CREATING, View
+from fairway.cluster.node.status import CREATING, View, runs_again
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
 from fairway.kernel.objects import errors, meta
@@ -134,7 +134,7 @@ class Container:
             if self.view.running:
                 await self._watch_over()
             self._tell.publish()
-            if not self._runs_again():
+            if not runs_again(self._pod(), self.view):
                 return self.view.succeeded
             await self._wait_before_restart()
             self._forget_old_attempts()
@@ -147,7 +147,7 @@ class Container:
         await self._hook("preStop", max(deadline() - clock.now(), 1.0))
         latest = clock.now() + _LEAST_GRACE
         if self.view.running:
-            await runtime.signal(self.id, signal.SIGTERM)
+            await runtime.signal(self.id, _stop_signal(self.view.spec))
         while self.view.running and (left := max(deadline(), min(latest, deadline() + _LEAST_GRACE)) - clock.now()) > 0:
             await self._end_within(min(left, 1.0))
         if self.view.running:
@@ -235,15 +235,6 @@ class Container:
             await asyncio.gather(sleep, over, return_exceptions=True)
 
     # Again?
-
-    def _runs_again(self) -> bool:
-        policy = "Always" if self.view.sidecar else self._pod()["spec"].get("restartPolicy") or "Always"
-        enough = self.view.succeeded and (policy == "OnFailure" or self._once)
-        return policy != "Never" and not enough
-
-    @property
-    def _once(self) -> bool:
-        return self.view.init and not self.view.sidecar
 
     async def _wait_before_restart(self) -> None:
         view, ended = self.view, self.view.state
@@ -366,6 +357,11 @@ class Container:
 def grace_seconds(pod: Object) -> float:
     own = pod["spec"].get("terminationGracePeriodSeconds")
     return 30.0 if own is None else float(own)
+
+
+def _stop_signal(spec: Object) -> int:
+    name = (spec.get("lifecycle") or {}).get("stopSignal") or "SIGTERM"
+    return int(getattr(signal, name, signal.SIGTERM))
 
 
 def _hook_of(spec: Object, name: str) -> Object | None:

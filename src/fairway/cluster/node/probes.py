@@ -15,6 +15,7 @@ from fairway.kernel.objects.kinds import Object
 
 _BODY = 512
 """How much of an answer goes into an event."""
+_AGENT = "kube-probe/1.36"
 _SOON = 0.02
 """Seconds to the second attempt of a probe."""
 
@@ -93,7 +94,7 @@ class Prober:
         scheme = (wanted.get("scheme") or "HTTP").lower()
         port = _port(wanted["port"], container)
         path = "/" + (wanted.get("path") or "/").lstrip("/")
-        headers = {header["name"]: header["value"] for header in wanted.get("httpHeaders") or ()}
+        headers = {"User-Agent": _AGENT} | {each["name"]: each["value"] for each in wanted.get("httpHeaders") or ()}
         url = f"{scheme}://{wanted.get('host') or host}:{port}{path}"
         async with self._session.get(url, headers=headers, allow_redirects=False) as answer:
             if 200 <= answer.status < 400:

@@ -108,18 +108,31 @@ def phase_of(pod: Object, views: Sequence[View]) -> str:
 
 
 def _phase_by_containers(pod: Object, views: Sequence[View]) -> str:
-    policy = pod["spec"].get("restartPolicy") or "Always"
     inits = [view for view in views if view.init and not view.sidecar]
-    if any(view.ended and not view.succeeded for view in inits) and policy == "Never":
+    if any(view.ended and not view.succeeded and not runs_again(pod, view) for view in inits):
         return "Failed"
     mains = [view for view in views if not view.init]
     if any(view.state is None and view.last is None for view in mains):
         return "Pending"
-    if policy == "Always" or any(not view.ended for view in mains):
+    if any(not view.ended or runs_again(pod, view) for view in mains):
         return "Running"
-    if all(view.succeeded for view in mains):
-        return "Succeeded"
-    return "Failed" if policy == "Never" else "Running"
+    return "Succeeded" if all(view.succeeded for view in mains) else "Failed"
+
+
+def runs_again(pod: Object, view: View) -> bool:
+    """Whether a container that has ended is started again: by its own rules, then its policy, then the pod's."""
+    if any(_applies(rule, view) for rule in view.spec.get("restartPolicyRules") or ()):
+        return True
+    policy = view.spec.get("restartPolicy") or pod["spec"].get("restartPolicy") or "Always"
+    once = view.init and not view.sidecar
+    return policy != "Never" and not (view.succeeded and (policy == "OnFailure" or once))
+
+
+def _applies(rule: Object, view: View) -> bool:
+    """Upstream's only action is Restart, and its only question the exit code."""
+    asked = rule.get("exitCodes") or {}
+    code = view.state.exit_code if view.state else None
+    return code is not None and (code in (asked.get("values") or ())) is (asked.get("operator") == "In")
 
 
 def qos_class(pod: Object) -> str:
