@@ -67,7 +67,9 @@ def test_what_this_version_cannot_say_is_said_in_its_words() -> None:
     row = Row(Resource(WIDGETS, "widget", WIDGETS), SCHEMA)
     properties = swagger.document([row])["definitions"]["org.example.v1.Widget"]["properties"]
     assert properties["port"] == {"type": "string", "format": "int-or-string"}
-    assert properties["size"] == {"type": "integer"}
+    assert properties["size"] == {}, "an old client would refuse null"
+    row = Row(row.resource, {**SCHEMA, "x-kubernetes-preserve-unknown-fields": True})
+    assert "properties" not in swagger.document([row])["definitions"]["org.example.v1.Widget"]
 
 
 def test_the_wire_form_has_the_same_paths_and_definitions() -> None:

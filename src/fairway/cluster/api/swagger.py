@@ -47,11 +47,18 @@ def _schema(schema: Any, *, names: bool = False) -> Any:
         return {name: _schema(each) for name, each in schema.items()}
     if schema.get("x-kubernetes-int-or-string") or schema.get("oneOf") == _EITHER_NOW:
         return {**_EITHER, **({"description": schema["description"]} if "description" in schema else {})}
-    kept = {word: value for word, value in schema.items() if word not in _DROPPED}
+    kept = {word: value for word, value in schema.items() if word not in (*_DROPPED, *_too_strict(schema))}
     result = {word: _schema(value, names=word == "properties") for word, value in kept.items()}
     if isinstance(result.get("$ref"), str):
         result["$ref"] = result["$ref"].replace(_NEW, _OLD)
     return result
+
+
+def _too_strict(schema: Object) -> tuple[str, ...]:
+    """The words that an old client would take for all that there may be, as upstream has it."""
+    if schema.get("nullable"):
+        return "type", "items", "properties", "additionalProperties"
+    return ("items", "properties") if schema.get("x-kubernetes-preserve-unknown-fields") else ()
 
 
 def _path(item: Object) -> Object:
