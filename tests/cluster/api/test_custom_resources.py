@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ import pytest
 from fairway.kernel.client.client import Client
 from fairway.kernel.objects import conditions, errors
 from fairway.kernel.objects.kinds import CRD, Kind, Object
-from tests.cluster.api.world import WIDGET, World, define
+from tests.cluster.api.world import WIDGET, World, define, take
 
 
 def widget(name: str = "w", **spec: Any) -> Object:
@@ -137,3 +138,24 @@ async def test_formats_that_nobody_checks_are_warned_of(world: World) -> None:
     document["properties"]["spec"]["properties"]["size"]["format"] = "int128"
     code, headers, _ = await world.raw("POST", CRD.path(), data=orjson.dumps(definition))
     assert (code, headers["Warning"]) == (201, '299 - "unrecognized format \\"int128\\""')
+
+
+async def test_what_a_schema_has_come_to_fill_in_is_there_when_old_objects_are_read(client: Client) -> None:
+    made = await define(client)
+    stored = await client.create(WIDGET.kind, widget(parts=[{"name": "a"}]))
+    await client.create(WIDGET.kind, widget("other"))
+    new = copy.deepcopy(made)
+    properties = new["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    properties["weight"] = {"type": "integer", "default": 4}
+    deep = {"type": "object", "default": {"a": 1}, "properties": {"a": {"type": "integer"}}}
+    properties["parts"]["items"]["properties"]["deep"] = deep
+    await client.update(CRD, new)
+    read = await client.get(WIDGET.kind, "w", "default")
+    assert (read["spec"]["weight"], read["spec"]["parts"]) == (4, [{"name": "a", "count": 1, "deep": {"a": 1}}])
+    assert read["metadata"] == stored["metadata"]
+    listed = await client.list(WIDGET.kind, "default")
+    assert [item["spec"]["weight"] for item in listed.items] == [4, 4]
+    async with aclosing(client.watch(WIDGET.kind, "default")) as events:
+        assert [event.object["spec"]["weight"] for event in await take(events, 2)] == [4, 4]
+    changed = await client.patch(WIDGET.kind, "w", "default", {"spec": {"size": 3}})
+    assert changed["spec"]["weight"] == 4

@@ -91,6 +91,13 @@ class Event:
 
 
 def of_record(record: Record, served: Served, code: int = 200) -> Reply:
+    obj, value = shown(record, served)
+    return Reply(obj, code, value, served)
+
+
+def shown(record: Record, served: Served) -> tuple[Object, bytes | None]:
+    """The object as it is served, and its bytes where they are those that the store has."""
     if served.to_view is None:
-        return Reply(record.object, code, record.value, served)
-    return Reply(served.to_view(record.object), code, None, served)
+        return record.object, record.value
+    obj = served.to_view(record.object)
+    return obj, record.value if obj is record.object else None

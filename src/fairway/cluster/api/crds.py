@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 
-from fairway.cluster.api import builtin_schemas, crd_names
+from fairway.cluster.api import builtin_schemas, crd_names, patches
 from fairway.cluster.api.registry import Served, View
 from fairway.cluster.api.resources import ALL, Resource, Subresource
 from fairway.cluster.api.rules import compiling
@@ -97,6 +97,9 @@ def _version(definition: Object, version: Object, storage: Kind) -> Served:
     # Objects that nobody has written since the storage version changed are still in the one before.
     if definition["status"]["storedVersions"] != [kind.version]:
         served = replace(served, to_view=_as_version(kind.api_version))
+    if definition["metadata"].get("generation", 1) > 1:
+        # Objects that nobody has written since may lack what the schema has come to fill in.
+        served = replace(served, to_view=_with_defaults(served.strategy, served.to_view))
     if kind.version != storage.version:
         served = replace(served, to_stored=_as_version(storage.api_version))
     return served
@@ -111,6 +114,19 @@ def _deprecation(version: Object, kind: Kind) -> str:
 
 def _as_version(api_version: str) -> View:
     return lambda obj: obj if obj.get("apiVersion") == api_version else {**obj, "apiVersion": api_version}
+
+
+def _with_defaults(strategy: Strategy, view: View | None) -> View:
+    def complete(obj: Object) -> Object:
+        shown = view(obj) if view else obj
+        schema = strategy.schema()
+        if schema is None or not schema.lacks(shown):
+            return shown
+        full: Object = patches.copied(shown)
+        schema.default(full)
+        return full
+
+    return complete
 
 
 def _strategy(version: Object, row: Resource) -> Strategy:

@@ -11,7 +11,7 @@ from itertools import islice
 import orjson
 
 from fairway.cluster.api.backend import Backend
-from fairway.cluster.api.calls import Call, Reply, of_record
+from fairway.cluster.api.calls import Call, Reply, of_record, shown
 from fairway.cluster.api.registry import Served
 from fairway.cluster.store.protocol import Compacted, Key, Label, Position, Record, Snapshot, Store
 from fairway.kernel.objects import errors, selectors
@@ -83,13 +83,13 @@ def _listing(served: Served, records: list[Record], metadata: Object) -> Reply:
     kind = served.resource.kind
     head = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": metadata}
     if served.to_view is None:
-        return Reply(
-            head,
-            served=served,
-            items=[record.object for record in records],
-            values=[record.value for record in records],
-        )
-    return Reply(head, served=served, items=[served.to_view(record.object) for record in records])
+        whole = [record.object for record in records]
+        return Reply(head, served=served, items=whole, values=[record.value for record in records])
+    items = [shown(record, served) for record in records]
+    values = [value for _, value in items if value is not None]
+    return Reply(
+        head, served=served, items=[obj for obj, _ in items], values=values if len(values) == len(items) else None
+    )
 
 
 def _position(call: Call) -> tuple[Position | None, int, bool]:

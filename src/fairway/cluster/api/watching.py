@@ -13,7 +13,7 @@ from contextlib import aclosing
 
 from fairway.cluster.api import reading
 from fairway.cluster.api.backend import Backend
-from fairway.cluster.api.calls import Call, Event
+from fairway.cluster.api.calls import Call, Event, shown
 from fairway.cluster.api.conversion import Conversions
 from fairway.cluster.api.registry import Served
 from fairway.cluster.store.protocol import Change, Compacted, Record
@@ -156,9 +156,7 @@ def _seen(change: Change, test: reading.Test | None, served: Served) -> Event | 
 
 
 def _event(type_: str, record: Record, served: Served) -> Event:
-    if served.to_view is None:
-        return Event(type_, record.object, record.value)
-    return Event(type_, served.to_view(record.object))
+    return Event(type_, *shown(record, served))
 
 
 def bookmark(served: Served, revision: int, *, initial_end: bool = False) -> Event:

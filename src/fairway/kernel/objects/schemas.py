@@ -49,6 +49,10 @@ class Schema:
         """Fill in what is missing and has a default."""
         _default(self._root, value)
 
+    def lacks(self, value: Any) -> bool:
+        """Whether `default` would fill in anything."""
+        return _lacks(self._root, value)
+
     def check(self, value: Any, *, at: tuple[Step, ...] = ()) -> list[Cause]:
         """What is wrong with the value, in upstream's words. `at` is where the value lies in its object."""
         return [finding.cause(path_text((*at, *finding.steps))) for finding in self.findings(value)]
@@ -277,3 +281,15 @@ def _default(node: _Node, value: Any) -> None:
     elif isinstance(value, list) and node.items is not None and node.items.fills:
         for inner in value:
             _default(node.items, inner)
+
+
+def _lacks(node: _Node, value: Any) -> bool:
+    if isinstance(value, dict):
+        for name, _ in node.defaults:
+            if value.get(name) is None and not (name in value and name in node.nullable):
+                return True
+        below = ((node.properties.get(name) or node.extra, inner) for name, inner in value.items())
+        return any(child is not None and child.fills and _lacks(child, inner) for child, inner in below)
+    if isinstance(value, list) and node.items is not None and node.items.fills:
+        return any(_lacks(node.items, inner) for inner in value)
+    return False
