@@ -55,6 +55,23 @@ spec:
             properties: {size: {type: integer, description: How large it is}}
 """
 WIDGET = "apiVersion: example.dev/v1\nkind: Widget\nmetadata: {name: w}\nspec: {size: %d}"
+POLICY = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: small}
+spec:
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [example.dev], apiVersions: ['*'], operations: [CREATE, UPDATE], resources: [widgets]}
+  validations:
+  - expression: object.spec.size <= 5
+    messageExpression: "'at most 5, not ' + string(object.spec.size)"
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: small}
+spec: {policyName: small, validationActions: [Deny]}
+"""
 WEB = """
 apiVersion: apps/v1
 kind: Deployment
@@ -154,6 +171,25 @@ async def test_custom_resources_from_definition_to_apply(kubectl: Kubectl) -> No
     assert "deleted" in await kubectl.run("delete", "crd", "widgets.example.dev")
     # kubectl remembers for a while which kinds there were; the server does not.
     assert "could not find the requested resource" in await kubectl.run("get", "widgets.v1.example.dev", fails=True)
+
+
+async def test_rules_and_policies_are_read_by_people(kubectl: Kubectl) -> None:
+    size = "{type: integer, description: How large it is}"
+    rules = "x-kubernetes-validations: [{rule: 'RULE', message: a widget cannot shrink}]"
+    ruled = WIDGETS.replace(size, f"{size[:-1]}, {rules}}}")
+    broken = await kubectl.run("apply", "-f", "-", stdin=ruled.replace("RULE", "self >= oldSize"), fails=True)
+    assert "compilation failed: ERROR: <input>:1:9: undeclared reference to 'oldSize'" in broken
+    await kubectl.run("apply", "-f", "-", stdin=ruled.replace("RULE", "self >= oldSelf"))
+    await kubectl.run("apply", "-f", "-", stdin=WIDGET % 3)
+    shrunk = await kubectl.run("apply", "-f", "-", stdin=WIDGET % 2, fails=True)
+    assert 'The Widget "w" is invalid: spec.size: Invalid value: 2: a widget cannot shrink' in shrunk
+    await kubectl.run("apply", "-f", "-", stdin=POLICY)
+    refused = await kubectl.run("apply", "-f", "-", stdin=WIDGET % 9, fails=True)
+    assert "ValidatingAdmissionPolicy 'small' with binding 'small' denied request: at most 5, not 9" in refused
+    listed = await kubectl.run("get", "validatingadmissionpolicies,validatingadmissionpolicybindings")
+    assert "validatingadmissionpolicy.admissionregistration.k8s.io/small   1             <unset>" in listed
+    await kubectl.run("delete", "validatingadmissionpolicy", "small")
+    await kubectl.run("apply", "-f", "-", stdin=WIDGET % 9)
 
 
 async def test_what_kubectl_sends_as_protobuf(kubectl: Kubectl) -> None:
