@@ -142,3 +142,10 @@ async def test_levels_of_pod_security(kubectl: Kubectl) -> None:
     assert 'pods "other" is forbidden: violates PodSecurity "restricted:latest"' in refused
     warned = await kubectl.run("create", "deployment", "web", "--image=nginx:1", "-n", "team")
     assert 'Warning: would violate PodSecurity "restricted:latest"' in warned
+
+
+async def test_classes_of_storage(kubectl: Kubectl) -> None:
+    shown = await kubectl.run("get", "sc")
+    assert "ALLOWVOLUMEEXPANSION" in shown
+    assert "local-path (default)   fairway.dev/local-path   Delete          WaitForFirstConsumer" in shown
+    assert "IsDefaultClass:        Yes" in await kubectl.run("describe", "sc", "local-path")

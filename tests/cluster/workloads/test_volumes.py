@@ -73,14 +73,15 @@ def test_what_becomes_of_a_volume(policy: str, by: str, claimed: bool, phase: st
 
 
 async def test_a_volume_is_bound_and_released(here: Here) -> None:
-    await here.client.create(PERSISTENT_VOLUME_CLAIM, claim())
+    by_hand = {"storageClassName": ""}  # no class, where there is a default one
+    await here.client.create(PERSISTENT_VOLUME_CLAIM, claim(**by_hand))
     await here.client.create(PERSISTENT_VOLUME, volume("disk", "5Gi"))
     bound = await here.until(PERSISTENT_VOLUME_CLAIM, "data", phase("Bound"))
     assert bound["spec"]["volumeName"] == "disk" and bound["status"]["capacity"] == {"storage": "5Gi"}
     assert meta.annotations(bound)["pv.kubernetes.io/bind-completed"] == "yes"
     taken = await here.until(PERSISTENT_VOLUME, "disk", phase("Bound"), None)
     assert taken["spec"]["claimRef"]["uid"] == meta.uid(bound)
-    await here.client.create(PERSISTENT_VOLUME_CLAIM, claim("second"))
+    await here.client.create(PERSISTENT_VOLUME_CLAIM, claim("second", **by_hand))
     await here.client.delete(PERSISTENT_VOLUME_CLAIM, "data", "default")
     await here.until(PERSISTENT_VOLUME, "disk", phase("Released"), None)
     assert (await here.client.get(PERSISTENT_VOLUME_CLAIM, "second", "default"))["status"]["phase"] == "Pending"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fairway.cluster.api import objectmeta, policy_checks
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.store.protocol import Key, WrongRevision
-from fairway.kernel.objects.kinds import NAMESPACE, PRIORITY_CLASS, Kind, Object
+from fairway.kernel.objects.kinds import NAMESPACE, PRIORITY_CLASS, STORAGE_CLASS, Kind, Object
 
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
@@ -40,3 +40,14 @@ def _first() -> Iterator[tuple[Kind, Object]]:
     }
     for name, value in policy_checks.SYSTEM_PRIORITIES.items():
         yield PRIORITY_CLASS, PRIORITY_CLASS.new(name, value=value, description=uses[name])
+    # What the node does for claims: a folder at the first use, gone with the claim.
+    yield (
+        STORAGE_CLASS,
+        STORAGE_CLASS.new(
+            "local-path",
+            metadata={"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+            provisioner="fairway.dev/local-path",
+            reclaimPolicy="Delete",
+            volumeBindingMode="WaitForFirstConsumer",
+        ),
+    )

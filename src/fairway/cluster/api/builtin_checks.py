@@ -212,6 +212,7 @@ CHECKS: dict[str, Check] = {
     "mutatingadmissionpolicybindings.admissionregistration.k8s.io": policy_documents.mutating_binding,
     "resourcequotas": policy_checks.resource_quota,
     "limitranges": policy_checks.limit_range,
+    "storageclasses.storage.k8s.io": policy_checks.storage_class,
     "poddisruptionbudgets.policy": policy_checks.disruption_budget,
 }
 WARNINGS: dict[str, Warnings] = {
@@ -241,4 +242,5 @@ CHANGE_CHECKS: dict[str, ChangeCheck] = {
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.change_problems,
     "priorityclasses.scheduling.k8s.io": policy_checks.priority_class_change,
     "resourcequotas": policy_checks.resource_quota_change,
+    "storageclasses.storage.k8s.io": policy_checks.storage_class_change,
 }

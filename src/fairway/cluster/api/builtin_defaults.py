@@ -203,6 +203,7 @@ _TABLES: dict[str, dict[str, Any]] = {
     },
     "resourcequotas": {"spec": {}, "status": {}},
     "limitranges": {"spec": {}},
+    "storageclasses.storage.k8s.io": {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"},
     "poddisruptionbudgets.policy": {"spec": {}, "status": {}},
     "priorityclasses.scheduling.k8s.io": {"preemptionPolicy": "PreemptLowerPriority"},
 }

@@ -1,5 +1,5 @@
-"""What is wrong with an object that rules others: priority classes, quotas, limits, disruption
-budgets.
+"""What is wrong with an object that rules others: priority and storage classes, quotas, limits,
+disruption budgets.
 
 `builtin_checks` lists these beside the checks of what is ruled. What needs a look at other objects is admission's.
 """
@@ -203,3 +203,21 @@ def _share(path: str, value: int | str) -> Iterator[Cause]:
         yield causes.invalid(path, value, text)
     elif int(value[:-1]) > 100:
         yield causes.invalid(path, value, "must not be greater than 100%")
+
+
+def storage_class(obj: Object) -> Iterator[Cause]:
+    if not obj.get("provisioner"):
+        yield causes.required("provisioner")
+    if obj.get("reclaimPolicy") not in ("Delete", "Retain"):
+        yield causes.unsupported("reclaimPolicy", obj.get("reclaimPolicy"), "Delete", "Retain")
+    modes = ("Immediate", "WaitForFirstConsumer")
+    if obj.get("volumeBindingMode") not in modes:
+        yield causes.unsupported("volumeBindingMode", obj.get("volumeBindingMode"), *modes)
+
+
+def storage_class_change(new: Object, old: Object) -> Iterator[Cause]:
+    for field in ("parameters", "provisioner", "reclaimPolicy"):
+        if (new.get(field) or None) != (old.get(field) or None):
+            yield causes.forbidden(field, f"updates to {field} are forbidden.")
+    if new.get("volumeBindingMode") != old.get("volumeBindingMode"):
+        yield causes.invalid("volumeBindingMode", new.get("volumeBindingMode"), causes.IMMUTABLE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fairway.cluster.api.printing_columns import AGE, NAME, Cell, Column, at, number, size, value
+from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
 
 
@@ -17,6 +18,11 @@ def _used(*, limits: bool) -> Cell:
         return ", ".join(f"{name}: {used.get(name, '0')}/{hard[name]}" for name in names)
 
     return cell
+
+
+def _class_name(obj: Object, now: float) -> str:
+    default = meta.annotations(obj).get("storageclass.kubernetes.io/is-default-class") == "true"
+    return f"{meta.name(obj)} (default)" if default else meta.name(obj)
 
 
 def _share(path: str) -> Cell:
@@ -53,6 +59,14 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         Column("Min Available", _share("spec.minAvailable")),
         Column("Max Unavailable", _share("spec.maxUnavailable")),
         Column("Allowed Disruptions", number("status.disruptionsAllowed"), type="integer"),
+        AGE,
+    ),
+    "storageclasses.storage.k8s.io": (
+        Column("Name", _class_name, format="name"),
+        Column("Provisioner", at("provisioner")),
+        Column("ReclaimPolicy", at("reclaimPolicy", default="Delete")),
+        Column("VolumeBindingMode", at("volumeBindingMode", default="Immediate")),
+        Column("AllowVolumeExpansion", lambda obj, now: str(bool(value(obj, "allowVolumeExpansion"))).lower()),
         AGE,
     ),
     "limitranges": (NAME, Column("Created At", at("metadata.creationTimestamp"), type="date")),

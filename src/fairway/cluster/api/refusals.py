@@ -7,12 +7,6 @@ from __future__ import annotations
 
 from fairway.kernel.objects.errors import MethodNotAllowed, NotFound
 
-_KINDS = {
-    (
-        "storage.k8s.io",
-        "storageclasses",
-    ): "StorageClasses are not served by this server yet: there is one local storage",
-}
 _GROUPS = {
     "admissionregistration.k8s.io": (
         "of this group only the configurations of webhooks are served by this server yet: no policies"
@@ -26,7 +20,7 @@ _SUBRESOURCES = {
 
 
 def unknown_resource(group: str, version: str, plural: str) -> NotFound:
-    text = _KINDS.get((group, plural)) or _GROUPS.get(group) or "the server could not find the requested resource"
+    text = _GROUPS.get(group) or "the server could not find the requested resource"
     return NotFound(text, details={"group": group, "kind": plural} if group else {"kind": plural})
 
 

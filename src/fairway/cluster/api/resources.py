@@ -196,6 +196,7 @@ def _grouped() -> tuple[Resource, ...]:
         _resource(kinds.INGRESS_CLASS),
         _resource(kinds.NETWORK_POLICY, "netpol"),
         _resource(kinds.RUNTIME_CLASS),
+        _resource(kinds.STORAGE_CLASS, "sc"),
         _resource(kinds.CSI_DRIVER),
         _resource(kinds.CSI_NODE),
         _resource(kinds.LEASE),

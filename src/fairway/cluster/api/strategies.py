@@ -118,6 +118,7 @@ _WITHOUT_GENERATION = (
     "namespaces",
     *_RBAC,
     "resourcequotas",
+    "storageclasses.storage.k8s.io",
     "limitranges",
     "certificatesigningrequests.certificates.k8s.io",
 )

@@ -21,7 +21,7 @@ from fairway.cluster.workloads.jobs import controller as jobs
 from fairway.cluster.workloads.jobset import controller as jobsets
 from fairway.cluster.workloads.jobset.kinds import KINDS as JOB_SET_KINDS
 from fairway.cluster.workloads.scheduling import evictions, scheduler
-from fairway.cluster.workloads.volumes import claims, lives
+from fairway.cluster.workloads.volumes import claims, lives, protection
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
 from fairway.kernel.feature import Parts
@@ -61,6 +61,7 @@ def build(
             evictions.controller(),
             claims.controller(),
             lives.controller(),
+            *protection.controllers(),
             cluster_roles.controller(),
             certificates.controller(sign),
         ),

@@ -14,6 +14,7 @@ from fairway.cluster.api.admission.policies.mutating import MutatingPolicies
 from fairway.cluster.api.admission.policies.validating import ValidatingPolicies
 from fairway.cluster.api.admission.priorities import Priority
 from fairway.cluster.api.admission.quotas import Quota
+from fairway.cluster.api.admission.storage import Storage
 from fairway.cluster.api.admission.webhooks.asking import Asker
 from fairway.cluster.api.admission.webhooks.mutating import MutatingWebhooks
 from fairway.cluster.api.admission.webhooks.validating import ValidatingWebhooks
@@ -34,6 +35,7 @@ def chain(store: Store, clock: Clock, registry: Registry, asker: Asker, grants: 
             Limits(store),
             Accounts(store, clock),
             Priority(store),
+            Storage(store),
             JobSets(),
             MutatingPolicies(store, invoker),
             MutatingWebhooks(store, registry, asker),

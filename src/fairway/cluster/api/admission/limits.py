@@ -1,6 +1,7 @@
 """LimitRange: containers that do not say what they need get the namespace's defaults; what is out of bounds is refused.
 
-Pods when they are created, and claims also when they grow. Comes before quotas, which count what was completed here.
+Pods and claims, when they are created: neither can be given more later. Comes before quotas, which count what was
+completed here.
 """
 
 from __future__ import annotations
@@ -27,10 +28,9 @@ class Limits(Step):
         self._store = store
 
     def wants(self, request: Request) -> bool:
-        if request.subresource or request.resource not in (POD.resource, PERSISTENT_VOLUME_CLAIM.resource):
+        if request.operation != "CREATE" or request.subresource:
             return False
-        grows = request.operation == "UPDATE" and request.resource == PERSISTENT_VOLUME_CLAIM.resource
-        return (grows or request.operation == "CREATE") and bool(self._ranges(request))
+        return request.resource in (POD.resource, PERSISTENT_VOLUME_CLAIM.resource) and bool(self._ranges(request))
 
     async def mutate(self, request: Request) -> None:
         if request.resource != POD.resource:
