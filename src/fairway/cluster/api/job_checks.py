@@ -1,4 +1,4 @@
-"""What is wrong with a Job or a CronJob beyond its schema, in upstream's words."""
+"""What is wrong with a Job beyond its schema, in upstream's words."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import Any
 
 from fairway.cluster.api import causes, pod_checks
 from fairway.cluster.api.workload_checks import selector_of, unchanged
-from fairway.kernel import cron
 from fairway.kernel.objects import names
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 
-_LONGEST_CRON_NAME = 52  # a Job's name has eleven characters more
 _MOST_RULES, _MOST_PATTERNS, _MOST_CODES = 20, 20, 255
 _MOST_INDEXES, _MANY_INDEXES = 100_000, 100_000
 _LONGEST_INDEX_LIST = 64 * 1024
@@ -28,7 +26,7 @@ _FOR_QUEUES = ("nodeSelector", "tolerations", "affinity", "schedulingGates")
 def job(obj: Object) -> Iterator[Cause]:
     spec = obj.get("spec") or {}
     template = spec.get("template")
-    yield from _job_spec(spec, "spec")
+    yield from job_spec(spec, "spec")
     completions = spec.get("completions")
     if spec.get("completionMode") == "Indexed" and isinstance(completions, int) and completions > 0:
         name = str(obj["metadata"].get("name") or "")
@@ -50,26 +48,13 @@ def job_change(new: Object, old: Object) -> Iterator[Cause]:
         yield causes.invalid("spec.template", wanted, causes.IMMUTABLE)
 
 
-def cron_job(obj: Object) -> Iterator[Cause]:
-    spec = obj.get("spec") or {}
-    name = obj["metadata"].get("name") or ""
-    if len(name) > _LONGEST_CRON_NAME:
-        yield causes.invalid("metadata.name", name, f"must be no more than {_LONGEST_CRON_NAME} characters")
-    yield from _schedule(spec)
-    policies = ("Allow", "Forbid", "Replace")
-    if spec.get("concurrencyPolicy") not in policies:
-        yield causes.unsupported("spec.concurrencyPolicy", spec.get("concurrencyPolicy"), *policies)
-    for field in ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
-        yield from _not_negative(spec, field, "spec")
-    yield from _job_spec((spec.get("jobTemplate") or {}).get("spec") or {}, "spec.jobTemplate.spec")
-
-
-def _job_spec(spec: Object, at: str) -> Iterator[Cause]:
+def job_spec(spec: Object, at: str) -> Iterator[Cause]:
+    """Of a Job, or of the template of one."""
     for field in (
         "parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished",
         "backoffLimitPerIndex", "maxFailedIndexes",
     ):  # fmt: skip
-        yield from _not_negative(spec, field, at)
+        yield from not_negative(spec, field, at)
     yield from _indexes(spec, at)
     yield from _manager(spec, at)
     template = spec.get("template")
@@ -211,7 +196,7 @@ def _success_rule(rule: Object, at: str, completions: int) -> Iterator[Cause]:
             yield causes.invalid(f"{at}.succeededIndexes", listed, text)
     if not isinstance(count, int):
         return
-    yield from _not_negative(rule, "succeededCount", at)
+    yield from not_negative(rule, "succeededCount", at)
     if count > completions:
         text = f"must be less than or equal to {completions} (the number of specified completions)"
         yield causes.invalid(f"{at}.succeededCount", count, text)
@@ -271,7 +256,7 @@ def _too_many(values: list[Any], at: str, most: int) -> Iterator[Cause]:
         yield Cause(at, f"Too many: {len(values)}: must have at most {most} items", "FieldValueTooMany")
 
 
-def _not_negative(parent: Object, field: str, at: str) -> Iterator[Cause]:
+def not_negative(parent: Object, field: str, at: str) -> Iterator[Cause]:
     value = parent.get(field)
     if isinstance(value, int) and value < 0:
         yield causes.invalid(f"{at}.{field}", value, _NOT_NEGATIVE)
@@ -295,32 +280,3 @@ def _without_places(template: Any) -> Any:
     for part in ("containers", "initContainers"):
         kept[part] = [{**container, "resources": None} for container in spec.get(part) or ()]
     return {key: value for key, value in metadata.items() if key not in ("labels", "annotations")}, kept
-
-
-# Schedules
-
-
-def _schedule(spec: Object) -> Iterator[Cause]:
-    schedule = spec.get("schedule") or ""
-    if not schedule:
-        yield causes.required("spec.schedule")
-    elif "TZ" in schedule:
-        text = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-        yield causes.invalid("spec.schedule", schedule, text)
-    elif not schedule.startswith("@") and len(schedule.split()) != 5:
-        text = f"expected exactly 5 fields, found {len(schedule.split())}: {' '.join(schedule.split())}"
-        yield causes.invalid("spec.schedule", schedule, text)
-    else:
-        try:
-            if not cron.every(schedule):
-                cron.Cron(schedule, cron.zone("UTC"))
-        except cron.NeverComes:
-            pass  # upstream takes it, and its controller says so
-        except cron.WrongCron as wrong:
-            yield causes.invalid("spec.schedule", schedule, str(wrong))
-    zone = spec.get("timeZone")
-    if zone is not None:
-        try:
-            cron.zone(zone)
-        except cron.WrongCron as wrong:
-            yield causes.invalid("spec.timeZone", zone, str(wrong))
