@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from fairway.kernel.control.mirror import Mirror
@@ -24,6 +26,8 @@ DOMAIN = "svc.cluster.local"
 _SERVICE = "kubernetes.io/service-name"
 _GATHER = 0.02
 """Seconds between two writes: what changes together is written together."""
+_SHARE = 10.0
+"""How much longer than a write the rest after it is, where there are many pods to write for."""
 _MACHINES = Path("/etc/hosts")
 
 Table = Mapping[str, tuple[str, ...]]
@@ -59,9 +63,9 @@ def text(known: Table) -> str:
     return "# names of this cluster\n" + "".join(lines)
 
 
-def hosts(known: Table, namespace: str, own: Iterable[tuple[str, str]], machines: str) -> str:
-    """A hosts file for a pod: the machine's, the pod's own (name, address), and every name in all its forms."""
-    lines = [machines.rstrip("\n"), "# of this pod", *(f"{address}\t{name}" for name, address in own), "# cluster"]
+def hosts(known: Table, namespace: str) -> str:
+    """The part of a hosts file that pods of a namespace share: every name in all its forms."""
+    lines = ["# of the cluster"]
     for name, values in sorted(known.items()):
         forms = [f"{name}.{DOMAIN}", f"{name}.svc", name]
         if name.endswith(f".{namespace}"):
@@ -92,13 +96,22 @@ def hosts_file(folder: Path) -> Path:
     return folder / "hosts"
 
 
+@dataclass(frozen=True)
+class _View:
+    """A pod's hosts file: where it is, whose names are short in it, and how it begins."""
+
+    path: Path
+    namespace: str
+    head: str
+
+
 class Names:
     """`file` is the table's. What pods have of their own is asked for by `view`, and let go by `forget`."""
 
     def __init__(self, services: Mirror, slices: Mirror, folder: Path) -> None:
         self.file = folder / "table"
         self._services, self._slices = services, slices
-        self._views: dict[str, tuple[Path, str, list[tuple[str, str]]]] = {}
+        self._views: dict[str, _View] = {}
         self._known: Table = {}
         self._machines = ""
         self._changed = asyncio.Event()
@@ -117,16 +130,23 @@ class Names:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            self._write()
-            await asyncio.sleep(_GATHER)
+            begun = time.monotonic()
+            if self._write():
+                await asyncio.to_thread(_write_all, self._known, tuple(self._views.values()))
+            await asyncio.sleep(max(_GATHER, _SHARE * (time.monotonic() - begun)))
 
     def view(self, pod: Object, address: str, folder: Path) -> Path:
         """The pod's hosts file, kept current from now on."""
         path = hosts_file(folder)
         if meta.uid(pod) not in self._views:
-            self._views[meta.uid(pod)] = (path, meta.namespace(pod), own(pod, address))
+            lines = [
+                self._machines.rstrip("\n"),
+                "# of this pod",
+                *(f"{its}\t{name}" for name, its in own(pod, address)),
+            ]
+            view = self._views[meta.uid(pod)] = _View(path, meta.namespace(pod), "\n".join(lines) + "\n")
             folder.mkdir(parents=True, exist_ok=True)
-            self._write_view(meta.uid(pod))
+            _write_all(self._known, (view,))
         return path
 
     def forget(self, uid: str) -> None:
@@ -136,24 +156,28 @@ class Names:
         if (old and part(old)) != (new and part(new)):
             self._changed.set()
 
-    def _write(self) -> None:
+    def _write(self) -> bool:
+        """Whether there was anything new."""
         known = table(self._services.all(), self._slices.all())
         if known == self._known and self.file.exists():
-            return
+            return False
         self._known = known
         temporary = self.file.with_name(".table")
         temporary.write_text(text(known))
         temporary.chmod(0o644)
         temporary.rename(self.file)
-        for uid in list(self._views):
-            self._write_view(uid)
+        return True
 
-    def _write_view(self, uid: str) -> None:
-        """In its place: it is mounted, and what is mounted is the file and not its name."""
-        path, namespace, its = self._views[uid]
-        content = hosts(self._known, namespace, its, self._machines).encode()
+
+def _write_all(known: Table, views: Iterable[_View]) -> None:
+    """In their places: they are mounted, and what is mounted is a file and not its name."""
+    shared: dict[str, str] = {}
+    for view in views:
+        if view.namespace not in shared:
+            shared[view.namespace] = hosts(known, view.namespace)
+        content = (view.head + shared[view.namespace]).encode()
         with suppress(OSError):  # the pod has gone
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(view.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 os.fchmod(descriptor, 0o644)  # whichever user the container runs as
                 os.pwrite(descriptor, content, 0)
