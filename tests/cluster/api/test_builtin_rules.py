@@ -109,7 +109,7 @@ MISTAKES: list[tuple[Kind, Object, str]] = [
     ),
     (DEPLOYMENT, {"spec": deployment(replicas=-1)}, "must be greater than or equal to 0"),
     (DEPLOYMENT, {"spec": {"template": template()}}, r"spec\.selector: Required value"),
-    (JOB, {"spec": {"template": template()}}, r'restartPolicy: Unsupported value: "Always"'),
+    (JOB, {"spec": {"template": template()}}, r'restartPolicy: Required value: valid values: "OnFailure", "Never"'),
     (SERVICE, {"spec": {"ports": [{"port": 0}]}}, "must be between 1 and 65535, inclusive"),
     (SERVICE, {"spec": {}}, r"spec\.ports: Required value"),
     (CONFIG_MAP, {"data": {"a b": "x"}}, "a valid config key must consist of"),

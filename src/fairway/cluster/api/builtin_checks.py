@@ -83,7 +83,10 @@ def _data(obj: Object) -> Iterator[Cause]:
             continue
         for key, value in values.items():
             if not _DATA_KEY.fullmatch(key):
-                text = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
+                text = (
+                    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  "
+                    "or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+                )
                 yield causes.invalid(f"{part}[{key}]", key, text)
             if not isinstance(value, str):
                 yield causes.invalid(f"{part}[{key}]", value, "the value must be a string; quote it in YAML")
@@ -181,7 +184,7 @@ def _service_warnings(obj: Object) -> Iterator[str]:
 
 CHECKS: dict[str, Check] = {
     "pods": pod_checks.pod,
-    "deployments.apps": workload_checks.workload,
+    "deployments.apps": workload_checks.deployment,
     "replicasets.apps": workload_checks.workload,
     "replicationcontrollers": workload_checks.replication_controller,
     "podtemplates": workload_checks.pod_template,

@@ -362,6 +362,8 @@ def _job(obj: Object) -> None:
         metadata = template.setdefault("metadata", {})
         metadata["labels"] = {**(metadata.get("labels") or {}), **own, **prefixed}
         spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    if isinstance(template, dict) and not obj["metadata"].get("labels"):
+        obj["metadata"]["labels"] = dict((template.get("metadata") or {}).get("labels") or {})
 
 
 def _cron_job(obj: Object) -> None:

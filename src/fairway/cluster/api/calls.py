@@ -13,8 +13,10 @@ from fairway.cluster.api.registry import Served
 from fairway.cluster.store.protocol import Record
 from fairway.kernel.client.transport import JSON
 from fairway.kernel.feature import Identity
-from fairway.kernel.objects.errors import BadRequest
+from fairway.kernel.objects.errors import BadRequest, Cause, invalid
 from fairway.kernel.objects.kinds import Object
+
+_OPTIONS = {"create": "Create", "update": "Update", "patch": "Patch"}
 
 TRUE = frozenset({"1", "true", "True", "t", "T", "TRUE"})
 
@@ -44,7 +46,9 @@ class Call:
     def dry_run(self) -> bool:
         value = self.query.get("dryRun", "")
         if value not in ("", "All"):
-            raise BadRequest(f'Invalid value: "{value}": dryRun must be All')
+            text = f'Unsupported value: ["{value}"]: supported values: "All"'
+            options = f"{_OPTIONS.get(self.verb, 'Delete')}Options"
+            raise invalid(options, "meta.k8s.io", "", [Cause("dryRun", text, "FieldValueNotSupported")])
         return value == "All"
 
     def flag(self, name: str) -> bool:

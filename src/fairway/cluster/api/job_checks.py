@@ -65,7 +65,10 @@ def job_spec(spec: Object, at: str) -> Iterator[Cause]:
     yield from pod_checks.pod_spec(pod, f"{at}.template.spec")
     policy = pod.get("restartPolicy")
     if policy not in ("OnFailure", "Never"):
-        yield causes.unsupported(f"{at}.template.spec.restartPolicy", policy, "OnFailure", "Never")
+        if policy == "Always":  # which is what it is where nobody says it
+            yield causes.required(f"{at}.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
+        else:
+            yield causes.unsupported(f"{at}.template.spec.restartPolicy", policy, "OnFailure", "Never")
     yield from _failure_policy(spec, pod, at)
     yield from _success_policy(spec, at)
 

@@ -96,7 +96,9 @@ def required(call: Call) -> None:
     """An apply needs the name of its owner."""
     if not call.query.get("fieldManager"):
         text = "Required value: is required for apply patch"
-        raise errors.invalid("PatchOptions", "meta.k8s.io", "", [errors.Cause("fieldManager", text)])
+        raise errors.invalid(
+            "PatchOptions", "meta.k8s.io", "", [errors.Cause("fieldManager", text, "FieldValueRequired")]
+        )
 
 
 def place(call: Call) -> Place:

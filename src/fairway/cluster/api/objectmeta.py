@@ -37,6 +37,14 @@ _JSON_NAMES = {str: "string", bool: "bool", int: "int64", float: "float64"}
 _GO: dict[type, str] = {dict: "map", list: "slice", str: "string"}
 """What upstream's texts call a value, and what it should have been."""
 
+QUALIFIED_TEXT = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+
+_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+
 _TYPES: dict[str, tuple[type, type, str]] = {
     "name": (str, str, "a string"),
     "generateName": (str, str, "a string"),
@@ -170,12 +178,7 @@ def labels_problems(labels: Any, path: str) -> Iterator[Cause]:
         return
     for key, value in labels.items():
         if not _qualified(key):
-            text = (
-                "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-                "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-                "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-            )
-            yield Cause(path, f'Invalid value: "{key}": {text}')
+            yield Cause(path, f'Invalid value: "{key}": {QUALIFIED_TEXT}')
         if not isinstance(value, str):
             yield Cause(f"{path}[{key}]", f"Invalid value: {value!r}: a label's value is a string")
         elif len(value) > 63:
@@ -199,7 +202,7 @@ def _annotation_problems(annotations: dict[str, str]) -> Iterator[Cause]:
     size = 0
     for key, value in annotations.items():
         if not _qualified(key.lower()):
-            yield Cause(path, f'Invalid value: "{key}": name part must be a qualified name')
+            yield Cause(path, f'Invalid value: "{key}": {QUALIFIED_TEXT}')
         size += len(key) + len(value)
     if size > _LONGEST_ANNOTATIONS:
         yield Cause(path, f"Too long: may not be more than {_LONGEST_ANNOTATIONS} bytes", "FieldValueTooLong")
@@ -219,10 +222,13 @@ def _owner_problems(owners: list[Object]) -> Iterator[Cause]:
 
 
 def _finalizer_problems(finalizers: list[str]) -> Iterator[Cause]:
+    path = "metadata.finalizers"
     for index, word in enumerate(finalizers):
         if not _qualified(word):
-            text = f"Invalid value: {word!r}: a finalizer is a qualified name such as example.com/cleanup"
-            yield Cause(f"metadata.finalizers[{index}]", text)
+            yield Cause(path, f'Invalid value: "{word}": {QUALIFIED_TEXT}')
+        if "/" not in word and word not in _STANDARD_FINALIZERS:
+            why = "name is neither a standard finalizer name nor is it fully qualified"
+            yield Cause(f"{path}[{index}]", f'Invalid value: "{word}": {why}')
 
 
 def finalizer_problems_when_dying(new: Object, old: Object) -> Iterator[Cause]:

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from fairway.cluster.api import causes
+from fairway.cluster.api.objectmeta import LABEL_TEXT, labels_problems
 from fairway.kernel.objects import names, quantities
 from fairway.kernel.objects.errors import ApiError, Cause
 from fairway.kernel.objects.kinds import Object
+
+_DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 
 
 def pod(obj: Object) -> Iterator[Cause]:
@@ -28,6 +31,9 @@ def pod_spec(spec: Object, path: str) -> Iterator[Cause]:
         yield causes.required(f"{path}.containers")
     if spec.get("restartPolicy") not in ("Always", "OnFailure", "Never"):
         yield causes.unsupported(f"{path}.restartPolicy", spec.get("restartPolicy"), "Always", "OnFailure", "Never")
+    if spec.get("dnsPolicy") not in _DNS_POLICIES:
+        yield causes.unsupported(f"{path}.dnsPolicy", spec.get("dnsPolicy"), *_DNS_POLICIES)
+    yield from labels_problems(spec.get("nodeSelector") or {}, f"{path}.nodeSelector")
     volumes = {str(volume.get("name")) for _, volume in causes.items(spec, "volumes")}
     yield from _volumes(spec, path)
     seen: set[str] = set()
@@ -64,11 +70,7 @@ def _container(container: Object, at: str, volumes: set[str]) -> Iterator[Cause]
     if not name:
         yield causes.required(f"{at}.name")
     elif not names.dns_label(str(name)):
-        text = (
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and "
-            "end with an alphanumeric character"
-        )
-        yield causes.invalid(f"{at}.name", name, text)
+        yield causes.invalid(f"{at}.name", name, LABEL_TEXT)
     if not container.get("image"):
         yield causes.required(f"{at}.image")
     for index, port in causes.items(container, "ports"):

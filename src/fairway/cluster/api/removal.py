@@ -97,8 +97,9 @@ def _options(call: Call) -> Object:
         options["propagationPolicy"] = "Orphan" if options["orphanDependents"] else "Background"
     policy = options.get("propagationPolicy")
     if policy is not None and policy not in _PROPAGATIONS:
-        text = f'Unsupported value: "{policy}": supported values: "Background", "Foreground", "Orphan"'
-        raise call.served.invalid(call.name, [errors.Cause("propagationPolicy", text, "FieldValueNotSupported")])
+        text = f'Unsupported value: "{policy}": supported values: "Foreground", "Background", "Orphan", "nil"'
+        cause = errors.Cause("propagationPolicy", text, "FieldValueNotSupported")
+        raise errors.invalid("DeleteOptions", "meta.k8s.io", "", [cause])
     grace = options.get("gracePeriodSeconds")
     if grace is not None and (not isinstance(grace, int) or grace < 0):
         raise errors.BadRequest(f"gracePeriodSeconds: Invalid value: {grace}: must be a whole number, 0 or more")

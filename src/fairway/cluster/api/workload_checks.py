@@ -31,6 +31,14 @@ def workload(obj: Object) -> Iterator[Cause]:
         yield causes.unsupported("spec.template.spec.restartPolicy", template["spec"].get("restartPolicy"), "Always")
 
 
+def deployment(obj: Object) -> Iterator[Cause]:
+    yield from workload(obj)
+    strategy = (obj.get("spec") or {}).get("strategy") or {}
+    yield from _one_of(strategy, "type", "Recreate", "RollingUpdate", within="spec.strategy")
+    if strategy.get("type") == "Recreate" and strategy.get("rollingUpdate") is not None:
+        yield causes.forbidden("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'")
+
+
 def selector_of(spec: Object, template: Object) -> Iterator[Cause]:
     selector = spec.get("selector")
     if not selector:
@@ -107,6 +115,6 @@ def _update_strategy(spec: Object) -> Iterator[Cause]:
         yield causes.invalid("spec.updateStrategy", type_, "must be 'RollingUpdate' or 'OnDelete'")
 
 
-def _one_of(spec: Object, field: str, *allowed: str) -> Iterator[Cause]:
+def _one_of(spec: Object, field: str, *allowed: str, within: str = "spec") -> Iterator[Cause]:
     if spec.get(field) not in allowed:
-        yield causes.unsupported(f"spec.{field}", spec.get(field), *allowed)
+        yield causes.unsupported(f"{within}.{field}", spec.get(field), *allowed)

@@ -185,7 +185,8 @@ async def _changed(backend: Backend, call: Call, next_: Object, old: Record, *, 
     if removal.finished(new):
         # The last finalizer is gone, and with it the object: it is told what it was at its end.
         await removal.remove(backend, call.served, old)
-        return Reply(call.served.to_view(new) if call.served.to_view else new, 200, None, call.served)
+        last = {**new, "metadata": {**new["metadata"], "resourceVersion": str(old.revision)}}
+        return Reply(call.served.to_view(last) if call.served.to_view else last, 200, None, call.served)
     record = await backend.store.update(old.key, stored, old.revision)
     if crds.is_definition(call.served):
         backend.registry.put(call.name, crds.serve(record.object))

@@ -158,9 +158,8 @@ def invalid(kind: str, group: str, name: str, causes: Iterable[Cause]) -> Invali
     texts = [f"{cause.field}: {cause.message}" for cause in causes]
     text = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
     qualified = f"{kind}.{group}" if group else kind
-    details: dict[str, Any] = {"name": name, "kind": kind, "causes": [cause.wire() for cause in causes]}
-    if group:
-        details["group"] = group
+    details: dict[str, Any] = {"name": name, "group": group, "kind": kind, "causes": [each.wire() for each in causes]}
+    details = {key: value for key, value in details.items() if value or key == "causes"}
     return Invalid(f'{qualified} "{name}" is invalid: {text}', details=details)
 
 

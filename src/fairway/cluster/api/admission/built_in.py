@@ -15,6 +15,7 @@ from fairway.cluster.api.admission.policies.validating import ValidatingPolicies
 from fairway.cluster.api.admission.priorities import Priority
 from fairway.cluster.api.admission.quotas import Quota
 from fairway.cluster.api.admission.storage import Storage
+from fairway.cluster.api.admission.tolerations import Tolerations
 from fairway.cluster.api.admission.webhooks.asking import Asker
 from fairway.cluster.api.admission.webhooks.mutating import MutatingWebhooks
 from fairway.cluster.api.admission.webhooks.validating import ValidatingWebhooks
@@ -36,6 +37,7 @@ def chain(store: Store, clock: Clock, registry: Registry, asker: Asker, grants: 
             Accounts(store, clock),
             Priority(store),
             Storage(store),
+            Tolerations(),
             JobSets(),
             MutatingPolicies(store, invoker),
             MutatingWebhooks(store, registry, asker),

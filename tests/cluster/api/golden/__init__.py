@@ -1,0 +1,1 @@
+"""What a real API server answered, replayed against ours where its behaviour was in doubt."""
