@@ -41,6 +41,9 @@ async def test_kinds_that_are_only_kept(kubectl: Kubectl) -> None:
     assert table.split()[:6] == ["NAME", "CLASS", "HOSTS", "ADDRESS", "PORTS", "AGE"]
     assert table.split()[6:10] == ["web", "nginx", "a.example", "80"]
     assert "a.example" in await kubectl.run("describe", "ingress", "web")
+    overrides = '--overrides={"spec":{"runtimeClassName":"gvisor"}}'
+    said = await kubectl.run("run", "p", "--image=nginx", overrides, "--dry-run=server")
+    assert "runtimeClassName is not used by this server" in said
 
 
 async def test_bodies_that_are_of_no_use_are_refused_in_upstreams_words(kubectl: Kubectl) -> None:

@@ -24,6 +24,8 @@ def warnings(obj: Object) -> Iterator[str]:
     template = (spec.get("template") or {}).get("spec") or spec
     if template.get("dnsConfig"):
         yield "dnsConfig is not used by this server: other names than the cluster's are asked of the machine's servers"
+    if template.get("runtimeClassName"):
+        yield "runtimeClassName is not used by this server: what an image is says whether it runs in a container"
 
 
 def pod_spec(spec: Object, path: str) -> Iterator[Cause]:
