@@ -292,3 +292,8 @@ def test_an_expression_that_costs_too_much_is_stopped(expression: str) -> None:
 def test_no_text_takes_the_stack(text: str) -> None:
     with suppress(CompileError, EvaluationError, OutOfBudget):
         compile_expression(text, {"a": DYN}).evaluate({"a": {}})
+
+
+def test_a_long_expression_is_compiled_in_time_that_grows_with_it() -> None:
+    program = compile_expression(f"[{', '.join(['[]'] * 15_000)}].size() == 15000", {})
+    assert program.evaluate({}).value is True

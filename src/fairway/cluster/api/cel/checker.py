@@ -173,13 +173,13 @@ class _Checker:
         for one in overloads:
             if len(one.parameters) != len(arguments):
                 continue
-            attempt, names = self.bindings.copy(), dict[str, Type]()
-            wanted = [attempt.renamed(each, names) for each in one.parameters]
-            if not all(attempt.assign(each, given) for each, given in zip(wanted, arguments, strict=True)):
+            learnt, names = self.bindings.learnt, dict[str, Type]()
+            wanted = [self.bindings.renamed(each, names) for each in one.parameters]
+            if not all(self.bindings.assign(each, given) for each, given in zip(wanted, arguments, strict=True)):
+                self.bindings.forget(learnt)
                 continue
-            self.bindings = attempt
             node.overloads.append(one)
-            found = attempt.resolved(attempt.renamed(one.result, names))
+            found = self.bindings.resolved(self.bindings.renamed(one.result, names))
             if result is None:
                 result = found
             elif result.kind != "dyn" and result != found:

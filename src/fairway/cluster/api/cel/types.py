@@ -112,14 +112,20 @@ def split_arguments(text: str) -> list[str]:
 class Bindings:
     """What the parameters of types stand for, as far as it is known."""
 
-    def __init__(self, known: dict[str, Type] | None = None) -> None:
-        self._known = known or {}
+    def __init__(self) -> None:
+        self._known: dict[str, Type] = {}
+        self._order: list[str] = []
+        """What was learnt, in its order, so that an attempt can be taken back."""
         self._made = 0
 
-    def copy(self) -> Bindings:
-        other = Bindings(dict(self._known))
-        other._made = self._made
-        return other
+    @property
+    def learnt(self) -> int:
+        return len(self._order)
+
+    def forget(self, learnt: int) -> None:
+        """What was learnt since there were so many."""
+        while len(self._order) > learnt:
+            del self._known[self._order.pop()]
 
     def fresh(self) -> Type:
         self._made += 1
@@ -156,10 +162,10 @@ class Bindings:
         wanted, given = self.shallow(wanted), self.shallow(given)
         if wanted is given or (wanted.kind == given.kind == "param" and wanted.name == given.name):
             return True
+        if given.kind == "param":
+            return self._bind(given, wanted)  # the newer learns from the older, so that no chain grows
         if wanted.kind == "param":
             return self._bind(wanted, given)
-        if given.kind == "param":
-            return self._bind(given, wanted)
         if "dyn" in (wanted.kind, given.kind) or "error" in (wanted.kind, given.kind):
             return True
         if given.kind == "null" or wanted.kind == "null":
@@ -177,6 +183,7 @@ class Bindings:
         if self._names(parameter, to):
             return False
         self._known[parameter.name] = to
+        self._order.append(parameter.name)
         return True
 
     def _names(self, parameter: Type, in_: Type) -> bool:
