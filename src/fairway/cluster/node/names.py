@@ -113,6 +113,10 @@ class Names:
         self._services, self._slices = services, slices
         self._views: dict[str, _View] = {}
         self._known: Table = {}
+        self._shared: dict[str, str] = {}
+        """By namespace, what the hosts files of its pods have in common now."""
+        self._stale = asyncio.Event()
+        """Those files are behind the table."""
         self._machines = ""
         self._changed = asyncio.Event()
 
@@ -127,26 +131,34 @@ class Names:
 
     async def run(self) -> None:
         """For ever: write what has changed."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_table(), name="node-names-table")
+            tasks.create_task(self._keep_views(), name="node-names-views")
+
+    async def _keep_table(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            self._write()
+            await asyncio.sleep(_GATHER)
+
+    async def _keep_views(self) -> None:
+        while True:
+            await self._stale.wait()
+            self._stale.clear()
             begun = time.monotonic()
-            if self._write():
-                await asyncio.to_thread(_write_all, self._known, tuple(self._views.values()))
+            await asyncio.to_thread(_write_all, self._known, tuple(self._views.values()), self._shared)
             await asyncio.sleep(max(_GATHER, _SHARE * (time.monotonic() - begun)))
 
     def view(self, pod: Object, address: str, folder: Path) -> Path:
         """The pod's hosts file, kept current from now on."""
         path = hosts_file(folder)
         if meta.uid(pod) not in self._views:
-            lines = [
-                self._machines.rstrip("\n"),
-                "# of this pod",
-                *(f"{its}\t{name}" for name, its in own(pod, address)),
-            ]
-            view = self._views[meta.uid(pod)] = _View(path, meta.namespace(pod), "\n".join(lines) + "\n")
+            lines = [f"{its}\t{name}\n" for name, its in own(pod, address)]
+            head = "".join((self._machines.rstrip("\n"), "\n# of this pod\n", *lines))
+            view = self._views[meta.uid(pod)] = _View(path, meta.namespace(pod), head)
             folder.mkdir(parents=True, exist_ok=True)
-            _write_all(self._known, (view,))
+            _write_all(self._known, (view,), self._shared)
         return path
 
     def forget(self, uid: str) -> None:
@@ -156,22 +168,20 @@ class Names:
         if (old and part(old)) != (new and part(new)):
             self._changed.set()
 
-    def _write(self) -> bool:
-        """Whether there was anything new."""
+    def _write(self) -> None:
         known = table(self._services.all(), self._slices.all())
         if known == self._known and self.file.exists():
-            return False
-        self._known = known
+            return
+        self._known, self._shared = known, {}
         temporary = self.file.with_name(".table")
         temporary.write_text(text(known))
         temporary.chmod(0o644)
         temporary.rename(self.file)
-        return True
+        self._stale.set()
 
 
-def _write_all(known: Table, views: Iterable[_View]) -> None:
+def _write_all(known: Table, views: Iterable[_View], shared: dict[str, str]) -> None:
     """In their places: they are mounted, and what is mounted is a file and not its name."""
-    shared: dict[str, str] = {}
     for view in views:
         if view.namespace not in shared:
             shared[view.namespace] = hosts(known, view.namespace)
