@@ -26,9 +26,9 @@ class Client:
     def __init__(self, channel: Any) -> None:
         self._channel = channel
 
-    def start(self, method: str, request: Any, answer: str, **more: Any) -> Any:
+    def start(self, method: str, request: Any, answer: str, *, of: str = schema.SERVICE, **more: Any) -> Any:
         call = self._channel.unary_unary(
-            f"/{schema.SERVICE}/{method}",
+            f"/{of}/{method}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=MESSAGES[answer].FromString,
         )
@@ -91,6 +91,19 @@ async def test_an_output_may_be_asked_for_as_classes(models: Path) -> None:
         (output,) = (await client.infer(tensor(FLAT, [2, 4]), outputs=[wish])).outputs
         assert (output.datatype, list(output.shape)) == ("BYTES", [2, 1])
         assert list(output.contents.bytes_contents) == [b"1:0", b"1:0"]
+
+
+async def test_grpc_s_own_health_says_whether_the_server_and_a_model_serve(models: Path) -> None:
+    async with calling(models / "iris") as (client, server):
+
+        async def status(service: str) -> int:
+            request = MESSAGES["HealthRequest"](service=service)
+            return int((await client.start("Check", request, "HealthResponse", of=schema.HEALTH)).status)
+
+        assert [await status(name) for name in ("", schema.SERVICE, "m")] == [1, 1, 1]
+        assert (await code_of(status("other")))[0] == "NOT_FOUND"
+        await server.post("/v2/repository/models/m/unload", {})
+        assert await status("m") == 2
 
 
 async def test_text_travels_as_bytes(models: Path) -> None:

@@ -33,6 +33,7 @@ CODES = {
     501: grpc.StatusCode.UNIMPLEMENTED,
     503: grpc.StatusCode.UNAVAILABLE,
 }
+_SERVING, _NOT_SERVING = 1, 2
 _NOT_HERE = (
     "SystemSharedMemoryStatus", "SystemSharedMemoryRegister", "SystemSharedMemoryUnregister", "CudaSharedMemoryStatus",
     "CudaSharedMemoryRegister", "CudaSharedMemoryUnregister", "TraceSetting", "LogSettings",
@@ -72,6 +73,21 @@ class Calls:
             self._stream, self._messages["InferRequest"].FromString
         )
         return table
+
+    def health(self) -> dict[str, grpc.RpcMethodHandler]:
+        """Without Watch, which clients do without where it is not there."""
+        return {
+            "Check": grpc.unary_unary_rpc_method_handler(_told(self._check), self._messages["HealthRequest"].FromString)
+        }
+
+    async def _check(self, request: Any, context: Context) -> bytes:
+        """Of the server, by no name or its service's, or of a model."""
+        if request.service in ("", schema.SERVICE):
+            ready = self._routes.ready and await self._reach(self._repository.leaning)
+        else:
+            served = self._repository.known(request.service).served
+            ready = served is not None and not self._routes.draining and await self._reach([served])
+        return self._said("HealthResponse", status=_SERVING if ready else _NOT_SERVING)
 
     async def _live(self, request: Any, context: Context) -> bytes:
         return self._said("LiveResponse", live=True)
@@ -175,8 +191,10 @@ class Server:
             ("grpc.max_send_message_length", most),
         ]
         self._server = aio.server(options=options)
-        handlers = grpc.method_handlers_generic_handler(schema.SERVICE, calls.handlers())
-        self._server.add_generic_rpc_handlers((handlers,))
+        services = {schema.SERVICE: calls.handlers(), schema.HEALTH: calls.health()}
+        self._server.add_generic_rpc_handlers(
+            tuple(grpc.method_handlers_generic_handler(name, handlers) for name, handlers in services.items())
+        )
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             bound = self._server.add_insecure_port(where)

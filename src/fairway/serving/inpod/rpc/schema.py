@@ -15,6 +15,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 PACKAGE = "inference"
 SERVICE = "inference.GRPCInferenceService"
+HEALTH = "grpc.health.v1.Health"
+"""gRPC's own, which probes ask."""
 
 _TENSOR = "1 name string, 2 datatype string, 3 shape int64*, 4 parameters <InferParameter>, 5 contents TensorContents"
 _NAMED = "1 name string, 2 version string"
@@ -58,6 +60,8 @@ _TABLE = {
     "ModelStatistics": "1 name string, 2 version string, 3 last_inference uint64, 4 inference_count uint64, "
     "5 execution_count uint64, 6 inference_stats InferStatistics",
     "StatisticsResponse": "1 model_stats ModelStatistics*",
+    "HealthRequest": "1 service string",
+    "HealthResponse": "1 status int32",
 }
 """The fields of each message: number, name, type; `*` is repeated, `|` one of several, `<>` a map from text."""
 
