@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.e2e.conftest import Installation
+from tests.e2e.town import Cluster
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -70,6 +71,41 @@ def test_a_service_can_be_tried(page: Page) -> None:
     expect(page.get_by_text("Ready").first).to_be_visible()
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_text(re.compile('"predictions"'))).to_be_visible()
+
+
+GRAPH = {
+    "apiVersion": "serving.kserve.io/v1alpha1",
+    "kind": "InferenceGraph",
+    "metadata": {"name": "second-opinion"},
+    "spec": {
+        "nodes": {
+            "root": {
+                "routerType": "Sequence",
+                "steps": [
+                    {"serviceName": "breast-cancer", "dependency": "Hard"},
+                    {"nodeName": "again", "condition": "predictions.0"},
+                ],
+            },
+            "again": {"routerType": "Splitter", "steps": [{"serviceName": "breast-cancer", "weight": 100}]},
+        }
+    },
+}
+
+
+def test_a_graph_shows_its_nodes_and_where_their_steps_go(page: Page, demonstrated: Installation) -> None:
+    graphs = "/apis/serving.kserve.io/v1alpha1/namespaces/default/inferencegraphs"
+    Cluster(demonstrated).call("POST", graphs, GRAPH)
+    page.get_by_role("link", name="Graphs").first.click()
+    expect(page.get_by_text("root: Sequence, again: Splitter")).to_be_visible()
+    page.get_by_role("link", name="second-opinion").first.click()
+    expect(page.get_by_text("Ready").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("100 % of the requests")).to_be_visible()
+    expect(page.get_by_text("ends the node")).to_be_visible()
+    page.get_by_role("tab", name="Call it").click()
+    expect(page.get_by_text(re.compile("/graphs/default/second-opinion/"))).to_be_visible()
+    page.get_by_role("tab", name="Nodes").click()
+    page.get_by_role("link", name="breast-cancer").first.click()
+    expect(page.get_by_role("heading", name="breast-cancer")).to_be_visible()
 
 
 def test_pods_are_listed_with_kubectl_s_words(page: Page) -> None:

@@ -6,6 +6,7 @@ import { json } from "./api/http";
 import { usePolled } from "./live";
 import { Compare } from "./pages/Compare";
 import { ExperimentPage, Experiments } from "./pages/Experiments";
+import { GraphPage, Graphs } from "./pages/Graphs";
 import { Home } from "./pages/Home";
 import { NewRun } from "./pages/NewRun";
 import { Notices } from "./pages/Notices";
@@ -49,6 +50,10 @@ const PAGES: [pattern: string, page: (found: Found, session: Session) => ReactNo
   ["services", () => <Services />],
   ["services/:namespace/:name", ({ namespace, name }, session) => (
     <ServicePage key={`${namespace}/${name}`} namespace={namespace!} name={name!} publicUrl={session.publicUrl} />
+  )],
+  ["graphs", () => <Graphs />],
+  ["graphs/:namespace/:name", ({ namespace, name }, session) => (
+    <GraphPage key={`${namespace}/${name}`} namespace={namespace!} name={name!} publicUrl={session.publicUrl} />
   )],
   ["pods", () => <Pods />],
   ["pods/:namespace/:name", ({ namespace, name }) => <PodPage key={`${namespace}/${name}`} namespace={namespace!} name={name!} />],

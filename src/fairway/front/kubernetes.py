@@ -1,4 +1,4 @@
-"""The Kubernetes API for the dashboard: look at anything but secrets, follow logs, delete pods and services.
+"""The Kubernetes API for the dashboard: look at anything but secrets, follow logs, delete pods, services and graphs.
 
 Requests go through the platform's client, so this works in front of any cluster. That client may do everything,
 which is why the guard lets only owners come here, and why what passes is parsed and listed, never forwarded as
@@ -24,7 +24,7 @@ _LIST_QUERY = frozenset(
     {"labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "timeoutSeconds", "allowWatchBookmarks"}
 )
 _LOG_QUERY = frozenset({"container", "follow", "previous", "tailLines", "sinceSeconds", "timestamps"})
-_DELETABLE = frozenset({"pods", "inferenceservices.serving.kserve.io"})
+_DELETABLE = frozenset({"pods", "inferenceservices.serving.kserve.io", "inferencegraphs.serving.kserve.io"})
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?"
 _PATH = re.compile(

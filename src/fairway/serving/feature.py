@@ -58,6 +58,6 @@ FEATURE = Feature(
         *llm_kinds.KINDS,
         graph_kinds.KIND,
     ),
-    pages=(Page("Services", "/services"),),
+    pages=(Page("Services", "/services"), Page("Graphs", "/graphs")),
     settings=ServingSettings,
 )

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from fairway.kernel.feature import Feature, Parts, Platform
-from fairway.kernel.objects import conditions
+from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import DEPLOYMENT, ENDPOINT_SLICE, HTTP_ROUTE, SERVICE, Object
 from fairway.serving.scaling import contract as contracts
+from fairway.serving.scaling import proxying
 from fairway.serving.scaling.contract import Contract
 from fairway.serving.scaling.controller import Autoscaler
 from fairway.serving.scaling.decider import Spec
@@ -145,6 +146,55 @@ async def test_more_pods_under_load_and_no_request_fails_when_they_go(house: Hou
     for one in (heard, less):
         assert not one.failures
         assert set(one.statuses) == {200}, one.statuses
+
+
+BURST = "autoscaling.knative.dev/target-burst-capacity"
+
+
+async def test_with_an_endless_burst_capacity_all_requests_pass_the_activator(house: House, models: Path) -> None:
+    await house.deploy(models / "iris", annotations={BURST: "-1"}, containerConcurrency=1, maxReplicas=1)
+    await house.until(lambda status: conditions.is_true({"status": status}, "Ready"))
+    await _stands_before(house, True)
+    async with house.session() as session:  # more at once than the pod takes: the activator keeps them, and loses none
+        answers = await asyncio.gather(*(house.predict(session, "/serving/default/iris") for _ in range(40)))
+    assert set(answers) == {ONES}
+    async with house.calling("/serving/default/iris", clients=2) as heard:
+        await house.change({"metadata": {"annotations": {BURST: "0"}}})
+        await _stands_before(house, False)
+        await house.change({"metadata": {"annotations": {BURST: "-1"}}})
+        await _stands_before(house, True)
+    assert not heard.failures
+    assert set(heard.statuses) == {200}, heard.statuses
+
+
+async def test_a_burst_capacity_that_the_pods_have_needs_no_activator(house: House, models: Path) -> None:
+    """One pod has room for ten; seven are wanted for a burst, then twelve."""
+    target = {"autoscaling.knative.dev/target": "10"}
+    await house.deploy(models / "iris", annotations={**target, BURST: "7"}, minReplicas=1, maxReplicas=1)
+    await house.until(lambda status: conditions.is_true({"status": status}, "Ready"))
+    await _stands_before(house, False)
+    await house.change({"metadata": {"annotations": {BURST: "12"}}})
+    await _stands_before(house, True)
+    async with house.session() as session:
+        assert await house.predict(session, "/serving/default/iris") == ONES
+
+
+async def _stands_before(house: House, whether: bool) -> None:
+    """Wait until the activator is all that stands behind the Service, or no part of it."""
+
+    def so(service: Object | None) -> bool:
+        return service is not None and proxying.hidden(service) == whether
+
+    await house.cluster.client.wait(SERVICE, "iris-predictor", "default", so, timeout=30)
+    async with asyncio.timeout(30):
+        while True:
+            slices = await house.cluster.client.list(ENDPOINT_SLICE, "default")
+            filled = {meta.name(one) for one in slices.items if one.get("endpoints")}
+            at_work = {name for name in filled if name.startswith("iris-predictor")}
+            activators = {name for name in at_work if name == proxying.slice_name("iris-predictor")}
+            if at_work and (at_work == activators if whether else not activators):
+                return
+            await asyncio.sleep(0.1)
 
 
 def test_the_contract_on_a_deployment_says_only_what_is_unusual() -> None:

@@ -30,6 +30,11 @@ export interface KubernetesObject {
   metadata: Meta;
 }
 
+/** Whatever a controller says something of. */
+export interface Conditioned {
+  status?: { conditions?: Condition[] };
+}
+
 export interface ContainerState {
   waiting?: { reason?: string; message?: string };
   running?: { startedAt?: string };
@@ -94,6 +99,25 @@ export interface ComponentStatus {
   traffic?: { revisionName?: string; percent?: number; latestRevision?: boolean; tag?: string }[];
 }
 
+export interface GraphStep {
+  name?: string;
+  nodeName?: string;
+  serviceName?: string;
+  serviceUrl?: string;
+  data?: string;
+  weight?: number;
+  condition?: string;
+  dependency?: "Soft" | "Hard";
+  default?: boolean;
+  timeout?: number;
+  retries?: number;
+}
+
+export interface InferenceGraph extends KubernetesObject {
+  spec: { nodes?: Record<string, { routerType?: string; merge?: string; steps?: GraphStep[] }> };
+  status?: { url?: string; address?: { url?: string }; conditions?: Condition[] };
+}
+
 export interface InferenceService extends KubernetesObject {
   spec: { predictor?: Predictor; transformer?: object; explainer?: object };
   status?: {
@@ -126,6 +150,7 @@ export interface KubernetesEvent extends KubernetesObject {
 export const PODS = "api/v1/pods";
 export const EVENTS = "api/v1/events";
 export const SERVICES = "apis/serving.kserve.io/v1beta1/inferenceservices";
+export const GRAPHS = "apis/serving.kserve.io/v1alpha1/inferencegraphs";
 
 /** The path of one object, or of a collection within a namespace. */
 export function within(collection: string, namespace: string, name = ""): string {
@@ -243,5 +268,5 @@ export function podStatus(pod: Pod): string {
 export const restarts = (pod: Pod): number =>
   (pod.status?.containerStatuses ?? []).reduce((sum, container) => sum + (container.restartCount ?? 0), 0);
 
-export const condition = (object: { status?: { conditions?: Condition[] } }, type: string): Condition | undefined =>
+export const condition = (object: Conditioned, type: string): Condition | undefined =>
   object.status?.conditions?.find((candidate) => candidate.type === type);

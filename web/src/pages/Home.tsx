@@ -4,10 +4,10 @@ import { routePath, type Session } from "../App";
 import { isOver, listRuns } from "../api/pipelines";
 import { condition, SERVICES, useObjects, type InferenceService } from "../api/kubernetes";
 import { useNow, usePolled } from "../live";
+import { Ready } from "../parts/Conditions";
 import { Waiting } from "../parts/Approvals";
 import { Ago, Code, Complaint, Header } from "../parts/pieces";
 import { State } from "../parts/State";
-import { Ready } from "./Services";
 
 export function Home({ session }: { session: Session }) {
   const has = (route: string) => session.pages.some((page) => routePath(page.route) === route);
@@ -81,7 +81,7 @@ function LatestServices() {
       <ul className="plain">
         {services.map((service) => (
           <li key={service.metadata.uid}>
-            <Ready service={service} />
+            <Ready of={service} />
             <a href={`#/services/${service.metadata.namespace}/${service.metadata.name}`}>{service.metadata.name}</a>
             <Ago time={condition(service, "Ready")?.lastTransitionTime ?? service.metadata.creationTimestamp} now={now} />
           </li>

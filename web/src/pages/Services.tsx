@@ -2,12 +2,13 @@
 
 import { useState } from "react";
 
-import { condition, podLogEndPath, podLogPath, PODS, podStatus, remove, SERVICES, useObjects, within, type InferenceService, type Pod } from "../api/kubernetes";
+import { condition, podLogEndPath, podLogPath, PODS, remove, SERVICES, useObjects, within, type InferenceService, type Pod } from "../api/kubernetes";
 import { exact } from "../format";
 import { useNow } from "../live";
+import { Conditions, Ready } from "../parts/Conditions";
 import { Log } from "../parts/Log";
+import { PodsOf } from "../parts/PodsOf";
 import { Ago, Code, Complaint, Copy, Danger, Empty, Facts, Header, Loading, Tabs } from "../parts/pieces";
-import { StateIcon } from "../parts/State";
 import { failedContainer, modelOf, scaleOf, trafficOf, troubleOf, type Trouble } from "../serving";
 import { TryIt } from "./TryIt";
 
@@ -40,7 +41,7 @@ export function Services() {
               {services.map((service) => (
                 <tr key={service.metadata.uid}>
                   <td>
-                    <Ready service={service} />
+                    <Ready of={service} />
                   </td>
                   <td>
                     <a href={pageOf(service)}>{service.metadata.name}</a>
@@ -69,17 +70,6 @@ export function Services() {
 
 const pageOf = (service: InferenceService) => `#/services/${service.metadata.namespace}/${service.metadata.name}`;
 
-export function Ready({ service }: { service: InferenceService }) {
-  const ready = condition(service, "Ready");
-  const state = ready?.status === "True" ? "SUCCEEDED" : ready?.status === "False" && ready.reason ? "FAILED" : "RUNNING";
-  const word = { SUCCEEDED: "Ready", FAILED: ready?.reason ?? "Not ready", RUNNING: "Starting" }[state];
-  return (
-    <span className="state" title={ready?.message}>
-      <StateIcon state={state} /> {word}
-    </span>
-  );
-}
-
 export function ServicePage({ namespace, name, publicUrl }: { namespace: string; name: string; publicUrl: string }) {
   const { items, failure } = useObjects<InferenceService>(within(SERVICES, namespace), `metadata.name=${name}`);
   const now = useNow(false);
@@ -105,7 +95,7 @@ export function ServicePage({ namespace, name, publicUrl }: { namespace: string;
         />
       </Header>
       <p className="summary">
-        <Ready service={service} />
+        <Ready of={service} />
         <span>
           created <Ago time={service.metadata.creationTimestamp} now={now} />
         </span>
@@ -120,8 +110,8 @@ export function ServicePage({ namespace, name, publicUrl }: { namespace: string;
         label="About this service"
         tabs={[
           { name: "Try it", content: () => <TryIt path={`serving/${namespace}/${name}`} name={name} publicUrl={publicUrl} ready={condition(service, "Ready")?.status === "True"} /> },
-          { name: "Conditions", content: () => <Conditions service={service} now={now} /> },
-          { name: "Pods", content: () => <PodsOf namespace={namespace} name={name} /> },
+          { name: "Conditions", content: () => <Conditions of={service} now={now} /> },
+          { name: "Pods", content: () => <PodsOf namespace={namespace} label="serving.kserve.io/inferenceservice" value={name} /> },
           { name: "Log", content: () => <LogOf namespace={namespace} name={name} /> },
           {
             name: "Details",
@@ -201,60 +191,6 @@ function LogOf({ namespace, name }: { namespace: string; name: string }) {
       )}
       <Log path={podLogPath(namespace, pod.metadata.name, "kserve-container")} name={pod.metadata.name} />
     </>
-  );
-}
-
-function Conditions({ service, now }: { service: InferenceService; now: number }) {
-  const conditions = service.status?.conditions ?? [];
-  if (!conditions.length) return <p className="quiet">The controller has said nothing about this service yet.</p>;
-  return (
-    <div className="table-frame">
-      <table>
-        <thead>
-          <tr>
-            <th>Condition</th>
-            <th>Holds</th>
-            <th>Reason</th>
-            <th>Message</th>
-            <th>Since</th>
-          </tr>
-        </thead>
-        <tbody>
-          {conditions.map((entry) => (
-            <tr key={entry.type}>
-              <td>{entry.type}</td>
-              <td>
-                <span className="state">
-                  <StateIcon state={entry.status === "True" ? "SUCCEEDED" : entry.status === "False" ? "FAILED" : "RUNNING"} /> {entry.status}
-                </span>
-              </td>
-              <td>{entry.reason}</td>
-              <td className="wide">{entry.message}</td>
-              <td>
-                <Ago time={entry.lastTransitionTime} now={now} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function PodsOf({ namespace, name }: { namespace: string; name: string }) {
-  const { items, failure } = useObjects<Pod>(within(PODS, namespace));
-  const mine = (items ?? []).filter((pod) => pod.metadata.labels?.["serving.kserve.io/inferenceservice"] === name);
-  if (failure) return <Complaint failure={failure} />;
-  if (!mine.length) return <p className="quiet">No pod runs for this service.</p>;
-  return (
-    <ul className="plain parts">
-      {mine.map((pod) => (
-        <li key={pod.metadata.uid}>
-          <a href={`#/pods/${namespace}/${pod.metadata.name}`}>{pod.metadata.name}</a>
-          <span className="quiet">{podStatus(pod)}</span>
-        </li>
-      ))}
-    </ul>
   );
 }
 
