@@ -113,8 +113,13 @@ async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
     """Whether the answer was 200."""
     writer.write(message)
     answer = await reader.readuntil(b"\r\n\r\n")
-    length = answer.lower().split(b"content-length:")[1].split(b"\r\n")[0]
-    await reader.readexactly(int(length))
+    if b"transfer-encoding: chunked" in answer.lower():
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            await reader.readexactly(size + 2)
+        await reader.readexactly(2)
+    else:
+        length = answer.lower().split(b"content-length:")[1].split(b"\r\n")[0]
+        await reader.readexactly(int(length))
     return answer.startswith(b"HTTP/1.1 200")
 
 

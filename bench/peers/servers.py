@@ -10,6 +10,8 @@ different runs say little about each other.
 import asyncio
 import json
 import os
+import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,14 +196,15 @@ def _saved(folder: Path, width: int) -> Path:
 @contextmanager
 def running(server: Server, model: Path, *flags: str, **variables: str) -> Iterator[Running]:
     """On the first core. `flags` are those of ours."""
-    port = free_port()
+    port = _two_free_ports()
     if server is OURS:
         command = [sys.executable, "-m", "fairway.serving.inpod", "--model_name=iris", f"--model_dir={model}"]
         command += [f"--http_port={port}", f"--grpc_port={port + 1}", *flags]
     else:
         program = Path(__file__).with_name(server.program)
         command = [str(server.python), str(program), str(model), str(port)]
-    variables = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+    scratch = tempfile.mkdtemp(prefix="bench-")  # Triton's program makes its repository there
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": scratch, **variables}
     begin = time.perf_counter()
     with load.on_core(0):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=variables)
@@ -215,6 +218,16 @@ def running(server: Server, model: Path, *flags: str, **variables: str) -> Itera
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _two_free_ports() -> int:
+    """The first of two neighbours: gRPC is at the second."""
+    while True:
+        port = free_port()
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port + 1))
+            return port
 
 
 def _await(url: str, process: "subprocess.Popen[bytes]") -> None:

@@ -50,7 +50,8 @@ def running(python: str, folder: Path) -> Iterator[Both]:
 @contextmanager
 def _process(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
     with log.open("w") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file)
+        scratch = {"TMPDIR": str(log.parent)}
+        process = subprocess.Popen(command, stdout=file, stderr=file, env={**os.environ, **scratch})
     try:
         deadline = time.monotonic() + _PATIENCE
         while not _ready(port):
