@@ -215,6 +215,45 @@ def test_workers_are_processes(start: Start) -> None:
     assert program.process.pid not in found
 
 
+def test_a_program_s_own_repository_brings_models_and_takes_them_back(start: Start) -> None:
+    program = start(
+        """
+        import kserve
+
+        class Says(kserve.Model):
+            async def predict(self, payload, headers=None):
+                return {"predictions": [self.name]}
+
+        class Shelf(kserve.ModelRepository):
+            async def load(self, name):
+                if name == "broken":
+                    raise RuntimeError("it fell")
+                if name == "absent":
+                    return False
+                model = Says(name)
+                self.update(model)
+                return model.load()
+
+        model = Says("first")
+        model.load()
+        kserve.ModelServer(registered_models=Shelf()).start([model])
+        """,
+        "--enable_grpc=false",
+    )
+    program.wait()
+    assert program.post("/v1/models/second:predict", {"instances": [1]})[0] == 404
+    assert program.post("/v2/repository/models/second/load", {})[0] == 200
+    for name in ("first", "second"):
+        assert program.post(f"/v1/models/{name}:predict", {"instances": [1]}) == (200, {"predictions": [name]})
+    for name, says in (("broken", "it fell"), ("absent", "has no model absent that is ready")):
+        status, body = program.post(f"/v2/repository/models/{name}/load", {})
+        assert (status, says in body["error"]) == (400, True)
+    assert program.post("/v2/repository/models/second/unload", {})[0] == 200
+    assert program.post("/v1/models/second:predict", {"instances": [1]})[0] == 503
+    assert program.post("/v2/repository/models/first/load", {})[0] == 200
+    assert program.post("/v1/models/first:predict", {"instances": [1]})[0] == 200
+
+
 def test_a_server_without_a_ready_model_ends(start: Start) -> None:
     program = start("""
     import kserve

@@ -6,11 +6,12 @@ each of them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from fairway.serving.inpod.messages import Refusal
 from fairway.serving.inpod.model import CannotLoad
-from fairway.serving.inpod.places import Loader, Places
+from fairway.serving.inpod.places import Brings, Loader, Places
 from fairway.serving.inpod.repository import Repository
 
 Change = Callable[[str, str, str], Awaitable[None]]
@@ -18,14 +19,17 @@ Change = Callable[[str, str, str], Awaitable[None]]
 
 
 class Changes:
-    """In this process. `places` is None where the models were given by the program that started the server."""
+    """In this process. `places` is None where the models were given by the program that started the server, which may
+    bring more."""
 
-    def __init__(self, repository: Repository, places: Places | None) -> None:
-        self._repository, self._places = repository, places
+    def __init__(self, repository: Repository, places: Places | None, more: Brings | None = None) -> None:
+        self._repository, self._places, self._more = repository, places, more
 
     async def __call__(self, verb: str, name: str, format: str) -> None:
         if verb == "unload":
             await self._repository.unload(name)
+            if self._more:
+                await asyncio.to_thread(self._more.take_back, name)
             return
         try:
             await self._repository.load(name, self._loader(name, format))
@@ -38,6 +42,8 @@ class Changes:
             if not (self._places.folder / name).exists():  # a name that anybody may say is not remembered
                 raise Refusal(404, f"Model {name!r} is not here, and the repository has no folder of that name.")
             return loader
+        if self._more:
+            return self._more.bring(name)
         known = self._repository.loader(name)
         if known is None:
             raise Refusal(404, f"Model {name!r} is not here, and this server loads no other.")

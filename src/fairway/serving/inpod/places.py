@@ -9,12 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from fairway.serving.inpod import formats, programs
 from fairway.serving.inpod.model import CannotLoad, Model, Program
 
 Loader = Callable[[], tuple[Model | Program, str]]
 """Gives a model and its version, in a thread. Raises CannotLoad."""
+
+
+@runtime_checkable
+class Brings(Protocol):
+    """What a program gave instead of a folder, where it also brings models by name that nobody has asked for before."""
+
+    def bring(self, name: str) -> Loader: ...
+
+    def take_back(self, name: str) -> None:
+        """The model is not served any more. In a thread."""
+        ...
+
 
 VERSION = "1"
 """Of a model whose folder says nothing of versions."""

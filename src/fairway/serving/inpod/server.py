@@ -21,7 +21,7 @@ from fairway.serving.inpod.changes import Change, Changes
 from fairway.serving.inpod.messages import Call, Refusal
 from fairway.serving.inpod.metrics import Metrics
 from fairway.serving.inpod.model import CannotLoad
-from fairway.serving.inpod.places import Loader
+from fairway.serving.inpod.places import Brings, Loader
 from fairway.serving.inpod.repository import Repository
 from fairway.serving.inpod.routes import METRICS, Routes
 from fairway.serving.inpod.rpc.starting import Rpc
@@ -48,7 +48,7 @@ class Server:
         loop = asyncio.get_running_loop()
         metrics = Metrics(board, page)
         self._repository = Repository(flags.limits(options), metrics, loop)
-        self.change = Changes(self._repository, self._places)
+        self.change = Changes(self._repository, self._places, given if isinstance(given, Brings) else None)
         change = everywhere or self.change
         self._routes = Routes(self._repository, metrics, change, server_version=_version())
         self._rpc = Rpc(options, self._repository, metrics, change, self._routes, _version())

@@ -11,11 +11,13 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from fairway.serving.inpod import program
+from fairway.serving.inpod.model import CannotLoad
 from fairway.serving.inpod.places import VERSION, Loader
-from fairway.serving.inpod.programs import loops
+from fairway.serving.inpod.programs import failures, loops
 from fairway.serving.inpod.programs.kserve import KServeProgram
 from fairway.serving.inpod.programs.kserve_api import constants, context, logs, payloads
 from fairway.serving.inpod.programs.kserve_api.dataplane import DataPlane
@@ -158,27 +160,47 @@ class ModelServer:
 
     def loaders(self, *, keep: bool = False) -> Mapping[str, Loader]:
         """Of the models that are ready or will be; the others are told of, and left out. `keep` is of the programs."""
-        found: dict[str, Loader] = {}
+        own = _brings_its_own(self.registered_models)
+        found: dict[str, Loader] = _Shelf(self) if own else {}
         for name, model in self.registered_models.get_models().items():
             if not model.ready and not model.engine:
                 logs.logger.warning("The model %s is not ready and is not served; its load() was not called.", name)
                 continue
-            found[name] = self._loader(model, keep=keep)
+            found[name] = self._loader(model, keep=keep or own)
         return found
+
+    def bringing(self, name: str) -> Loader:
+        """By the program's own repository, whose `load` may be a coroutine."""
+
+        def load() -> tuple[KServeProgram, str]:
+            loop = self._loop()
+            with failures.as_cannot_load(f"The program's own repository, asked for {name},"):
+                ready = self.registered_models.load(name)
+                if hasattr(ready, "__await__"):
+                    ready = loop.wait(lambda: loops.settled(ready))
+            model = self.registered_models.get_model(name)
+            if not ready or model is None:
+                raise CannotLoad(f"The program's own repository has no model {name} that is ready.")
+            return KServeProgram(model, loop, latency_logging=self.enable_latency_logging, keep=True), VERSION
+
+        return load
 
     def _loader(self, model: Any, *, keep: bool) -> Loader:
         """Called in each process that serves."""
 
         def load() -> tuple[KServeProgram, str]:
-            if os.getpid() not in self._loops:
-                self._loops[os.getpid()] = loops.OwnLoop("kserve")  # its thread does not come along with a fork
-            loop = self._loops[os.getpid()]
-            served = KServeProgram(model, loop, latency_logging=self.enable_latency_logging, keep=keep)
+            served = KServeProgram(model, self._loop(), latency_logging=self.enable_latency_logging, keep=keep)
             if not served.ready:
                 served.load()
             return served, VERSION
 
         return load
+
+    def _loop(self) -> loops.OwnLoop:
+        """Of this process: a loop's thread does not come along with a fork."""
+        if os.getpid() not in self._loops:
+            self._loops[os.getpid()] = loops.OwnLoop("kserve")
+        return self._loops[os.getpid()]
 
     def _flags(self) -> list[str]:
         flags = ["--http_port", str(self.http_port), "--workers", str(self.workers)]
@@ -193,6 +215,27 @@ class ModelServer:
         for name, why in _HERE_WITHOUT_EFFECT.items():
             if getattr(self, name) != defaults[name]:
                 logs.logger.warning("%s=%s changes nothing here: %s.", name, getattr(self, name), why)
+
+
+class _Shelf(dict[str, Loader]):
+    """The models that are there, and those that the program's own repository brings when they are asked for."""
+
+    def __init__(self, server: ModelServer) -> None:
+        super().__init__()
+        self._server = server
+
+    def bring(self, name: str) -> Loader:
+        return self._server.bringing(name)
+
+    def take_back(self, name: str) -> None:
+        with suppress(KeyError):
+            self._server.registered_models.unload(name)
+
+
+def _brings_its_own(repository: ModelRepository) -> bool:
+    """Whether somebody wrote how models are brought."""
+    kind = type(repository)
+    return kind.load is not ModelRepository.load or kind.load_model is not ModelRepository.load_model
 
 
 def _predictor(flags: Mapping[str, Any]) -> PredictorConfig:
