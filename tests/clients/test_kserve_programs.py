@@ -26,10 +26,10 @@ ROOT = Path(__file__).parents[2]
 BYTES = "compares bytes: upstream writes nulls, a version of null, and spaces; the values are the same"
 RAY = "Ray Serve is not part of our kserve"
 EVENTS = "CloudEvents are unpacked by the server before a program sees them, not by DataPlane"
-HEALTH = "DataPlane does not ask the predictor for its health"
+HEALTH = "DataPlane does not ask the predictor how the server is; the server asks by its models"
 OWN_WORDS = "the answer is ours: the sentence names what is here"
 ORDER = "models are listed by name"
-CHANGES = "/v2/repository does not call a program's own ModelRepository"
+CHANGES = "puts a repository into a private part of upstream's server; a program's own is called by ours"
 MOCK = "one recorded answer is used twice, which newer pytest-httpx refuses"
 PARTS = "looks into upstream's server, of which we have no such part"
 
