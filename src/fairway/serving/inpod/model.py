@@ -109,10 +109,15 @@ class Program(Protocol):
 
 @runtime_checkable
 class Leans(Protocol):
-    """A program that cannot answer without somebody else, as a transformer without its predictor: asked, on the event
-    loop, when somebody wants to know whether it is ready."""
+    """A program that cannot answer without somebody else, as a transformer without its predictor: asked when somebody
+    wants to know whether it is ready. `leaning` says whether it is to be asked at all."""
 
-    async def reachable(self) -> bool: ...
+    @property
+    def leaning(self) -> bool: ...
+
+    async def reachable(self) -> bool:
+        """On the event loop, which it must not hold up; nor may its own work hold up the answer."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,11 +74,11 @@ class Served:
     @property
     def leans(self) -> bool:
         """Whether being ready depends on others, too."""
-        return isinstance(self.thing, Leans)
+        return isinstance(self.thing, Leans) and self.thing.leaning
 
     async def reachable(self) -> bool:
         """Whether those others answer, as far as a moment tells."""
-        if not isinstance(self.thing, Leans):
+        if not (isinstance(self.thing, Leans) and self.thing.leaning):
             return True
         with suppress(TimeoutError):
             return await asyncio.wait_for(self.thing.reachable(), _REACH)

@@ -7,6 +7,7 @@ the server's loop from answering health.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import json
@@ -43,10 +44,14 @@ class KServeProgram:
     def ready(self) -> bool:
         return bool(self.model.ready)
 
-    async def reachable(self) -> bool:
+    @property
+    def leaning(self) -> bool:
         """The real package's models do not say; there its own server asks."""
-        ask = getattr(self.model, "predictor_ready", None)
-        return bool(await self._loop.call(ask)) if ask else True
+        return bool(getattr(self.model, "asks_predictor", False))
+
+    async def reachable(self) -> bool:
+        """In a loop of the moment: the model's own may be held up by what the model computes."""
+        return bool(await loops.in_thread(lambda: asyncio.run(self.model.predictor_ready())))
 
     async def answer(self, message: Message) -> Reply:
         headers = dict(message.headers)

@@ -23,6 +23,8 @@ from fairway.serving.inpod.programs.kserve_api.predictor import PredictorConfig
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_SOON = 3.0
+"""Seconds in which a predictor says whether it is ready."""
 FORWARDABLE_HEADERS = frozenset({"x-request-id", "x-b3-traceid", "authorization"})
 
 
@@ -114,15 +116,25 @@ class Model(InferenceModel):
             logs.trace_logger.info("requestId: %s, %s", (headers or {}).get("x-request-id", "N.A."), times)
         return response, response_headers
 
+    @property
+    def asks_predictor(self) -> bool:
+        """Whether being ready is to depend on the predictor."""
+        config = self.predictor_config
+        return config is not None and config.predictor_health_check
+
     async def predictor_ready(self) -> bool:
         """Whether the predictor says that it can answer for this model, where it is to be asked."""
         config = self.predictor_config
         if config is None or not config.predictor_health_check:
             return True
-        try:
+        try:  # with clients of its own, as those that predict belong to the loop in which they do
             if config.protocol == PredictorProtocol.GRPC_V2.value:
-                return bool(await self._grpc_client.is_model_ready(self.name))
-            return bool(await self._http_client.is_model_ready(config.predictor_base_url, self.name))
+                async with self._new_grpc_client(config, _SOON) as grpc:
+                    return bool(await grpc.is_model_ready(self.name))
+            from fairway.serving.inpod.programs.kserve_api import rest_client  # noqa: PLC0415  httpx is optional
+
+            async with rest_client.InferenceRESTClient(self._rest_config(_SOON)) as http:
+                return bool(await http.is_model_ready(config.predictor_base_url, self.name))
         except Exception as absent:  # whatever keeps it from saying so
             logs.logger.debug("The predictor of %s does not answer: %s", self.name, absent)
             return False
@@ -194,30 +206,39 @@ class Model(InferenceModel):
         from fairway.serving.inpod.programs.kserve_api import rest_client  # noqa: PLC0415  httpx is optional
 
         if self._http_client_instance is None:
-            config = self.predictor_config
-            bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-            self._http_client_instance = rest_client.InferenceClientFactory().get_rest_client(
-                rest_client.RESTConfig(
-                    protocol=config.protocol if config else PredictorProtocol.REST_V1,
-                    timeout=config.timeout if config else 600,
-                    retries=config.retries if config else 0,
-                    verify=bundle or True,
-                )
-            )
+            self._http_client_instance = rest_client.InferenceClientFactory().get_rest_client(self._rest_config())
         return self._http_client_instance
+
+    def _rest_config(self, timeout: float | None = None) -> Any:
+        from fairway.serving.inpod.programs.kserve_api import rest_client  # noqa: PLC0415  httpx is optional
+
+        config = self.predictor_config
+        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        return rest_client.RESTConfig(
+            protocol=config.protocol if config else PredictorProtocol.REST_V1,
+            timeout=timeout or (config.timeout if config else 600),
+            retries=config.retries if config and not timeout else 0,
+            verify=bundle or True,
+        )
 
     @property
     def _grpc_client(self) -> Any:
-        from fairway.serving.inpod.programs.kserve_api import grpc_client  # noqa: PLC0415  grpcio is optional
-
         config = self.predictor_config
         if config is None:
             raise RuntimeError("There is no predictor to call: no PredictorConfig was given.")
         if self._grpc_client_stub is None:
-            self._grpc_client_stub = grpc_client.InferenceGRPCClient(
-                config.predictor_host, use_ssl=config.use_ssl, timeout=config.timeout, retries=config.retries
-            )
+            self._grpc_client_stub = self._new_grpc_client(config)
         return self._grpc_client_stub
+
+    def _new_grpc_client(self, config: PredictorConfig, timeout: float | None = None) -> Any:
+        from fairway.serving.inpod.programs.kserve_api import grpc_client  # noqa: PLC0415  grpcio is optional
+
+        return grpc_client.InferenceGRPCClient(
+            config.predictor_host,
+            use_ssl=config.use_ssl,
+            timeout=timeout or config.timeout,
+            retries=0 if timeout else config.retries,
+        )
 
 
 async def _settled(value: Any) -> Any:
