@@ -165,7 +165,4 @@ def invalid(kind: str, group: str, name: str, causes: Iterable[Cause]) -> Invali
 
 def _details(resource: str, name: str) -> dict[str, Any]:
     plural, _, group = resource.partition(".")
-    details = {"name": name, "kind": plural}
-    if group:
-        details["group"] = group
-    return details
+    return {"name": name, **({"group": group} if group else {}), "kind": plural}
