@@ -8,7 +8,19 @@ import pytest
 
 from fairway.kernel.client.client import Client
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import CONFIG_MAP, CRD, DEPLOYMENT, LEASE, NAMESPACE, NODE, POD, SERVICE, Kind, Object
+from fairway.kernel.objects.kinds import (
+    CONFIG_MAP,
+    CRD,
+    DEPLOYMENT,
+    LEASE,
+    NAMESPACE,
+    NODE,
+    POD,
+    SECRET,
+    SERVICE,
+    Kind,
+    Object,
+)
 from tests.cluster.api.world import WIDGET, define, pod
 
 
@@ -247,3 +259,8 @@ async def test_labels_that_are_no_labels_are_refused_in_upstreams_words(client: 
     await client.create(POD, pod("p"))
     with pytest.raises(errors.BadRequest, match="cannot restore map from string"):
         await client.patch(POD, "p", "default", {"metadata": {"labels": "invalid"}})
+
+
+async def test_lines_of_a_secrets_value_are_put_together(client: Client) -> None:
+    made = await client.create(SECRET, {"metadata": {"name": "s"}, "data": {"a": "aGVs\nbG8=\n"}}, namespace="default")
+    assert made["data"] == {"a": "aGVsbG8="}

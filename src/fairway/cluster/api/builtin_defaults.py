@@ -388,7 +388,10 @@ def _service(obj: Object) -> None:
 
 
 def _secret(obj: Object) -> None:
-    """stringData is for writing only: it becomes data."""
+    """stringData is for writing only: it becomes data. Lines that clients broke are put together, as upstream does."""
+    for key, value in (obj.get("data") or {}).items():
+        if isinstance(value, str) and ("\n" in value or "\r" in value):
+            obj["data"][key] = value.replace("\r", "").replace("\n", "")
     plain = obj.pop("stringData", None)
     if isinstance(plain, dict):
         encoded = {}
