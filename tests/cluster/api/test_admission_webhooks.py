@@ -8,10 +8,14 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from fairway.cluster.api.tokens import MASTERS
+from fairway.cluster.api.server import ApiServer
+from fairway.cluster.api.tokens import MASTERS, Issuer
+from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client.client import Client
+from fairway.kernel.clock import SystemClock
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import (
@@ -409,3 +413,19 @@ async def test_conditions_choose_among_requests(client: Client, hook: WebhookSer
     await validating(client, ignorable)
     await client.create(CONFIG_MAP, config_map("bare", other="x"))
     assert len(hook.asked) == 1
+
+
+async def test_what_a_webhook_notes_is_in_the_audit_log(keys: Path, tmp_path: Path, hook: WebhookServer) -> None:
+    store, clock = MemoryStore(), SystemClock()
+    server = ApiServer(store, clock=clock, issuer=Issuer.load(keys), audit=tmp_path / "audit")
+    client = Client(server.transport(_ADMIN))
+
+    async def note(request: Object) -> Object:
+        return {"allowed": True, "auditAnnotations": {"seen-by": "the hook"}}
+
+    await validating(client, webhook(hook.on("/", note)))
+    await client.create(CONFIG_MAP, config_map())
+    await server.close()
+    records = [orjson.loads(line) for file in (tmp_path / "audit").iterdir() for line in file.read_text().splitlines()]
+    found = [one["annotations"] for one in records if (one.get("objectRef") or {}).get("resource") == "configmaps"]
+    assert [one.get("hook.example.dev/seen-by") for one in found] == ["the hook"]

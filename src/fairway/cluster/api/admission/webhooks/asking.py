@@ -63,6 +63,7 @@ class Asker:
             _silent(hook, f"received invalid webhook response: {failure}")
             return None
         request.call.warnings += verdict.warnings
+        request.call.notes |= {f"{hook.name}/{key}": value for key, value in verdict.notes.items()}
         if not verdict.allowed:
             raise review.refusal(hook.name, verdict.status)
         return verdict
