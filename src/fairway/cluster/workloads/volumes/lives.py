@@ -26,7 +26,13 @@ class Verdict:
 
 
 def controller() -> Controller:
-    return Controller("volumes", PERSISTENT_VOLUME, _reconcile, watches=((PERSISTENT_VOLUME_CLAIM, _volume_of),))
+    return Controller("volumes", PERSISTENT_VOLUME, _reconcile, watches=((PERSISTENT_VOLUME_CLAIM, volume_of),))
+
+
+def volume_of(claim: Object) -> Iterable[Key]:
+    """The volume of a claim, as the name of an object to look at."""
+    if name := claim["spec"].get("volumeName"):
+        yield "", name
 
 
 def decide(volume: Object, claim: Object | None) -> Verdict:
@@ -66,8 +72,3 @@ async def _reconcile(world: World, namespace: str, name: str) -> float | None:
         status = {"phase": verdict.phase, "message": verdict.message or None}
         await world.client.patch_status(PERSISTENT_VOLUME, name, None, status)
     return None
-
-
-def _volume_of(claim: Object) -> Iterable[Key]:
-    if name := claim["spec"].get("volumeName"):
-        yield "", name

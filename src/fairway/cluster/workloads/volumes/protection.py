@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fairway.cluster.workloads import pods as of_pods
+from fairway.cluster.workloads.volumes import lives
 from fairway.kernel.control import finalizers
 from fairway.kernel.control.controller import Controller, World
 from fairway.kernel.objects import meta
@@ -24,7 +25,7 @@ def controllers() -> tuple[Controller, ...]:
             "volume-protection",
             PERSISTENT_VOLUME,
             _volume,
-            watches=((PERSISTENT_VOLUME_CLAIM, _volume_of),),
+            watches=((PERSISTENT_VOLUME_CLAIM, lives.volume_of),),
             workers=1,
         ),
     )
@@ -34,11 +35,6 @@ def _claims_of(pod: Object) -> Iterable[Key]:
     for volume in (pod.get("spec") or {}).get("volumes") or ():
         if name := (volume.get("persistentVolumeClaim") or {}).get("claimName"):
             yield meta.namespace(pod), name
-
-
-def _volume_of(claim: Object) -> Iterable[Key]:
-    if name := (claim.get("spec") or {}).get("volumeName"):
-        yield "", name
 
 
 async def _claim(world: World, namespace: str, name: str) -> float | None:
@@ -61,6 +57,6 @@ async def _volume(world: World, _: str, name: str) -> float | None:
     volume = world.mirror(PERSISTENT_VOLUME).get("", name)
     if volume is None or not meta.being_deleted(volume):
         return None
-    if all(("", name) not in _volume_of(claim) for claim in world.mirror(PERSISTENT_VOLUME_CLAIM).all()):
+    if all(("", name) not in lives.volume_of(claim) for claim in world.mirror(PERSISTENT_VOLUME_CLAIM).all()):
         await finalizers.remove(world.client, PERSISTENT_VOLUME, volume, OF_VOLUMES)
     return None
