@@ -50,17 +50,15 @@ class Book:
 
     def __init__(self, store: Store, kind: Kind) -> None:
         self._store, self._resource = store, kind.resource
-        self._seen: tuple[int, ...] = ()
+        self._changed = -1
         self._hooks: tuple[Hook, ...] = ()
 
     def hooks(self) -> tuple[Hook, ...]:
-        records = self._store.list(self._resource).records
-        if not records:
-            return ()
-        seen = tuple(record.revision for record in records)
-        if seen != self._seen:
+        changed = self._store.changed(self._resource)
+        if changed != self._changed:
+            records = self._store.list(self._resource).records
             self._hooks = tuple(hook for record in records for hook in _hooks(record.object))
-            self._seen = seen
+            self._changed = changed
         return self._hooks
 
 
