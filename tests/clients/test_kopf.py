@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fairway.cluster.api import certificates
+from fairway.cluster.api.identity import certificates
 from fairway.kernel.client.client import Client
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.crds import OPEN, CustomKind

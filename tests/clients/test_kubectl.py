@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from fairway.cluster.api import certificates
+from fairway.cluster.api.identity import certificates
+from fairway.cluster.api.identity.tokens import MASTERS, Issuer
 from fairway.cluster.api.server import ApiServer
-from fairway.cluster.api.tokens import MASTERS, Issuer
 from fairway.cluster.node.runtime import ExecResult
 from fairway.cluster.node.talking import Talk
 from fairway.cluster.store.memory import MemoryStore

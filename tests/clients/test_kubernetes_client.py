@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from fairway.cluster.api import certificates
+from fairway.cluster.api.identity import certificates
+from fairway.cluster.api.identity.tokens import MASTERS, Issuer
 from fairway.cluster.api.server import ApiServer
 from fairway.cluster.api.signing.authority import signer
-from fairway.cluster.api.tokens import MASTERS, Issuer
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client import kubeconfig
 from fairway.kernel.clock import SystemClock

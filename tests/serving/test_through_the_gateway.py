@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from fairway.cluster.api.tokens import ISSUER
+from fairway.cluster.api.identity.tokens import ISSUER
 from fairway.cluster.network.build import NetworkConfig, build
 from fairway.cluster.network.kinds import KINDS
 from fairway.kernel.clock import SystemClock

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairway.cluster.api import addresses
-from fairway.cluster.api.certificates import ensure, server_context
+from fairway.cluster.api.identity.certificates import ensure, server_context
+from fairway.cluster.api.identity.tokens import Issuer
 from fairway.cluster.api.server import ApiServer
 from fairway.cluster.api.signing.authority import signer
-from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.node.build import NodeConfig
 from fairway.cluster.node.build import build as build_node
 from fairway.cluster.node.runtime import PodRuntime

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from fairway.cluster.api import addresses
 from fairway.cluster.api.auditing import reading as auditing
-from fairway.cluster.api.certificates import ensure, server_context
+from fairway.cluster.api.identity.certificates import ensure, server_context
+from fairway.cluster.api.identity.tokens import ISSUER, Issuer
 from fairway.cluster.api.server import ApiServer
 from fairway.cluster.api.signing.authority import signer
-from fairway.cluster.api.tokens import ISSUER, Issuer
 from fairway.cluster.network.build import build as build_network
 from fairway.cluster.network.config import NetworkConfig
 from fairway.cluster.network.kinds import KINDS as NETWORK_KINDS

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fairway.cluster.api import certificates
+from fairway.cluster.api.identity import certificates
 from fairway.cluster.workloads.build import build
 from fairway.kernel.feature import Feature, Parts, Platform
 from fairway.kernel.objects.kinds import CLUSTER_ROLE_BINDING, NODE

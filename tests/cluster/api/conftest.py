@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fairway.cluster.api import certificates
+from fairway.cluster.api.identity import certificates
+from fairway.cluster.api.identity.tokens import MASTERS, Issuer
 from fairway.cluster.api.server import ApiServer
-from fairway.cluster.api.tokens import MASTERS, Issuer
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client.client import Client
 from fairway.kernel.client.http import HTTPTransport

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
+from fairway.cluster.api.identity.tokens import MASTERS, Issuer
 from fairway.cluster.api.server import ApiServer
-from fairway.cluster.api.tokens import MASTERS, Issuer
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import SystemClock

@@ -12,14 +12,14 @@ import orjson
 import pytest
 
 from fairway.cli import main
-from fairway.cluster.api import certificates
 from fairway.cluster.api.auditing import events
 from fairway.cluster.api.auditing import reading as auditing
 from fairway.cluster.api.auditing.log import AuditLog
 from fairway.cluster.api.auditing.reading import CLIENTS, STRANGERS
 from fairway.cluster.api.auditing.visits import Visit
+from fairway.cluster.api.identity import certificates
+from fairway.cluster.api.identity.tokens import Issuer
 from fairway.cluster.api.server import ApiServer
-from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import SystemClock

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from fairway.cluster.api import certificates
+from fairway.cluster.api.identity import certificates
 from fairway.cluster.api.signing.authority import signer
 from fairway.kernel.client.client import Client
 from fairway.kernel.client.http import HTTPTransport

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 import orjson
 import pytest
 
-from fairway.cluster.api.podlogs import LogOptions
+from fairway.cluster.api.pods.podlogs import LogOptions
 from fairway.cluster.api.server import ApiServer
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client.client import Client

@@ -10,8 +10,8 @@ import jwt
 import orjson
 import pytest
 
-from fairway.cluster.api import certificates
-from fairway.cluster.api.tokens import Issuer
+from fairway.cluster.api.identity import certificates
+from fairway.cluster.api.identity.tokens import Issuer
 from fairway.kernel.client.client import Client
 from fairway.kernel.client.http import HTTPTransport
 from fairway.kernel.feature import Identity

@@ -6,8 +6,9 @@ import re
 
 import orjson
 
-from fairway.cluster.api import openapi, resources
-from fairway.cluster.api.openapi import Row
+from fairway.cluster.api import resources
+from fairway.cluster.api.documents import openapi
+from fairway.cluster.api.documents.openapi import Row
 from fairway.cluster.api.resources import Resource
 from fairway.kernel.objects.kinds import Kind, Object
 

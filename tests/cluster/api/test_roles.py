@@ -5,10 +5,10 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from fairway.cluster.api import authentication
 from fairway.cluster.api.authorizing import own_namespace
 from fairway.cluster.api.authorizing.attempts import Attempt
 from fairway.cluster.api.authorizing.grants import Grants
+from fairway.cluster.api.identity import authentication
 from fairway.kernel.client.client import Client
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors

@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
-from fairway.cluster.api import resources, swagger, swagger_wire
-from fairway.cluster.api.openapi import Row
+from fairway.cluster.api import resources
+from fairway.cluster.api.documents import swagger, swagger_wire
+from fairway.cluster.api.documents.openapi import Row
 from fairway.cluster.api.resources import Resource
 from fairway.kernel.client.client import Client
 from fairway.kernel.feature import Identity

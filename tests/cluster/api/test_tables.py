@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from fairway.cluster.api import durations, jsonpath, printing, resources
+from fairway.cluster.api import jsonpath, resources
+from fairway.cluster.api.printing import durations, tables
 from fairway.kernel.clock import timestamp
 from fairway.kernel.objects.kinds import Object
 
@@ -17,7 +18,7 @@ BY_NAME = {row.kind.resource: row for row in resources.builtin()}
 def cells(resource: str, obj: Object) -> dict[str, Any]:
     """Column name to cell of one object."""
     obj.setdefault("metadata", {"name": "x"})
-    found = printing.table(BY_NAME[resource], [obj], include_object="None", now=NOW)
+    found = tables.table(BY_NAME[resource], [obj], include_object="None", now=NOW)
     names = [column["name"] for column in found["columnDefinitions"]]
     return dict(zip(names, found["rows"][0]["cells"], strict=True))
 
@@ -198,14 +199,14 @@ def test_columns_of_a_custom_resource() -> None:
         "spec": {"replicas": 2, "hosts": ["a", "b"]},
         "status": {"conditions": READY},
     }
-    found = printing.table(columns, [obj], include_object="Object", now=NOW)
+    found = tables.table(columns, [obj], include_object="Object", now=NOW)
     assert found["rows"] == [{"cells": ["x", "True", 2, None, "120m", '["a","b"]', None], "object": obj}]
     assert [column["priority"] for column in found["columnDefinitions"]] == [0, 0, 1, 0, 0, 0, 0]
 
 
 def test_a_custom_resource_without_columns_shows_its_name_and_age() -> None:
     obj = {"metadata": {"name": "x", "creationTimestamp": ago(1)}}
-    found = printing.table([], [obj], include_object="Metadata", now=NOW, headers=False)
+    found = tables.table([], [obj], include_object="Metadata", now=NOW, headers=False)
     carried = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
     assert found["rows"] == [{"cells": ["x", "1s"], "object": carried}]
     assert found["columnDefinitions"] is None

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fairway.cluster.api import upkeep
+from fairway.cluster.api.identity.tokens import Issuer
 from fairway.cluster.api.server import ApiServer
-from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.store.memory import MemoryStore
 from fairway.cluster.store.sqlite import SQLiteStore
 from fairway.kernel import clock as time

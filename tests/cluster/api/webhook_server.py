@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from fairway.cluster.api import certificates
+from fairway.cluster.api.identity import certificates
 from fairway.kernel.objects.kinds import Object
 
 Answer = Callable[[Object], Awaitable[Any]]

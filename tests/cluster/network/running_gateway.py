@@ -15,8 +15,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from fairway.cluster.api.identity.tokens import ISSUER, Issuer
 from fairway.cluster.api.server import ApiServer
-from fairway.cluster.api.tokens import ISSUER, Issuer
 from fairway.cluster.network.build import KINDS, NetworkConfig, build
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client.client import Client

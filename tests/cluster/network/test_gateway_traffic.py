@@ -15,7 +15,7 @@ import pytest
 from running_gateway import Backend, Gateway, free_port, gateway, to
 from yarl import URL
 
-from fairway.cluster.api.tokens import Issuer
+from fairway.cluster.api.identity.tokens import Issuer
 from fairway.cluster.network.envoy import require_free_port
 from fairway.cluster.network.errors import NetworkError
 from fairway.kernel.objects.kinds import ENDPOINT_SLICE, EVENT, GATEWAY, HTTP_ROUTE, SERVICE, Object

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from running_gateway import Gateway, to
 
-from fairway.cluster.api.tokens import AUDIENCE
+from fairway.cluster.api.identity.tokens import AUDIENCE
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.errors import Unauthorized
 from fairway.kernel.objects.kinds import HTTP_ROUTE, SECRET, Object

@@ -8,8 +8,8 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from fairway.cluster.api.identity.tokens import Issuer
 from fairway.cluster.api.server import ApiServer
-from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.store.memory import MemoryStore
 from fairway.cluster.workloads.build import KINDS, build
 from fairway.kernel.client.client import Client

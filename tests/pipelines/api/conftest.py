@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from fairway.artifacts.store import Artifacts, open_store
+from fairway.cluster.api.identity.tokens import Issuer
 from fairway.cluster.api.server import ApiServer
-from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import SystemClock

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from fairway.cluster.api.podlogs import LogOptions
+from fairway.cluster.api.pods.podlogs import LogOptions
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.pipelines.sdk import Server as Sdk
 from fairway.pipelines.tables import artifacts, runs, task_artifacts, tasks

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from fairway.cluster.api.certificates import ensure, server_context
+from fairway.cluster.api.identity.certificates import ensure, server_context
 from fairway.pipelines.notices.sending import BACK_OFF
 from fairway.pipelines.render import folders
 from fairway.pipelines.tables import tasks

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from fairway.cluster.api.identity.tokens import Issuer
 from fairway.cluster.api.server import ApiServer
-from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.network.kinds import KINDS
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client.client import Client

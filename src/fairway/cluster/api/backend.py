@@ -8,13 +8,13 @@ from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.admission.chain import Chain
 from fairway.cluster.api.auditing.log import AuditLog
 from fairway.cluster.api.authorizing.grants import Grants
-from fairway.cluster.api.conversion import Conversions
-from fairway.cluster.api.measures import Measures
-from fairway.cluster.api.podexec import PodExec
-from fairway.cluster.api.podlogs import PodLogs
+from fairway.cluster.api.custom.conversion import Conversions
+from fairway.cluster.api.identity.tokens import Issuer
+from fairway.cluster.api.pods.measures import Measures
+from fairway.cluster.api.pods.podexec import PodExec
+from fairway.cluster.api.pods.podlogs import PodLogs
 from fairway.cluster.api.registry import Registry
 from fairway.cluster.api.requests import Requests
-from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.store.protocol import Store
 from fairway.kernel import clock as time
 from fairway.kernel.clock import Clock

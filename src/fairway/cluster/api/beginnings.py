@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fairway.cluster.api import objectmeta, policy_checks
+from fairway.cluster.api import objectmeta
 from fairway.cluster.api.backend import Backend
+from fairway.cluster.api.checks import policy_checks
 from fairway.cluster.store.protocol import Key, WrongRevision
 from fairway.kernel.objects.kinds import NAMESPACE, PRIORITY_CLASS, STORAGE_CLASS, Kind, Object
 

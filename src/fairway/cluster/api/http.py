@@ -25,10 +25,11 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
-from fairway.cluster.api import bodies, representation, senders
+from fairway.cluster.api import bodies, representation
 from fairway.cluster.api.auditing.visits import Visit
 from fairway.cluster.api.calls import TRUE, Call, Event, Reply
 from fairway.cluster.api.connections import Connections
+from fairway.cluster.api.identity import senders
 from fairway.cluster.api.patches import APPLY_PATCH
 from fairway.cluster.api.pipeline import Pipeline
 from fairway.cluster.api.representation import Form

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from fairway.cluster.api import builtin_schemas
 from fairway.cluster.api.calls import Call
+from fairway.cluster.api.documents import builtin_schemas
 from fairway.kernel.client.transport import JSON_PATCH, MERGE_PATCH
 from fairway.kernel.objects import errors, patching, strategic
 from fairway.kernel.objects.kinds import Object

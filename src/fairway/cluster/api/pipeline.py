@@ -13,27 +13,16 @@ from collections.abc import AsyncGenerator, Mapping
 
 import orjson
 
-from fairway.cluster.api import (
-    beginnings,
-    discovery,
-    logs,
-    measuring,
-    patches,
-    paths,
-    reading,
-    refusals,
-    removal,
-    reviews,
-    subresources,
-    watching,
-    writing,
-)
+from fairway.cluster.api import beginnings, patches, paths, reading, refusals, removal, subresources, watching, writing
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.authorizing import bootstrap
 from fairway.cluster.api.authorizing.attempts import Attempt
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import TRUE, Call, Event, Reply
+from fairway.cluster.api.documents import discovery
+from fairway.cluster.api.identity import reviews
 from fairway.cluster.api.paths import Target
+from fairway.cluster.api.pods import logs, measuring
 from fairway.cluster.api.registry import Served
 from fairway.cluster.api.resources import Subresource
 from fairway.cluster.store.protocol import StoreFailed

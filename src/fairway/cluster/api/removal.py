@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from fairway.cluster.api import crds, definitions, reading
+from fairway.cluster.api import reading
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
+from fairway.cluster.api.custom import crds, definitions
 from fairway.cluster.api.registry import Served
 from fairway.cluster.store.protocol import Record, WrongRevision
 from fairway.kernel import clock as time

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import orjson
 
-from fairway.cluster.api import printing
 from fairway.cluster.api.calls import Event, Reply
+from fairway.cluster.api.printing import tables
 from fairway.cluster.api.registry import Served
 from fairway.cluster.api.resources import Resource
 from fairway.kernel.objects.errors import NotAcceptable
@@ -83,7 +83,7 @@ def _table(
     served: Served, items: Sequence[Object], query: Mapping[str, str], now: float, *, headers: bool = True
 ) -> Object:
     include = query.get("includeObject", "Metadata")
-    return printing.table(_columns(served), items, include_object=include, now=now, headers=headers)
+    return tables.table(_columns(served), items, include_object=include, now=now, headers=headers)
 
 
 def _columns(served: Served) -> Resource | list[Object]:

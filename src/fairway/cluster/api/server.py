@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-from fairway.cluster.api import authentication, crds, upkeep, whereabouts
+from fairway.cluster.api import upkeep, whereabouts
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.admission import built_in
 from fairway.cluster.api.admission.webhooks.asking import Asker
@@ -14,15 +14,17 @@ from fairway.cluster.api.auditing.log import AuditLog
 from fairway.cluster.api.authorizing import own_namespace
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.backend import Backend
-from fairway.cluster.api.conversion import Conversions
+from fairway.cluster.api.custom import crds
+from fairway.cluster.api.custom.conversion import Conversions
 from fairway.cluster.api.http import HTTPFace
+from fairway.cluster.api.identity import authentication
+from fairway.cluster.api.identity.tokens import MASTERS, Issuer
 from fairway.cluster.api.inprocess import InProcessTransport
-from fairway.cluster.api.measures import Measures
 from fairway.cluster.api.pipeline import Pipeline
-from fairway.cluster.api.podexec import PodExec
-from fairway.cluster.api.podlogs import PodLogs
+from fairway.cluster.api.pods.measures import Measures
+from fairway.cluster.api.pods.podexec import PodExec
+from fairway.cluster.api.pods.podlogs import PodLogs
 from fairway.cluster.api.registry import Registry
-from fairway.cluster.api.tokens import MASTERS, Issuer
 from fairway.cluster.api.webhooks.calling import Caller
 from fairway.cluster.store.protocol import Store
 from fairway.kernel.client.client import Client

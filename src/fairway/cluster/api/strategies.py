@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from fairway.cluster.api import builtin_checks, builtin_defaults, builtin_schemas
+from fairway.cluster.api.checks import builtin_checks
+from fairway.cluster.api.defaults import builtin_defaults
+from fairway.cluster.api.documents import builtin_schemas
 from fairway.cluster.api.resources import Resource
 from fairway.cluster.api.rules.compiling import Place as RulePlace
 from fairway.kernel.objects.errors import Cause

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fairway.cluster.api import evicting, patches, reading, refusals, token_requests, writing
+from fairway.cluster.api import patches, reading, refusals, writing
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply
+from fairway.cluster.api.identity import token_requests
+from fairway.cluster.api.pods import evicting
 from fairway.cluster.api.signing import approval
 from fairway.cluster.store.protocol import WrongRevision
 from fairway.kernel.objects import conditions, errors, selectors

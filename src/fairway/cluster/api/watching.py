@@ -14,7 +14,7 @@ from contextlib import aclosing
 from fairway.cluster.api import reading
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Event, shown
-from fairway.cluster.api.conversion import Conversions
+from fairway.cluster.api.custom.conversion import Conversions
 from fairway.cluster.api.registry import Served
 from fairway.cluster.store.protocol import Change, Compacted, Record
 from fairway.kernel.objects import errors

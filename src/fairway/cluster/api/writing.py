@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from fairway.cluster.api import crds, definitions, managers, objectmeta, patches, removal, shaping
+from fairway.cluster.api import managers, objectmeta, patches, removal, shaping
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
+from fairway.cluster.api.custom import crds, definitions
 from fairway.cluster.api.patches import Next
 from fairway.cluster.api.reading import found, key_of
 from fairway.cluster.store.protocol import Key, Record, WrongRevision

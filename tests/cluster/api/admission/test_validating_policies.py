@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fairway.cluster.api.tokens import MASTERS
+from fairway.cluster.api.identity.tokens import MASTERS
 from fairway.kernel.client.client import Client
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors

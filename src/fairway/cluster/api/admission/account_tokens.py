@@ -11,7 +11,7 @@ import uuid
 
 from fairway.cluster.api.admission.chain import Step
 from fairway.cluster.api.admission.request import Request
-from fairway.cluster.api.tokens import Issuer
+from fairway.cluster.api.identity.tokens import Issuer
 from fairway.cluster.store.protocol import Key, Store
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import CONFIG_MAP, SECRET, SERVICE_ACCOUNT, Object

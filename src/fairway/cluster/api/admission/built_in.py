@@ -21,9 +21,9 @@ from fairway.cluster.api.admission.webhooks.mutating import MutatingWebhooks
 from fairway.cluster.api.admission.webhooks.validating import ValidatingWebhooks
 from fairway.cluster.api.authorizing.escalation import NoEscalation
 from fairway.cluster.api.authorizing.grants import Grants
+from fairway.cluster.api.identity.tokens import Issuer
 from fairway.cluster.api.registry import Registry
 from fairway.cluster.api.signing.approval import CertificateRequests
-from fairway.cluster.api.tokens import Issuer
 from fairway.cluster.store.protocol import Store
 from fairway.kernel.clock import Clock
 

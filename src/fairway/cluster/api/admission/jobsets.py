@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import copy
 
-from fairway.cluster.api import builtin_schemas, causes, jobset_checks, shaping
+from fairway.cluster.api import shaping
 from fairway.cluster.api.admission.chain import Step
 from fairway.cluster.api.admission.request import Request
+from fairway.cluster.api.checks import causes, jobset_checks
+from fairway.cluster.api.documents import builtin_schemas
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import JOB, JOB_SET, Object
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from fairway.cluster.api.authorizing import aggregated_roles, own_namespace
 from fairway.cluster.api.authorizing.aggregated_roles import READ, WRITE, rule
+from fairway.cluster.api.identity.tokens import AUTHENTICATED, MASTERS
 from fairway.cluster.api.resources import Resource
-from fairway.cluster.api.tokens import AUTHENTICATED, MASTERS
 from fairway.kernel.objects.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, Object
 
 AUTOUPDATE = "rbac.authorization.kubernetes.io/autoupdate"

@@ -14,7 +14,7 @@ from fairway.cluster.api.authorizing.attempts import Attempt
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.authorizing.rules import EVERYTHING, Rule, uncovered
 from fairway.cluster.api.calls import Call
-from fairway.cluster.api.tokens import MASTERS
+from fairway.cluster.api.identity.tokens import MASTERS
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import CLUSTER_ROLE, ROLE, Object

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fairway.cluster.api.authorizing import own_namespace
 from fairway.cluster.api.authorizing.attempts import Attempt, forbidden
 from fairway.cluster.api.authorizing.rules import EVERYTHING, Rule
-from fairway.cluster.api.tokens import MASTERS
+from fairway.cluster.api.identity.tokens import MASTERS
 from fairway.cluster.store.protocol import Key, Record, Store
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects.kinds import (

@@ -12,9 +12,9 @@ from urllib.parse import unquote
 
 from multidict import CIMultiDictProxy
 
-from fairway.cluster.api import tokens
 from fairway.cluster.api.authorizing.attempts import Attempt
 from fairway.cluster.api.authorizing.grants import Grants
+from fairway.cluster.api.identity import tokens
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects.errors import BadRequest
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fairway.cluster.api import causes, patches, reading, writing
+from fairway.cluster.api import patches, reading, writing
 from fairway.cluster.api.admission.chain import Step
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.authorizing.attempts import Attempt
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
+from fairway.cluster.api.checks import causes
+from fairway.cluster.api.identity.tokens import MASTERS
 from fairway.cluster.api.signing import requests
-from fairway.cluster.api.tokens import MASTERS
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import CERTIFICATE_SIGNING_REQUEST as REQUEST

@@ -11,9 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from fairway.cluster.api import certificates
+from fairway.cluster.api.identity import certificates
+from fairway.cluster.api.identity.tokens import MASTERS
 from fairway.cluster.api.signing import requests
-from fairway.cluster.api.tokens import MASTERS
 from fairway.kernel.objects.kinds import Object
 
 Sign = Callable[[Object], str]

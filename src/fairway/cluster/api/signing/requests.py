@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from fairway.cluster.api import causes, durations
-from fairway.cluster.api.printing_columns import AGE, NAME, NONE, Column, at, value
+from fairway.cluster.api.checks import causes
+from fairway.cluster.api.printing import durations
+from fairway.cluster.api.printing.columns import AGE, NAME, NONE, Column, at, value
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 

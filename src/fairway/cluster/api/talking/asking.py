@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fairway.cluster.api import logs, reading
+from fairway.cluster.api import reading
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call
-from fairway.cluster.api.podexec import Talk
+from fairway.cluster.api.pods import logs
+from fairway.cluster.api.pods.podexec import Talk
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import Object
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairway.cluster.api.podexec import Talk
+from fairway.cluster.api.pods.podexec import Talk
 from fairway.kernel.objects.kinds import Object
 
 

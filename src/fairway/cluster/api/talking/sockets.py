@@ -12,7 +12,7 @@ import asyncio
 import orjson
 from aiohttp import WSMsgType, web
 
-from fairway.cluster.api.podexec import Talk
+from fairway.cluster.api.pods.podexec import Talk
 from fairway.cluster.api.talking import ending
 from fairway.cluster.api.talking.asking import Wanted
 

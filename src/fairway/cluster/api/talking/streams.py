@@ -13,7 +13,7 @@ from aiohttp import web
 
 from fairway.cluster.api import takeover
 from fairway.cluster.api.forwarding.spdy import PING, SYN_REPLY, SYN_STREAM, Frame, Malformed, Reader, Writer
-from fairway.cluster.api.podexec import Talk
+from fairway.cluster.api.pods.podexec import Talk
 from fairway.cluster.api.talking import ending
 from fairway.cluster.api.talking.asking import Wanted
 from fairway.cluster.api.talking.sockets import resize

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from fairway.cluster.api import causes
+from fairway.cluster.api.checks import causes
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fairway.cluster.api import causes, request_expressions
+from fairway.cluster.api import request_expressions
+from fairway.cluster.api.checks import causes
 from fairway.cluster.api.webhooks import checks
 from fairway.kernel.objects import names
 from fairway.kernel.objects.errors import Cause

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fairway.cluster.api import causes
 from fairway.cluster.api.admission.pod_security.standards import LATEST, LEVELS, PRIVILEGED, RESTRICTED
+from fairway.cluster.api.checks import causes
 from fairway.kernel.objects.errors import Cause
 
 PREFIX = "pod-security.kubernetes.io/"

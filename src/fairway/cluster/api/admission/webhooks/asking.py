@@ -14,7 +14,7 @@ from fairway.cluster.api.admission.webhooks import review
 from fairway.cluster.api.admission.webhooks.hooks import Hook
 from fairway.cluster.api.admission.webhooks.review import Verdict
 from fairway.cluster.api.authorizing.grants import Grants
-from fairway.cluster.api.conversion import Conversions
+from fairway.cluster.api.custom.conversion import Conversions
 from fairway.cluster.api.registry import Served
 from fairway.cluster.api.webhooks.calling import Caller, CallFailed
 from fairway.kernel.objects import errors

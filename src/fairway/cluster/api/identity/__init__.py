@@ -1,0 +1,1 @@
+"""Who asks: tokens, certificates, whom somebody acts as, and the questions that clients ask about it."""
