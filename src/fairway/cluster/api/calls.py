@@ -39,6 +39,8 @@ class Call:
     warnings: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     """What admission wants to have in the audit record, by keys with a domain."""
+    sound: Object | None = None
+    """The very object of a built-in kind whose shape was found to be right: defaults and our own steps keep it so."""
     manager: str = ""
     """Who writes, as managedFields name them; empty for the platform's own controllers."""
 

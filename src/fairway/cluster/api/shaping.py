@@ -79,7 +79,9 @@ def complete(call: Call, obj: Object, *, only: str = "") -> None:
             part.default(obj.get(only))
     elif not only:
         if schema is not None and not strategy.custom:
-            _decodable(call, schema.check(obj))
+            found = schema.check(obj)
+            _decodable(call, found)
+            call.sound = None if found else obj
         strategy.default(obj)
 
 
@@ -124,7 +126,7 @@ def check(call: Call, obj: Object, old: Object | None = None, *, only: str = "")
             found += _shape(strategy, part, obj, old, only)
         return found + _rules(call, obj, old, found)
     found += objectmeta.problems(obj["metadata"], label_name=strategy.label_name, path_name=strategy.path_name)
-    if schema is not None:
+    if schema is not None and call.sound is not obj:
         found += _shape(strategy, schema, obj, old, "")
     found += _rules(call, obj, old, found)
     if not found:
