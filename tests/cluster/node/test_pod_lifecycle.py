@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fairway.cluster.node.shepherd import memory
-from fairway.cluster.node.volumes import in_memory as volumes_in_memory
+from fairway.cluster.node.volumes.folders import in_memory as volumes_in_memory
 from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import CONFIG_MAP, EVENT, PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, SECRET
 

@@ -20,12 +20,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fairway.cluster.node import logs, volumes
+from fairway.cluster.node import logs
 from fairway.cluster.node.pacing import Pace
 from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerState, Ended, ExecResult
 from fairway.cluster.node.shepherd import records
 from fairway.cluster.node.shepherds import Flock, Link, Message, Refused, ShepherdGone
 from fairway.cluster.node.talking import COULD_NOT_RUN, Attachment, Talk
+from fairway.cluster.node.volumes import folders
 
 TEMPORARY = "tmp"
 """The folder, in the pod's own, that goes when the pod is over."""
@@ -238,7 +239,7 @@ async def _result(link: Link, request: Message) -> ExecResult:
 
 async def _forget_memory(pod: str) -> None:
     """Volumes in memory go as soon as the pod is over."""
-    place = volumes.in_memory(pod)
+    place = folders.in_memory(pod)
     if place.exists():
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 

@@ -25,6 +25,7 @@ from fairway.cluster.node.probes import Prober
 from fairway.cluster.node.registration import Registration, gpus
 from fairway.cluster.node.runtime import PodRuntime
 from fairway.cluster.node.shepherd import memory
+from fairway.cluster.node.volumes.following import Following
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
 from fairway.kernel.control.mirror import Mirror
@@ -84,6 +85,8 @@ class Node:
         self._names = Names(self._services, self._slices, data / "names")
         self._prober = Prober(self._runtime, clock)
         folders = Folders(data / "claims")
+        pods = Mirror(client, POD, clock, fields=f"spec.nodeName={config.name}")
+        self._following = Following(client, clock, pods)
         launcher = Launcher(
             client,
             self._runtime,
@@ -93,6 +96,7 @@ class Node:
             self._services,
             self._names,
             folders,
+            self._following,
             config.name,
             HOST_IP,
             config.api_url,
@@ -102,7 +106,6 @@ class Node:
         tools = Tools(
             client, clock, self._runtime, launcher, self._prober, config.restart_delay, config.longest_restart_delay
         )
-        pods = Mirror(client, POD, clock, fields=f"spec.nodeName={config.name}")
         self._agent = Agent(tools, pods)
         self._claims = Claims(Mirror(client, PERSISTENT_VOLUME_CLAIM, clock), folders, self._agent.uses, clock)
         self.logs = Logs(self._runtime, clock)
@@ -137,6 +140,7 @@ class Node:
                 tasks.create_task(self._registration.heartbeat(), name="node-heartbeat")
                 tasks.create_task(self._credentials.keep_fresh(), name="node-credentials")
                 tasks.create_task(self._claims.run(), name="node-claim-folders")
+                tasks.create_task(self._following.run(), name="node-volumes")
                 tasks.create_task(self._warm_up(), name="node-warm-up")
                 await self._agent.run(ready)
         finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fairway.cluster.node import claims, environments, logins, names, requirements, security, variables, volumes, warm
+from fairway.cluster.node import claims, environments, logins, names, requirements, security, variables, warm
 from fairway.cluster.node.addresses import Addresses
 from fairway.cluster.node.claims import Folders
 from fairway.cluster.node.credentials import Credentials, Files, Wanted
@@ -16,6 +16,9 @@ from fairway.cluster.node.gpus import Devices
 from fairway.cluster.node.names import Names
 from fairway.cluster.node.runtime import POD_IP, CannotStart, ContainerId, ContainerSpec, Mount, PodRuntime
 from fairway.cluster.node.variables import Facts
+from fairway.cluster.node.volumes import folders
+from fairway.cluster.node.volumes.contents import Token
+from fairway.cluster.node.volumes.following import Following, Seen
 from fairway.kernel.client.client import Client
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.objects import errors, meta, quantities
@@ -36,6 +39,7 @@ class Launcher:
     services: Mirror
     names: Names
     claims: Folders
+    following: Following
     node_name: str
     host_ip: str
     api_url: str
@@ -61,6 +65,8 @@ class Launcher:
         folder = self.runtime.folder(meta.uid(pod))
         self.devices.keep(meta.uid(pod), folder)
         self._renew_tokens(pod, folder, written=0.0)
+        if address and (folder / "volumes").exists():
+            self.following.follow(pod, folder, self._facts(address), self._token_for(pod), None)
         if address and names.hosts_file(folder).exists():
             self.names.view(pod, address, folder)
 
@@ -69,19 +75,18 @@ class Launcher:
         self.devices.free(uid)
         self.names.forget(uid)
         self.credentials.forget(uid)
+        self.following.forget(uid)
 
     async def spec(self, pod: Object, container: Object, attempt: int) -> ContainerSpec:
         """Raises CannotStart, or an ApiError where the API has to be asked again."""
         _refuse(container)
-        facts = Facts(self.node_name, self.host_ip, self.address(pod), self.allocatable)
+        facts = self._facts(self.address(pod))
         folder = self.runtime.folder(meta.uid(pod))
-        places = await volumes.Volumes(self.claims, self._fetch, self._bind).prepare(
-            pod, folder, facts, self._token_for(pod)
-        )
+        places = await self._places(pod, folder, facts)
         annotations = meta.annotations(pod)
         files = await self._files(pod)
         env = await variables.variables(pod, container, facts, self._first(pod, container, facts, files), self._fetch)
-        mounts = volumes.mounts(container, places, env)
+        mounts = folders.mounts(container, places, env, folder)
         self._renew_tokens(pod, folder, written=self.credentials.now())
         note = termination_log(folder, container["name"], attempt)
         own = _own(note, container, files)
@@ -118,6 +123,22 @@ class Launcher:
             await logins.of(pod, self._fetch) if annotations.get(RUNTIME) or self.pulls(container["image"]) else "",
         )
 
+    async def _places(self, pod: Object, folder: Path, facts: Facts) -> dict[str, folders.Place]:
+        """Its volumes, which follow what they were made of from now on."""
+        seen: Seen = {}
+
+        async def fetch(kind: Kind, name: str, namespace: str) -> Object | None:
+            seen[(kind, name)] = found = await self._fetch(kind, name, namespace)
+            return found
+
+        token = self._token_for(pod)
+        places = await folders.Volumes(self.claims, fetch, self._bind).prepare(pod, folder, facts, token)
+        self.following.follow(pod, folder, facts, token, seen)
+        return places
+
+    def _facts(self, address: str) -> Facts:
+        return Facts(self.node_name, self.host_ip, address, self.allocatable)
+
     def _first(self, pod: Object, container: Object, facts: Facts, files: Files | None) -> dict[str, str]:
         """What every container finds, whatever its spec says."""
         api = urlsplit(self.api_url)
@@ -143,7 +164,7 @@ class Launcher:
         account = pod["spec"].get("serviceAccountName") or "default"
         return await self.credentials.files(meta.namespace(pod), account)
 
-    def _token_for(self, pod: Object) -> volumes.Token:
+    def _token_for(self, pod: Object) -> Token:
         async def token(source: Object) -> str:
             wanted = _wanted(pod, source)
             return (await self.credentials.token(wanted))[0]
@@ -152,7 +173,7 @@ class Launcher:
 
     def _renew_tokens(self, pod: Object, folder: Path, *, written: float) -> None:
         """The tokens in its volumes, from now on, as long as it is here."""
-        for file, source in volumes.tokens(pod, folder):
+        for file, source in folders.tokens(pod, folder):
             self.credentials.follow(meta.uid(pod), file, _wanted(pod, source), written)
 
     async def _bind(self, claim: Object) -> None:
@@ -199,7 +220,7 @@ def _own(note: Path, container: Object, files: Files | None) -> tuple[Mount, ...
         Mount(str(note), str(note)),
     ]
     if files:
-        mounts += [Mount(str(files.folder), place, True) for place in (volumes.ACCOUNT_FOLDER, str(files.folder))]
+        mounts += [Mount(str(files.folder), place, True) for place in (folders.ACCOUNT_FOLDER, str(files.folder))]
     return tuple(mounts)
 
 

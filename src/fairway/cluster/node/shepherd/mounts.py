@@ -49,13 +49,14 @@ def enter(wanted: list[Wanted]) -> None:
         _make_point(os.path.normpath(target), folder=os.path.isdir(source))
     # Sources are opened before anything is mounted: a mount may cover the path of a later source.
     sources = [os.open(source, os.O_PATH) for source, _, _ in wanted]
-    for descriptor, (_, target, read_only) in zip(sources, wanted, strict=True):
+    for descriptor, (_, target, _) in zip(sources, wanted, strict=True):
         if not os.path.lexists(target):  # inside an earlier mount, which is the container's own
             _create(target, folder=stat.S_ISDIR(os.fstat(descriptor).st_mode))
         _mount(f"/proc/self/fd/{descriptor}", target, None, _BIND | _REC)
+        os.close(descriptor)
+    for _, target, read_only in wanted:  # after all: the points of later mounts are made in earlier ones
         if read_only:
             _mount(None, target, None, _BIND | _REMOUNT | _RDONLY | _flags(target))
-        os.close(descriptor)
 
 
 def _unshare() -> None:
