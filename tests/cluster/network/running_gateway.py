@@ -107,18 +107,21 @@ class Gateway:
         spec = {"ports": [{"name": "http", "port": 80}]}
         made = await self.client.create(SERVICE, SERVICE.new(name, "default", spec=spec))
         for backend in backends:
-            labels = {"labels": {"kubernetes.io/service-name": name}}
-            one = ENDPOINT_SLICE.new(f"{name}-{backend.name}", "default", metadata=labels)
-            await self.client.create(
-                ENDPOINT_SLICE,
-                {
-                    **one,
-                    "addressType": "IPv4",
-                    "endpoints": [{"addresses": [backend.address], "conditions": {"ready": True}}],
-                    "ports": [{"name": "http", "port": backend.port, "protocol": "TCP"}],
-                },
-            )
+            await self.endpoint(name, backend)
         return made
+
+    async def endpoint(self, service: str, backend: Backend) -> None:
+        labels = {"labels": {"kubernetes.io/service-name": service}}
+        one = ENDPOINT_SLICE.new(f"{service}-{backend.name}", "default", metadata=labels)
+        await self.client.create(
+            ENDPOINT_SLICE,
+            {
+                **one,
+                "addressType": "IPv4",
+                "endpoints": [{"addresses": [backend.address], "conditions": {"ready": True}}],
+                "ports": [{"name": "http", "port": backend.port, "protocol": "TCP"}],
+            },
+        )
 
     async def route(self, name: str, *rules: Object, hostnames: tuple[str, ...] = (), **annotations: str) -> Object:
         """A route, once the gateway has said what it thinks of it."""

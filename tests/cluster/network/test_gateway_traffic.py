@@ -173,6 +173,22 @@ async def test_a_backend_that_does_not_listen_yet_costs_no_request_while_another
     assert {(status, answer["who"]) for status, answer in answers} == {(200, "alive")}
 
 
+async def test_a_route_says_that_somebody_answers_once_envoy_knows_it(here: Gateway) -> None:
+    await here.service("late")
+    await here.route("late", to("late", "/late"))
+    assert await _answered(here, "late", "NoReadyEndpoints")
+    await here.endpoint("late", await here.backend("a"))
+    assert await _answered(here, "late", "BackendsReady")
+    assert (await here.get("/late"))[0] == 200
+
+
+async def _answered(here: Gateway, name: str, reason: str) -> bool:
+    found = await here.client.wait(
+        HTTP_ROUTE, name, "default", lambda r: r is not None and _told(r)["fairway.dev/BackendsReady"] == reason
+    )
+    return found is not None
+
+
 async def test_no_endpoints_is_said_in_a_sentence(here: Gateway) -> None:
     await here.service("empty")
     await here.route("empty", to("empty", "/empty"))
@@ -182,7 +198,11 @@ async def test_no_endpoints_is_said_in_a_sentence(here: Gateway) -> None:
 
 async def test_routes_say_what_is_wrong_with_them(here: Gateway) -> None:
     missing = await here.route("missing", to("nobody", "/nobody"))
-    assert _told(missing) == {"Accepted": "Accepted", "ResolvedRefs": "BackendNotFound"}
+    assert _told(missing) == {
+        "Accepted": "Accepted",
+        "ResolvedRefs": "BackendNotFound",
+        "fairway.dev/BackendsReady": "NoReadyEndpoints",
+    }
     assert (await here.get("/nobody"))[0] == 503
     extended = to("nobody", "/mirror") | {"filters": [{"type": "ExtensionRef"}]}
     refused = await here.route("mirror", extended)

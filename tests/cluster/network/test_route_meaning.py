@@ -219,6 +219,58 @@ def test_what_a_route_does_to_headers_cannot_undo_what_keeps_it_from_the_dashboa
     assert made["request_headers_to_remove"] == ["cookie"]
 
 
+@pytest.mark.parametrize(
+    ("filled", "target", "silent"),
+    [
+        (("old",), {"cluster": "default.old.80"}, False),
+        (("new",), {"cluster": "default.new.80"}, False),
+        (("old", "new"), {"default.old.80": 90, "default.new.80": 10}, False),
+        ((), {"default.old.80": 90, "default.new.80": 10}, True),
+    ],
+)
+def test_who_has_no_endpoints_yet_has_no_share(filled: tuple[str, ...], target: Object, silent: bool) -> None:
+    services = [{**service(), "metadata": {"name": name, "namespace": "default"}} for name in ("old", "new")]
+    shared = rule()
+    shared["backendRefs"] = [{"name": "old", "port": 80, "weight": 90}, {"name": "new", "port": 80, "weight": 10}]
+    found = render([route(shared)], services, [_slice(name) for name in filled], [], CONFIG)
+    to = only(found)["route"]
+    shares = {one["name"]: one["weight"] for one in to.get("weighted_clusters", {}).get("clusters", ())}
+    assert (shares or {"cluster": to["cluster"]}) == target
+    assert _told_backends_ready(found) is not silent
+
+
+def test_a_backend_that_does_not_exist_keeps_its_share_of_failures() -> None:
+    shared = rule()
+    shared["backendRefs"] = [{"name": name, "port": 80} for name in ("web", "nowhere")]
+    found = render([route(shared)], [service()], [_slice("web")], [], CONFIG)
+    clusters = only(found)["route"]["weighted_clusters"]["clusters"]
+    assert {one["name"] for one in clusters} == {"default.web.80", "missing"}
+
+
+def test_a_route_is_not_silent_because_a_header_leads_to_nobody() -> None:
+    by_header = rule(backend="other", match={"headers": [{"name": "x-group", "value": "testers"}]})
+    other = {**service(), "metadata": {"name": "other", "namespace": "default"}}
+    found = render([route(by_header, rule())], [service(), other], [_slice("web")], [], CONFIG)
+    assert _told_backends_ready(found)
+    found = render([route(by_header, rule())], [service(), other], [_slice("other")], [], CONFIG)
+    assert not _told_backends_ready(found)
+
+
+def _slice(name: str) -> Object:
+    return {
+        "metadata": {"name": name, "namespace": "default", "labels": {"kubernetes.io/service-name": name}},
+        "endpoints": [{"addresses": ["127.65.0.1"], "conditions": {"ready": True}}],
+        "ports": [{"name": "http", "port": 8000, "protocol": "TCP"}],
+    }
+
+
+def _told_backends_ready(found: Resources) -> bool:
+    ((seen,), (one,)) = found.seen, found.rendered.values()
+    (parent,) = route_status.parents(seen, one, CONFIG, "2026-01-01T00:00:00Z")
+    told = {condition["type"]: condition["status"] for condition in parent["conditions"]}
+    return told["fairway.dev/BackendsReady"] == "True"
+
+
 def test_references_across_namespaces_and_to_other_kinds_are_not_resolved() -> None:
     refs = [
         {"name": "web", "namespace": "other", "port": 80},

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fairway.cluster.network import gateway
 from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import DEPLOYMENT, POD, Object
 from tests.serving.scaling.conftest import Heard, House
@@ -57,6 +58,17 @@ def _no_failure(heard: Heard) -> None:
 
 def _predictor(uri: Path, **fields: Any) -> Object:
     return {"spec": {"predictor": {"model": {"storageUri": str(uri)}, **fields}}}
+
+
+async def test_ready_is_told_when_the_gateway_has_the_pods(
+    house: House, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "_TOGETHER", 0.5)  # it learns of them long after the Deployment is available
+    await house.deploy(models / "iris")
+    await house.until(_rolled_out)
+    async with house.session() as session:
+        status, text = await house.predict(session, PATH)
+    assert status == 200, text
 
 
 async def test_a_share_for_the_newest_more_of_it_all_of_it(house: House, two_versions: tuple[Path, Path]) -> None:

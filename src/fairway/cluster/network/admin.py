@@ -27,6 +27,12 @@ class Admin:
         answer = json.loads(await self._ask("/clusters?format=json"))
         return {str(cluster["name"]) for cluster in answer.get("cluster_statuses") or ()}
 
+    async def filled(self) -> set[str]:
+        """The names of clusters that it has endpoints of."""
+        answer = await self._ask("/stats?type=Gauges&filter=^cluster[.].*[.]membership_total$")
+        counts = (line.rsplit(": ", 1) for line in answer.splitlines() if ": " in line)
+        return {name.removeprefix("cluster.").rsplit(".", 1)[0] for name, count in counts if int(count)}
+
     async def listeners(self) -> set[str]:
         """The names of listeners that listen."""
         answer = json.loads(await self._ask("/listeners?format=json"))

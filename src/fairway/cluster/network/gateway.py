@@ -2,7 +2,8 @@
 
 Changes that come together are one update, a few milliseconds later. Endpoints are written first, because a
 pod on its way out must lose its traffic at once; routes are written last, and only after Envoy knows their
-clusters, so that no request meets a route to nowhere.
+clusters and has read their first endpoints, so that no request meets a route to nowhere. Only then a route says
+that somebody answers there: that a pod is ready is known to the cluster some milliseconds before Envoy knows it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Gateway:
         self._table: Resource = {}
         self._gateway: Object | None = None
         self._unchecked = False
+        self._unread: set[str] = set()
+        """Clusters whose first endpoints were written, and perhaps not read yet."""
         self._warned: set[str] = set()
 
     async def run(self, ready: Ready) -> None:
@@ -79,7 +82,8 @@ class Gateway:
             await self._changed.wait()
             await asyncio.sleep(_TOGETHER)
             self._changed.clear()
-            self._latest = self._render()
+            before, self._latest = self._latest.filled, self._render()
+            self._unread |= self._latest.filled - before
             self._files.endpoints(self._latest.endpoints)
             self._rest.set()
 
@@ -120,9 +124,21 @@ class Gateway:
         if self._files.listeners(resources.listeners):
             self._unchecked = True
         self._files.limits(resources.limits)
+        await self._endpoints_read(resources)
         await self._write_routes(resources.routes)
         if self._files.clusters(resources.clusters):
             self._files.forget_endpoints(self._latest.endpoints)
+
+    async def _endpoints_read(self, resources: Resources) -> None:
+        wanted = self._unread & resources.filled
+        if not wanted:
+            return
+
+        async def read() -> bool:
+            return wanted & self._latest.filled <= await self._admin.filled()  # some may have gone meanwhile
+
+        await self._until("the new endpoints", read)
+        self._unread -= wanted
 
     async def _write_routes(self, table: Resource) -> None:
         if table == self._table:

@@ -38,6 +38,8 @@ class Resources:
     """The routes as they were when this was made."""
     rendered: dict[Key, Rendered]
     """What became of those that name our Gateway."""
+    filled: set[str]
+    """The clusters that have endpoints."""
 
 
 def render(
@@ -61,19 +63,20 @@ def render(
             endpoints[name] = _assignment(name, port, by_service.get(meta.key(service), ()))
             if address := _address(service):
                 listeners.append(_listener(name, address, int(port["port"])))
+    filled = {name for name, one in endpoints.items() if one["endpoints"][0]["lb_endpoints"]}
     rendered: dict[Key, Rendered] = {}
     http_routes, tokens = list(http_routes), guards.tokens(secrets)
     for route in http_routes:
         mine = [parent for parent in _parents(route) if ours(parent, route)]
         if any(attaches(parent, config) for parent in mine):
             rendered[meta.key(route)] = _refused_name(route, config) or routes.render(
-                route, lambda ns, name, port: known.get((ns, name, port)), tokens, auth=config.auth
+                route, lambda ns, name, port: known.get((ns, name, port)), tokens, filled, auth=config.auth
             )
         elif mine:
             rendered[meta.key(route)] = Rendered(refused=NO_SUCH_LISTENER, refused_reason="NoMatchingParent")
     table = _route_table(rendered.values(), config)
     carried = (route for route in http_routes if (one := rendered.get(meta.key(route))) and not one.refused)
-    return Resources(clusters, endpoints, listeners, table, limits.extension(carried), http_routes, rendered)
+    return Resources(clusters, endpoints, listeners, table, limits.extension(carried), http_routes, rendered, filled)
 
 
 def ours(parent: Object, route: Object) -> bool:

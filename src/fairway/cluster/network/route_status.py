@@ -26,6 +26,9 @@ def parents(route: Object, rendered: Rendered | None, config: NetworkConfig, now
     return result
 
 
+BACKENDS_READY = "fairway.dev/BackendsReady"
+"""Our own condition: whether Envoy has endpoints for every rule. The Gateway API has no word for it."""
+
 Wanted = tuple[str, "bool | None", str, str]
 
 
@@ -37,7 +40,10 @@ def _judged(rendered: Rendered) -> list[Wanted]:
     if rendered.unresolved:
         sentences = "; ".join(sentence for _, sentence in rendered.unresolved)
         resolved = ("ResolvedRefs", False, rendered.unresolved[0][0], sentences)
-    return [accepted, resolved]
+    ready: Wanted = (BACKENDS_READY, True, "BackendsReady", "Somebody answers under every path.")
+    if rendered.refused or rendered.silent:
+        ready = (BACKENDS_READY, False, "NoReadyEndpoints", "; ".join(rendered.silent) or rendered.refused)
+    return [accepted, resolved, ready]
 
 
 def _no_such_listener() -> list[Wanted]:

@@ -1,13 +1,15 @@
 """What an HTTPRoute means: its rules as Envoy routes, and what in it we cannot do, named. Pure.
 
 A route with anything that is not supported is not programmed at all: half a route would be a surprise.
-Backends that do not exist answer 503 and are said in the route's status.
+Backends that do not exist answer 503 and are said in the route's status. A backend without endpoints has no share
+of a rule while another one has some: its pods may be ready and their endpoints not be here yet, and who moves
+traffic by weights hears of the one and of the other in no certain order.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,9 +49,13 @@ class Rendered:
     refused_reason: str = ""
     unresolved: list[tuple[str, str]] = field(default_factory=list)
     """(reason, sentence) of each backend that cannot be used."""
+    silent: list[str] = field(default_factory=list)
+    """A sentence for each rule of a path whose backends have no endpoints. What is chosen by more than its path, such
+    as a header, may lead to somebody else's service, and says nothing of the route."""
 
 
-def render(route: Object, backend: Backend, tokens: Tokens, *, auth: bool) -> Rendered:
+def render(route: Object, backend: Backend, tokens: Tokens, filled: Collection[str], *, auth: bool) -> Rendered:
+    """`filled` are the clusters that have endpoints."""
     spec = route.get("spec") or {}
     result = Rendered(hostnames=tuple(dict.fromkeys(spec.get("hostnames") or ())))
     try:
@@ -58,12 +64,13 @@ def render(route: Object, backend: Backend, tokens: Tokens, *, auth: bool) -> Re
             wellformed.hostname(host)
         for number, rule in enumerate(spec.get("rules") or ({},)):
             _refuse_others(rule, _RULE_FIELDS, f"spec.rules[{number}]")
-            action = _action(route, rule, number, backend, result.unresolved)
+            action = _action(route, rule, number, backend, filled, result)
             for match_number, match in enumerate(rule.get("matches") or ({},)):
                 place = f"spec.rules[{number}].matches[{match_number}]"
                 result.rules.append(_rule(route, rule, match, action, place, filters, counted))
     except (Unsupported, ValueError) as refused:
         result.rules.clear()
+        result.silent.clear()
         result.hostnames = ()
         result.refused = str(refused)
         result.refused_reason = refused.reason if isinstance(refused, Unsupported) else "UnsupportedValue"
@@ -168,7 +175,9 @@ def _value_match(match: Object, what: str) -> Resource:
 # Actions
 
 
-def _action(route: Object, rule: Object, number: int, backend: Backend, unresolved: list[tuple[str, str]]) -> Resource:
+def _action(
+    route: Object, rule: Object, number: int, backend: Backend, filled: Collection[str], result: Rendered
+) -> Resource:
     """{"route": ...}, {"redirect": ...} or {"direct_response": ...}, but for what depends on the matched path."""
     for position, item in enumerate(rule.get("filters") or ()):
         if item.get("type") not in _FILTERS:
@@ -182,15 +191,24 @@ def _action(route: Object, rule: Object, number: int, backend: Backend, unresolv
         place = f"spec.rules[{number}].backendRefs[{position}]"
         name, problem = _resolve(route, ref, place, backend)
         if problem:
-            unresolved.append(problem)
+            result.unresolved.append(problem)
         weights[name] = weights.get(name, 0) + int(ref.get("weight", 1))
     weights = {name: weight for name, weight in weights.items() if weight > 0}
     if not weights:
         return {"direct_response": {"status": 500, "body": {"inline_string": "the route has no backend"}}}
+    if any(name in filled for name in weights):
+        weights = {name: weight for name, weight in weights.items() if name in filled or name == MISSING}
+    elif _by_path_alone(rule):
+        result.silent.append(f"spec.rules[{number}]: no backend has a ready endpoint")
     route_ = {**_clusters(weights), **_timeouts(rule), "retry_policy": _retries(rule)}
-    if mirrors := list(_mirrors(route, rule, number, backend, unresolved)):
+    if mirrors := list(_mirrors(route, rule, number, backend, result.unresolved)):
         route_["request_mirror_policies"] = mirrors
     return {"route": route_}
+
+
+def _by_path_alone(rule: Object) -> bool:
+    matches: list[Object] = rule.get("matches") or [{}]
+    return any(not match.keys() - {"path"} for match in matches)
 
 
 def _mirrors(

@@ -12,10 +12,16 @@ Condition = tuple[str, "bool | None", str, str]
 """Type, status (None is unknown), reason, message."""
 
 
+_BACKENDS_READY = "fairway.dev/BackendsReady"
+"""What Fairway's gateway says beyond the Gateway API: whether it has endpoints to send requests to. It learns of a
+ready pod after the Deployment does, and who is told Ready must get an answer. Other gateways do not say it."""
+WAITING = "WaitingForGateway"
+
+
 def judged(wanted: Iterable[Object], seen: Iterable[Object]) -> Condition:
-    """True once every route is there as rendered, and was accepted by its gateway at its present generation."""
+    """True once every route is there as rendered, was accepted by its gateway as it is now, and somebody answers."""
     there = {(meta.name(route), marks.digest(route)): route for route in seen}
-    waits = False
+    waits = silent = False
     for rendered in wanted:
         route = there.get((meta.name(rendered), marks.digest(rendered)))
         said = _said_by_gateways(route) if route else []
@@ -24,8 +30,11 @@ def judged(wanted: Iterable[Object], seen: Iterable[Object]) -> Condition:
                 text = f"HTTPRoute {meta.name(rendered)}: {one.get('message') or 'not accepted by the gateway'}"
                 return "IngressReady", False, str(one.get("reason") or "RouteRefused"), text
         waits = waits or not any(one.get("type") == "Accepted" and one.get("status") == "True" for one in said)
+        silent = silent or any(one.get("type") == _BACKENDS_READY and one.get("status") == "False" for one in said)
     if waits:
-        return "IngressReady", None, "WaitingForGateway", "No gateway has taken the routes yet."
+        return "IngressReady", None, WAITING, "No gateway has taken the routes yet."
+    if silent:
+        return "IngressReady", None, "NoReadyEndpoints", "The gateway knows of no ready pod yet."
     return "IngressReady", True, "", ""
 
 

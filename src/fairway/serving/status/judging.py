@@ -1,8 +1,9 @@
 """What an InferenceService says of itself. Pure.
 
 The words are KServe's. Ready means that a model answers: some pod of every component passed its readiness, and the
-gateway took the routes. It stays true while a new version loads or fails to; LatestDeploymentReady and modelStatus
-tell of that one, and never call a version up to date that is not the one of observedGeneration.
+gateway took the routes and knows of pods to send requests to. It stays true while a new version loads or fails to;
+LatestDeploymentReady and modelStatus tell of that one, and never call a version up to date that is not the one of
+observedGeneration.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def _ingress(wanted: Children, there: Seen, others: Iterable[Condition], *, was_
         if status is not True:
             return "IngressReady", status, f"{type_.removesuffix('Ready')}NotReady", message or reason
     found = ingress.judged(wanted.routes, there.routes)
-    if found[1] is None and was_ready and ingress.carried_before(wanted.routes, there.routes):
+    if found[2] == ingress.WAITING and was_ready and ingress.carried_before(wanted.routes, there.routes):
         return "IngressReady", True, "", ""  # requests go where they went until the gateway has the change
     return found
 
