@@ -14,7 +14,7 @@ import pytest
 from fairway.cluster.node.build import Node, NodeConfig, build
 from fairway.cluster.node.executions import Executions
 from fairway.kernel.client.client import Client
-from fairway.kernel.clock import SystemClock
+from fairway.kernel.clock import Clock, SystemClock
 from fairway.kernel.objects.kinds import POD, SERVICE_ACCOUNT, Object
 from fairway.testing import containers
 from fairway.testing.cluster import Cluster, cluster
@@ -32,11 +32,11 @@ class Bench:
         self.executions: Executions
 
     @asynccontextmanager
-    async def node(self, **config: Any) -> AsyncIterator[Node]:
+    async def node(self, clock: Clock | None = None, **config: Any) -> AsyncIterator[Node]:
         """Leaving the block is as if the server were killed: what runs goes on."""
         settings = {"restart_delay": 0.05, **config}
         where = NodeConfig(NODE, self.folder, self.here.api_url, "", **settings)
-        node = build(self.client, SystemClock(), where)
+        node = build(self.client, clock or SystemClock(), where)
         self.executions = node.executions
         self.here.api.reach_pods(node.logs, node.executions)
         async with task_group() as tasks:

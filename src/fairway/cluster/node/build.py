@@ -39,7 +39,7 @@ HOST_IP = "127.0.0.1"
 _ENGINE_WITHIN = 0.2
 """Seconds for which the node's start waits for an engine to be found; what takes longer is told of later."""
 _NOT_ENFORCED = (
-    "Pods are processes of the user who runs Fairway, unless they run in a container engine: cpu and storage limits, "
+    "Pods are processes of the user who runs Fairway, unless they run in a container engine: cpu limits, "
     "securityContext, dnsConfig and what is in an image have no effect then. In an engine, cpu limits, "
     "securityContext and the image have; on a real cluster all of them."
 )

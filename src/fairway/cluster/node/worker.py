@@ -12,10 +12,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from fairway.cluster.node.containers import Container, Tell, Tools, grace_seconds
 from fairway.cluster.node.runtime import ContainerState
 from fairway.cluster.node.status import CREATING, INITIALIZING, Place, Verdict, View, phase_of, pod_status
+from fairway.cluster.node.volumes import sizes
 from fairway.kernel.clock import parse, timestamp
 from fairway.kernel.control import events
 from fairway.kernel.objects import errors, meta
@@ -31,6 +33,10 @@ takes up to a second."""
 _DEADLINE = Verdict("Failed", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 _SHUTDOWN = Verdict("Failed", "Terminated", "Pod was terminated in response to imminent node shutdown.", disrupted=True)
 _SHUTDOWN_GRACE = 10.0
+_SIZES_EVERY = 10.0
+"""Seconds between two looks at what a pod has on disk, where that is limited; as the kubelet's."""
+_EVICTED = "Evicted"
+_EVICTION_GRACE = 1.0
 
 
 class Worker:
@@ -84,7 +90,10 @@ class Worker:
         late = asyncio.get_running_loop().call_later(_SLOW_START, self._say_so_if_slow)
         life = asyncio.create_task(self._live(), name=f"life-{meta.name(self.pod)}")
         stopping = asyncio.create_task(self._stopping.wait())
-        watched = {life, stopping}
+        watched: set[asyncio.Task[Any]] = {life, stopping}
+        outgrowing = asyncio.create_task(self._outgrow()) if sizes.limited(self.pod) else None
+        if outgrowing:
+            watched.add(outgrowing)
         if deadline := self._deadline():
             watched.add(asyncio.create_task(self._tools.clock.sleep(deadline - self._tools.clock.now())))
         try:
@@ -92,7 +101,7 @@ class Worker:
             if life.done():
                 life.result()
             elif not self._stopping.is_set():
-                self._verdict = _DEADLINE
+                self._verdict = outgrowing.result() if outgrowing and outgrowing.done() else _DEADLINE
         finally:
             late.cancel()
             if self._later:
@@ -125,6 +134,15 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*(task for _, task in sidecars), return_exceptions=True)
         await self._stop_sidecars()
+
+    async def _outgrow(self) -> Verdict:
+        """Once the pod has more on disk than it may. It is to blame for that itself."""
+        folder = self._tools.runtime.folder(meta.uid(self.pod))
+        while True:
+            await self._tools.clock.sleep(_SIZES_EVERY)
+            if message := await asyncio.to_thread(sizes.exceeded, self.pod, folder):
+                self.tell(_EVICTED, message, "Warning")
+                return Verdict("Failed", _EVICTED, message)
 
     def _find_place(self) -> Place:
         tools, status = self._tools, self.pod.get("status") or {}
@@ -164,6 +182,8 @@ class Worker:
                 return begun + min(grace_seconds(self.pod), _SHUTDOWN_GRACE)
             if at := self.pod["metadata"].get("deletionTimestamp"):
                 return min(parse(at), begun + float(self._deletion_grace()))
+            if self._verdict and self._verdict.reason == _EVICTED:
+                return begun + min(grace_seconds(self.pod), _EVICTION_GRACE)
             return begun + grace_seconds(self.pod)
 
         return when
@@ -184,6 +204,9 @@ class Worker:
                 if self._phase() != "Succeeded":
                     self._verdict = _SHUTDOWN
         if self._verdict or self._phase() in ("Succeeded", "Failed"):
+            if self._verdict and self._verdict.reason == _EVICTED:
+                folder = self._tools.runtime.folder(meta.uid(self.pod))
+                await asyncio.to_thread(sizes.release, self.pod, folder)
             await self._tools.runtime.clear(meta.uid(self.pod))  # before the status: it may have filled the disk
         self.publish()
         await self._flush()
