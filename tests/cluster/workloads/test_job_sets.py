@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pretend_cluster import Here
 
+from fairway.cluster.api.checks import jobset_checks
 from fairway.cluster.workloads.jobset import names, render
 from fairway.kernel import clock
-from fairway.kernel.objects import conditions, errors, meta
+from fairway.kernel.objects import conditions, errors, meta, patterns
 from fairway.kernel.objects.kinds import EVENT, JOB, JOB_SET, PERSISTENT_VOLUME_CLAIM, POD, SERVICE, Object
 
 START = 1_700_000_000.0
@@ -313,6 +314,35 @@ def test_the_first_rule_that_fits_decides(rules: list[Object], reason: str, rest
     status = render.decide(one, ended, START + 9).report.status
     assert status["conditions"][-1]["reason"] == reason
     assert status["restarts"] == restarts
+
+
+def rule_with(pattern: str) -> Object:
+    return {
+        "maxRestarts": 1,
+        "rules": [{"name": "r", "action": "FailJobSet", "onJobFailureMessagePatterns": [pattern]}],
+    }
+
+
+@pytest.mark.skipif(not patterns.LINEAR, reason="this machine has no google-re2")
+def test_a_hostile_pattern_holds_nobody_up() -> None:
+    """Python's engine would take longer than anybody waits for this one."""
+    one = jobset(replicated("a"), failurePolicy=rule_with("^(a+)+$"))
+    status = render.decide(one, [failed("set-a-0", "a", message="a" * 60 + "!")], START).report.status
+    assert status["restarts"] == 1
+    status = render.decide(one, [failed("set-a-0", "a", message="a" * 60)], START).report.status
+    assert status["conditions"][-1]["reason"] == "FailJobSetFailurePolicyAction"
+
+
+@pytest.mark.parametrize(
+    ("linear", "said"), [(True, "error parsing regexp: missing ): ("), (False, "install the package google-re2")]
+)
+def test_a_pattern_that_cannot_be_kept_is_refused(linear: bool, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if linear and not patterns.LINEAR:
+        pytest.skip("this machine has no google-re2")
+    monkeypatch.setattr(patterns, "LINEAR", linear)
+    found = list(jobset_checks.problems(jobset(replicated("a"), failurePolicy=rule_with("(" if linear else "a"))))
+    assert [cause.field for cause in found] == ["spec.failurePolicy.rules[0].onJobFailureMessagePatterns[0]"]
+    assert said in found[0].message
 
 
 def test_what_ignores_the_limit_does_not_count() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fairway.cluster.api.checks import causes
-from fairway.kernel.objects import names
+from fairway.kernel.objects import names, patterns
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 
@@ -175,6 +175,19 @@ def _rule(rule: Object, at: str, known: list[str]) -> Iterator[Cause]:
         if reason not in _REASONS:
             text = f"invalid job failure reason '{reason}' in failure policy is not a recognized job failure reason"
             yield Cause(f"{at}.onJobFailureReasons", text)
+    for number, pattern in enumerate(rule.get("onJobFailureMessagePatterns") or ()):
+        yield from _pattern(pattern, f"{at}.onJobFailureMessagePatterns[{number}]")
+
+
+def _pattern(pattern: str, at: str) -> Iterator[Cause]:
+    if not patterns.LINEAR:
+        text = "this server has no engine for regular expressions: install the package google-re2, or use reasons"
+        yield causes.forbidden(at, text)
+        return
+    try:
+        patterns.compiled(pattern)
+    except ValueError as problem:
+        yield Cause(at, f"invalid job failure message pattern '{pattern}': {problem}")
 
 
 def _unique(given: list[str], at: str) -> Iterator[Cause]:
