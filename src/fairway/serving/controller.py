@@ -97,13 +97,14 @@ def _reconciler(place: Place, known: set[Key]) -> Reconcile:
         except NotSupported as refusal:
             await _tell(world, isvc, judging.of_refused(isvc, refusal, seen, now))
             return None
-        wanted = rollout.children(isvc, arrangement, place, seen)
+        services = world.mirror(SERVICE).owned(isvc)
+        wanted = rollout.children(isvc, arrangement, place, seen, services)
         wanted, tight = devices.fitted(wanted, seen.deployments, world.mirror(NODE).all(), world.mirror(POD).all())
         arrangement = replace(arrangement, conditions=(*arrangement.conditions, *tight))
         if steering.keeps_its_version(isvc) and judging.up_to_date(isvc.get("status") or {}, of=isvc):
             wanted = _as_it_is(wanted, seen)
         try:
-            await _apply(world, isvc, rollout.not_yet_gone(wanted, seen, world.mirror(SERVICE).owned(isvc)))
+            await _apply(world, isvc, rollout.not_yet_gone(wanted, seen, services))
         except errors.Invalid as wrong:  # what only the API can check, such as a quantity or a volume's name
             told = NotSupported("InvalidPredictorSpec", [str(wrong)])
             await _tell(world, isvc, judging.of_refused(isvc, told, seen, now))

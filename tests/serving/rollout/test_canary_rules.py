@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from fairway.kernel.objects.kinds import DEPLOYMENT, Object
+from fairway.kernel.objects.kinds import DEPLOYMENT, SERVICE, Object
 from fairway.serving.component import PREDICTOR
 from fairway.serving.kinds import COMPONENT_LABEL, INFERENCE_SERVICE
 from fairway.serving.reading import Surroundings
-from fairway.serving.rollout import planning, variants
+from fairway.serving.render.place import Place
+from fairway.serving.rollout import planning, rendering, variants
 from fairway.serving.rollout.arrangement import CANARY, ROLLED_BACK, STAGE, VERSION, Arrangement, version_of
 from fairway.serving.runtimes import built_in
 from fairway.serving.runtimes.selection import Runtimes
 from fairway.serving.spec.refusals import NotSupported
+from fairway.serving.status.seen import Seen
 
 AROUND = Surroundings(Runtimes(cluster=built_in.objects()))
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -149,6 +151,23 @@ def test_the_version_before_keeps_the_rest(available: int, weights: dict[str, in
     plan = _plan(isvc, _deployment("iris-predictor", **OLD), canary)
     assert (plan.asked.predictor.name, plan.kept) == ("iris-predictor-00002", ("iris-predictor",))
     assert plan.weights == weights
+
+
+def test_the_version_before_is_asked_at_the_port_where_it_listens() -> None:
+    isvc = _service(canaryTrafficPercent=10)
+    canary = _deployment("iris-predictor-00002", **{STAGE: CANARY, VERSION: _newest(isvc)})
+    ports = [{"name": "http", "port": 80, "targetPort": 9000}]
+    there = SERVICE.new("iris-predictor", "default", spec={"ports": ports, "selector": {"app": "isvc.iris-predictor"}})
+    plan = _plan(isvc, _deployment("iris-predictor", **OLD), canary)
+    assert _targets(isvc, plan, there) == {"iris-predictor": 9000, "iris-predictor-00002": 8080}
+    promoted = _plan(_service(), _deployment("iris-predictor", **OLD), canary)
+    assert _targets(_service(), promoted, there) == {"iris-predictor": 8080, "iris-predictor-00002": 8080}
+
+
+def _targets(isvc: Object, plan: Arrangement, *services: Object) -> dict[str, int]:
+    """Where the HTTP of each Service goes."""
+    made = rendering.children(isvc, plan, Place("example.com", "http://127.0.0.1:8080"), Seen(), services).services
+    return {one["metadata"]["name"]: one["spec"]["ports"][0]["targetPort"] for one in made}
 
 
 def test_promoted_only_when_it_is_ready() -> None:
