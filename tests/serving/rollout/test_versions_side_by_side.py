@@ -53,7 +53,7 @@ async def _uids(house: House, deployment: str) -> set[str]:
 def _no_failure(heard: Heard) -> None:
     assert not heard.failures
     assert set(heard.statuses) == {200}, heard.statuses
-    assert heard.count > 200
+    assert heard.count > 50, "there was traffic all along"
 
 
 def _predictor(uri: Path, **fields: Any) -> Object:
