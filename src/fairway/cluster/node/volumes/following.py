@@ -33,6 +33,8 @@ Seen = dict[tuple[Kind, str], "Object | None"]
 
 _Stream = tuple[Kind, str]
 """Kind and namespace of a watch."""
+_BRIEF = 0.5
+"""Seconds for which a container may run before anything is watched for it: one that ends sooner costs nothing."""
 _LATER = 5.0
 """Seconds until what could not be asked for is asked for again."""
 
@@ -84,8 +86,7 @@ class Following:
         followed = self._followed[meta.uid(pod)] = Followed(pod, folder, facts, token)
         if seen is not None:
             followed.saw(seen)
-        self._await_changes(followed)
-        self._look(meta.uid(pod))
+        asyncio.get_running_loop().call_later(_BRIEF if followed.known else 0.0, self._begin, followed)
 
     def forget(self, uid: str) -> None:
         if followed := self._followed.pop(uid, None):
@@ -109,6 +110,12 @@ class Following:
                 await self._look_again()
 
     # Who waits for what
+
+    def _begin(self, followed: Followed) -> None:
+        """What has changed since its files were made is found by the first look."""
+        if self._follows(followed, followed.pod):
+            self._await_changes(followed)
+            self._look(meta.uid(followed.pod))
 
     def _await_changes(self, followed: Followed) -> None:
         for kind, name in followed.awaited():
