@@ -22,7 +22,6 @@ REASONS: Mapping[str, str] = {
     "run_kubectl_diff_tests": "suite: of a release whose data names another namespace",
     "run_kubectl_events_tests": "suite: of a release whose assertions quote in another way",
     "run_kubectl_scale_tests": "kubectl: only newer ones print what they scaled",
-    "run_storage_class_tests": "Fairway: StorageClasses are not served yet",
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from fairway.cluster.api.identity import certificates
 from fairway.cluster.workloads.build import build
 from fairway.kernel.feature import Feature, Parts, Platform
-from fairway.kernel.objects.kinds import CLUSTER_ROLE_BINDING, NODE
+from fairway.kernel.objects.kinds import CLUSTER_ROLE_BINDING, NODE, STORAGE_CLASS
 from fairway.testing.cluster import Cluster
 
 from . import doorway
@@ -53,6 +53,8 @@ async def judge(here: Cluster, root: Path, kubectl: Path, chosen: Iterable[str],
     ready = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusNeverUpdated"}
     status = {"capacity": {"memory": "1Gi"}, "conditions": [ready]}
     await here.client.create(NODE, NODE.new("127.0.0.1", status=status))
+    # It expects that nobody has made a class of storage.
+    await here.client.delete(STORAGE_CLASS, "local-path")
     # Upstream's server lets everybody do everything here: all whom the suite speaks of.
     subjects = [{"kind": "Group", "name": name, "apiGroup": _RBAC} for name in ("system:authenticated", "the-group")]
     role = {"kind": "ClusterRole", "name": "cluster-admin", "apiGroup": _RBAC}
