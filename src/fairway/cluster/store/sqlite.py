@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import chain
@@ -193,26 +192,13 @@ class SQLiteStore(MemoryStore):
 def _open(path: Path, state: State) -> tuple[Journal, Lock]:
     lock = Lock(path.with_name(path.name + ".lock"))
     try:
-        with _no_collection():
-            journal = Journal(path)
-            stored = journal.load()
-            state.restore(stored.records, stored.changes, stored.revision, stored.compacted)
+        journal = Journal(path)
+        stored = journal.load()
+        state.restore(stored.records, stored.changes, stored.revision, stored.compacted)
     except BaseException:
         lock.release()
         raise
     return journal, lock
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Nothing of what is read becomes garbage, and looking for it among 100,000 objects takes longer than reading."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _finish(done: asyncio.Future[None], error: StoreFailed | None) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from fairway.cluster.api import paths
 from fairway.cluster.api.auditing.visits import Visit
-from fairway.kernel.feature import Identity
+from fairway.cluster.api.identity import userinfo
 from fairway.kernel.objects.errors import ApiError
 from fairway.kernel.objects.kinds import Object
 
@@ -31,9 +31,9 @@ def event(visit: Visit, code: int, error: ApiError | None, now: float) -> Object
     }
     identity = visit.identity
     if identity is not None:
-        found["user"] = _user(identity.impersonator or identity)
+        found["user"] = userinfo.of(identity.impersonator or identity)
         if identity.impersonator is not None:
-            found["impersonatedUser"] = _user(identity)
+            found["impersonatedUser"] = userinfo.of(identity)
     if visit.address:
         found["sourceIPs"] = [visit.address]
     if visit.agent:
@@ -72,15 +72,6 @@ def _object(visit: Visit) -> Object:
         "subresource": target.subresource,
     }
     return {key: value for key, value in parts.items() if value}
-
-
-def _user(identity: Identity) -> Object:
-    found: Object = {"username": identity.user, "groups": list(identity.groups)}
-    if identity.uid:
-        found["uid"] = identity.uid
-    if identity.extra:
-        found["extra"] = {key: list(values) for key, values in identity.extra}
-    return found
 
 
 def _status(code: int, error: ApiError | None) -> Object:

@@ -9,7 +9,7 @@ from fairway.cluster.api.authorizing.attempts import Attempt
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply
 from fairway.cluster.api.checks import causes
-from fairway.cluster.api.identity import authentication
+from fairway.cluster.api.identity import authentication, userinfo
 from fairway.cluster.api.identity.tokens import AUDIENCE
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
@@ -38,7 +38,7 @@ def _token_review(backend: Backend, call: Call, spec: Object) -> Object:
         with suppress(errors.Unauthorized):
             known[audience] = authentication.identify(backend, str(spec.get("token") or ""), audience=audience)
     if known:
-        return {"authenticated": True, "user": _user(next(iter(known.values()))), "audiences": list(known)}
+        return {"authenticated": True, "user": userinfo.of(next(iter(known.values()))), "audiences": list(known)}
     return {
         "authenticated": False,
         "error": "the token is not one of this server, is not for this audience, or is over",
@@ -46,7 +46,7 @@ def _token_review(backend: Backend, call: Call, spec: Object) -> Object:
 
 
 def _self_subject_review(backend: Backend, call: Call, spec: Object) -> Object:
-    return {"userInfo": _user(call.identity)}
+    return {"userInfo": userinfo.of(call.identity)}
 
 
 def _self_subject_access_review(backend: Backend, call: Call, spec: Object) -> Object:
@@ -107,15 +107,6 @@ def _access(backend: Backend, identity: Identity, attempt: Attempt) -> Object:
     if found.reason:
         status["reason"] = found.reason
     return status | ({"evaluationError": found.problem} if found.problem else {})
-
-
-def _user(identity: Identity) -> Object:
-    found: Object = {"username": identity.user, "groups": list(identity.groups)}
-    if identity.uid:
-        found["uid"] = identity.uid
-    if identity.extra:
-        found["extra"] = {key: list(values) for key, values in identity.extra}
-    return found
 
 
 def _wrong(call: Call, cause: Cause) -> errors.Invalid:

@@ -18,6 +18,7 @@ from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
 from fairway.cluster.api.checks import causes
+from fairway.cluster.api.identity import userinfo
 from fairway.cluster.api.identity.tokens import MASTERS
 from fairway.cluster.api.signing import requests
 from fairway.kernel.objects import errors
@@ -37,7 +38,7 @@ class CertificateRequests(Step):
 
     async def mutate(self, request: Request) -> None:
         if request.operation == "CREATE":
-            request.object["spec"] = {**(request.object.get("spec") or {}), **_asker(request.call)}
+            request.object["spec"] = {**(request.object.get("spec") or {}), **userinfo.of(request.call.identity)}
         elif not request.subresource:
             request.object["spec"] = request.old["spec"]
 
@@ -79,16 +80,6 @@ async def answer(backend: Backend, call: Call) -> Reply:
         return {**stored, "metadata": given.get("metadata") or stored["metadata"], "status": status}
 
     return await writing.change(backend, replace(call, subresource="status"), next_)
-
-
-def _asker(call: Call) -> Object:
-    who = call.identity
-    asker: Object = {"username": who.user, "groups": list(who.groups)}
-    if who.uid:
-        asker["uid"] = who.uid
-    if who.extra:
-        asker["extra"] = {key: list(values) for key, values in who.extra}
-    return asker
 
 
 def _no_administrators(request: Request) -> None:
