@@ -89,6 +89,20 @@ async def test_a_no_is_told_in_upstreams_words_and_nothing_is_stored(client: Cli
     assert hook.queries == ["timeout=10s"]
 
 
+async def test_a_webhook_is_told_all_that_is_known_of_who_asks(world: World, hook: WebhookServer) -> None:
+    known = Identity("ann", (MASTERS,), uid="7", extra=(("example.dev/scope", ("all",)),))
+    client = Client(world.server.transport(known))
+    await validating(client, webhook(hook.on("/", allowed)))
+    await client.create(CONFIG_MAP, config_map())
+    (asked,) = hook.asked
+    assert asked["userInfo"] == {
+        "username": "ann",
+        "groups": [MASTERS, "system:authenticated"],
+        "uid": "7",
+        "extra": {"example.dev/scope": ["all"]},
+    }
+
+
 async def test_a_webhook_is_told_who_asks_what_of_which_object(client: Client, hook: WebhookServer) -> None:
     await validating(client, webhook(hook.on("/", allowed)))
     await client.create(CONFIG_MAP, config_map(a="1"))

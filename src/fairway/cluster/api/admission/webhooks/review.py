@@ -12,6 +12,7 @@ import orjson
 
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.calls import TRUE
+from fairway.cluster.api.identity import userinfo
 from fairway.cluster.api.registry import Served
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import Object
@@ -47,7 +48,7 @@ def question(request: Request, seen_as: Served, new: Object | None, old: Object 
         "requestResource": _resource(call.served),
         "name": call.name,
         "operation": request.operation,
-        "userInfo": {"username": call.identity.user, "groups": list(call.identity.groups)},
+        "userInfo": userinfo.of(call.identity),
         "object": new,
         "oldObject": old,
         "dryRun": request.dry_run,
