@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -32,15 +33,27 @@ PREDICT = {"instances": TWO_FLOWERS}
 
 @dataclass
 class Heard:
-    """What the client that never stops was answered: how often which status, and the last texts."""
+    """What the client that never stops was answered: how often which status and text, and what was refused when."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     texts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    since: float = field(default_factory=time.monotonic)
 
     @property
     def count(self) -> int:
         return self.statuses.total() + len(self.failures)
+
+    def note(self, status: int, text: str) -> None:
+        self.statuses[status] += 1
+        self.texts[text] += 1
+        if status != 200:
+            self.refused.append(f"after {time.monotonic() - self.since:.3f} s: {status} {text[:200]}")
+
+    def without_failure(self) -> None:
+        assert not self.failures
+        assert not self.refused, f"of {self.count}: {self.refused[:5]}"
 
 
 @dataclass
@@ -99,8 +112,7 @@ class House:
                     except aiohttp.ClientError as failure:
                         heard.failures.append(repr(failure))
                     else:
-                        heard.statuses[status] += 1
-                        heard.texts[text] += 1
+                        heard.note(status, text)
                     await asyncio.sleep(pause)
 
         async with asyncio.TaskGroup() as tasks:
