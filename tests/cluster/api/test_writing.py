@@ -167,6 +167,11 @@ async def test_dry_runs_pass_every_check_and_store_nothing(client: Client) -> No
     assert await client.find(CONFIG_MAP, "c", "default") is None
     with pytest.raises(errors.Invalid):
         await client.transport.request("POST", path, query=query, body=CONFIG_MAP.new("Big", "default"))
+    there = await client.create(CONFIG_MAP, CONFIG_MAP.new("c", "default"))
+    changed = {**there, "data": {"a": "1"}}
+    shown = await client.transport.request("PUT", CONFIG_MAP.path("default", "c"), query=query, body=changed)
+    assert (shown["data"], shown["metadata"]["resourceVersion"]) == ({"a": "1"}, there["metadata"]["resourceVersion"])
+    assert "data" not in await client.get(CONFIG_MAP, "c", "default")
 
 
 async def test_a_lease_may_be_created_by_put(client: Client) -> None:

@@ -12,7 +12,15 @@ import pytest
 from fairway.cluster.node.shepherd import memory
 from fairway.cluster.node.volumes.folders import in_memory as volumes_in_memory
 from fairway.kernel.objects import conditions, meta
-from fairway.kernel.objects.kinds import CONFIG_MAP, EVENT, PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, SECRET
+from fairway.kernel.objects.kinds import (
+    CONFIG_MAP,
+    EVENT,
+    PERSISTENT_VOLUME,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+    SECRET,
+    Object,
+)
 
 from .conftest import Bench, main, phase, state
 
@@ -117,6 +125,26 @@ async def test_readiness_follows_the_probe(pods: Bench) -> None:
     assert conditions.is_true(pod, "Ready")
 
 
+async def test_why_a_pod_does_not_become_ready_is_told_once(pods: Bench) -> None:
+    command = ["sh", "-c", "echo looked >> $HOME/looks; echo not yet; exit 1"]
+    probe = {"exec": {"command": command}, "periodSeconds": 1, "failureThreshold": 1}
+    await pods.create("slow", "sleep", "1000", container={"readinessProbe": probe})
+    pod = await pods.until("slow", lambda pod: state(pod, "running"))
+    looks = pods.folder / "pods" / pod["metadata"]["uid"] / "home" / "looks"
+    async with asyncio.timeout(20):
+        while not await _events(pods, "Unhealthy"):
+            await asyncio.sleep(0.05)
+        before = looks.read_text().count("\n")
+        while looks.read_text().count("\n") < before + 2:
+            await asyncio.sleep(0.05)
+    events = await _events(pods, "Unhealthy")
+    assert [(each["message"], each.get("count", 1)) for each in events] == [("Readiness probe failed: not yet\n", 1)]
+
+
+async def _events(pods: Bench, reason: str) -> list[Object]:
+    return [each for each in (await pods.client.list(EVENT, "default")).items if each["reason"] == reason]
+
+
 async def test_a_container_that_is_not_alive_is_restarted(pods: Bench) -> None:
     probe = {"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1}
     await pods.create("dead", "sleep", "1000", restartPolicy="Always", container={"livenessProbe": probe})
@@ -161,6 +189,7 @@ async def test_the_environment_is_the_specs_and_not_the_servers(pods: Bench, mon
         {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
         {"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1m"}}},
+        {"name": "WHOLE", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
     ]
     container = {
         "env": env,
@@ -174,7 +203,7 @@ async def test_the_environment_is_the_specs_and_not_the_servers(pods: Bench, mon
     address = pod["status"]["podIP"]
     wanted = {
         "PLAIN": "x", "EXPANDED": "x-1-$(PLAIN)-$(NOPE)", "SECRET": "hidden", "NAME": "env", "CPU": "250",
-        "P_A": "1", "P_B": "2", "HOSTNAME": "env", "IP": address, "FAIRWAY_POD_IP": address,
+        "WHOLE": "1", "P_A": "1", "P_B": "2", "HOSTNAME": "env", "IP": address, "FAIRWAY_POD_IP": address,
     }  # fmt: skip
     assert {name: seen.get(name) for name in wanted} == wanted
     with open(seen["KUBECONFIG"]) as file:

@@ -100,6 +100,19 @@ async def test_a_place_in_a_volume_may_be_named_by_a_variable(pods: Bench) -> No
     assert "names a variable that is not there" in state(pod, "waiting")["message"]
 
 
+async def test_a_pod_without_volumes_finds_its_token_where_clients_look_and_leaves_a_message(pods: Bench) -> None:
+    script = (
+        "cd /var/run/secrets/kubernetes.io/serviceaccount 2>/dev/null || exit 7;"
+        "cat namespace; test -s token && echo done > /dev/termination-log"
+    )
+    await pods.create("p", "sh", "-c", script)
+    ended = state(await pods.over("p"), "terminated")
+    if ended["exitCode"] == 7:
+        pytest.skip("no private mounts here")
+    assert (ended["exitCode"], ended["message"], await pods.log("p")) == (0, "done\n", "default")
+    assert not Path("/dev/termination-log").exists()
+
+
 async def test_a_process_gains_no_privileges_and_says_what_it_does_not_keep(pods: Bench) -> None:
     wanted = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     await pods.create("p", "grep", "NoNewPrivs", "/proc/self/status", container={"securityContext": wanted})

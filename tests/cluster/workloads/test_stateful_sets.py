@@ -49,7 +49,13 @@ async def test_a_parallel_set_makes_all_at_once(here: Here) -> None:
 async def test_a_pod_that_comes_back_finds_its_claim(here: Here) -> None:
     asked = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     claim = {"metadata": {"name": "data"}, "spec": asked}
-    await here.client.create(STATEFUL_SET, stateful(volumeClaimTemplates=[claim]))
+    wanted = stateful(volumeClaimTemplates=[claim])
+    (container,) = wanted["spec"]["template"]["spec"]["containers"]
+    container["volumeMounts"] = [{"name": "other", "mountPath": "/data"}]
+    with pytest.raises(errors.Invalid, match='Not found: "other"'):
+        await here.client.create(STATEFUL_SET, wanted)
+    container["volumeMounts"][0]["name"] = "data"
+    await here.client.create(STATEFUL_SET, wanted)
     (pod,) = await here.until_pods(lambda pods: len(pods) == 1)
     assert pod["spec"]["volumes"][0] == {"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}
     before = await here.client.get(PERSISTENT_VOLUME_CLAIM, "data-db-0", "default")

@@ -86,8 +86,12 @@ def _told(call: Call, obj: Object, record: Record, code: int = 200) -> Reply:
     """What was stored, as the call's version has it."""
     if call.served.conversion is None:
         return of_record(record, call.served, code)
-    metadata = {**obj["metadata"], "resourceVersion": str(record.revision)}
-    return Reply({**obj, "metadata": metadata}, code, None, call.served)
+    return Reply(_at(obj, record), code, None, call.served)
+
+
+def _at(obj: Object, record: Record) -> Object:
+    """With the revision of what is stored, where the object itself is not."""
+    return {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(record.revision)}}
 
 
 def _not_our_own(backend: Backend, call: Call, definition: Object) -> None:
@@ -182,11 +186,11 @@ async def _changed(backend: Backend, call: Call, next_: Object, old: Record, *, 
         new = definitions.established(backend, new)
     stored = await backend.conversions.stored(call.served, new)
     if call.dry_run:
-        return _dry(call, new)
+        return _dry(call, _at(new, old))
     if removal.finished(new):
         # The last finalizer is gone, and with it the object: it is told what it was at its end.
         await removal.remove(backend, call.served, old)
-        last = {**new, "metadata": {**new["metadata"], "resourceVersion": str(old.revision)}}
+        last = _at(new, old)
         return Reply(call.served.to_view(last) if call.served.to_view else last, 200, None, call.served)
     record = await backend.store.update(old.key, stored, old.revision)
     if crds.is_definition(call.served):

@@ -94,6 +94,8 @@ class Container:
         self._over = asyncio.Event()
         self._failures = 0
         self._at_once = False
+        self._unready = ""
+        """Why it is not ready, as it was told last."""
 
     @property
     def id(self) -> ContainerId:
@@ -302,8 +304,9 @@ class Container:
         if self.view.ready != outcome.healthy:
             self.view.ready = outcome.healthy
             self._tell.publish()
-            if not outcome.healthy:
-                self._unhealthy("Readiness", outcome)
+        if not outcome.healthy and outcome.message != self._unready:  # at its start, too; once, and not at each look
+            self._unhealthy("Readiness", outcome)
+        self._unready = outcome.message
         return True
 
     async def _hear_liveness(self, outcome: Outcome) -> bool:
@@ -314,7 +317,7 @@ class Container:
 
     def _be_up(self) -> None:
         self.view.started = True
-        self.view.ready = not self.view.spec.get("readinessProbe")
+        self.view.ready, self._unready = not self.view.spec.get("readinessProbe"), ""
         self.up.set()
         self._tell.publish()
 

@@ -90,11 +90,11 @@ class Launcher:
         self._renew_tokens(pod, folder, written=self.credentials.now())
         note = termination_log(folder, container["name"], attempt)
         own = _own(note, container, files)
-        if mounts or warm.ANNOTATION not in annotations or annotations.get(RUNTIME):  # others see no files of their own
+        if mounts or warm.ANNOTATION not in annotations or annotations.get(RUNTIME):
+            # Everybody but warm starts without volumes: a view of the files takes longer than such a start.
             place = str(self.names.file.parent)
             hosts = self.names.view(pod, facts.pod_ip, folder)
             own += (Mount(str(hosts), "/etc/hosts"), Mount(place, place, read_only=True))
-        if mounts:
             folder.mkdir(parents=True, exist_ok=True)
             note.touch()
             taken = {mount.target for mount in mounts}

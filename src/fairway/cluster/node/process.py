@@ -69,7 +69,8 @@ class Processes:
             chosen, request["module"], request["args"] = spec.warm, form[0], list(form[1])
             request["call"] = warm.SETS[chosen].calls.get(form[0], "")
         to = self._shepherd(environment if chosen else OWN, chosen)
-        return await self._attended.begin(spec.id, request, to, lambda request: (rewritten(request), NOTE))
+        note = NOTE if set(spec.mounts) - set(spec.own) else ""  # what the platform adds is not the user's to care for
+        return await self._attended.begin(spec.id, request, to, lambda request: (rewritten(request), note))
 
     async def prepare(self, warm_set: str) -> None:
         """Have a warm interpreter ready before the first pod asks for it."""

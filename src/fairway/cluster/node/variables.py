@@ -7,6 +7,7 @@ not there raises `CannotStart` with the kubelet's words, and is tried again.
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def resource(pod: Object, container: Object, reference: Object, facts: Facts) ->
     amounts = (container.get("resources") or {}).get(kind) or {}
     amount = amounts.get(name) or (facts.allocatable.get(name, "0") if kind == "limits" else "0")
     divisor = quantities.parse(reference.get("divisor") or "1") or Decimal(1)
-    return str(-(-quantities.parse(amount) // divisor))
+    return str(math.ceil(quantities.parse(amount) / divisor))
 
 
 def text(value: object) -> str:

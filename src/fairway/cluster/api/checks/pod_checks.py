@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from fairway.cluster.api.checks import causes
@@ -28,7 +28,8 @@ def warnings(obj: Object) -> Iterator[str]:
         yield "runtimeClassName is not used by this server: what an image is says whether it runs in a container"
 
 
-def pod_spec(spec: Object, path: str) -> Iterator[Cause]:
+def pod_spec(spec: Object, path: str, claims: Collection[str] = ()) -> Iterator[Cause]:
+    """`claims`: the names of volumes that its pods get besides the spec's own."""
     if not spec.get("containers"):
         yield causes.required(f"{path}.containers")
     if spec.get("restartPolicy") not in ("Always", "OnFailure", "Never"):
@@ -36,7 +37,7 @@ def pod_spec(spec: Object, path: str) -> Iterator[Cause]:
     if spec.get("dnsPolicy") not in _DNS_POLICIES:
         yield causes.unsupported(f"{path}.dnsPolicy", spec.get("dnsPolicy"), *_DNS_POLICIES)
     yield from labels_problems(spec.get("nodeSelector") or {}, f"{path}.nodeSelector")
-    volumes = {str(volume.get("name")) for _, volume in causes.items(spec, "volumes")}
+    volumes = {str(volume.get("name")) for _, volume in causes.items(spec, "volumes")}.union(claims)
     yield from _volumes(spec, path)
     seen: set[str] = set()
     for part in ("initContainers", "containers"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from fairway.cluster.api.checks import causes, pod_checks
 from fairway.kernel.objects import selectors
@@ -15,8 +15,11 @@ _CHANGEABLE_IN_SETS = {
 }  # fmt: skip
 
 
-def workload(obj: Object) -> Iterator[Cause]:
-    """Whatever keeps pods running: a selector that takes the template's pods."""
+def workload(obj: Object, claims: Collection[str] = ()) -> Iterator[Cause]:
+    """Whatever keeps pods running: a selector that takes the template's pods.
+
+    `claims`: the names of volumes that each pod gets besides the template's.
+    """
     spec = obj.get("spec") or {}
     replicas = spec.get("replicas")
     if isinstance(replicas, int) and replicas < 0:
@@ -26,7 +29,7 @@ def workload(obj: Object) -> Iterator[Cause]:
         yield causes.required("spec.template.spec.containers")
         return
     yield from selector_of(spec, template)
-    yield from pod_checks.pod_spec(template["spec"], "spec.template.spec")
+    yield from pod_checks.pod_spec(template["spec"], "spec.template.spec", claims)
     if template["spec"].get("restartPolicy") != "Always":
         yield causes.unsupported("spec.template.spec.restartPolicy", template["spec"].get("restartPolicy"), "Always")
 
@@ -78,11 +81,11 @@ def unchanged(new: Object, old: Object, *fields: str) -> Iterator[Cause]:
 
 
 def stateful_set(obj: Object) -> Iterator[Cause]:
-    yield from workload(obj)
     spec = obj.get("spec") or {}
+    names = [(template.get("metadata") or {}).get("name") for _, template in causes.items(spec, "volumeClaimTemplates")]
+    yield from workload(obj, [str(name) for name in names if name])
     yield from _one_of(spec, "podManagementPolicy", "OrderedReady", "Parallel")
     yield from _update_strategy(spec)
-    names = [(template.get("metadata") or {}).get("name") for _, template in causes.items(spec, "volumeClaimTemplates")]
     for index, name in enumerate(names):
         if not name:
             yield causes.required(f"spec.volumeClaimTemplates[{index}].metadata.name")
