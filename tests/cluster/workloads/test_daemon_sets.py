@@ -55,6 +55,9 @@ async def test_a_pod_on_a_node_that_no_longer_fits_goes(here: Here) -> None:
     await here.until_pods(lambda found: nodes(found) == ["here"])
     await here.client.patch(NODE, "here", None, {"metadata": {"labels": {"disk": None}}})
     await here.until_pods(lambda found: not found)
+    await here.until(DAEMON_SET, "log", lambda obj: obj["status"]["desiredNumberScheduled"] == 0)
+    await here.client.patch(NODE, "here", None, {"metadata": {"labels": {"disk": "fast"}}})
+    await here.until_pods(lambda found: nodes(found) == ["here"])
 
 
 async def test_a_new_version_replaces_node_by_node(here: Here) -> None:

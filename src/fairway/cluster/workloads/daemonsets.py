@@ -17,7 +17,7 @@ _OWNER = control.owner(DAEMON_SET)
 
 def controller() -> Controller:
     return Controller(
-        "daemonsets", DAEMON_SET, reconcile, watches=((POD, _OWNER), (CONTROLLER_REVISION, _OWNER)), reads=(NODE,)
+        "daemonsets", DAEMON_SET, reconcile, watches=((POD, _OWNER), (CONTROLLER_REVISION, _OWNER)), shared=(NODE,)
     )
 
 

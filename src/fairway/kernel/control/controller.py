@@ -96,10 +96,12 @@ class Controller:
     workers: int = 4
     reads: tuple[Kind, ...] = field(default=())
     """Kinds that a reconcile reads from the mirror though their changes need no reconcile."""
+    shared: tuple[Kind, ...] = ()
+    """Kinds whose changes matter to every object of `kind` that there is."""
     nudges: Nudges | None = None
 
     def kinds(self) -> tuple[Kind, ...]:
-        return (self.kind, *(kind for kind, _ in self.watches), *self.reads)
+        return (self.kind, *(kind for kind, _ in self.watches), *self.reads, *self.shared)
 
 
 async def run(controller: Controller, world: World, *, ready: Callable[[], None] | None = None) -> None:
@@ -107,6 +109,7 @@ async def run(controller: Controller, world: World, *, ready: Callable[[], None]
     queue = WorkQueue(world.clock)
     stops = [_feed(world.mirror(controller.kind), itself, queue)]
     stops += [_feed(world.mirror(kind), owners, queue) for kind, owners in controller.watches]
+    stops += [_feed(world.mirror(kind), _all(world.mirror(controller.kind)), queue) for kind in controller.shared]
     if controller.nudges is not None:
         stops.append(controller.nudges.feed(queue.add))
     try:
@@ -120,6 +123,10 @@ async def run(controller: Controller, world: World, *, ready: Callable[[], None]
     finally:
         for stop in stops:
             stop()
+
+
+def _all(mirror: Mirror) -> Owners:
+    return lambda _: map(meta.key, mirror.all())
 
 
 def _feed(mirror: Mirror, owners: Owners, queue: WorkQueue) -> Callable[[], None]:
