@@ -131,6 +131,7 @@ def check(call: Call, obj: Object, old: Object | None = None, *, only: str = "")
     found += _rules(call, obj, old, found)
     if not found:
         found += strategy.check(obj)
+        found += strategy.check_beside(obj, old)
     if not found:
         call.warnings += strategy.warn(obj)
     return found

@@ -20,6 +20,7 @@ from fairway.kernel.objects.schemas import Schema
 from fairway.kernel.objects.topology import Place
 
 Check = Callable[[Object], Iterable[Cause]]
+CheckBeside = Callable[[Object, Object | None], Iterable[Cause]]
 ChangeCheck = Callable[[Object, Object], Iterable[Cause]]
 
 
@@ -28,6 +29,10 @@ def _nothing(obj: Object) -> None:
 
 
 def _fine(obj: Object) -> Iterable[Cause]:
+    return ()
+
+
+def _as_fine(new: Object, old: Object | None) -> Iterable[Cause]:
     return ()
 
 
@@ -57,6 +62,8 @@ class Strategy:
     """How objects are owned, part by part, by those who apply to them."""
     default: Callable[[Object], None] = _nothing
     check: Check = _fine
+    check_beside: CheckBeside = _as_fine
+    """What may be there only because it was there before; there is no old object when it is new."""
     check_change: ChangeCheck = _free
     warn: Callable[[Object], Iterable[str]] = _quiet
     revision_required: bool = False
@@ -135,6 +142,7 @@ def builtin_strategy(row: Resource) -> Strategy:
         topology=lambda: builtin_schemas.topology(row.storage),
         default=builtin_defaults.DEFAULTS.get(row.storage.resource, _nothing),
         check=builtin_checks.CHECKS.get(row.storage.resource, _fine),
+        check_beside=builtin_checks.CHECKS_BESIDE.get(row.storage.resource, _as_fine),
         check_change=builtin_checks.CHANGE_CHECKS.get(row.storage.resource, _free),
         warn=builtin_checks.WARNINGS.get(row.storage.resource, _quiet),
         revision_required=name in _PUT_NEEDS_REVISION,

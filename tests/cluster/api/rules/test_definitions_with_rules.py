@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from fairway.cluster.api.custom import crd_checks
 from fairway.kernel.client.client import Client
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.crds import CustomKind
@@ -153,9 +154,90 @@ async def test_what_is_passed_over_is_warned_of(world: World, client: Client) ->
     assert (code, headers["Warning"]) == (200, '299 - "spec.size: Invalid value: 1: small"')
 
 
-async def test_a_bomb_is_refused_quickly(client: Client) -> None:
-    bomb = {"rule": "self.all(a, self.all(b, self.all(c, self.all(d, a + b + c + d >= 0))))"}
-    numbers = {"type": "array", "items": {"type": "integer"}, "x-kubernetes-validations": [bomb]}
-    await client.create(CRD, _definition(_size(list=numbers)))
+_BOMB = {"rule": "self.all(a, self.all(b, self.all(c, self.all(d, a + b + c + d >= 0))))"}
+_HINT = (
+    "(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are "
+    "declared)"
+)
+_TOO_DEAR = f"Forbidden: estimated rule cost exceeds budget by factor of more than 100x {_HINT}"
+
+
+def _numbers(*rules: Object, **more: Any) -> Object:
+    return {"type": "array", "items": {"type": "integer"}, "x-kubernetes-validations": list(rules), **more}
+
+
+async def test_a_bomb_is_refused_with_its_definition(client: Client) -> None:
+    with pytest.raises(errors.Invalid) as refused:
+        await client.create(CRD, _definition(_size(list=_numbers(_BOMB))))
+    at = f"{_AT}.properties[list].x-kubernetes-validations[0].rule"
+    assert [(cause["field"], cause["message"]) for cause in refused.value.details["causes"]] == [
+        (at, _TOO_DEAR),
+        (at, "Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema"),
+        (
+            "spec.versions[0].schema.openAPIV3Schema",
+            "Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget "
+            f"by factor of more than 100x {_HINT}",
+        ),
+    ]
+    await client.create(CRD, _definition(_size(list=_numbers(_BOMB, maxItems=20))))
+
+
+async def test_many_rules_may_be_too_dear_together(client: Client) -> None:
+    rule = {"rule": "self.all(a, a > 0) && self.all(a, a < 9)", "messageExpression": "'a'"}
+    lists = {f"l{index}": _numbers(rule, maxItems=900_000) for index in range(12)}
+    with pytest.raises(errors.Invalid) as refused:
+        await client.create(CRD, _definition(_size(**lists)))
+    *named, whole = refused.value.details["causes"]
+    assert len(named) == 4 and all("contributed to estimated rule cost total" in one["message"] for one in named)
+    assert "exceeds budget by factor of 1.080000x" in whole["message"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "factor"),
+    [
+        (_size(list=_numbers({"rule": "self.all(a, self.all(b, a + b > 0))"}, maxItems=2000)), "rule", "2.8x"),
+        (_size(list=_numbers({"rule": "self.all(a, self.all(b, a + b > 0))"}, maxItems=1300)), "rule", "1.183650x"),
+        (
+            _size(
+                list=_numbers(
+                    {"rule": "size(self) > 1", "messageExpression": "self.all(a, self.all(b, a > b)) ? 'a' : 'b'"},
+                    maxItems=3000,
+                )
+            ),
+            "messageExpression",
+            "5.4x",
+        ),
+        (
+            _size(
+                outer={"type": "array", "items": _numbers({"rule": "self.all(a, a > 0)"}, maxItems=100)},
+            ),
+            "rule",
+            "52.6x",
+        ),
+    ],
+)
+async def test_a_dear_expression_is_refused_by_how_much_it_exceeds(
+    client: Client, spec: Object, field: str, factor: str
+) -> None:
+    with pytest.raises(errors.Invalid) as refused:
+        await client.create(CRD, _definition(spec))
+    cause = refused.value.details["causes"][0]
+    what = {"rule": "rule", "messageExpression": "messageExpression"}[field]
+    assert cause["field"].endswith(f"x-kubernetes-validations[0].{field}")
+    assert cause["message"] == f"Forbidden: estimated {what} cost exceeds budget by factor of {factor} {_HINT}"
+
+
+def test_a_dear_rule_that_is_stored_may_stay_until_its_schema_changes() -> None:
+    stored = _definition(_size(list=_numbers(_BOMB)))
+    assert list(crd_checks.problems(stored, stored)) == []
+    longer = copy.deepcopy(stored)
+    longer["spec"]["names"]["shortNames"] = ["gd"]
+    assert list(crd_checks.problems(longer, stored)) == []
+    longer["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"] = "other"
+    assert _TOO_DEAR in [cause.message for cause in crd_checks.problems(longer, stored)]
+
+
+async def test_what_an_object_costs_too_much_is_refused(client: Client) -> None:
+    await client.create(CRD, _definition(_size(list=_numbers(_BOMB, maxItems=25))))
     with pytest.raises(errors.Invalid, match="actual cost limit exceeded"):
-        await client.create(_KIND, _gadget(list=list(range(1000))))
+        await client.create(_KIND, _gadget(list=list(range(25))))

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fairway.cluster.api.cel import building, checker, parser
+from fairway.cluster.api.cel.costs import estimating
+from fairway.cluster.api.cel.costs.extents import Extent
 from fairway.cluster.api.cel.failures import CompileError, EvaluationError, Issue, NoSuchOverload, OutOfBudget
 from fairway.cluster.api.cel.frames import Frame, Step
 from fairway.cluster.api.cel.types import DYN, Type
@@ -42,6 +44,8 @@ class Program:
     _slots: tuple[str, ...]
     _size: int
     _run: Step
+    worst: int = 0
+    """What it may cost at most, where whoever compiled it said how large values may be."""
 
     def evaluate(self, variables: Mapping[str, Any], limit: int = PER_CALL) -> Result:
         """The value and what it cost. Raises EvaluationError, and OutOfBudget beyond the limit."""
@@ -60,17 +64,22 @@ class Program:
 
 
 def compile_expression(
-    source: str, variables: Mapping[str, Type], objects: Mapping[str, Type] | None = None
+    source: str,
+    variables: Mapping[str, Type],
+    objects: Mapping[str, Type] | None = None,
+    *,
+    extent: Extent | None = None,
 ) -> Program:
-    """Raises CompileError, whose text is upstream's."""
+    """Raises CompileError, whose text is upstream's. `extent` says how large the variables may be, all of them."""
     try:
         tree = parser.parse(source)
         found = checker.checked(source, tree, checker.Environment(variables, objects or {}))
         slots = tuple(sorted(found.used))
         run, size = building.built(found.root, slots)
+        worst = estimating.estimate(found.root, extent) if extent else 0
     except RecursionError:
         raise CompileError("", [Issue(0, "expression recursion limit exceeded")]) from None
-    return Program(source, found.type, found.used, slots, size, run)
+    return Program(source, found.type, found.used, slots, size, run, worst)
 
 
 __all__ = ["DYN", "CompileError", "EvaluationError", "OutOfBudget", "Program", "Result", "compile_expression"]

@@ -63,7 +63,7 @@ def _object(schema: Mapping[str, Any], resource: bool, name: str) -> Type | None
         value = _inner(extra, f"{name}.@elem")
         return types.map_of(types.STRING, value) if value else None
     properties = schema.get("properties") or {}
-    if resource and not _is_whole(properties):
+    if resource and not is_whole(properties):
         properties = {**properties, **_RESOURCE}
     fields: dict[str, Field] = {}
     for field, inner in properties.items():
@@ -75,7 +75,7 @@ def _object(schema: Mapping[str, Any], resource: bool, name: str) -> Type | None
     return types.object_of(name, fields)
 
 
-def _is_whole(properties: Mapping[str, Any]) -> bool:
+def is_whole(properties: Mapping[str, Any]) -> bool:
     """Whether a schema says by itself what every object has; then it may say more."""
     metadata = properties.get("metadata") or {}
     inner = metadata.get("properties") or {}

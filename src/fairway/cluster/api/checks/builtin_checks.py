@@ -1,8 +1,8 @@
 """What is wrong with an object of a built-in kind beyond its schema: the mistakes that users make.
 
-One function for each resource that has rules of its own, in three tables: `CHECKS` for an object by itself,
-`CHANGE_CHECKS` for what may not change, `WARNINGS` for what is accepted and may surprise. Shapes and types are
-the schema's part (`schema_of`).
+One function for each resource that has rules of its own, in four tables: `CHECKS` for an object by itself,
+`CHECKS_BESIDE` for one whose past counts, `CHANGE_CHECKS` for what may not change, `WARNINGS` for what is accepted and
+may surprise. Shapes and types are the schema's part (`schema_of`).
 """
 
 from __future__ import annotations
@@ -171,6 +171,8 @@ def _volume(obj: Object) -> Iterator[Cause]:
 
 Check = Callable[[Object], Iterable[Cause]]
 ChangeCheck = Callable[[Object, Object], Iterable[Cause]]
+CheckBeside = Callable[[Object, Object | None], Iterable[Cause]]
+"""Where it depends on what the object was before, None for a new one, whether something may be."""
 
 Warnings = Callable[[Object], Iterable[str]]
 
@@ -205,7 +207,6 @@ CHECKS: dict[str, Check] = {
     "clusterroles.rbac.authorization.k8s.io": role_checks.role,
     "rolebindings.rbac.authorization.k8s.io": role_checks.binding,
     "clusterrolebindings.rbac.authorization.k8s.io": role_checks.binding,
-    "customresourcedefinitions.apiextensions.k8s.io": crd_checks.problems,
     "priorityclasses.scheduling.k8s.io": policy_checks.priority_class,
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
     "validatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
@@ -226,6 +227,9 @@ WARNINGS: dict[str, Warnings] = {
     "customresourcedefinitions.apiextensions.k8s.io": crd_checks.warnings,
     "ingresses.networking.k8s.io": network_checks.ingress_warnings,
     "networkpolicies.networking.k8s.io": network_checks.policy_warnings,
+}
+CHECKS_BESIDE: dict[str, CheckBeside] = {
+    "customresourcedefinitions.apiextensions.k8s.io": crd_checks.problems,
 }
 CHANGE_CHECKS: dict[str, ChangeCheck] = {
     "pods": pod_checks.pod_change,

@@ -12,7 +12,8 @@ from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 
 
-def problems(definition: Object) -> Iterator[Cause]:
+def problems(definition: Object, before: Object | None) -> Iterator[Cause]:
+    """`before` is what the definition was, None for a new one."""
     spec = definition.get("spec") or {}
     group, own = spec.get("group") or "", spec.get("names") or {}
     if not names.dns_subdomain(group) or "." not in group:
@@ -28,10 +29,15 @@ def problems(definition: Object) -> Iterator[Cause]:
         text = f'Unsupported value: "{spec.get("scope")}": supported values: "Cluster", "Namespaced"'
         yield Cause("spec.scope", text, "FieldValueNotSupported")
     yield from crd_version_checks.problems(spec)
-    yield from _versions(spec.get("versions") or [])
+    old = before["spec"].get("versions") or [] if before else []
+    yield from _versions(spec.get("versions") or [], {version.get("name"): _schema(version) for version in old})
 
 
-def _versions(versions: list[Object]) -> Iterator[Cause]:
+def _schema(version: Object) -> Any:
+    return (version.get("schema") or {}).get("openAPIV3Schema")
+
+
+def _versions(versions: list[Object], before: dict[Any, Any]) -> Iterator[Cause]:
     if not versions:
         yield Cause("spec.versions", "Required value", "FieldValueRequired")
     stored = [version.get("name") for version in versions if version.get("storage")]
@@ -40,14 +46,14 @@ def _versions(versions: list[Object]) -> Iterator[Cause]:
         yield Cause("spec.versions", text)
     for index, version in enumerate(versions):
         at = f"spec.versions[{index}]"
-        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        schema = _schema(version)
         if schema is None:
             yield Cause(f"{at}.schema.openAPIV3Schema", "Required value: schemas are required", "FieldValueRequired")
         else:
             found = structural.problems(schema, f"{at}.schema.openAPIV3Schema")
             yield from found
             if not found:
-                yield from rules.problems(schema, f"{at}.schema.openAPIV3Schema")
+                yield from rules.problems(schema, f"{at}.schema.openAPIV3Schema", before.get(version.get("name")))
 
 
 def warnings(definition: Object) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from fairway.cluster.api.cel import types
 from fairway.cluster.api.cel.converting import Conversion, conversion
+from fairway.cluster.api.cel.costs.extents import Extent
 from fairway.cluster.api.cel.program import CompileError, Program, compile_expression
 from fairway.cluster.api.cel.schema_types import type_of
 from fairway.cluster.api.cel.types import Type
@@ -101,17 +102,17 @@ def map_keys(schema: Object) -> tuple[str, ...] | None:
     return tuple(schema.get("x-kubernetes-list-map-keys") or ())
 
 
-def compiled(rule: Object, schema: Object, type_: Type) -> Rule:
-    """Raises BadRule."""
+def compiled(rule: Object, schema: Object, type_: Type, extent: Extent | None = None) -> Rule:
+    """Raises BadRule. `extent` says how large values may be, where somebody asks what the rule may cost at worst."""
     optional = rule.get("optionalOldSelf") is True
     variables = {"self": type_, "oldSelf": types.optional_of(type_) if optional else type_}
-    program = _program(rule["rule"], variables, "rule", "compilation failed: ")
+    program = _program(rule["rule"], variables, "rule", "compilation failed: ", extent)
     if program.type.kind != "bool":
         raise BadRule("rule", "cel expression must evaluate to a bool")
     message_program = None
     if rule.get("messageExpression"):
         words = "messageExpression compilation failed: "
-        message_program = _program(rule["messageExpression"], variables, "messageExpression", words)
+        message_program = _program(rule["messageExpression"], variables, "messageExpression", words, extent)
         if message_program.type.kind != "string":
             raise BadRule("messageExpression", "messageExpression must evaluate to a string")
     return Rule(
@@ -126,9 +127,9 @@ def compiled(rule: Object, schema: Object, type_: Type) -> Rule:
     )
 
 
-def _program(text: str, variables: Mapping[str, Type], part: str, words: str) -> Program:
+def _program(text: str, variables: Mapping[str, Type], part: str, words: str, extent: Extent | None) -> Program:
     try:
-        return compile_expression(text, variables)
+        return compile_expression(text, variables, extent=extent)
     except CompileError as problem:
         raise BadRule(part, f"{words}{problem}") from None
 
