@@ -30,7 +30,6 @@ DIFFERS: dict[tuple[str, int], str] = {
     ("bodies", 4): SAYS_MORE,
     ("bodies", 6): SAYS_MORE,
     ("bodies", 11): "the same precondition, without how a real server stores it",
-    ("defaults of a pod", 1): "quantities stay as they were written: 0.5 is not made 500m",
     ("defaults of a pod", 3): WORDS,
     ("defaults of a pod", 5): "a test without a node has nobody who keeps logs",
     (

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from fairway.cluster.api import shaping
 from fairway.cluster.api.calls import Call
 from fairway.cluster.api.patches import APPLY_PATCH
 from fairway.kernel.objects import applying, errors, fields
@@ -80,7 +81,7 @@ def _handed_over(call: Call, live: Object, conflicts: applying.Conflicts) -> boo
     if not _is_kubectl(call) or not text:
         return False
     try:
-        last = fields.leaves(orjson.loads(text), place(call))
+        last = fields.leaves(shaping.settled(call, orjson.loads(text)), place(call))
     except (orjson.JSONDecodeError, errors.BadRequest):
         return False
     there = fields.leaves(live, place(call))

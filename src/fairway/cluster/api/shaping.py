@@ -57,7 +57,7 @@ def shaped(call: Call) -> Object:
 
 
 def complete(call: Call, obj: Object, *, only: str = "") -> None:
-    """Prune and default in place; what is unknown is refused, warned of or dropped, as the client chose.
+    """Prune, settle and default in place; what is unknown is refused, warned of or dropped, as the client chose.
 
     Afterwards each field of a built-in kind has its type: defaults, checks and admission need not look.
     `only` names the one field that this write may change (status), so that the others cost nothing.
@@ -73,6 +73,9 @@ def complete(call: Call, obj: Object, *, only: str = "") -> None:
     if not only:
         unknown += objectmeta.unknown(obj)
     report(call, unknown)
+    given = {only: obj.get(only)} if only else obj
+    if (kept := settled(call, given)) is not given:
+        obj.update(kept)
     if only and strategy.custom:
         part = schema.field(only) if schema else None
         if part is not None:
@@ -83,6 +86,20 @@ def complete(call: Call, obj: Object, *, only: str = "") -> None:
             _decodable(call, found)
             call.sound = None if found else obj
         strategy.default(obj)
+
+
+def settled(call: Call, obj: Object) -> Object:
+    """The object with its quantities in the one form in which the server keeps them. Raises BadRequest."""
+    amounts = call.served.strategy.amounts()
+    if amounts is None:
+        return obj
+    try:
+        result: Object = amounts.settled(obj)
+    except errors.BadRequest as problem:
+        kind = call.served.resource.kind
+        text = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {problem.message}'
+        raise errors.BadRequest(text) from None
+    return result
 
 
 def _decodable(call: Call, causes: Iterable[Cause]) -> None:

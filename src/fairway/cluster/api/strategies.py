@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from fairway.cluster.api.checks import builtin_checks
 from fairway.cluster.api.defaults import builtin_defaults
 from fairway.cluster.api.documents import builtin_schemas
 from fairway.cluster.api.resources import Resource
 from fairway.cluster.api.rules.compiling import Place as RulePlace
+from fairway.kernel.objects.amounts import Amounts
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING, Object
 from fairway.kernel.objects.schemas import Schema
@@ -60,6 +62,8 @@ class Strategy:
     """What its author asks of it in CEL, if anything."""
     topology: Callable[[], Place] = lambda: Place({})
     """How objects are owned, part by part, by those who apply to them."""
+    amounts: Callable[[], Amounts | None] = lambda: None
+    """Where the quantities are of which the server knows one form: those of built-in kinds."""
     default: Callable[[Object], None] = _nothing
     check: Check = _fine
     check_beside: CheckBeside = _as_fine
@@ -140,6 +144,7 @@ def builtin_strategy(row: Resource) -> Strategy:
         born_with_status=name in _BORN_WITH_STATUS,
         schema=builtin_checks.schema_of(row.storage),
         topology=lambda: builtin_schemas.topology(row.storage),
+        amounts=cache(lambda: builtin_schemas.amounts(row.storage)),
         default=builtin_defaults.DEFAULTS.get(row.storage.resource, _nothing),
         check=builtin_checks.CHECKS.get(row.storage.resource, _fine),
         check_beside=builtin_checks.CHECKS_BESIDE.get(row.storage.resource, _as_fine),

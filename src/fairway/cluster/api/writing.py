@@ -139,7 +139,7 @@ async def patch(backend: Backend, call: Call) -> Reply:
 async def _apply(backend: Backend, call: Call) -> Reply:
     """Server-side apply: what one owner wants, laid over what is there; creates what is not."""
     managers.required(call)
-    wanted = shaping.shaped(call)
+    wanted = shaping.settled(call, shaping.shaped(call))  # an equal amount is no conflict
     if objectmeta.of(wanted).get("managedFields"):
         raise errors.BadRequest("metadata.managedFields must be nil")
     wanted["metadata"] = {**objectmeta.of(wanted), "name": call.name}

@@ -6,8 +6,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from fairway.kernel.client.client import Client
-from fairway.kernel.objects import errors, meta
+from fairway.kernel.objects import errors, meta, quantities
 from fairway.kernel.objects.kinds import Kind, Object
+
+AMOUNTS = frozenset(
+    {
+        *("allocatable", "allocatedResources", "capacity", "default", "defaultRequest", "hard", "limits", "max"),
+        *("maxLimitRequestRatio", "min", "overhead", "podFixed", "requests", "resources", "used"),
+    }
+)
+"""Fields of built-in kinds that are maps of quantities, of which a server may answer with another form: "1024Mi" or 0.5
+is kept as "1Gi" or "500m"."""
+AMOUNT = frozenset({"averageValue", "divisor", "sizeLimit", "tolerance"})
+"""Fields that are one quantity."""
 
 
 async def apply(
@@ -46,6 +57,7 @@ def missing(current: Any, wanted: Any) -> Object:
         if key in ("apiVersion", "kind"):
             continue
         before = current.get(key)
+        value = _settled(key, value)
         if isinstance(value, dict) and isinstance(before, dict):
             if inner := missing(before, value):
                 patch[key] = inner
@@ -56,10 +68,24 @@ def missing(current: Any, wanted: Any) -> Object:
 
 def _covers(current: Any, wanted: Any) -> bool:
     if isinstance(wanted, dict) and isinstance(current, dict):
-        return all(_covers(current.get(key), value) for key, value in wanted.items())
+        return all(_covers(current.get(key), _settled(key, value)) for key, value in wanted.items())
     if isinstance(wanted, list) and isinstance(current, list):
         return len(wanted) == len(current) and all(map(_covers, current, wanted))
     return bool(current == wanted) or (wanted in ({}, [], None) and current is None)
+
+
+def _settled(key: str, wanted: Any) -> Any:
+    """A wanted quantity, or map of them, as a server answers it."""
+    if key in AMOUNTS and isinstance(wanted, dict):
+        return {name: _form(amount) for name, amount in wanted.items()}
+    return _form(wanted) if key in AMOUNT else wanted
+
+
+def _form(amount: Any) -> Any:
+    try:
+        return quantities.settled(amount)
+    except errors.BadRequest:
+        return amount  # the server will say what is wrong with it, if it is a quantity
 
 
 async def _create(client: Client, kind: Kind, owner: Object, child: Object) -> None:

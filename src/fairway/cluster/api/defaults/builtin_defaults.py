@@ -20,6 +20,7 @@ from fairway.kernel.objects.kinds import Object
 Default = Callable[[Object], None]
 
 _HTTP_GET = {"path": "/", "scheme": "HTTP"}
+_FIELD = {"fieldRef{}": {"apiVersion": "v1"}, "resourceFieldRef{}": {"divisor": "0"}}
 _PROBE = {
     "timeoutSeconds": 1,
     "periodSeconds": 10,
@@ -33,7 +34,7 @@ _CONTAINER = {
     "terminationMessagePath": "/dev/termination-log",
     "terminationMessagePolicy": "File",
     "ports[]": {"protocol": "TCP"},
-    "env[]": {"valueFrom{}": {"fieldRef{}": {"apiVersion": "v1"}}},
+    "env[]": {"valueFrom{}": _FIELD},
     "livenessProbe{}": _PROBE,
     "readinessProbe{}": _PROBE,
     "startupProbe{}": _PROBE,
@@ -50,8 +51,15 @@ _POD_SPEC = {
     "volumes[]": {
         "configMap{}": {"defaultMode": 420},
         "secret{}": {"defaultMode": 420},
-        "downwardAPI{}": {"defaultMode": 420, "items[]": {"fieldRef{}": {"apiVersion": "v1"}}},
-        "projected{}": {"defaultMode": 420},
+        "downwardAPI{}": {"defaultMode": 420, "items[]": _FIELD},
+        "projected{}": {
+            "defaultMode": 420,
+            "sources[]": {
+                "downwardAPI{}": {"items[]": _FIELD},
+                "serviceAccountToken{}": {"expirationSeconds": 3600},
+            },
+        },
+        "ephemeral{}": {"volumeClaimTemplate{}": {"spec{}": {"volumeMode": "Filesystem"}}},
         "hostPath{}": {"type": ""},
     },
 }
@@ -271,17 +279,20 @@ def _pod(obj: Object) -> None:
 def _quality(spec: Object) -> str:
     """Upstream's quality of service: what a pod may count on when memory is short."""
     any_set, guaranteed = False, True
-    for container in _objects(spec, "containers"):
-        resources = container.get("resources") or {}
-        requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
-        any_set = any_set or any(name in part for part in (requests, limits) for name in ("cpu", "memory"))
-        guaranteed = guaranteed and all(
-            limits.get(name) is not None and requests.get(name, limits[name]) == limits[name]
-            for name in ("cpu", "memory")
-        )
+    whole = spec.get("resources")
+    for holder in [spec] if whole else [*_objects(spec, "containers"), *_objects(spec, "initContainers")]:
+        resources = holder.get("resources") or {}
+        requests, limits = _counted(resources.get("requests")), _counted(resources.get("limits"))
+        any_set = any_set or bool(requests or limits)
+        guaranteed = guaranteed and len(limits) == 2 and {**limits, **requests} == limits
     if not any_set:
         return "BestEffort"
     return "Guaranteed" if guaranteed else "Burstable"
+
+
+def _counted(amounts: Any) -> Object:
+    """What counts for the quality of service: zero is nothing."""
+    return {name: amounts[name] for name in ("cpu", "memory") if amounts and amounts.get(name, "0") != "0"}
 
 
 def _template(obj: Object) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from fairway.cluster.api.documents import openapi
+from fairway.kernel.objects.amounts import Amounts
 from fairway.kernel.objects.kinds import Kind, Object
 from fairway.kernel.objects.schemas import Schema
 from fairway.kernel.objects.topology import Place
@@ -25,6 +26,12 @@ def topology(kind: Kind) -> Place:
     """How objects of the kind are merged. Where upstream has no schema of it, nothing is known."""
     definition = _definition(kind.group, kind.version, kind.kind)
     return Place(definition or {}, _with_key_defaults(), known=definition is not None)
+
+
+def amounts(kind: Kind) -> Amounts | None:
+    """Where objects of the kind have quantities. None where they have none."""
+    definition = _definition(kind.group, kind.version, kind.kind)
+    return Amounts.of(definition, openapi.definitions(), _QUANTITY) if definition else None
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fairway.cluster.api import objectmeta, patches
+from fairway.cluster.api import objectmeta, patches, shaping
 from fairway.cluster.api.admission.chain import Step
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.admission.webhooks import asking
@@ -93,7 +93,7 @@ def taken(request: Request, patched: Object) -> Object:
         new = {**now, "status": patches.copied(patched.get("status"))}
         if schema is not None and (part := schema.field("status")) is not None:
             part.prune(new["status"])
-        return new
+        return shaping.settled(request.call, new)
     new = {**patches.copied(patched), "metadata": objectmeta.changed(objectmeta.of(patched), now["metadata"])}
     if strategy.status:
         new.pop("status", None)
@@ -101,5 +101,6 @@ def taken(request: Request, patched: Object) -> Object:
             new["status"] = now["status"]
     if schema is not None:
         schema.prune(new)
+    new = shaping.settled(request.call, new)
     strategy.default(new)
     return new
