@@ -247,6 +247,9 @@ async function keep<T extends KubernetesObject>(
   }
 }
 
+/** In the order in which people look for a name. */
+export const byName = <T extends KubernetesObject>(items: T[]): T[] => [...items].sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
+
 /** What `kubectl get pods` prints in the STATUS column. */
 export function podStatus(pod: Pod): string {
   const status = pod.status ?? {};

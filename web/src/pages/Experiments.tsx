@@ -3,6 +3,7 @@
 import { getExperiment, listExperiments } from "../api/pipelines";
 import { useNow, usePolled } from "../live";
 import { Ago, Code, Complaint, Empty, Header, Loading } from "../parts/pieces";
+import { Listed } from "../parts/Table";
 import { RunTable } from "./Runs";
 
 export function Experiments() {
@@ -12,49 +13,32 @@ export function Experiments() {
     () => 5000,
   );
   const now = useNow(false);
-  const experiments = value?.experiments ?? [];
   return (
     <>
       <Header title="Experiments" />
-      <Complaint failure={failure} retry={refresh} />
-      {!value && !failure && <Loading />}
-      {value && experiments.length === 0 && (
-        <Empty title="No experiments yet">
-          <p>Runs are kept together by the experiment that they are submitted to; the first run makes “Default”.</p>
-          <Code label="Submit to an experiment" text={'client.create_run_from_pipeline_func(hello, experiment_name="First steps")'} />
-        </Empty>
-      )}
-      {experiments.length > 0 && (
-        <div className="table-frame">
-          <table>
-            <thead>
-              <tr>
-                <th>Name</th>
-                <th>Description</th>
-                <th>Last run</th>
-                <th>Created</th>
-              </tr>
-            </thead>
-            <tbody>
-              {experiments.map((experiment) => (
-                <tr key={experiment.experiment_id}>
-                  <td>
-                    <a href={`#/experiments/details/${experiment.experiment_id}`}>{experiment.display_name}</a>
-                  </td>
-                  <td className="wide">{experiment.description}</td>
-                  <td>
-                    <Ago time={experiment.last_run_created_at} now={now} />
-                  </td>
-                  <td>
-                    <Ago time={experiment.created_at} now={now} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <Listed
+        rows={value && (value.experiments ?? [])}
+        failure={failure}
+        retry={refresh}
+        none={<NoExperiments />}
+        idOf={(experiment) => experiment.experiment_id}
+        columns={[
+          { head: "Name", cell: ({ experiment_id: id, display_name: name }) => <a href={`#/experiments/details/${id}`}>{name}</a> },
+          { head: "Description", as: "wide", cell: (experiment) => experiment.description },
+          { head: "Last run", cell: (experiment) => <Ago time={experiment.last_run_created_at} now={now} /> },
+          { head: "Created", cell: (experiment) => <Ago time={experiment.created_at} now={now} /> },
+        ]}
+      />
     </>
+  );
+}
+
+function NoExperiments() {
+  return (
+    <Empty title="No experiments yet">
+      <p>Runs are kept together by the experiment that they are submitted to; the first run makes “Default”.</p>
+      <Code label="Submit to an experiment" text={'client.create_run_from_pipeline_func(hello, experiment_name="First steps")'} />
+    </Empty>
   );
 }
 

@@ -1,57 +1,32 @@
 // Services joined into one: what each node does, where its steps go, and how the whole is called.
 
-import { condition, GRAPHS, remove, useObjects, within, type GraphStep, type InferenceGraph } from "../api/kubernetes";
+import { byName, condition, GRAPHS, remove, useObjects, within, type GraphStep, type InferenceGraph } from "../api/kubernetes";
 import { useNow } from "../live";
 import { Conditions, Ready } from "../parts/Conditions";
 import { PodsOf } from "../parts/PodsOf";
 import { Ago, Code, Complaint, Copy, Danger, Empty, Header, Loading, Tabs } from "../parts/pieces";
+import { Listed, Table } from "../parts/Table";
 
 export function Graphs() {
   const { items, failure } = useObjects<InferenceGraph>(GRAPHS);
   const now = useNow(false);
-  const graphs = [...(items ?? [])].sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
   return (
     <>
       <Header title="Graphs" />
-      <Complaint failure={failure} />
-      {!items && !failure && <Loading />}
-      {items && graphs.length === 0 && <HowToJoin />}
-      {graphs.length > 0 && (
-        <div className="table-frame">
-          <table>
-            <thead>
-              <tr>
-                <th>Ready</th>
-                <th>Name</th>
-                <th>Namespace</th>
-                <th>Nodes</th>
-                <th>Address</th>
-                <th>Age</th>
-              </tr>
-            </thead>
-            <tbody>
-              {graphs.map((graph) => (
-                <tr key={graph.metadata.uid}>
-                  <td>
-                    <Ready of={graph} />
-                  </td>
-                  <td>
-                    <a href={`#/graphs/${graph.metadata.namespace}/${graph.metadata.name}`}>{graph.metadata.name}</a>
-                  </td>
-                  <td>{graph.metadata.namespace}</td>
-                  <td>{nodesOf(graph).map(([name, node]) => `${name}: ${node.routerType}`).join(", ")}</td>
-                  <td className="wide">
-                    <code>{graph.status?.url}</code>
-                  </td>
-                  <td>
-                    <Ago time={graph.metadata.creationTimestamp} now={now} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <Listed
+        rows={items && byName(items)}
+        failure={failure}
+        none={<HowToJoin />}
+        idOf={(graph) => graph.metadata.uid}
+        columns={[
+          { head: "Ready", cell: (graph) => <Ready of={graph} /> },
+          { head: "Name", cell: ({ metadata: { namespace, name } }) => <a href={`#/graphs/${namespace}/${name}`}>{name}</a> },
+          { head: "Namespace", cell: (graph) => graph.metadata.namespace },
+          { head: "Nodes", cell: (graph) => nodesOf(graph).map(([name, node]) => `${name}: ${node.routerType}`).join(", ") },
+          { head: "Address", as: "wide", cell: (graph) => <code>{graph.status?.url}</code> },
+          { head: "Age", cell: (graph) => <Ago time={graph.metadata.creationTimestamp} now={now} /> },
+        ]}
+      />
     </>
   );
 }
@@ -115,32 +90,17 @@ function Nodes({ graph, namespace }: { graph: InferenceGraph; namespace: string 
           <h2>
             {name} <span className="quiet">{[node.routerType, node.merge && `merged by ${node.merge}`].filter(Boolean).join(", ")}</span>
           </h2>
-          <div className="table-frame">
-            <table>
-              <thead>
-                <tr>
-                  <th>Step</th>
-                  <th>Goes to</th>
-                  <th>With</th>
-                  <th>If it fails</th>
-                  <th>When</th>
-                </tr>
-              </thead>
-              <tbody>
-                {(node.steps ?? []).map((step, index) => (
-                  <tr key={index}>
-                    <td>{step.name ?? index}</td>
-                    <td>
-                      <Target step={step} namespace={namespace} />
-                    </td>
-                    <td>{step.data === "$response" ? "the answer before it" : "the request"}</td>
-                    <td>{[step.retries && `tried ${step.retries} times more`, step.dependency === "Hard" ? "ends the node" : "goes on"].filter(Boolean).join(", ")}</td>
-                    <td className="wide">{whenOf(step)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table
+            rows={node.steps ?? []}
+            idOf={(_, index) => index}
+            columns={[
+              { head: "Step", cell: (step, index) => step.name ?? index },
+              { head: "Goes to", cell: (step) => <Target step={step} namespace={namespace} /> },
+              { head: "With", cell: (step) => (step.data === "$response" ? "the answer before it" : "the request") },
+              { head: "If it fails", cell: failureOf },
+              { head: "When", as: "wide", cell: whenOf },
+            ]}
+          />
         </section>
       ))}
     </>
@@ -151,6 +111,9 @@ function Target({ step, namespace }: { step: GraphStep; namespace: string }) {
   if (step.serviceName) return <a href={`#/services/${namespace}/${step.serviceName}`}>{step.serviceName}</a>;
   return step.nodeName ? <>node {step.nodeName}</> : <code>{step.serviceUrl}</code>;
 }
+
+const failureOf = (step: GraphStep) =>
+  [step.retries && `tried ${step.retries} times more`, step.dependency === "Hard" ? "ends the node" : "goes on"].filter(Boolean).join(", ");
 
 function whenOf(step: GraphStep) {
   if (step.condition) return <code>{step.condition}</code>;

@@ -7,6 +7,7 @@ import { Graph } from "../graph/Graph";
 import { rootNode } from "../graph/model";
 import { useNow, usePolled } from "../live";
 import { Ago, Code, Complaint, Danger, Empty, Facts, Header, Loading, Tabs } from "../parts/pieces";
+import { Listed } from "../parts/Table";
 import { Upload } from "../parts/Upload";
 
 export function Pipelines() {
@@ -16,47 +17,33 @@ export function Pipelines() {
     () => 5000,
   );
   const now = useNow(false);
-  const pipelines = value?.pipelines ?? [];
   return (
     <>
       <Header title="Pipelines">
         <Upload done={(id) => location.assign(`#/pipelines/details/${id}`)} />
       </Header>
-      <Complaint failure={failure} retry={refresh} />
-      {!value && !failure && <Loading />}
-      {value && pipelines.length === 0 && (
-        <Empty title="No pipelines uploaded">
-          <p>Runs need no upload. To share a pipeline, give it a name here:</p>
-          <Code label="Upload a pipeline" text={'client.upload_pipeline_from_pipeline_func(hello, pipeline_name="hello")'} />
-        </Empty>
-      )}
-      {pipelines.length > 0 && (
-        <div className="table-frame">
-          <table>
-            <thead>
-              <tr>
-                <th>Name</th>
-                <th>Description</th>
-                <th>Uploaded</th>
-              </tr>
-            </thead>
-            <tbody>
-              {pipelines.map((pipeline) => (
-                <tr key={pipeline.pipeline_id}>
-                  <td>
-                    <a href={`#/pipelines/details/${pipeline.pipeline_id}`}>{pipeline.display_name}</a>
-                  </td>
-                  <td className="wide">{pipeline.description}</td>
-                  <td>
-                    <Ago time={pipeline.created_at} now={now} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <Listed
+        rows={value && (value.pipelines ?? [])}
+        failure={failure}
+        retry={refresh}
+        none={<NoPipelines />}
+        idOf={(pipeline) => pipeline.pipeline_id}
+        columns={[
+          { head: "Name", cell: ({ pipeline_id: id, display_name: name }) => <a href={`#/pipelines/details/${id}`}>{name}</a> },
+          { head: "Description", as: "wide", cell: (pipeline) => pipeline.description },
+          { head: "Uploaded", cell: (pipeline) => <Ago time={pipeline.created_at} now={now} /> },
+        ]}
+      />
     </>
+  );
+}
+
+function NoPipelines() {
+  return (
+    <Empty title="No pipelines uploaded">
+      <p>Runs need no upload. To share a pipeline, give it a name here:</p>
+      <Code label="Upload a pipeline" text={'client.upload_pipeline_from_pipeline_func(hello, pipeline_name="hello")'} />
+    </Empty>
   );
 }
 

@@ -8,6 +8,7 @@ import { useNow } from "../live";
 import { Log } from "../parts/Log";
 import { Ago, Code, Complaint, Danger, Empty, Facts, Header, Loading, Tabs } from "../parts/pieces";
 import { StateIcon } from "../parts/State";
+import { Table } from "../parts/Table";
 
 export function Pods() {
   const { items, failure } = useObjects<Pod>(PODS);
@@ -30,40 +31,21 @@ export function Pods() {
       {items && items.length > 0 && (
         <>
           <input type="search" className="search" placeholder="Search" aria-label="Search pods by name" value={search} onChange={(event) => setSearch(event.target.value)} />
-          <div className="table-frame">
-            <table>
-              <thead>
-                <tr>
-                  <th>Status</th>
-                  <th>Name</th>
-                  <th>Namespace</th>
-                  <th className="number">Ready</th>
-                  <th className="number">Restarts</th>
-                  <th>Age</th>
-                </tr>
-              </thead>
-              <tbody>
-                {pods.slice(0, 500).map((pod) => (
-                  <tr key={pod.metadata.uid}>
-                    <td>
-                      <PodState pod={pod} />
-                    </td>
-                    <td className="wide">
-                      <a href={`#/pods/${pod.metadata.namespace}/${pod.metadata.name}`}>{pod.metadata.name}</a>
-                    </td>
-                    <td>{pod.metadata.namespace}</td>
-                    <td className="number">{readiness(pod)}</td>
-                    <td className="number">{restarts(pod)}</td>
-                    <td>
-                      <Ago time={pod.metadata.creationTimestamp} now={now} />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+          <Table
+            rows={pods.slice(0, 500)}
+            idOf={(pod) => pod.metadata.uid}
+            columns={[
+              { head: "Status", cell: (pod) => <PodState pod={pod} /> },
+              { head: "Name", as: "wide", cell: ({ metadata: { namespace, name } }) => <a href={`#/pods/${namespace}/${name}`}>{name}</a> },
+              { head: "Namespace", cell: (pod) => pod.metadata.namespace },
+              { head: "Ready", as: "number", cell: readiness },
+              { head: "Restarts", as: "number", cell: restarts },
+              { head: "Age", cell: (pod) => <Ago time={pod.metadata.creationTimestamp} now={now} /> },
+            ]}
+          >
             {pods.length === 0 && <p className="loading">No pod has such a name.</p>}
             {pods.length > 500 && <p className="loading">The newest 500 of {pods.length}; search for the others.</p>}
-          </div>
+          </Table>
         </>
       )}
     </>
@@ -161,32 +143,17 @@ function Events({ namespace, uid, now }: { namespace: string; uid: string; now: 
   if (failure) return <Complaint failure={failure} />;
   if (!mine.length) return <p className="quiet">Nothing was recorded about this pod.</p>;
   return (
-    <div className="table-frame">
-      <table>
-        <thead>
-          <tr>
-            <th>Type</th>
-            <th>Reason</th>
-            <th>Message</th>
-            <th className="number">Times</th>
-            <th>Last</th>
-          </tr>
-        </thead>
-        <tbody>
-          {mine.map((event) => (
-            <tr key={event.metadata.uid}>
-              <td>{event.type}</td>
-              <td>{event.reason}</td>
-              <td className="wide">{event.message}</td>
-              <td className="number">{event.count ?? 1}</td>
-              <td>
-                <Ago time={event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp} now={now} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      rows={mine}
+      idOf={(event) => event.metadata.uid}
+      columns={[
+        { head: "Type", cell: (event) => event.type },
+        { head: "Reason", cell: (event) => event.reason },
+        { head: "Message", as: "wide", cell: (event) => event.message },
+        { head: "Times", as: "number", cell: (event) => event.count ?? 1 },
+        { head: "Last", cell: (event) => <Ago time={event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp} now={now} /> },
+      ]}
+    />
   );
 }
 

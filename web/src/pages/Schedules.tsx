@@ -19,6 +19,7 @@ import { useNow, usePolled } from "../live";
 import { Action, Ago, Code, Complaint, Danger, Empty, Facts, Header, Loading, Tabs } from "../parts/pieces";
 import { ScheduleFields, timingOf, triggerOf } from "../parts/ScheduleFields";
 import { SlotCalendar } from "../parts/SlotCalendar";
+import { Listed } from "../parts/Table";
 import { RunTable } from "./Runs";
 
 export function Schedules() {
@@ -28,7 +29,6 @@ export function Schedules() {
     () => 5000,
   );
   const now = useNow(false);
-  const schedules = value?.recurringRuns ?? [];
   return (
     <>
       <Header title="Schedules">
@@ -36,47 +36,30 @@ export function Schedules() {
           New schedule
         </a>
       </Header>
-      <Complaint failure={failure} retry={refresh} />
-      {!value && !failure && <Loading />}
-      {value && schedules.length === 0 && (
-        <Empty title="Nothing runs by itself yet">
-          <p>A pipeline can run by a cron expression in any time zone, or at an interval:</p>
-          <Code label="Make a schedule" text={'fairway schedules create hello.py --cron "0 6 * * *" --time-zone Europe/Berlin'} />
-        </Empty>
-      )}
-      {schedules.length > 0 && (
-        <div className="table-frame">
-          <table>
-            <thead>
-              <tr>
-                <th>Name</th>
-                <th>When</th>
-                <th>Next</th>
-                <th>Status</th>
-                <th>Created</th>
-              </tr>
-            </thead>
-            <tbody>
-              {schedules.map((schedule) => (
-                <tr key={schedule.recurring_run_id}>
-                  <td className="wide">
-                    <a href={`#/recurringruns/details/${schedule.recurring_run_id}`}>{schedule.display_name}</a>
-                  </td>
-                  <td>{inWords(schedule.trigger)}</td>
-                  <td>{exact(schedule.next_slots?.[0])}</td>
-                  <td>
-                    <Status schedule={schedule} />
-                  </td>
-                  <td>
-                    <Ago time={schedule.created_at} now={now} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <Listed
+        rows={value && (value.recurringRuns ?? [])}
+        failure={failure}
+        retry={refresh}
+        none={<NoSchedules />}
+        idOf={(schedule) => schedule.recurring_run_id}
+        columns={[
+          { head: "Name", as: "wide", cell: ({ recurring_run_id: id, display_name: name }) => <a href={`#/recurringruns/details/${id}`}>{name}</a> },
+          { head: "When", cell: (schedule) => inWords(schedule.trigger) },
+          { head: "Next", cell: (schedule) => exact(schedule.next_slots?.[0]) },
+          { head: "Status", cell: (schedule) => <Status schedule={schedule} /> },
+          { head: "Created", cell: (schedule) => <Ago time={schedule.created_at} now={now} /> },
+        ]}
+      />
     </>
+  );
+}
+
+function NoSchedules() {
+  return (
+    <Empty title="Nothing runs by itself yet">
+      <p>A pipeline can run by a cron expression in any time zone, or at an interval:</p>
+      <Code label="Make a schedule" text={'fairway schedules create hello.py --cron "0 6 * * *" --time-zone Europe/Berlin'} />
+    </Empty>
   );
 }
 

@@ -2,73 +2,42 @@
 
 import { useState } from "react";
 
-import { condition, podLogEndPath, podLogPath, PODS, remove, SERVICES, useObjects, within, type InferenceService, type Pod } from "../api/kubernetes";
+import { byName, condition, podLogEndPath, podLogPath, PODS, remove, SERVICES, useObjects, within, type InferenceService, type Pod } from "../api/kubernetes";
 import { exact } from "../format";
 import { useNow } from "../live";
 import { Conditions, Ready } from "../parts/Conditions";
 import { Log } from "../parts/Log";
 import { PodsOf } from "../parts/PodsOf";
 import { Ago, Code, Complaint, Copy, Danger, Empty, Facts, Header, Loading, Tabs } from "../parts/pieces";
+import { Listed } from "../parts/Table";
 import { failedContainer, modelOf, scaleOf, trafficOf, troubleOf, type Trouble } from "../serving";
 import { TryIt } from "./TryIt";
 
 export function Services() {
   const { items, failure } = useObjects<InferenceService>(SERVICES);
   const now = useNow(false);
-  const services = [...(items ?? [])].sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
   return (
     <>
       <Header title="Services" />
-      <Complaint failure={failure} />
-      {!items && !failure && <Loading />}
-      {items && services.length === 0 && <HowToServe />}
-      {services.length > 0 && (
-        <div className="table-frame">
-          <table>
-            <thead>
-              <tr>
-                <th>Ready</th>
-                <th>Name</th>
-                <th>Namespace</th>
-                <th>Model</th>
-                <th>Scale</th>
-                <th>Traffic</th>
-                <th>Address</th>
-                <th>Age</th>
-              </tr>
-            </thead>
-            <tbody>
-              {services.map((service) => (
-                <tr key={service.metadata.uid}>
-                  <td>
-                    <Ready of={service} />
-                  </td>
-                  <td>
-                    <a href={pageOf(service)}>{service.metadata.name}</a>
-                  </td>
-                  <td>{service.metadata.namespace}</td>
-                  <td>{modelOf(service).format}</td>
-                  <td>{scaleOf(service)}</td>
-                  <td>
-                    <Traffic service={service} />
-                  </td>
-                  <td className="wide">
-                    <code>{service.status?.url}</code>
-                  </td>
-                  <td>
-                    <Ago time={service.metadata.creationTimestamp} now={now} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <Listed
+        rows={items && byName(items)}
+        failure={failure}
+        none={<HowToServe />}
+        idOf={(service) => service.metadata.uid}
+        columns={[
+          { head: "Ready", cell: (service) => <Ready of={service} /> },
+          { head: "Name", cell: ({ metadata: { namespace, name } }) => <a href={`#/services/${namespace}/${name}`}>{name}</a> },
+          { head: "Namespace", cell: (service) => service.metadata.namespace },
+          { head: "Model", cell: (service) => modelOf(service).format },
+          { head: "Scale", cell: scaleOf },
+          { head: "Traffic", cell: (service) => <Traffic service={service} /> },
+          { head: "Address", as: "wide", cell: (service) => <code>{service.status?.url}</code> },
+          { head: "Age", cell: (service) => <Ago time={service.metadata.creationTimestamp} now={now} /> },
+        ]}
+      />
     </>
   );
 }
-
-const pageOf = (service: InferenceService) => `#/services/${service.metadata.namespace}/${service.metadata.name}`;
 
 export function ServicePage({ namespace, name, publicUrl }: { namespace: string; name: string; publicUrl: string }) {
   const { items, failure } = useObjects<InferenceService>(within(SERVICES, namespace), `metadata.name=${name}`);

@@ -4,6 +4,7 @@ import { deleteTrigger, getTrigger, listTriggers, switchTrigger, type TriggerRec
 import { exact, value as shown } from "../format";
 import { useNow, usePolled } from "../live";
 import { Action, Ago, Code, Complaint, Danger, Empty, Facts, Header, Loading } from "../parts/pieces";
+import { Listed } from "../parts/Table";
 
 export function Triggers() {
   const { value, failure, refresh } = usePolled(
@@ -12,47 +13,32 @@ export function Triggers() {
     () => 5000,
   );
   const now = useNow(false);
-  const triggers = value?.triggers ?? [];
   return (
     <>
       <Header title="Triggers" />
-      <Complaint failure={failure} retry={refresh} />
-      {!value && !failure && <Loading />}
-      {value && triggers.length === 0 && (
-        <Empty title="No event starts a run yet">
-          <p>A run can be started by another run's end, by an artifact that is new or changed, or by a call from elsewhere:</p>
-          <Code label="Make a trigger" text="fairway triggers create hello.py --on-run-of prepare-data" />
-        </Empty>
-      )}
-      {triggers.length > 0 && (
-        <div className="table-frame">
-          <table>
-            <thead>
-              <tr>
-                <th>Name</th>
-                <th>Starts on</th>
-                <th>Last</th>
-                <th>Status</th>
-              </tr>
-            </thead>
-            <tbody>
-              {triggers.map((trigger) => (
-                <tr key={trigger.trigger_id}>
-                  <td className="wide">
-                    <a href={`#/triggers/details/${trigger.trigger_id}`}>{trigger.display_name}</a>
-                  </td>
-                  <td className="wide">{source(trigger)}</td>
-                  <td>
-                    <Ago time={trigger.fired_at} now={now} />
-                  </td>
-                  <td>{trigger.error?.message ? <span className="bad">failing</span> : trigger.status === "DISABLED" ? "off" : "on"}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <Listed
+        rows={value && (value.triggers ?? [])}
+        failure={failure}
+        retry={refresh}
+        none={<NoTriggers />}
+        idOf={(trigger) => trigger.trigger_id}
+        columns={[
+          { head: "Name", as: "wide", cell: ({ trigger_id: id, display_name: name }) => <a href={`#/triggers/details/${id}`}>{name}</a> },
+          { head: "Starts on", as: "wide", cell: source },
+          { head: "Last", cell: (trigger) => <Ago time={trigger.fired_at} now={now} /> },
+          { head: "Status", cell: (trigger) => (trigger.error?.message ? <span className="bad">failing</span> : trigger.status === "DISABLED" ? "off" : "on") },
+        ]}
+      />
     </>
+  );
+}
+
+function NoTriggers() {
+  return (
+    <Empty title="No event starts a run yet">
+      <p>A run can be started by another run's end, by an artifact that is new or changed, or by a call from elsewhere:</p>
+      <Code label="Make a trigger" text="fairway triggers create hello.py --on-run-of prepare-data" />
+    </Empty>
   );
 }
 

@@ -2,6 +2,7 @@
 
 import { condition, type Conditioned } from "../api/kubernetes";
 import { StateIcon } from "./State";
+import { Table } from "./Table";
 import { Ago } from "./pieces";
 
 export function Ready({ of }: { of: Conditioned }) {
@@ -19,35 +20,24 @@ export function Conditions({ of, now }: { of: Conditioned; now: number }) {
   const conditions = of.status?.conditions ?? [];
   if (!conditions.length) return <p className="quiet">The controller has said nothing about it yet.</p>;
   return (
-    <div className="table-frame">
-      <table>
-        <thead>
-          <tr>
-            <th>Condition</th>
-            <th>Holds</th>
-            <th>Reason</th>
-            <th>Message</th>
-            <th>Since</th>
-          </tr>
-        </thead>
-        <tbody>
-          {conditions.map((entry) => (
-            <tr key={entry.type}>
-              <td>{entry.type}</td>
-              <td>
-                <span className="state">
-                  <StateIcon state={entry.status === "True" ? "SUCCEEDED" : entry.status === "False" ? "FAILED" : "RUNNING"} /> {entry.status}
-                </span>
-              </td>
-              <td>{entry.reason}</td>
-              <td className="wide">{entry.message}</td>
-              <td>
-                <Ago time={entry.lastTransitionTime} now={now} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      rows={conditions}
+      idOf={(entry) => entry.type}
+      columns={[
+        { head: "Condition", cell: (entry) => entry.type },
+        { head: "Holds", cell: (entry) => <Holds status={entry.status} /> },
+        { head: "Reason", cell: (entry) => entry.reason },
+        { head: "Message", as: "wide", cell: (entry) => entry.message },
+        { head: "Since", cell: (entry) => <Ago time={entry.lastTransitionTime} now={now} /> },
+      ]}
+    />
+  );
+}
+
+function Holds({ status }: { status: string }) {
+  return (
+    <span className="state">
+      <StateIcon state={status === "True" ? "SUCCEEDED" : status === "False" ? "FAILED" : "RUNNING"} /> {status}
+    </span>
   );
 }
