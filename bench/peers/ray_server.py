@@ -1,4 +1,7 @@
-"""Ray Serve: a deployment of one replica behind its own proxy. MODEL_FOLDER PORT"""
+"""Ray Serve: a deployment of one replica behind its own proxy. MODEL_FOLDER PORT
+
+Its proxy is healthy before there is anything to ask, so a GET at the same path tells that the replica answers.
+"""
 
 import os
 import sys
@@ -13,12 +16,14 @@ from ray import serve
 from starlette.requests import Request
 
 
-@serve.deployment(num_replicas=1)
+@serve.deployment(num_replicas=1, logging_config={"enable_access_log": False})
 class Iris:
     def __init__(self, folder: str) -> None:
         self.model = joblib.load(Path(folder, "model.joblib"))
 
     async def __call__(self, request: Request) -> dict[str, list[int]]:
+        if request.method == "GET":
+            return {}
         body = await request.json()
         return {"predictions": self.model.predict(numpy.array(body["instances"])).tolist()}
 

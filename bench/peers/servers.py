@@ -64,7 +64,7 @@ SERVERS = (
     Server("litserve", ("litserve", "scikit-learn", "joblib"), "litserve_server.py", "one worker on the CPU",
            v1="/predict", ready="/health"),
     Server("ray", ("ray[serve]", "scikit-learn", "joblib"), "ray_server.py", "one replica",
-           v1="/predict", ready="/-/healthz"),
+           v1="/predict", ready="/predict", live="/-/healthz"),
 )  # fmt: skip
 OURS = Server("fairway", (), "", "one worker", v1="/v1/models/iris:predict", v2="/v2/models/iris/infer",
               live="/v2/health/live", grpc=True)  # fmt: skip

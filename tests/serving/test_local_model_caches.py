@@ -16,11 +16,11 @@ from fairway.serving.caches.kinds import (
     LOCAL_MODEL_CACHE,
     LOCAL_MODEL_NAMESPACE_CACHE,
     LOCAL_MODEL_NODE,
-    LOCAL_MODEL_NODE_GROUP,
 )
 from fairway.serving.feature import FEATURE
 from fairway.serving.kinds import INFERENCE_SERVICE
 from fairway.testing.cluster import NODE, Cluster, cluster
+from tests.serving.local_models import add_group, wish
 
 
 def cache(name: str, uri: str, *, namespace: str = "", size: str = "10Mi", whole: bool = True) -> Object:
@@ -64,29 +64,12 @@ async def here(tmp_path: Path) -> AsyncGenerator[Cluster, None]:
         yield running
 
 
-async def add_group(here: Cluster, path: Path, limit: str = "1Gi") -> None:
-    affinity = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}
-    volume = {
-        "accessModes": ["ReadWriteOnce"],
-        "capacity": {"storage": limit},
-        "local": {"path": str(path)},
-        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [affinity]}]}},
-    }
-    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": limit}}}
-    spec = {"storageLimit": limit, "persistentVolumeSpec": volume, "persistentVolumeClaimSpec": claim}
-    await here.client.create(LOCAL_MODEL_NODE_GROUP, LOCAL_MODEL_NODE_GROUP.new("workers", spec=spec))
-
-
-def wish(name: str, uri: str, size: str = "10Mi") -> Object:
-    return LOCAL_MODEL_CACHE.new(name, spec={"sourceModelUri": uri, "modelSize": size, "nodeGroups": ["workers"]})
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_a_model_is_downloaded_once_and_mounted_by_services(here: Cluster, tmp_path: Path, models: Path) -> None:
     uri = (models / "iris").as_uri()
     (tmp_path / "disk").mkdir()
-    await add_group(here, tmp_path / "disk")
+    await add_group(here.client, tmp_path / "disk")
     await here.client.create(LOCAL_MODEL_CACHE, wish("iris-model", uri))
     found = await here.client.wait(
         LOCAL_MODEL_CACHE,
@@ -124,7 +107,7 @@ async def test_a_model_is_downloaded_once_and_mounted_by_services(here: Cluster,
 async def test_what_cannot_be_kept_is_said(here: Cluster, tmp_path: Path) -> None:
     for name, uri, size in (("big", "s3://b/m", "2Gi"), ("odd", "oci://x", "1Mi")):
         await here.client.create(LOCAL_MODEL_CACHE, wish(name, uri, size))
-    await add_group(here, tmp_path)
+    await add_group(here.client, tmp_path)
 
     async def said(name: str) -> str:
         obj = await here.client.wait(

@@ -1,18 +1,19 @@
-"""Reconciles caches of models: downloads on each node of their groups, claims where services want them, status."""
+"""Reconciles caches of models: downloads on each node of their groups, claims where services want them, status.
+
+One that is deleted stays as it is while services use it; then `leaving` takes away what it had.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from decimal import Decimal
 
 from fairway.kernel.clock import timestamp
-from fairway.kernel.control import children, controller, events
-from fairway.kernel.control.controller import Controller, Reconcile, World
-from fairway.kernel.objects import conditions, errors, meta, patching, quantities
+from fairway.kernel.control import children, controller, events, finalizers
+from fairway.kernel.control.controller import Controller, Owners, Reconcile, World
+from fairway.kernel.objects import conditions, meta, patching, quantities
 from fairway.kernel.objects.kinds import (
     JOB,
-    NAMESPACE,
     NODE,
     PERSISTENT_VOLUME,
     PERSISTENT_VOLUME_CLAIM,
@@ -21,14 +22,18 @@ from fairway.kernel.objects.kinds import (
 )
 from fairway.kernel.objects.meta import Key
 from fairway.serving import surroundings
-from fairway.serving.caches import matching, render, status
+from fairway.serving.caches import leaving, matching, render, status
 from fairway.serving.caches.kinds import (
+    CACHE_LABEL,
+    FINALIZERS,
     LOCAL_MODEL_CACHE,
     LOCAL_MODEL_NAMESPACE_CACHE,
     LOCAL_MODEL_NODE,
     LOCAL_MODEL_NODE_GROUP,
+    NAMESPACE_LABEL,
     NODE_LABEL,
 )
+from fairway.serving.caches.leaving import CACHES
 from fairway.serving.kinds import INFERENCE_SERVICE
 from fairway.serving.pods import models
 from fairway.serving.render.place import Place
@@ -38,16 +43,22 @@ from fairway.serving.storage.containers import Stores
 from fairway.serving.storage.credentials import Given
 from fairway.serving.storage.kinds import CLUSTER_STORAGE_CONTAINER
 
+Condition = tuple[str, "bool | None", str, str]
+
+_MISTAKES = ("InvalidSpec", "InUse", "RemovalFailed")
+
 
 def build(place: Place) -> tuple[Controller, ...]:
     return (
         _caches("localmodelcaches", LOCAL_MODEL_CACHE, place),
         _caches("localmodelnamespacecaches", LOCAL_MODEL_NAMESPACE_CACHE, place),
-        Controller("localmodelnodes", NODE, _tell_of_node, watches=((JOB, _node_of_job),), reads=_CACHE_KINDS),
+        Controller(
+            "localmodelnodes",
+            NODE,
+            _tell_of_node,
+            watches=((JOB, _node_of_job), *((kind, _nodes_of_cache) for kind in CACHES)),
+        ),
     )
-
-
-_CACHE_KINDS = (LOCAL_MODEL_CACHE, LOCAL_MODEL_NAMESPACE_CACHE)
 
 
 def _caches(name: str, kind: Kind, place: Place) -> Controller:
@@ -62,13 +73,29 @@ def _caches(name: str, kind: Kind, place: Place) -> Controller:
         kind=kind,
         reconcile=_reconciler(kind, place, known),
         watches=(
-            (JOB, controller.owner(kind)),
-            (LOCAL_MODEL_NODE_GROUP, all_of_them),
-            (NODE, all_of_them),
-            (INFERENCE_SERVICE, all_of_them),
+            *((child, controller.owner(kind)) for child in (JOB, PERSISTENT_VOLUME_CLAIM)),
+            *((child, _cache_of_label(kind)) for child in (JOB, PERSISTENT_VOLUME)),
+            *((one, all_of_them) for one in (LOCAL_MODEL_NODE_GROUP, NODE, INFERENCE_SERVICE, *CACHES)),
         ),
-        reads=(PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, CLUSTER_STORAGE_CONTAINER, *_CACHE_KINDS),
+        reads=(CLUSTER_STORAGE_CONTAINER,),
     )
+
+
+def _cache_of_label(kind: Kind) -> Owners:
+    """Of what has no owner: volumes, and Jobs that take files away."""
+
+    def find(obj: Object) -> Iterable[Key]:
+        labels = meta.labels(obj)
+        namespace = labels.get(NAMESPACE_LABEL, "")
+        if CACHE_LABEL in labels and kind.namespaced == bool(namespace):
+            yield namespace, labels[CACHE_LABEL]
+
+    return find
+
+
+def _nodes_of_cache(cache: Object) -> Iterable[Key]:
+    for node in (cache.get("status") or {}).get("nodeStatus") or ():
+        yield "", node
 
 
 def _node_of_job(job: Object) -> Iterable[Key]:
@@ -79,10 +106,16 @@ def _node_of_job(job: Object) -> Iterable[Key]:
 def _reconciler(kind: Kind, place: Place, known: set[Key]) -> Reconcile:
     async def reconcile(world: World, namespace: str, name: str) -> None:
         cache = world.mirror(kind).get(namespace, name)
-        if cache is None or meta.being_deleted(cache):
+        if cache is None:
             known.discard((namespace, name))
-            return  # downloads, volumes and claims have an owner, and go with it
+            return
         known.add((namespace, name))
+        if meta.being_deleted(cache):
+            await _leave(world, kind, cache)
+            return
+        if FINALIZERS[kind.kind] not in (cache["metadata"].get("finalizers") or ()):
+            await finalizers.add(world.client, kind, cache, FINALIZERS[kind.kind])
+            return  # and is seen again with it
         groups = [world.mirror(LOCAL_MODEL_NODE_GROUP).get("", one) for one in cache["spec"]["nodeGroups"]]
         there = [group for group in groups if group is not None]
         nodes = {meta.name(one): one for group in there for one in matching.nodes(group, world.mirror(NODE).all())}
@@ -97,6 +130,31 @@ def _reconciler(kind: Kind, place: Place, known: set[Key]) -> Reconcile:
         await _tell(world, kind, cache, nodes.values(), users, trouble)
 
     return reconcile
+
+
+async def _leave(world: World, kind: Kind, cache: Object) -> None:
+    if FINALIZERS[kind.kind] not in (cache["metadata"].get("finalizers") or ()):
+        return  # somebody else's word holds it; what it had is gone
+    if matching.is_leaving(cache):
+        if trouble := await leaving.leave(world, kind, cache):
+            await _write(world, kind, cache, {}, ("Ready", False, "RemovalFailed", trouble))
+    elif user := _mounting(world, cache):
+        text = f"{kind.kind} {meta.name(cache)} is being used by InferenceService {meta.namespace(user)}/"
+        text += f"{meta.name(user)}: delete that, or give it another storageUri; then the cache and its files go."
+        await _write(world, kind, cache, {}, ("Ready", False, "InUse", text))
+    else:
+        copies = {**cache["status"]["copies"], "available": 0}
+        await _write(world, kind, cache, {"copies": copies}, ("Ready", False, "Deleting", "Its files are taken away."))
+
+
+def _mounting(world: World, cache: Object) -> Object | None:
+    """A service that has its model from this cache, and not only from where that has it, too."""
+    caches = [one for kind in CACHES for one in world.mirror(kind).all()]
+    for isvc in world.mirror(INFERENCE_SERVICE).all(meta.namespace(cache) or None):
+        found = (matching.find(uri, isvc, caches) for uri in models.uris_of(isvc))
+        if any(one is not None and meta.uid(one.cache) == meta.uid(cache) for one in found):
+            return isvc
+    return None
 
 
 def _uses(isvc: Object, cache: Object) -> bool:
@@ -120,16 +178,17 @@ def _trouble(world: World, cache: Object, groups: list[Object]) -> str:
 
 
 def _asked(world: World, group: Object) -> Decimal:
-    caches = [one for kind in _CACHE_KINDS for one in world.mirror(kind).all()]
+    caches = [one for kind in CACHES for one in world.mirror(kind).all()]
     mine = {one["spec"]["sourceModelUri"]: one for one in caches if meta.name(group) in one["spec"]["nodeGroups"]}
     return sum((quantities.parse(one["spec"]["modelSize"]) for one in mine.values()), Decimal(0))
 
 
 async def _download(world: World, cache: Object, groups: list[Object], place: Place) -> None:
+    if leaving.arriving_after(world, cache):
+        return
     at = render.namespace(cache)
-    if at == render.JOBS_NAMESPACE and not await world.client.find(NAMESPACE, at):
-        with suppress(errors.AlreadyExists):
-            await world.client.create(NAMESPACE, NAMESPACE.new(at))
+    if at == render.JOBS_NAMESPACE:
+        await leaving.ensure_namespace(world, at)
     stores = Stores(place.mirrors, place.model_cache, world.mirror(CLUSTER_STORAGE_CONTAINER).all())
     given = await _given(world, cache)
     wanted = {
@@ -140,10 +199,10 @@ async def _download(world: World, cache: Object, groups: list[Object], place: Pl
     }
     observed = world.mirror(JOB).owned(cache)
     there = set(map(meta.name, observed))
-    # A Job never changes: one that is there is left, and its outcome counts.
-    kept = [one for one in observed if meta.name(one) in wanted]
+    # A Job never changes: one that is there is left, and its outcome counts. That of a node which left the groups
+    # stays as well, as it says where files are until the cache goes.
     fresh = [job for name, job in wanted.items() if name not in there]
-    await children.apply(world.client, JOB, cache, [*kept, *fresh], observed)
+    await children.apply(world.client, JOB, cache, [*observed, *fresh], observed)
 
 
 async def _given(world: World, cache: Object) -> Given:
@@ -158,15 +217,12 @@ async def _given(world: World, cache: Object) -> Given:
 async def _claims(world: World, cache: Object, groups: list[Object], users: list[Object]) -> None:
     at = sorted({meta.namespace(one) for one in users})
     pairs = [(group, namespace) for group in groups for namespace in at]
-    volumes = [render.volume(cache, *pair) for pair in pairs]
-    claims = [render.claim(cache, *pair) for pair in pairs]
-    for kind, wanted in ((PERSISTENT_VOLUME, volumes), (PERSISTENT_VOLUME_CLAIM, claims)):
-        observed = world.mirror(kind).owned(cache)
-        there = set(map(meta.name, observed))
-        kept = [one for one in observed if meta.name(one) in set(map(meta.name, wanted))]
-        await children.apply(
-            world.client, kind, cache, [*kept, *(one for one in wanted if meta.name(one) not in there)], observed
-        )
+    await leaving.bring_volumes(world, cache, [render.volume(cache, *pair) for pair in pairs])
+    wanted = {meta.key(claim): claim for claim in (render.claim(cache, *pair) for pair in pairs)}
+    observed = world.mirror(PERSISTENT_VOLUME_CLAIM).owned(cache)
+    # What is there stays as it is: nearly nothing of a claim may change.
+    wanted |= {meta.key(one): one for one in observed if meta.key(one) in wanted}
+    await children.apply(world.client, PERSISTENT_VOLUME_CLAIM, cache, wanted.values(), observed)
 
 
 async def _tell(
@@ -175,21 +231,24 @@ async def _tell(
     jobs = {meta.name(one): one for one in world.mirror(JOB).owned(cache)}
     new = status.of_cache(cache, nodes, jobs, users)
     whole = bool(new["copies"]["total"]) and new["copies"]["available"] == new["copies"]["total"]
-    judged = _judged(new, trouble, whole=whole)
+    await _write(world, kind, cache, new, _judged(new, trouble, whole=whole))
+
+
+async def _write(world: World, kind: Kind, cache: Object, new: Object, judged: Condition) -> None:
+    """What `new` does not name stays. A user's mistake is an event, too."""
     old = cache.get("status") or {}
     new["conditions"] = conditions.merged(old.get("conditions"), timestamp(world.clock.now()), judged)
-    changes = patching.diff(old, new)
+    changes = patching.diff({name: old[name] for name in new if name in old}, new)
     if not changes:
         return
     patch = {"metadata": {"resourceVersion": cache["metadata"]["resourceVersion"]}, "status": changes}
     await world.client.patch(kind, meta.name(cache), meta.namespace(cache), patch, subresource="status")
-    if trouble and trouble != ((conditions.find(cache, "Ready") or {}).get("message")):
-        await events.record(
-            world.client, world.clock, cache, "InvalidSpec", trouble, type="Warning", component="serving"
-        )
+    _, _, reason, text = judged
+    if reason in _MISTAKES and text != ((conditions.find(cache, "Ready") or {}).get("message")):
+        await events.record(world.client, world.clock, cache, reason, text, type="Warning", component="serving")
 
 
-def _judged(new: Object, trouble: str, *, whole: bool) -> tuple[str, bool | None, str, str]:
+def _judged(new: Object, trouble: str, *, whole: bool) -> Condition:
     if trouble:
         return "Ready", False, "InvalidSpec", trouble
     if new["copies"]["failed"]:
@@ -201,7 +260,7 @@ def _judged(new: Object, trouble: str, *, whole: bool) -> tuple[str, bool | None
 
 async def _tell_of_node(world: World, namespace: str, name: str) -> None:
     """A node's list exists while there is something in it."""
-    caches = [one for kind in _CACHE_KINDS for one in world.mirror(kind).all()]
+    caches = [one for kind in CACHES for one in world.mirror(kind).all()]
     node = world.mirror(NODE).get("", name)
     listed, states = status.of_node(name, caches, world.mirror(JOB).all())
     found = await world.client.find(LOCAL_MODEL_NODE, name)

@@ -14,6 +14,14 @@ LOCAL_MODEL_NODE = Kind(_GROUP, _VERSION, "LocalModelNode", "localmodelnodes", n
 
 CACHE_LABEL = "internal.serving.kserve.io/localmodel"
 NODE_LABEL = "internal.serving.kserve.io/localmodel-node"
+REMOVAL_LABEL = "internal.serving.kserve.io/localmodel-removal"
+"""Of Jobs that take files away: the uid of their cache. Such a Job has no owner; it may be in another namespace."""
+NAMESPACE_LABEL = "internal.serving.kserve.io/localmodel-namespace"
+
+FINALIZERS = {
+    LOCAL_MODEL_CACHE.kind: "localmodel.kserve.io/finalizer",
+    LOCAL_MODEL_NAMESPACE_CACHE.kind: "localmodelnamespacecache.kserve.io/finalizer",
+}
 
 _TEXT: Object = {"type": "string"}
 _AMOUNT: Object = {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True}
@@ -24,6 +32,7 @@ _CACHE: Object = {
         "sourceModelUri": {
             **_TEXT,
             "description": "Services whose storageUri is this, or lies below it, use the cache.",
+            "x-kubernetes-validations": [{"rule": "self == oldSelf", "message": "StorageUri is immutable"}],
         },
         "modelSize": {**_AMOUNT, "description": "Counts against the storageLimit of the node group."},
         "nodeGroups": {"type": "array", "minItems": 1, "items": _TEXT, "description": "Where the model is kept."},

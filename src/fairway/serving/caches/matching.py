@@ -24,6 +24,14 @@ class Cached:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Of one model, on one node."""
+
+    node: str
+    path: str
+
+
 def find(uri: str, isvc: Object, caches: Iterable[Object]) -> Cached | None:
     """The cache that a service's model is in and that is whole: those of its namespace come first."""
     if DISABLED in meta.annotations(isvc):
@@ -33,7 +41,7 @@ def find(uri: str, isvc: Object, caches: Iterable[Object]) -> Cached | None:
     for cache in sorted(mine, key=lambda one: (not is_namespaced(one), meta.name(one))):
         below = beneath(cache["spec"]["sourceModelUri"], uri)
         groups = cache["spec"]["nodeGroups"]
-        if below is None or not is_whole(cache) or (wanted and wanted not in groups):
+        if below is None or not is_whole(cache) or _comes_too_late(isvc, cache) or (wanted and wanted not in groups):
             continue
         group = wanted or groups[0]
         return Cached(cache, group, claim_name(cache, group), f"{folder(cache)}{below}")
@@ -57,12 +65,22 @@ def folder(cache: Object) -> str:
     return f"models/{hashlib.sha256(cache['spec']['sourceModelUri'].encode()).hexdigest()[:16]}"
 
 
+def place(cache: Object, group: Object) -> str:
+    """Where the cache's files are on the group's nodes."""
+    return f"{volume_path(group).rstrip('/')}/{folder(cache)}"
+
+
 def claim_name(cache: Object, group: str) -> str:
     return f"{meta.name(cache)}-{group}"
 
 
 def is_namespaced(cache: Object) -> bool:
     return bool(cache["kind"] == LOCAL_MODEL_NAMESPACE_CACHE.kind)
+
+
+def is_leaving(cache: Object) -> bool:
+    """Nobody uses it, and nobody will: one that is deleted while services use it stays whole until they do not."""
+    return meta.being_deleted(cache) and not is_whole(cache)
 
 
 def is_whole(cache: Object) -> bool:
@@ -85,6 +103,12 @@ def volume_path(group: Object) -> str:
     """Where the group's volume is on its nodes; empty where it is of a kind that is not served."""
     spec = group["spec"]["persistentVolumeSpec"]
     return str((spec.get("local") or spec.get("hostPath") or {}).get("path") or "")
+
+
+def _comes_too_late(isvc: Object, cache: Object) -> bool:
+    """A service that came after somebody had deleted the cache does not hold it up."""
+    deleted = cache["metadata"].get("deletionTimestamp")
+    return bool(deleted) and (isvc["metadata"].get("creationTimestamp") or "") > deleted
 
 
 def _matches(node: Object, term: Object) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import Object
-from fairway.serving.caches import render
+from fairway.serving.caches import matching, render
 from fairway.serving.caches.kinds import NODE_LABEL
 
 PENDING, DOWNLOADING, DOWNLOADED, FAILED = "DownloadPending", "Downloading", "Downloaded", "DownloadError"
@@ -45,6 +45,8 @@ def of_node(node: str, caches: Iterable[Object], jobs: Iterable[Object]) -> tupl
     listed: list[Object] = []
     states: dict[str, str] = {}
     for cache in caches:
+        if matching.is_leaving(cache):
+            continue
         job = by_name.get(render.job_name(cache, node))
         if job is None:
             continue

@@ -14,6 +14,7 @@ from fairway.serving.spec.refusals import NotSupported
 from fairway.serving.storage.credentials import PLACEHOLDER, Given
 
 NAME = "storage-initializer"
+_IMAGE, _COMMAND = "fairway/storage-initializer:latest", ("python3", "-m", "fairway.serving.storage")
 _PATTERNS = ("STORAGE_ALLOW_PATTERNS", "STORAGE_IGNORE_PATTERNS")
 _SMALL: Object = {"requests": {"cpu": "100m", "memory": "100Mi"}}
 """No limits: a large model is to come as fast as it can, and what it needs is the kernel's cache."""
@@ -47,6 +48,18 @@ def fetching(pairs: Sequence[tuple[str, str]], stores: Stores, given: Given, *, 
     return {**merging.lay(base, container), "args": arguments}
 
 
+def removing(folder: str) -> Object:
+    """Takes a folder away that a fetching container has filled."""
+    return {
+        "name": NAME,
+        "image": _IMAGE,
+        "command": list(_COMMAND),
+        "args": [f"--remove={folder}"],
+        "resources": _SMALL,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
 def taken(uri: str, containers: Iterable[Object]) -> Object | None:
     """The first that fetches such addresses, in the order of their names."""
     return next((one for one in sorted(containers, key=meta.name) if _usable(one) and _takes(one, uri)), None)
@@ -59,8 +72,8 @@ def _our_program(pairs: Sequence[tuple[str, str]], stores: Stores, given: Given,
     patterns = [one for one in like.get("env") or () if one["name"] in _PATTERNS]
     return {
         "name": NAME,
-        "image": "fairway/storage-initializer:latest",
-        "command": ["python3", "-m", "fairway.serving.storage"],
+        "image": _IMAGE,
+        "command": list(_COMMAND),
         "args": [*flags, *(text for pair in pairs for text in pair)],
         "env": [*given.env, *patterns],
         "volumeMounts": list(given.mounts),

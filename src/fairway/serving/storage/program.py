@@ -1,5 +1,7 @@
 """Fetches models into folders, then ends: `python3 -m fairway.serving.storage URI FOLDER [URI FOLDER ...]`.
 
+With `--remove FOLDER` it takes a folder away instead, whatever an earlier try has left of it.
+
 Credentials are in the environment, under their usual names, or in STORAGE_CONFIG as KServe's storage block has them.
 What goes wrong is one sentence on standard error and in the termination message; no secret is in either.
 """
@@ -10,6 +12,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -37,6 +40,8 @@ _VARIABLES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = _flags().parse_args(argv)
+    if options.remove:
+        return _remove(Path(options.remove))
     try:
         asyncio.run(_fetch_all(options, os.environ))
     except CannotFetch as reason:
@@ -47,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _fetch_all(options: argparse.Namespace, environment: Mapping[str, str]) -> None:
-    if len(options.pairs) % 2:
+    if not options.pairs or len(options.pairs) % 2:
         raise CannotFetch("the arguments are pairs of an address and a folder")
     with tempfile.TemporaryDirectory() as private:
         storage = _storage(environment)
@@ -128,13 +133,32 @@ def _flags() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fairway.serving.storage", description="Fetches models into folders.")
     parser.add_argument("--cache", default="", help="a folder in which what was fetched is kept for others")
     parser.add_argument("--mirror", action="append", default=[], help="PREFIX=PLACE: addresses that are kept elsewhere")
-    parser.add_argument("pairs", nargs="+", metavar="URI FOLDER", help="an address, and where its files go")
+    parser.add_argument("--remove", default="", metavar="FOLDER", help="take this folder away, and fetch nothing")
+    parser.add_argument("pairs", nargs="*", metavar="URI FOLDER", help="an address, and where its files go")
     return parser
 
 
+def _remove(folder: Path) -> int:
+    """It loses its name at once: whoever is stopped in the middle leaves no half of a model for a whole one."""
+    aside = folder.with_name(f".leaving-{folder.name}")
+    try:
+        if aside.exists():
+            shutil.rmtree(aside)
+        if folder.exists():
+            folder.rename(aside)
+            shutil.rmtree(aside)
+    except OSError as failure:
+        return _say(f"The folder {folder.name} cannot be taken away: {failure.strerror or failure}.")
+    print(f"Removed {folder.name}", flush=True)
+    return 0
+
+
 def _fail(reason: str) -> int:
-    """Say it where Kubernetes looks, and where people look."""
-    sentence = f"The model cannot be fetched: {reason}"
+    return _say(f"The model cannot be fetched: {reason}")
+
+
+def _say(sentence: str) -> int:
+    """Where Kubernetes looks, and where people look."""
     print(sentence, file=sys.stderr, flush=True)
     if where := os.environ.get("FAIRWAY_TERMINATION_LOG"):
         with suppress(OSError):
