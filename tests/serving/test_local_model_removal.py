@@ -16,10 +16,10 @@ from fairway.kernel.objects.kinds import JOB, NAMESPACE, POD, Object
 from fairway.kernel.objects.kinds import NODE as NODES
 from fairway.serving.caches import matching, render
 from fairway.serving.caches.kinds import (
+    CACHE_LABEL,
     LOCAL_MODEL_CACHE,
     LOCAL_MODEL_NAMESPACE_CACHE,
     LOCAL_MODEL_NODE,
-    NODE_LABEL,
     REMOVAL_LABEL,
 )
 from fairway.serving.feature import FEATURE
@@ -107,10 +107,11 @@ async def test_a_stop_in_the_middle_leaves_nothing_and_who_comes_meanwhile_waits
         await here.client.delete(LOCAL_MODEL_CACHE, "first")
         await pod_of(here.client, "first", removes=True)
     async with opened(tmp_path) as here:
-        await here.client.create(LOCAL_MODEL_CACHE, wish("second", URI))
-        await here.client.wait(LOCAL_MODEL_CACHE, "second", None, because("Downloading"), timeout=10)
-        downloads = [one for one in (await here.client.list(JOB)).items if REMOVAL_LABEL not in meta.labels(one)]
-        assert [meta.labels(one)[NODE_LABEL] for one in downloads] == [NODE], "the second waits for the first to go"
+        for name, uri in (("second", URI), ("other", "s3://models/other")):  # each has all caches looked at again
+            await here.client.create(LOCAL_MODEL_CACHE, wish(name, uri))
+            await here.client.wait(LOCAL_MODEL_CACHE, name, None, because("Downloading"), timeout=10)
+        jobs = sorted(meta.labels(one)[CACHE_LABEL] for one in (await here.client.list(JOB)).items)
+        assert jobs == ["first", "first", "other"], "the second waits for the first, and that for its removal"
         await succeed(here.client, "first", removes=True)
         await here.client.wait(LOCAL_MODEL_CACHE, "first", None, lambda obj: obj is None, timeout=10)
         await succeed(here.client, "second", removes=False)

@@ -1,8 +1,8 @@
 """A cache that somebody deleted leaves: claims, downloads, then its files on every node, then the object itself.
 
 Each step is begun again as often as it takes, and the next begins when the one before is seen to be done: a stop in the
-middle leaves nothing behind. A folder that another cache has too stays. What decides is in the objects: a cache
-of the same address that comes meanwhile begins to download when this one is gone (`arriving_after`).
+middle leaves nothing behind. A folder that another cache has too stays. What decides is in the objects: a cache of the
+same address that comes meanwhile begins to download when this one is gone (`arriving_after`).
 """
 
 from __future__ import annotations
@@ -44,11 +44,12 @@ async def leave(world: World, kind: Kind, cache: Object) -> str:
     """The next step. Gives what stands in the way, where it is not only a matter of time."""
     if await _mounted(world, cache) or await _downloading(world, cache):
         return ""
-    folders = sorted(_folders(world, cache) - _needed(world, cache), key=str)
     jobs = [one for one in world.mirror(JOB).all(render.JOBS_NAMESPACE) if _removes(one, cache)]
+    # What is begun is ended: who came since waits for it.
+    folders = (_folders(world, cache) - _needed(world, cache)) | set(map(_removed_by, jobs))
     done = {_removed_by(job) for job in jobs if conditions.is_true(job, "Complete")}
     if remaining := [one for one in folders if one not in done]:
-        return await _remove(world, cache, remaining, jobs)
+        return await _remove(world, cache, sorted(remaining, key=str), jobs)
     for job in jobs:
         await world.client.delete(JOB, meta.name(job), render.JOBS_NAMESPACE, uid=meta.uid(job))
     await finalizers.remove(world.client, kind, cache, FINALIZERS[kind.kind])
