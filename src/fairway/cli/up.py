@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import ipaddress
 import os
@@ -61,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
         raise Failure(str(problem)) from problem
     if options.detach:
         return _detach(values, quiet=options.quiet)
+    # Little of what a start makes is garbage, imports included: the foreground collects again once it is ready.
+    gc.disable()
     # The foreground brings the whole house with it; whoever only detaches does not pay for that.
     return int(importlib.import_module("fairway.cli.foreground").run(values, quiet=options.quiet))
 

@@ -1,25 +1,23 @@
 """Bringing a database to the newest revision, inside one transaction: all of it happens, or nothing.
 
-The scripts lie in `migrations/versions`, one linear history for all rooms. They spell out tables as they were at
-their time and import no room, so that an old script means the same for ever.
+Nearly every start finds the newest revision or, in a new folder, nothing at all: a new SQLite file gets all tables
+from `migrations/newest.sql`, which is what the steps make of an empty file (`tools/generate_records.py`). Whatever
+else is found goes through the steps, in `upgrading`.
 """
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
-from typing import Any
 
-from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from fairway.records.engines import open_engine
-from fairway.records.failures import RecordsFailed
+from fairway.records.failures import NewerRecords, RecordsFailed
 
 SCRIPTS = Path(__file__).parent / "migrations"
+NEWEST = SCRIPTS / "newest.sql"
 
 _LOCK = 0x666169727761
 """PostgreSQL's advisory lock, so that of several servers that start together one migrates and the others wait."""
@@ -32,8 +30,8 @@ def migrate(url: str) -> None:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            _upgrade(connection)
-    except CommandError as unknown:
+            _bring(connection)
+    except NewerRecords as unknown:
         raise RecordsFailed(
             f"the records at {engine.url!r} were written by a newer Fairway; install that one, or use another database"
         ) from unknown
@@ -45,12 +43,20 @@ def migrate(url: str) -> None:
         engine.dispose()
 
 
-def _upgrade(connection: Connection) -> None:
-    scripts = ScriptDirectory(str(SCRIPTS))
+def _bring(connection: Connection) -> None:
+    tables = inspect(connection).get_table_names()
+    if not tables and connection.dialect.name == "sqlite":
+        for statement in NEWEST.read_text().split("\n\n"):
+            connection.exec_driver_sql(statement)
+    elif "alembic_version" not in tables or _revision(connection) != _newest():
+        importlib.import_module("fairway.records.upgrading").upgrade(connection)
 
-    def steps(revision: Any, _context: MigrationContext) -> Any:
-        return scripts._upgrade_revs("head", revision)  # what `alembic upgrade head` itself calls
 
-    context = MigrationContext.configure(connection, opts={"fn": steps, "script": scripts, "destination_rev": "head"})
-    with Operations.context(context):
-        context.run_migrations()
+def _revision(connection: Connection) -> str | None:
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
+
+
+def _newest() -> str:
+    """The number that the newest script begins its name with."""
+    return max(path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("[0-9]*.py"))

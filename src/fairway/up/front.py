@@ -16,10 +16,10 @@ from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
 from fairway.kernel.control.running import start_controllers, start_service
 from fairway.kernel.feature import Parts, Platform
-from fairway.kernel.objects import errors
+from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.conditions import is_true
 from fairway.kernel.objects.crds import CustomKind
-from fairway.kernel.objects.kinds import CRD
+from fairway.kernel.objects.kinds import CRD, Object
 from fairway.kernel.settings import Settings
 from fairway.up.settings import UpSettings
 
@@ -75,17 +75,32 @@ async def start(parts: Iterable[Parts], client: Client, clock: Clock, tasks: asy
 
 
 async def install(client: Client, kinds: Iterable[CustomKind]) -> None:
-    """Apply the definitions of our kinds and wait until the API serves them."""
+    """Have the definitions of our kinds as they should be, and wait until the API serves them.
+
+    Those that are so already, as at every start but the first, are only looked at.
+    """
+    kinds = tuple(kinds)
+    there = {meta.name(found): found for found in (await client.list(CRD)).items}
     for kind in kinds:
-        definition = kind.definition()
-        try:
-            await client.create(CRD, definition)
-        except errors.AlreadyExists:
-            await client.patch(CRD, kind.kind.resource, None, {"spec": definition["spec"]})
+        name = kind.kind.resource
+        there[name] = await _installed(client, kind.definition(), there.get(name))
     for kind in kinds:
-        await client.wait(
-            CRD, kind.kind.resource, None, lambda crd: crd is not None and is_true(crd, "Established"), timeout=30
-        )
+        if not _established(there[kind.kind.resource]):
+            await client.wait(CRD, kind.kind.resource, None, _established, timeout=30)
+
+
+async def _installed(client: Client, definition: Object, found: Object | None) -> Object:
+    spec: Object = definition["spec"]
+    if found is not None and found["spec"] == found["spec"] | spec:
+        return found
+    try:
+        return await client.create(CRD, definition)
+    except errors.AlreadyExists:
+        return await client.patch(CRD, meta.name(definition), None, {"spec": spec})
+
+
+def _established(definition: Object | None) -> bool:
+    return definition is not None and is_true(definition, "Established")
 
 
 class _Ended(Exception):
