@@ -46,6 +46,25 @@ def test_the_platform_knows_no_library_that_could_load_a_model() -> None:
     assert not [name for name in loaded if name.split(".")[0] in MODELS or name.startswith("fairway.serving.inpod")]
 
 
+SELDOM = (
+    "alembic",
+    "mako",
+    "pygments",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.orm",
+    "kfp",
+    "rich",
+    "numpy",
+    "http.server",
+)
+
+
+def test_a_start_loads_nothing_that_it_seldom_needs() -> None:
+    program = "import sys, fairway.cli.foreground; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not [name for name in loaded if name.startswith(SELDOM)]
+
+
 def test_nothing_outside_of_pods_reads_a_pickle() -> None:
     found = []
     for path in SOURCE.rglob("*.py"):

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from fairway.pipelines.api.context import existing
 from fairway.pipelines.schedules.tables import recurring_runs
 from fairway.pipelines.tables import experiments, run_states, runs
+from fairway.records import inserting
 
 ENDS = ("SUCCEEDED", "FAILED", "CANCELED")
 """The states in which runs end."""
@@ -101,8 +101,7 @@ def event_id(follower: str, key: str) -> str:
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows whose ids are made of what they are about: those that are there stay as they are."""
     if rows:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        connection.execute(insert(table).on_conflict_do_nothing(), list(rows))
+        connection.execute(inserting.insert(connection, table).on_conflict_do_nothing(), list(rows))
 
 
 def unknown(connection: Connection, table: Table, ids: Iterable[str]) -> set[str]:

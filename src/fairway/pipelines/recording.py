@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from fairway.pipelines import ir
 from fairway.pipelines.ir.model import FromInput, FromTask
@@ -19,14 +18,14 @@ from fairway.pipelines.recalling import chunks
 from fairway.pipelines.render import folders, outputs, sources
 from fairway.pipelines.render.model import Artifact, Instance, RunFacts, State, Type
 from fairway.pipelines.tables import artifacts, cache_entries, run_metrics, task_artifacts, tasks
+from fairway.records import inserting
 
 
 def keep_metrics(connection: Connection, run: str, metrics: Mapping[str, float]) -> None:
     """What runs are sorted by: of each metric the value that was told last."""
     if not metrics:
         return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    upsert = insert(run_metrics)
+    upsert = inserting.insert(connection, run_metrics)
     upsert = upsert.on_conflict_do_update(index_elements=["run_id", "name"], set_={"value": upsert.excluded.value})
     connection.execute(upsert, [{"run_id": run, "name": key[:255], "value": value} for key, value in metrics.items()])
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from aiohttp import web
 from sqlalchemy import Connection, RowMapping, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from fairway.kernel.feature import IDENTITY, Route
@@ -19,6 +18,7 @@ from fairway.pipelines.api.listing import Listed, order_of, page
 from fairway.pipelines.api.packages import Documents, from_body
 from fairway.pipelines.api.tagging import set_tags, tags_of
 from fairway.pipelines.tables import pipeline_versions, pipelines, specs, tags
+from fairway.records import inserting
 
 LISTED = Listed(
     pipeline_versions,
@@ -140,9 +140,8 @@ def insert(
 def keep(connection: Connection, documents: Documents) -> str:
     """Store the documents, where they are not stored yet, and give their digest."""
     digest = documents.digest()
-    insert_ = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {"digest": digest, "body": documents.body().decode()}
-    connection.execute(insert_(specs).values(values).on_conflict_do_nothing())
+    connection.execute(inserting.insert(connection, specs).values(values).on_conflict_do_nothing())
     return digest
 
 
