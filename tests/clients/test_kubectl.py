@@ -219,6 +219,8 @@ async def test_changing_what_is_there(kubectl: Kubectl) -> None:
     operation = '[{"op":"replace","path":"/spec/replicas","value":3}]'
     await kubectl.run("patch", "deploy", "web", "--type=json", "-p", operation)
     await kubectl.run("scale", "deploy", "web", "--replicas=4")
+    shown = await kubectl.run("get", "deploy", "web", "--subresource=scale")
+    assert shown.split()[:6] == ["NAME", "DESIRED", "AVAILABLE", "AGE", "web", "4"]
     await kubectl.run("replace", "-f", "-", stdin=WEB % ", command: [x]")
     found = await kubectl.admin.get(DEPLOYMENT, "web", "default")
     assert found["spec"]["template"]["spec"]["containers"][0]["command"] == ["x"]

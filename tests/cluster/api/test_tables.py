@@ -204,6 +204,15 @@ def test_columns_of_a_custom_resource() -> None:
     assert [column["priority"] for column in found["columnDefinitions"]] == [0, 0, 1, 0, 0, 0, 0]
 
 
+def test_a_scale_has_columns_of_its_own_whatever_it_is_the_scale_of() -> None:
+    metadata = {"name": "web", "creationTimestamp": ago(60)}
+    scale = {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata}
+    scale |= {"spec": {"replicas": 3}, "status": {"replicas": 1, "selector": "app=web"}}
+    found = tables.table(BY_NAME["deployments.apps"], [scale], include_object="None", now=NOW)
+    assert [column["name"] for column in found["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
+    assert [row["cells"] for row in found["rows"]] == [["web", 3, 1, "60s"]]
+
+
 def test_a_custom_resource_without_columns_shows_its_name_and_age() -> None:
     obj = {"metadata": {"name": "x", "creationTimestamp": ago(1)}}
     found = tables.table([], [obj], include_object="Metadata", now=NOW, headers=False)

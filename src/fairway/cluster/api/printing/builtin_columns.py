@@ -315,3 +315,13 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     **role_columns.COLUMNS,
     **policy_columns.COLUMNS,
 }
+
+VIEWS: Mapping[tuple[str, str], tuple[Column, ...]] = {
+    ("autoscaling/v1", "Scale"): (
+        NAME,
+        _integer("Desired", "spec.replicas"),
+        _integer("Available", "status.replicas"),
+        AGE,
+    ),
+}
+"""Of subresources that answer with a kind of their own, by apiVersion and kind."""

@@ -6,7 +6,7 @@ says what an object says of itself; nothing here asks the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from fairway.kernel.objects.kinds import Object
 
 def table(
     source: Resource | Sequence[Object],
-    objects: Iterable[Object],
+    objects: Sequence[Object],
     *,
     include_object: str,
     now: float,
@@ -33,7 +33,7 @@ def table(
     `include_object` is None, Metadata or Object: what each row carries besides its cells. Without `headers` the
     columns are left out, as in all but the first event of a watch.
     """
-    columns = _columns(source)
+    columns = _of_a_view(objects) or _columns(source)
     carried = _CARRIED.get(include_object or "Metadata", _metadata)
     rows = [{"cells": [column.cell(obj, now) for column in columns], "object": carried(obj)} for obj in objects]
     return {
@@ -43,6 +43,11 @@ def table(
         "columnDefinitions": [column.definition() for column in columns] if headers else None,
         "rows": rows,
     }
+
+
+def _of_a_view(objects: Sequence[Object]) -> Sequence[Column] | None:
+    shown = objects[0] if len(objects) == 1 else {}
+    return builtin_columns.VIEWS.get((shown.get("apiVersion", ""), shown.get("kind", "")))
 
 
 def _columns(source: Resource | Sequence[Object]) -> Sequence[Column]:
