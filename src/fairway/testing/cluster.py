@@ -71,6 +71,7 @@ async def cluster(
     features: Iterable[Feature] = (),
     kinds: Iterable[CustomKind] = (),
     public_url: str = "http://127.0.0.1:8080",
+    service_network: str = "",
     settings: tuple[Settings, ...] = (),
 ) -> AsyncGenerator[Cluster, None]:
     """Everything that is asked for, ready inside the block. `node` runs pods, as processes or by `runtime`;
@@ -78,7 +79,7 @@ async def cluster(
     clock, store = clock or SystemClock(), store or MemoryStore()
     issuer, tls = Issuer.load(folder / "pki"), ensure(folder / "pki", hosts=("localhost", "127.0.0.1"))
     # Clusters of tests run side by side, and each needs few addresses.
-    network = addresses.network_of(folder, prefix=24)
+    network = service_network or addresses.network_of(folder, prefix=24)
     api = ApiServer(store, clock=clock, issuer=issuer, service_network=network)
     try:
         api_url = f"https://127.0.0.1:{await api.serve('127.0.0.1', 0, server_context(tls))}"

@@ -1,7 +1,8 @@
-"""A door before the API server that adds the owner's token: the suite's kubectl comes without one, or with a fixed one.
+"""A door before the API server, where the suite's administrator gets the owner's token: the suite's own is a fixed one.
 
 It is raw: the head of a request is read, its Authorization replaced, and from then on bytes go both ways, so that
-connections which are taken over (exec, port-forward) pass as they are. Each connection carries one request.
+connections which are taken over (exec, port-forward) pass as they are. Each connection carries one request. Who comes
+with another token, or with none, is let through as who he is.
 """
 
 from __future__ import annotations
@@ -10,20 +11,15 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 
+ADMINISTRATOR = b"Bearer admin-token"
+"""Upstream's `hack/testdata/auth-tokens.csv`."""
 _MOST = 1 << 16
 
 
-@dataclass(frozen=True)
-class Doors:
-    plain: int
-    secure: int
-
-
 @asynccontextmanager
-async def opened(port: int, client: ssl.SSLContext, server: ssl.SSLContext, token: str) -> AsyncIterator[Doors]:
-    """`port` is the API server's, on loopback; `client` trusts it, `server` is what the secure door shows."""
+async def opened(port: int, client: ssl.SSLContext, server: ssl.SSLContext, token: str) -> AsyncIterator[int]:
+    """Gives the door's port. `port` is the server's; `client` trusts it, `server` is what the door shows."""
     inside_now: set[asyncio.Task[None]] = set()
 
     async def enter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,30 +31,31 @@ async def opened(port: int, client: ssl.SSLContext, server: ssl.SSLContext, toke
             try:
                 head = await reader.readuntil(b"\r\n\r\n")
                 inside, outside = await asyncio.open_connection("127.0.0.1", port, ssl=client)
-                outside.write(_with_token(head, token))
+                outside.write(with_token(head, token))
                 await _both_ways((reader, outside), (inside, writer))
             finally:
                 writer.close()
 
-    plain = await asyncio.start_server(enter, "127.0.0.1", 0)
-    secure = await asyncio.start_server(enter, "127.0.0.1", 0, ssl=server)
+    door = await asyncio.start_server(enter, "127.0.0.1", 0, ssl=server)
     try:
-        yield Doors(plain.sockets[0].getsockname()[1], secure.sockets[0].getsockname()[1])
+        yield door.sockets[0].getsockname()[1]
     finally:
-        plain.close()
-        secure.close()
+        door.close()
         for task in inside_now:
             task.cancel()
         await asyncio.gather(*inside_now, return_exceptions=True)
 
 
-def _with_token(head: bytes, token: str) -> bytes:
-    lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-    names = [line.partition(b":")[0].strip().lower() for line in lines]
-    taken_over = b"upgrade" in names
-    dropped = {b"authorization"} if taken_over else {b"authorization", b"connection"}
-    kept = [line for line, name in zip(lines, names, strict=True) if name not in dropped]
-    kept.append(b"Authorization: Bearer " + token.encode())
+def with_token(head: bytes, token: str) -> bytes:
+    first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    headers = [(name.strip(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
+    taken_over = any(name.lower() == b"upgrade" for name, _ in headers)
+    kept = [first]
+    for name, value in headers:
+        if name.lower() == b"authorization" and value == ADMINISTRATOR:
+            kept.append(b"Authorization: Bearer " + token.encode())
+        elif taken_over or name.lower() != b"connection":
+            kept.append(name + b": " + value)
     if not taken_over:
         kept.append(b"Connection: close")
     return b"\r\n".join(kept) + b"\r\n\r\n"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # One group of kubectl's suite: group.sh GROUP MISSES, in the root of a Kubernetes checkout.
 # Upstream's files are sourced as they are. Where upstream's shell would stop at the first command that fails, this
-# one writes "file:line" into MISSES and goes on, so that one run tells all that a group misses.
-# The environment: API_PORT (plain), SECURE_API_PORT (TLS), KUBE_OUTPUT_HOSTBIN (the folder of kubectl), TMPDIR, HOME.
+# one writes "file:line" into MISSES and goes on, so that one run tells all that a group misses. What MISSES says
+# before goes as the group begins.
+# The environment: SECURE_API_PORT (TLS), KUBE_OUTPUT_HOSTBIN (the folder of kubectl), TMPDIR, HOME.
 group=$1 misses=$2
 hostbin=$KUBE_OUTPUT_HOSTBIN
 
@@ -19,8 +20,9 @@ done
 kube::util::ensure-temp-dir
 kube::util::ensure-gnu-sed
 CONTEXT=test
-kubectl config set-cluster local --server="http://127.0.0.1:$API_PORT"
-kubectl config set-context $CONTEXT --cluster=local
+kubectl config set-credentials test-admin --token=admin-token
+kubectl config set-cluster local --insecure-skip-tls-verify --server="https://127.0.0.1:$SECURE_API_PORT"
+kubectl config set-context $CONTEXT --user=test-admin --cluster=local
 kubectl config use-context $CONTEXT
 
 # Upstream's functions turn errexit on where a failure counts: here that turns the trap below on.
@@ -59,6 +61,7 @@ record_command() {
     builtin set -o errtrace
     trap missed ERR
     trap stop-proxy EXIT
+    : > "$misses"
     exit() {
       [ "${1:-0}" -eq 0 ] || [ "$BASH_SUBSHELL" -gt "$depth" ] || tell
       builtin exit "$@"

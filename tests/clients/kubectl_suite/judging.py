@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import ssl
 import time
@@ -12,23 +13,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fairway.cluster.api.identity import certificates
-from fairway.cluster.workloads.build import build
+from fairway.cluster.workloads.build import KINDS, build
 from fairway.kernel.feature import Feature, Parts, Platform
 from fairway.kernel.objects.kinds import CLUSTER_ROLE_BINDING, NODE, STORAGE_CLASS
 from fairway.testing.cluster import Cluster
 
 from . import doorway
-from .doorway import Doors
 
 DRIVER = Path(__file__).with_name("group.sh")
+SERVICES = "10.0.0.0/24"
+"""The addresses of Services with which upstream starts its server: the suite asks for some of them."""
+CUSTOM = tuple(one.kind for one in KINDS)
 _PATIENCE = 240.0
 _RBAC = "rbac.authorization.k8s.io"
 
 
 def _controllers(platform: Platform) -> Parts:
-    """As upstream's suite has them: no scheduler, so that nobody but the tests writes to pods."""
+    """As upstream's suite has them: no scheduler, so that nobody but the tests writes to pods, and no custom kinds."""
     parts = build(platform.client, platform.clock, ca_pem="any certificate\n")
-    return replace(parts, services=tuple(one for one in parts.services if one.name != "scheduler"))
+    return replace(
+        parts,
+        controllers=tuple(one for one in parts.controllers if one.kind not in CUSTOM),
+        services=tuple(one for one in parts.services if one.name != "scheduler"),
+    )
 
 
 CONTROLLERS = Feature("controllers", build=_controllers)
@@ -49,10 +56,7 @@ class Verdict:
 
 async def judge(here: Cluster, root: Path, kubectl: Path, chosen: Iterable[str], logs: Path) -> AsyncIterator[Verdict]:
     """Each group's output is kept in `logs`."""
-    # Upstream's suite has no kubelet either, and this object in its place.
-    ready = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusNeverUpdated"}
-    status = {"capacity": {"memory": "1Gi"}, "conditions": [ready]}
-    await here.client.create(NODE, NODE.new("127.0.0.1", status=status))
+    await _create_node(kubectl, here.kubeconfig)
     # It expects that nobody has made a class of storage.
     await here.client.delete(STORAGE_CLASS, "local-path")
     # Upstream's server lets everybody do everything here: all whom the suite speaks of.
@@ -66,16 +70,33 @@ async def judge(here: Cluster, root: Path, kubectl: Path, chosen: Iterable[str],
     home = here.folder / "suite"
     (home / "bin").mkdir(parents=True)
     (home / "bin/kubectl").symlink_to(kubectl)
+    for plugin in kubectl.resolve().parent.glob("kubectl-convert"):
+        (home / "bin" / plugin.name).symlink_to(plugin)
     (home / "apiserver.crt").write_text("any certificate\n")
-    async with doorway.opened(port, trusting, certificates.server_context(tls), token) as doors:
+    async with doorway.opened(port, trusting, certificates.server_context(tls), token) as entrance:
         for group in chosen:
-            yield await _run(group, root, kubectl, doors, home, logs / f"{group}.log")
+            yield await _run(group, root, kubectl, entrance, home, logs / f"{group}.log")
 
 
-async def _run(group: str, root: Path, kubectl: Path, doors: Doors, folder: Path, log: Path) -> Verdict:
+async def _create_node(kubectl: Path, kubeconfig: Path) -> None:
+    """Upstream's suite has no kubelet either, and this object in its place. kubectl makes it, as upstream has it: what
+    is written in process has no managers."""
+    ready = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusNeverUpdated"}
+    status = {"capacity": {"memory": "1Gi"}, "conditions": [ready]}
+    node = NODE.new("127.0.0.1", status=status)
+    command = (kubectl, "--kubeconfig", kubeconfig, "create", "-f", "-")
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
+    )
+    await process.communicate(json.dumps(node).encode())
+    if process.returncode:
+        raise RuntimeError(f"{kubectl} could not create the node")
+
+
+async def _run(group: str, root: Path, kubectl: Path, entrance: int, folder: Path, log: Path) -> Verdict:
     """All groups have one home, as one leaves its namespace to the next."""
     misses = folder / "misses"
-    misses.write_text("")
+    misses.write_text("it did not begin\n")
     began = time.monotonic()
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -88,8 +109,7 @@ async def _run(group: str, root: Path, kubectl: Path, doors: Doors, folder: Path
                 "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
                 "HOME": str(folder),
                 "TMPDIR": str(folder),
-                "API_PORT": str(doors.plain),
-                "SECURE_API_PORT": str(doors.secure),
+                "SECURE_API_PORT": str(entrance),
                 "KUBE_OUTPUT_HOSTBIN": str(folder / "bin"),
                 "TERM": "dumb",
             },

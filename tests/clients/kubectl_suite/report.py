@@ -1,43 +1,65 @@
-"""The table of kubectl's own suite, for docs/conformance.md."""
+"""The table of kubectl's own suite, for docs/conformance.md: a row for each group, a column for each round."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import expectations
 from .judging import Verdict
 
 BEGIN, END = "<!-- kubectl suite -->", "<!-- end of kubectl suite -->"
 
 
-def counted(verdicts: Sequence[Verdict]) -> str:
-    passed = sum(verdict.passes for verdict in verdicts)
-    explained = sum(not verdict.passes and expectations.because(verdict.group) != "" for verdict in verdicts)
-    rest = len(verdicts) - passed - explained
-    return f"Of {len(verdicts)} groups: {passed} pass, {explained} do not and it is said why, {rest} do otherwise."
+@dataclass(frozen=True)
+class Round:
+    """All groups with one kubectl. `reasons` say why a group does not pass; without one it has to."""
+
+    title: str
+    reasons: Mapping[str, str]
+    verdicts: Sequence[Verdict]
+
+    def unexplained(self) -> list[str]:
+        return [one.group for one in self.verdicts if not one.passes and one.group not in self.reasons]
 
 
-def write(page: Path, title: str, verdicts: Sequence[Verdict]) -> None:
+def counted(rounds: Sequence[Round]) -> str:
+    everywhere = list(zip(*(one.verdicts for one in rounds), strict=True))
+    passed = sum(any(verdict.passes for verdict in group) for group in everywhere)
+    each = ", ".join(f"{sum(one.passes for one in round_.verdicts)} with {round_.title}" for round_ in rounds)
+    silent = {name for round_ in rounds for name in round_.unexplained()}
+    end = f" Not explained: {', '.join(sorted(silent))}." if silent else ""
+    return f"Of {len(everywhere)} groups {passed} pass: {each}.{end}"
+
+
+def write(page: Path, rounds: Sequence[Round]) -> None:
     text = page.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{_table(title, verdicts)}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{_table(rounds)}\n{END}{after}")
 
 
-def _table(title: str, verdicts: Sequence[Verdict]) -> str:
-    day = datetime.now(tz=UTC).date().isoformat()
+def _table(rounds: Sequence[Round]) -> str:
+    titles = [one.title[:1].upper() + one.title[1:] for one in rounds]
     lines = [
-        f"{title}, on {day}. {counted(verdicts)}",
+        f"{datetime.now(tz=UTC).date().isoformat()}. {counted(rounds)}",
         "",
-        "| group | | where it stops first | because |",
-        "|---|---|---|---|",
+        f"| group | {' | '.join(titles)} | because |",
+        f"|---|{'---|' * len(rounds)}---|",
     ]
-    for verdict in verdicts:
-        first = verdict.misses[0] if verdict.misses else ""
-        more = f" and {len(verdict.misses) - 1} more" if len(verdict.misses) > 1 else ""
-        because = "" if verdict.passes else expectations.because(verdict.group)
-        mark = "passes" if verdict.passes else "no"
-        lines.append(f"| {verdict.group.removeprefix('run_')} | {mark} | {first}{more} | {because} |")
+    for group in zip(*(one.verdicts for one in rounds), strict=True):
+        cells = " | ".join(_cell(verdict) for verdict in group)
+        because = (
+            one.reasons.get(verdict.group, "") for one, verdict in zip(rounds, group, strict=True) if not verdict.passes
+        )
+        reasons = "; ".join(dict.fromkeys(filter(None, because)))
+        lines.append(f"| {group[0].group.removeprefix('run_')} | {cells} | {reasons} |")
     return "\n".join(lines)
+
+
+def _cell(verdict: Verdict) -> str:
+    if verdict.passes:
+        return "passes"
+    more = f" and {len(verdict.misses) - 1} more" if len(verdict.misses) > 1 else ""
+    return f"{verdict.misses[0]}{more}"

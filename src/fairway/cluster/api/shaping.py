@@ -43,7 +43,11 @@ def shaped(call: Call) -> Object:
             what = "API version" if key == "apiVersion" else "kind"
             text = f"the {what} in the data ({given}) does not match the expected {what} ({wanted})"
             if key == "kind":
-                text = f'{given} in version "{kind.version}" cannot be handled as a {wanted}: {text}'
+                group = kind.group.partition(".")[0] or "core"
+                text = (
+                    f'{given} in version "{kind.version}" cannot be handled as a {wanted}: converting '
+                    f"({kind.version}.{given}) to ({group}.{wanted}): unknown conversion: {text}"
+                )
             raise errors.BadRequest(text)
         body[key] = wanted
     metadata = objectmeta.of(body)

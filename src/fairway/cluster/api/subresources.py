@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from fairway.cluster.api import patches, reading, refusals, writing
@@ -31,7 +32,8 @@ async def _scale(backend: Backend, call: Call) -> Reply:
     if call.verb != "get":
         await writing.change(backend, _parent(call), _scaled(call, at))
     record = await backend.conversions.shown(call.served, reading.found(backend.store, call))
-    return Reply(_as_scale(call, record.object, at))
+    # A Scale is in no version of what it is the scale of.
+    return Reply(_as_scale(call, record.object, at), served=replace(call.served, conversion=None))
 
 
 def _parent(call: Call) -> Call:

@@ -51,8 +51,8 @@ class Conversions:
         return replace(change, record=record, previous=previous[0] if previous else None)
 
     async def reply(self, served: Served, reply: Reply) -> Reply:
-        """An answer that was read from the store; a Status is nobody's object."""
-        if served.conversion is None or reply.served is None:
+        """An answer that was read from the store; a Status is nobody's object, and a Scale needs no conversion."""
+        if reply.served is None or reply.served.conversion is None:
             return reply
         if reply.items is None:
             return replace(reply, object=(await self.all(served, [reply.object]))[0], value=None)
