@@ -24,7 +24,7 @@ def test_label_selectors(text: str, labels: dict[str, str], taken: bool) -> None
     assert selectors.labels(text)(labels) is taken
 
 
-@pytest.mark.parametrize("text", ["a in x", "=b", "a=b=c", "a b"])
+@pytest.mark.parametrize("text", ["a in x", "=b", "a=b=c", "a b", "a=(", "-a=b", "a=-b", "a in (b", "a in (b;c)"])
 def test_what_cannot_be_read_is_a_bad_request(text: str) -> None:
     with pytest.raises(BadRequest):
         selectors.labels(text)

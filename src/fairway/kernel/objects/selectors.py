@@ -87,10 +87,12 @@ def _split(text: str) -> Iterable[str]:
     return filter(None, (part.strip() for part in re.split(r",(?![^(]*\))", text)))
 
 
-_SET = re.compile(r"(?P<key>[^\s=!<>]+)\s+(?P<operator>in|notin)\s*\((?P<values>[^)]*)\)")
-_EQUAL = re.compile(r"(?P<key>[^\s=!<>]+)\s*(?P<operator>==|!=|=)\s*(?P<value>[^\s=!<>]*)")
-_ORDER = re.compile(r"(?P<key>[^\s=!<>]+)\s*(?P<operator>[<>])\s*(?P<value>-?\d+)")
-_KEY = re.compile(r"!?\s*[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?")
+_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?"
+_VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
+_SET = re.compile(rf"(?P<key>{_NAME})\s+(?P<operator>in|notin)\s*\((?P<values>\s*{_VALUE}\s*(?:,\s*{_VALUE}\s*)*)\)")
+_EQUAL = re.compile(rf"(?P<key>{_NAME})\s*(?P<operator>==|!=|=)\s*(?P<value>{_VALUE})")
+_ORDER = re.compile(rf"(?P<key>{_NAME})\s*(?P<operator>[<>])\s*(?P<value>-?\d+)")
+_KEY = re.compile(rf"!?\s*{_NAME}")
 
 
 def _requirement(part: str) -> Test:
