@@ -18,6 +18,7 @@ import { Runs } from "./pages/Runs";
 import { SchedulePage, Schedules } from "./pages/Schedules";
 import { ServicePage, Services } from "./pages/Services";
 import { TriggerPage, Triggers } from "./pages/Triggers";
+import { Boundary } from "./parts/Boundary";
 import { Complaint, Empty, Loading } from "./parts/pieces";
 import { match, useAddress } from "./router";
 
@@ -74,7 +75,7 @@ export function App() {
       </a>
       <SideBar session={session} path={path} />
       <main id="content" tabIndex={-1}>
-        {page(path, session)}
+        <Boundary path={path}>{page(path, session)}</Boundary>
       </main>
     </div>
   );

@@ -3,14 +3,9 @@
 import { useEffect, useState } from "react";
 
 import { asFailure, Failure, json, send } from "../api/http";
+import { example, type Metadata, type Protocol } from "../example";
 import { span } from "../format";
 import { Code, Complaint } from "../parts/pieces";
-
-type Protocol = "V1" | "V2";
-
-interface Metadata {
-  inputs?: { name: string; datatype: string; shape: number[] }[];
-}
 
 interface Reply {
   status: number;
@@ -110,21 +105,6 @@ export function TryIt({ path, name, publicUrl, ready }: { path: string; name: st
       </section>
     </div>
   );
-}
-
-/** A request of the right shape, with nothing but zeros. */
-function example(protocol: Protocol, metadata: Metadata | undefined): string {
-  const inputs = metadata?.inputs ?? [{ name: "input-0", datatype: "FP64", shape: [-1, 4] }];
-  const width = inputs.length > 1 ? inputs.length : Math.max(1, ...inputs[0]!.shape.slice(1));
-  const zeros = (count: number) => `[${Array(count).fill("0").join(", ")}]`;
-  if (protocol === "V1") return `{\n  "instances": [\n    ${zeros(width)}\n  ]\n}`;
-  const tensors = inputs.map((input) => {
-    const columns = Math.max(1, ...input.shape.slice(1));
-    const shape = input.shape.length > 1 ? `[1, ${columns}]` : "[1]";
-    const data = input.datatype === "BYTES" ? '["text"]' : zeros(columns);
-    return `    {\n      "name": "${input.name}", "shape": ${shape}, "datatype": "${input.datatype}",\n      "data": ${data}\n    }`;
-  });
-  return `{\n  "inputs": [\n${tensors.join(",\n")}\n  ]\n}`;
 }
 
 function pretty(text: string): string {
