@@ -42,6 +42,17 @@ def test_fields_survive_their_wire_form(obj: Any) -> None:
     assert fields.paths(fields.wire(found)) == found
 
 
+@given(objects, st.lists(elements, max_size=3), st.sampled_from([(), ("list",), ("map", "p")]))
+def test_all_fields_of_a_new_object_are_what_its_leaves_say(obj: Any, twice: list[Any], path: tuple[str, ...]) -> None:
+    obj = {**obj, "map": {**obj.get("map", {}), "empty": {}}, "list": [*obj.get("list", ()), *twice]}
+    hidden = [tuple(f"f:{name}" for name in path)] if path else []
+    without: fields.Without = {}
+    for name in reversed(path):
+        without = {name: without}
+    assert fields.whole(obj, PLACE, without) == fields.wire(applying.all_of(obj, PLACE, hidden))
+    assert list(fields.whole(obj, PLACE, {})) == sorted(fields.whole(obj, PLACE, {}))
+
+
 @given(objects, objects)
 def test_what_is_wanted_is_there_afterwards_and_twice_is_once(live: Any, wanted: Any) -> None:
     before = copy.deepcopy(live)

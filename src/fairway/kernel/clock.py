@@ -80,7 +80,8 @@ def _text(seconds: int) -> str:
 
 def timestamp_micro(seconds: float) -> str:
     """RFC 3339 with microseconds (Kubernetes' MicroTime)."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    whole, micro = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{_text(whole)[:-1]}.{micro:06d}Z"
 
 
 def parse(text: str) -> float:

@@ -8,7 +8,7 @@ from fairway.cluster.api.admission.chain import Chain, Step
 from fairway.cluster.api.admission.request import Request
 from fairway.kernel.client.client import Client
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import CONFIG_MAP
+from fairway.kernel.objects.kinds import CONFIG_MAP, SECRET
 from tests.cluster.api.world import World
 
 
@@ -72,3 +72,20 @@ async def test_a_dry_run_and_a_name_that_is_taken_count_as_not_stored(client: Cl
     with pytest.raises(errors.AlreadyExists):
         await client.create(CONFIG_MAP, config(), namespace="default")
     assert witness.ended == [False, True, False]
+
+
+class OfSecrets(Witness):
+    resources = ("secrets",)
+
+    def wants(self, request: Request) -> bool:
+        self.seen.append(f"asked about {request.resource}")
+        return False
+
+
+async def test_a_step_for_one_resource_is_not_even_asked_about_others(client: Client, world: World) -> None:
+    step = OfSecrets()
+    world.server.pipeline.backend.admission = Chain([step])
+    await client.create(CONFIG_MAP, config(a="1"), namespace="default")
+    assert not step.seen
+    await client.create(SECRET, {"metadata": {"name": "one"}}, namespace="default")
+    assert step.seen == ["asked about secrets"] * 2

@@ -12,9 +12,8 @@ import re
 import ssl
 import time
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from typing import Any
 
 import orjson
@@ -123,14 +122,13 @@ class HTTPFace:
     def _visit(self, request: web.BaseRequest) -> Visit:
         backend = self._pipeline.backend
         given = request.headers.get(_AUDIT_ID, "")
-        peer = request.transport.get_extra_info("peername") if request.transport is not None else None
         return Visit(
             given if _NAME.fullmatch(given) else backend.audit.numbers.next(),
             request.method,
             request.path,
-            request.query,
+            dict(request.query),
             backend.clock.now(),
-            address=peer[0] if peer else "",
+            address=request.remote or "",
             agent=request.headers.get("User-Agent", ""),
         )
 
@@ -139,7 +137,7 @@ class HTTPFace:
         if path in _PUBLIC:
             return web.Response(text="ok")
         identity = senders.identify(self._pipeline.backend, request, visit)
-        query = dict(request.query)
+        query = visit.query
         call = visit.call = self._pipeline.call(identity, method, path, query)
         accept = request.headers.get("Accept", "")
         if call is None:
@@ -170,7 +168,7 @@ class HTTPFace:
         visit.told = True
 
     async def _written(
-        self, request: web.BaseRequest, reply: Reply, form: Form, query: dict[str, str], warnings: list[str]
+        self, request: web.BaseRequest, reply: Reply, form: Form, query: Mapping[str, str], warnings: list[str]
     ) -> web.StreamResponse:
         headers = _warned(warnings)
         if reply.etag:
@@ -299,13 +297,13 @@ async def _read_body(request: web.BaseRequest, call: Call) -> None:
     )
     call.content_type = media = bodies.media_type(request.headers.get("Content-Type", ""))
     if request.can_read_body:
-        strict = call.query.get("fieldValidation") == "Strict"
-        decode = partial(bodies.decode, strict=strict, kind=call.served.resource.kind.kind)
+        strict, kind = call.query.get("fieldValidation") == "Strict", call.served.resource.kind.kind
         data = await request.read()
         if media in bodies.YAML or media == APPLY_PATCH:  # slow to read, and others wait for this loop
-            call.body, call.duplicates = await asyncio.to_thread(decode, data, media)
+            decoded = await asyncio.to_thread(bodies.decode, data, media, strict=strict, kind=kind)
         else:
-            call.body, call.duplicates = decode(data, media)
+            decoded = bodies.decode(data, media, strict=strict, kind=kind)
+        call.body, call.duplicates = decoded
 
 
 def _request(

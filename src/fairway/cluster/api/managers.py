@@ -26,6 +26,9 @@ _SERVERS = (
     "deletionTimestamp", "deletionGracePeriodSeconds",
 )  # fmt: skip
 _NEVER: tuple[Path, ...] = (("f:apiVersion",), ("f:kind",), *(("f:metadata", f"f:{name}") for name in _SERVERS))
+_WITHOUT: fields.Without = {"apiVersion": {}, "kind": {}, "metadata": {name: {} for name in _SERVERS}}
+_WITHOUT_STATUS: fields.Without = {**_WITHOUT, "status": {}}
+"""The same for `fields.whole`."""
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _BEFORE = "before-first-apply"
 _IN_PROCESS = "fairway"
@@ -38,9 +41,11 @@ def said(call: Call, obj: Object) -> frozenset[Path] | None:
 
 def created(call: Call, obj: Object, said_: frozenset[Path] | None, now: str) -> None:
     """Put the first entry into a new object, where it is tracked."""
-    if said_ is not None or call.manager:
-        held = applying.all_of(obj, place(call), _ignored(call)) if said_ is None else said_
-        obj["metadata"]["managedFields"] = _entries({_owner(call): held}, {}, (), now)
+    if said_ is not None:
+        obj["metadata"]["managedFields"] = [_entry(_owner(call), fields.wire(said_), now)]
+    elif call.manager:
+        without = _WITHOUT_STATUS if call.served.strategy.status else _WITHOUT
+        obj["metadata"]["managedFields"] = [_entry(_owner(call), fields.whole(obj, place(call), without), now)]
 
 
 def changed(call: Call, new: Object, old: Object, now: str) -> None:
@@ -148,17 +153,21 @@ def _entries(owners: Owners, before: Owners, entries: Iterable[Any], now: str) -
         if owner in old and before.get(owner) == held:
             result.append(old[owner])
             continue
-        entry = {
-            "manager": owner.manager,
-            "operation": owner.operation,
-            "apiVersion": owner.api_version,
-            "time": now,
-            "fieldsType": "FieldsV1",
-            "fieldsV1": fields.wire(held),
-        }
-        result.append(entry | ({"subresource": owner.subresource} if owner.subresource else {}))
+        result.append(_entry(owner, fields.wire(held), now))
     # Upstream's order: who applies first, then by time.
     return sorted(result, key=lambda entry: (entry["operation"] != APPLY, str(entry.get("time") or "")))
+
+
+def _entry(owner: Owner, held: Object, now: str) -> Object:
+    entry = {
+        "manager": owner.manager,
+        "operation": owner.operation,
+        "apiVersion": owner.api_version,
+        "time": now,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": held,
+    }
+    return {**entry, "subresource": owner.subresource} if owner.subresource else entry
 
 
 def _conflict(conflicts: applying.Conflicts) -> errors.Conflict:

@@ -127,9 +127,11 @@ def _entries(given: list[Object]) -> list[Object]:
 
 def _decodable(given: Object) -> None:
     """What has the wrong type could not even be read, as with the other fields of built-in kinds."""
-    for key, (wanted, inner, what) in _TYPES.items():
-        value = given.get(key)
-        if value is None:
+    for key, value in given.items():
+        if value is None or key not in _TYPES:
+            continue
+        wanted, inner, what = _TYPES[key]
+        if value.__class__ is wanted is str:
             continue
         parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         if not isinstance(value, wanted) or not all(isinstance(part, inner) for part in parts):

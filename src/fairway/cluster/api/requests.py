@@ -51,7 +51,10 @@ class Requests:
         self._open: dict[What, int] = {}
 
     def ended(self, call: Call | None, method: str, code: int, seconds: float) -> None:
-        series = self._ended.setdefault(what(call, method), _Series())
+        key = what(call, method)
+        series = self._ended.get(key)
+        if series is None:
+            series = self._ended[key] = _Series()
         series.codes[code] = series.codes.get(code, 0) + 1
         series.buckets[bisect_left(_BOUNDS, seconds)] += 1
         series.seconds += seconds

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from fairway.kernel.objects.kinds import Object
 
@@ -20,8 +20,7 @@ Position = tuple[str, str]
 """The namespace and name of an object, by which lists are ordered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """`resource` is plural.group ("pods", "deployments.apps"); `namespace` is empty for cluster scope."""
 
     resource: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fairway.cluster.store.labels import carried
 from fairway.cluster.store.protocol import Change, Key, Label, Record
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """Empty parts say nothing: every namespace, every name, with whatever labels."""
 
     resource: str

@@ -18,7 +18,7 @@ True
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fairway.kernel.objects.errors import BadRequest
@@ -26,6 +26,9 @@ from fairway.kernel.objects.kinds import Object
 from fairway.kernel.objects.topology import Place
 
 Path = tuple[str, ...]
+
+Without = Mapping[str, "Without"]
+"""Fields to pass over, by name: each all of it where nothing is said of its parts."""
 
 ELEMENT = object()
 """The value of a path that stands for a whole element of a keyed list: that it is there."""
@@ -60,6 +63,39 @@ def wire(found: Iterable[Path]) -> Object:
             inner = inner.setdefault(step, {})
         inner["."] = {}
     return _without_dots(root)
+
+
+def whole(value: Object, place: Place, without: Without) -> Object:
+    """What `wire` makes of all `leaves` but those `without`, in one walk: new objects are written all the time."""
+    found: Object = {}
+    for name in sorted(value):
+        passed = without.get(name)
+        if passed is not None and not passed:
+            continue
+        inner = value[name]
+        if inner and isinstance(inner, (dict, list)):
+            parts = _parts(inner, place.member(name), passed or {})
+            if parts is not None:
+                found[f"f:{name}"] = parts
+        else:
+            found[f"f:{name}"] = {}
+    return found
+
+
+def _parts(value: Object | list[Any], place: Place, without: Without) -> Object | None:
+    """The same below a field that holds something; None where nothing is left of it."""
+    if isinstance(value, dict):
+        return {} if place.atomic else whole(value, place, without) or None
+    if place.list_type == "atomic":
+        return {}
+    items = {element(item, place): item for item in value}
+    if len(items) < len(value):
+        return wire(leaves(value, place))  # some are there twice, and have the parts of both
+    found: Object = {}
+    for word in sorted(items):
+        inner = _parts(items[word], place.item, {}) if isinstance(items[word], dict) else None
+        found[word] = {".": {}, **inner} if inner else {}
+    return found
 
 
 def paths(fields: Any) -> set[Path]:

@@ -16,6 +16,7 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """Upstream's letters for generated names: no vowels, so no words."""
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 
 
 def dns_label(text: str) -> bool:
@@ -23,7 +24,7 @@ def dns_label(text: str) -> bool:
 
 
 def dns_subdomain(text: str) -> bool:
-    return 0 < len(text) <= 253 and all(_LABEL.fullmatch(part) for part in text.split("."))
+    return len(text) <= 253 and bool(_SUBDOMAIN.fullmatch(text))
 
 
 def child(*parts: str, limit: int = 63) -> str:

@@ -23,15 +23,13 @@ _SECONDS = 3650 * 24 * 3600.0
 
 
 class AccountTokens(Step):
+    resources = (SECRET.resource,)
+
     def __init__(self, store: Store, issuer: Issuer) -> None:
         self._store, self._issuer = store, issuer
 
     def wants(self, request: Request) -> bool:
-        return (
-            request.resource == SECRET.resource
-            and request.operation in ("CREATE", "UPDATE")
-            and request.object.get("type") == _TYPE
-        )
+        return request.operation in ("CREATE", "UPDATE") and request.object.get("type") == _TYPE
 
     async def mutate(self, request: Request) -> None:
         secret = request.object

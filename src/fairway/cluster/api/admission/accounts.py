@@ -24,11 +24,13 @@ _MOUNTABLE = "kubernetes.io/enforce-mountable-secrets"
 
 
 class Accounts(Step):
+    resources = (POD.resource,)
+
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
 
     def wants(self, request: Request) -> bool:
-        return request.resource == POD.resource and request.operation == "CREATE" and not request.subresource
+        return request.operation == "CREATE" and not request.subresource
 
     async def mutate(self, request: Request) -> None:
         spec = request.object["spec"]

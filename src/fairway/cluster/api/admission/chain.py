@@ -1,19 +1,21 @@
 """The steps of admission in their order: first all mutating halves, later all validating ones.
 
-Between the two the pipeline checks the schema, so that a validating half sees what will be stored. A step says by
-`wants` what concerns it, and costs other writes nothing.
+Between the two the pipeline checks the schema, so that a validating half sees what will be stored. A step names the
+`resources` that it is for and says by `wants` what of them concerns it: other writes it costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Iterable
 
 from fairway.cluster.api.admission.request import Request
 
 
 class Step:
     """One rule. Either half raises ApiError to refuse; a half that a step leaves out is not called."""
+
+    resources: Collection[str] | None = None
+    """plural.group of what the step is for, where it is for few: of others it is not even asked."""
 
     def wants(self, request: Request) -> bool:
         """Whether the request concerns the step; asked before each half, and cheap."""
@@ -30,11 +32,11 @@ class Step:
 class Chain:
     def __init__(self, steps: Iterable[Step] = ()) -> None:
         steps = tuple(steps)
-        self._mutating = tuple(step for step in steps if type(step).mutate is not Step.mutate)
-        self._validating = tuple(step for step in steps if type(step).validate is not Step.validate)
+        self._mutating = _Order(step for step in steps if type(step).mutate is not Step.mutate)
+        self._validating = _Order(step for step in steps if type(step).validate is not Step.validate)
 
     async def mutate(self, request: Request) -> None:
-        for step in self._mutating:
+        for step in self._mutating.of(request.resource):
             if step.wants(request):
                 await step.mutate(request)
         if request.begin_again():
@@ -42,17 +44,43 @@ class Chain:
 
     async def validate(self, request: Request) -> None:
         """For what stores nothing: connections."""
-        for step in self._validating:
+        for step in self._validating.of(request.resource):
             if step.wants(request):
                 await step.validate(request)
 
-    @asynccontextmanager
-    async def validated(self, request: Request) -> AsyncGenerator[None]:
+    def validated(self, request: Request) -> _Validated:
         """Judge the request; the write happens inside, and whoever counts is told whether it did."""
-        stored = False
+        return _Validated(self, request)
+
+
+class _Order:
+    """The steps of one half in their order, put down once for each resource that some of them name."""
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        steps = tuple(steps)
+        named = {resource for step in steps for resource in step.resources or ()}
+        self._named = {
+            resource: tuple(step for step in steps if step.resources is None or resource in step.resources)
+            for resource in named
+        }
+        self._others = tuple(step for step in steps if step.resources is None)
+
+    def of(self, resource: str) -> tuple[Step, ...]:
+        return self._named.get(resource, self._others)
+
+
+class _Validated:
+    __slots__ = ("_chain", "_request")
+
+    def __init__(self, chain: Chain, request: Request) -> None:
+        self._chain, self._request = chain, request
+
+    async def __aenter__(self) -> None:
         try:
-            await self.validate(request)
-            yield
-            stored = not request.dry_run
-        finally:
-            request.ended(stored=stored)
+            await self._chain.validate(self._request)
+        except BaseException:
+            self._request.ended(stored=False)
+            raise
+
+    async def __aexit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        self._request.ended(stored=failure is None and not self._request.dry_run)

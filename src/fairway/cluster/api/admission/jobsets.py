@@ -24,9 +24,10 @@ _NETWORK = {"enableDNSHostnames": True, "publishNotReadyAddresses": True}
 
 
 class JobSets(Step):
+    resources = (JOB_SET.resource,)
+
     def wants(self, request: Request) -> bool:
-        written = request.operation in ("CREATE", "UPDATE")
-        return request.resource == JOB_SET.resource and written and not request.subresource
+        return request.operation in ("CREATE", "UPDATE") and not request.subresource
 
     async def mutate(self, request: Request) -> None:
         spec = request.object.get("spec")

@@ -24,13 +24,13 @@ Amounts = Mapping[str, Any]
 
 
 class Limits(Step):
+    resources = (POD.resource, PERSISTENT_VOLUME_CLAIM.resource)
+
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def wants(self, request: Request) -> bool:
-        if request.operation != "CREATE" or request.subresource:
-            return False
-        return request.resource in (POD.resource, PERSISTENT_VOLUME_CLAIM.resource) and bool(self._ranges(request))
+        return request.operation == "CREATE" and not request.subresource and bool(self._ranges(request))
 
     async def mutate(self, request: Request) -> None:
         if request.resource != POD.resource:

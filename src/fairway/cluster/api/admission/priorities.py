@@ -15,13 +15,14 @@ _PREEMPTS = "PreemptLowerPriority"
 
 
 class Priority(Step):
+    resources = (POD.resource, PRIORITY_CLASS.resource)
+
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def wants(self, request: Request) -> bool:
-        if request.resource == POD.resource:
-            return request.operation in ("CREATE", "UPDATE") and not request.subresource
-        return request.resource == PRIORITY_CLASS.resource and request.operation in ("CREATE", "UPDATE")
+        written = request.operation in ("CREATE", "UPDATE")
+        return written and not (request.subresource and request.resource == POD.resource)
 
     async def mutate(self, request: Request) -> None:
         if request.resource != POD.resource:

@@ -22,11 +22,13 @@ _PROTECTION = {
 
 
 class Storage(Step):
+    resources = tuple(_PROTECTION)
+
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def wants(self, request: Request) -> bool:
-        return request.operation == "CREATE" and request.resource in _PROTECTION and not request.subresource
+        return request.operation == "CREATE" and not request.subresource
 
     async def mutate(self, request: Request) -> None:
         metadata, finalizer = request.object["metadata"], _PROTECTION[request.resource]

@@ -11,9 +11,10 @@ _EFFECT = "NoExecute"
 
 
 class Tolerations(Step):
+    resources = (POD.resource,)
+
     def wants(self, request: Request) -> bool:
-        written = request.operation in ("CREATE", "UPDATE")
-        return written and request.resource == POD.resource and not request.subresource
+        return request.operation in ("CREATE", "UPDATE") and not request.subresource
 
     async def mutate(self, request: Request) -> None:
         spec = request.object["spec"]

@@ -6,11 +6,10 @@ refused; those of other errors may quote what was sent.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from fairway.cluster.api import paths
 from fairway.cluster.api.auditing.visits import Visit
 from fairway.cluster.api.identity import userinfo
+from fairway.kernel import clock
 from fairway.kernel.objects.errors import ApiError
 from fairway.kernel.objects.kinds import Object
 
@@ -41,7 +40,8 @@ def event(visit: Visit, code: int, error: ApiError | None, now: float) -> Object
     if reference := _object(visit):
         found["objectRef"] = reference
     found["responseStatus"] = _status(code, error)
-    found["requestReceivedTimestamp"], found["stageTimestamp"] = _micro(visit.received), _micro(now)
+    found["requestReceivedTimestamp"] = clock.timestamp_micro(visit.received)
+    found["stageTimestamp"] = clock.timestamp_micro(now)
     notes = visit.call.notes if visit.call else {}
     found["annotations"] = {**notes, "authorization.k8s.io/decision": "forbid" if code in REFUSED else "allow"}
     return found
@@ -79,7 +79,3 @@ def _status(code: int, error: ApiError | None) -> Object:
         return {"metadata": {}, "code": code}
     status: Object = {"metadata": {}, "status": "Failure", "reason": error.reason, "code": code}
     return {**status, "message": error.message} if code in REFUSED else status
-
-
-def _micro(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -17,22 +17,19 @@ from fairway.cluster.api.calls import Call
 from fairway.cluster.api.identity.tokens import MASTERS
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import CLUSTER_ROLE, ROLE, Object
+from fairway.kernel.objects.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING, Object
 
 
 class NoEscalation(Step):
     """The last step of a write: it judges what will be stored."""
 
+    resources = tuple(kind.resource for kind in (ROLE, CLUSTER_ROLE, ROLE_BINDING, CLUSTER_ROLE_BINDING))
+
     def __init__(self, grants: Grants) -> None:
         self._grants = grants
 
     def wants(self, request: Request) -> bool:
-        served = request.call.served.resource.kind
-        return (
-            served.group == ROLE.group
-            and request.operation in ("CREATE", "UPDATE")
-            and MASTERS not in request.call.identity.groups
-        )
+        return request.operation in ("CREATE", "UPDATE") and MASTERS not in request.call.identity.groups
 
     async def validate(self, request: Request) -> None:
         if "roleRef" in request.object:

@@ -154,4 +154,4 @@ def _with_resource_fields(document: Object) -> Object:
 
 
 def is_definition(served: Served) -> bool:
-    return served.resource.kind == CRD
+    return served.label == CRD.resource

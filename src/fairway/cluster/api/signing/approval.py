@@ -30,11 +30,13 @@ _ANSWERS = ("Approved", "Denied")
 
 
 class CertificateRequests(Step):
+    resources = (REQUEST.resource,)
+
     def __init__(self, grants: Grants) -> None:
         self._grants = grants
 
     def wants(self, request: Request) -> bool:
-        return request.resource == REQUEST.resource and request.operation in ("CREATE", "UPDATE")
+        return request.operation in ("CREATE", "UPDATE")
 
     async def mutate(self, request: Request) -> None:
         if request.operation == "CREATE":

@@ -32,6 +32,8 @@ _MOST_PODS = 3000
 
 
 class PodSecurity(Step):
+    resources = (NAMESPACE.resource, POD.resource, *_TEMPLATED)
+
     def __init__(self, store: Store) -> None:
         self._store = store
 
@@ -40,11 +42,8 @@ class PodSecurity(Step):
             return False
         if request.resource == NAMESPACE.resource:
             return not request.subresource and _has_labels(request.object, request.old)
-        if request.resource == POD.resource:
-            concerned = request.subresource in ("", "ephemeralcontainers")
-        else:
-            concerned = request.resource in _TEMPLATED and not request.subresource
-        return concerned and _has_labels(self._namespace(request))
+        concerned = ("", "ephemeralcontainers") if request.resource == POD.resource else ("",)
+        return request.subresource in concerned and _has_labels(self._namespace(request))
 
     async def validate(self, request: Request) -> None:
         if request.resource == NAMESPACE.resource:
