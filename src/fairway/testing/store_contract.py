@@ -261,6 +261,22 @@ class StoreContract:
         assert store.get(key("a")).object["spec"] == {"size": 2}  # type: ignore[union-attr]
         await writing
 
+    async def test_a_watch_says_in_order_how_far_it_is_complete(self, store: Store) -> None:
+        async with aclosing(store.watch("pods", since=0)) as changes:
+            await store.create(key("a"), obj("a"))
+            changes.progress(store.revision)
+            await store.create(key("b"), obj("b"))
+            told = await take(changes, 3)
+        assert [(change.type, change.revision) for change in told] == [("ADDED", 1), ("PROGRESS", 1), ("ADDED", 2)]
+
+    async def test_a_watch_that_is_ended_gives_what_came_before(self, store: Store) -> None:
+        changes = store.watch("pods", since=0)
+        await store.create(key("a"), obj("a"))
+        changes.end()
+        await store.create(key("b"), obj("b"))
+        changes.progress(store.revision)
+        assert [change.record.key.name async for change in changes] == ["a"]
+
     async def test_a_closed_watch_ends(self, store: Store) -> None:
         changes = store.watch("pods", since=0)
         waiting = asyncio.ensure_future(anext(changes, None))

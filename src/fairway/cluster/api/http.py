@@ -20,6 +20,7 @@ import orjson
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import StreamWriter
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
@@ -48,6 +49,8 @@ _NAME = re.compile(r"[-A-Za-z0-9_.]{1,64}")
 _FIRST_BYTES_WITHIN = 1.0
 _GRACE_AT_CLOSE = 5.0
 _SLOWEST_READER = 30.0
+_EVENTS_AT_ONCE = 32
+"""Of a watch that has many to write, before others have their turn."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -191,7 +194,6 @@ class HTTPFace:
         response = web.StreamResponse(headers=headers)
         response.enable_chunked_encoding()
         try:
-            await response.prepare(request)
             await self._write_events(request, response, events, call, form)
         except ConnectionResetError:
             pass  # the client has gone; there is nobody to tell
@@ -207,13 +209,19 @@ class HTTPFace:
         call: Call,
         form: Form,
     ) -> None:
-        clock, first = self._pipeline.backend.clock, True
+        clock, written = self._pipeline.backend.clock, 0
+        writer = await response.prepare(request)
+        assert isinstance(writer, StreamWriter), "a stream has one until its end"
         try:
             async for event in events:
-                line = representation.frame(event, form, call.served, call.query, clock.now(), first=first)
-                async with asyncio.timeout(_SLOWEST_READER):
-                    await response.write(line)
-                first = False
+                line = representation.frame(event, form, call.served, call.query, clock.now(), first=not written)
+                await writer.write(line, drain=False)
+                written += 1
+                if request.protocol.writing_paused:
+                    async with asyncio.timeout(_SLOWEST_READER):
+                        await writer.drain()
+                elif not written % _EVENTS_AT_ONCE:
+                    await asyncio.sleep(0)
         except TimeoutError:
             # Who does not read is cut off; the store does not wait for anybody.
             log.info("a watch of %s is cut: its client reads nothing", call.served.label)

@@ -104,13 +104,13 @@ class Pipeline:
             await self.prepare()
         if call.subresource:
             raise errors.MethodNotAllowed("a subresource cannot be watched: watch the object itself")
-        source = watching.events(self.backend, call)
+        source = watching.events(self.backend, call, timed=timed)
         if call.served.definition is not None:
             kind, registry = call.served.resource.kind, self.backend.registry
             source = watching.while_shown_alike(
                 source, call.served, lambda: registry.find(kind.group, kind.version, kind.plural)
             )
-        return watching.timed(call, source, lambda: self.backend.store.revision) if timed else source
+        return source
 
     async def connect(self, call: Call) -> None:
         """Ask admission whether a connection may be opened. Raises ApiError where it may not."""

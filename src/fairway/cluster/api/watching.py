@@ -1,7 +1,7 @@
 """Watches: from the store's changes to the events that one client is to see.
 
-`events` gives what happens, and ends never; `timed` gives a stream that ends when it should and says now and
-then up to where it is complete (bookmarks).
+A `timed` one ends when it should and says now and then up to where it is complete (bookmarks). An event comes from the
+store to the client without a task or a timer of its own: there may be thousands of watches.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 
 from fairway.cluster.api import reading
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Event, shown
 from fairway.cluster.api.custom.conversion import Conversions
 from fairway.cluster.api.registry import Served
-from fairway.cluster.store.protocol import Change, Compacted, Record
+from fairway.cluster.store.protocol import Change, Changes, Compacted, Record
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import Object
 
@@ -25,9 +25,10 @@ BOOKMARK_SECONDS = 60.0
 _LONGEST = (1800, 3600)
 
 
-def events(backend: Backend, call: Call) -> AsyncGenerator[Event, None]:
+def events(backend: Backend, call: Call, *, timed: bool) -> AsyncGenerator[Event, None]:
     """What the call watches. It is in force when this returns; mistakes in the call are raised at once."""
     store = backend.store
+    seconds = call.number("timeoutSeconds") or random.randint(*_LONGEST)  # noqa: S311
     test, name, label = reading.selection(call), reading.name(call), reading.label(call)
     revision = call.query.get("resourceVersion", "")
     initial = _wants_initial(call)
@@ -45,11 +46,13 @@ def events(backend: Backend, call: Call) -> AsyncGenerator[Event, None]:
     except Compacted as old:
         raise too_old(since, old) from None
     end = since if initial else None
+    bookmarks = call.flag("allowWatchBookmarks")
+    pace = _Pace(changes, lambda: store.revision, seconds, bookmarks=bookmarks) if timed else nullcontext()
     if call.served.conversion is not None:
-        return _converted(backend.conversions, call.served, first, changes, test, end)
+        return _converted(backend.conversions, call.served, first, changes, test, end, pace)
     if not first and test is None and end is None and call.served.to_view is None:
-        return _plain(changes)
-    return _selected(call.served, first, changes, test, end)
+        return _plain(call.served, changes, pace)
+    return _selected(call.served, first, changes, test, end, pace)
 
 
 def _wants_initial(call: Call) -> bool | None:
@@ -82,13 +85,19 @@ def _alike(one: Served, other: Served) -> bool:
     return one.resource.storage == other.resource.storage and same_form
 
 
-async def _plain(changes: AsyncGenerator[Change, None]) -> AsyncGenerator[Event, None]:
+async def _plain(
+    served: Served, changes: AsyncGenerator[Change, None], pace: AbstractContextManager[None]
+) -> AsyncGenerator[Event, None]:
     """Everything as it comes: what controllers ask for, and what must cost least."""
     async with aclosing(changes):
         try:
-            async for change in changes:
-                record = change.record
-                yield Event(change.type, record.object, record.value)
+            with pace:
+                async for change in changes:
+                    record = change.record
+                    if change.type == "PROGRESS":
+                        yield bookmark(served, record.revision)
+                    else:
+                        yield Event(change.type, record.object, record.value)
         except Compacted as old:
             raise too_old(0, old) from None
 
@@ -99,6 +108,7 @@ async def _selected(
     changes: AsyncGenerator[Change, None],
     test: reading.Test | None,
     initial_end: int | None,
+    pace: AbstractContextManager[None],
 ) -> AsyncGenerator[Event, None]:
     async with aclosing(changes):
         for record in first:
@@ -107,10 +117,11 @@ async def _selected(
         if initial_end is not None:
             yield bookmark(served, initial_end, initial_end=True)
         try:
-            async for change in changes:
-                event = _seen(change, test, served)
-                if event is not None:
-                    yield event
+            with pace:
+                async for change in changes:
+                    event = _seen(change, test, served)
+                    if event is not None:
+                        yield event
         except Compacted as old:
             raise too_old(0, old) from None
 
@@ -122,6 +133,7 @@ async def _converted(
     changes: AsyncGenerator[Change, None],
     test: reading.Test | None,
     initial_end: int | None,
+    pace: AbstractContextManager[None],
 ) -> AsyncGenerator[Event, None]:
     """The same for a version that a webhook makes of the stored one."""
 
@@ -130,9 +142,8 @@ async def _converted(
             async for change in changes:
                 yield await conversions.change(served, change)
 
-    async with aclosing(_selected(served, await conversions.all_shown(served, first), shown(), test, initial_end)) as (
-        events_
-    ):
+    firsts = await conversions.all_shown(served, first)
+    async with aclosing(_selected(served, firsts, shown(), test, initial_end, pace)) as events_:
         async for event in events_:
             yield event
 
@@ -140,6 +151,8 @@ async def _converted(
 def _seen(change: Change, test: reading.Test | None, served: Served) -> Event | None:
     """The change as somebody sees it who looks only at what `test` takes."""
     record, previous = change.record, change.previous
+    if change.type == "PROGRESS":
+        return bookmark(served, record.revision)
     if test is None:
         return _event(change.type, record, served)
     was = previous is not None and test(previous.object)
@@ -171,38 +184,35 @@ def too_old(since: int, old: Compacted) -> errors.Expired:
     return errors.Expired(f"too old resource version: {since} ({old.oldest})")
 
 
-async def timed(
-    call: Call, source: AsyncGenerator[Event, None], revision: Callable[[], int]
-) -> AsyncGenerator[Event, None]:
-    """`source` until the call's timeout, with bookmarks where the call allows them."""
-    loop = asyncio.get_running_loop()
-    seconds = call.number("timeoutSeconds") or random.randint(*_LONGEST)  # noqa: S311
-    end = loop.time() + seconds
-    bookmarks = call.flag("allowWatchBookmarks")
-    pending: asyncio.Task[Event] | None = None
-    try:
-        while True:
-            if pending is None:
-                pending = asyncio.ensure_future(anext(source))
-            left = end - loop.time()
-            if left > 0:
-                await asyncio.wait((pending,), timeout=min(left, BOOKMARK_SECONDS) if bookmarks else left)
-            complete = revision()
-            if not pending.done():
-                # What was committed up to `complete` is on its way to `pending`; let it arrive before saying so.
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
-            if pending.done():
-                event, pending = pending.result(), None
-                yield event
-            elif bookmarks:
-                yield bookmark(call.served, complete)
-            if loop.time() >= end:
-                return
-    except StopAsyncIteration:
-        return
-    finally:
-        if pending is not None:
-            pending.cancel()
-            await asyncio.wait((pending,))
-        await source.aclose()
+class _Pace:
+    """The timers of a watch while the block lasts: one ends it; with `bookmarks` one has it say how far it is complete.
+
+    They speak through the store's watch, so that what they say comes in order.
+    """
+
+    def __init__(self, changes: Changes, revision: Callable[[], int], seconds: float, *, bookmarks: bool) -> None:
+        self._changes, self._revision, self._seconds, self._bookmarks = changes, revision, seconds, bookmarks
+        self._end: asyncio.TimerHandle | None = None
+        self._next: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> None:
+        self._end = asyncio.get_running_loop().call_later(self._seconds, self._over)
+        self._await_bookmark()
+
+    def __exit__(self, *_: object) -> None:
+        for timer in (self._end, self._next):
+            if timer is not None:
+                timer.cancel()
+
+    def _await_bookmark(self) -> None:
+        if self._bookmarks:
+            self._next = asyncio.get_running_loop().call_later(BOOKMARK_SECONDS, self._say)
+
+    def _say(self) -> None:
+        self._changes.progress(self._revision())
+        self._await_bookmark()
+
+    def _over(self) -> None:
+        if self._bookmarks:
+            self._changes.progress(self._revision())
+        self._changes.end()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import Iterable
 from types import TracebackType
 
-from fairway.cluster.store.protocol import Change, Compacted, Label
+from fairway.cluster.store.protocol import Change, Changes, Compacted, Key, Label, Record
 from fairway.cluster.store.scope import Scope
 
 BACKLOG = 10_000
@@ -99,7 +99,7 @@ class _Crowd:
         return found
 
 
-class Watch(AsyncGenerator[Change, None]):
+class Watch(Changes):
     """What `Store.watch` gives. Not a generator function, because those start at their first step only."""
 
     def __init__(self, broadcast: Broadcast, scope: Scope, since: int, missed: Iterable[Change]) -> None:
@@ -121,6 +121,11 @@ class Watch(AsyncGenerator[Change, None]):
             return
         self._queue.append(change)
         self._wake()
+
+    def progress(self, revision: int) -> None:
+        if not self._ended:
+            self._queue.append(Change("PROGRESS", Record(Key(self.scope.resource, "", ""), revision, b"", {}), None))
+            self._wake()
 
     def end(self) -> None:
         self._ended = True

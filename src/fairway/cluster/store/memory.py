@@ -6,10 +6,20 @@ A write passes through `_settle`, which decides when it counts: here at once, th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from fairway.cluster.store.broadcast import Broadcast
-from fairway.cluster.store.protocol import Change, Key, Label, Position, Record, Snapshot, StoreFailed, WrongRevision
+from fairway.cluster.store.protocol import (
+    Change,
+    Changes,
+    Key,
+    Label,
+    Position,
+    Record,
+    Snapshot,
+    StoreFailed,
+    WrongRevision,
+)
 from fairway.cluster.store.scope import Scope
 from fairway.cluster.store.state import State
 from fairway.kernel.objects.kinds import Object
@@ -60,7 +70,7 @@ class MemoryStore:
 
     def watch(
         self, resource: str, namespace: str = "", *, name: str = "", label: Label | None = None, since: int
-    ) -> AsyncGenerator[Change, None]:
+    ) -> Changes:
         scope = Scope(resource, namespace, name, label)
         return self._broadcast.watch(scope, since, self._state.changes(scope, since))
 

@@ -44,7 +44,7 @@ class Change:
     """`record` is the new state; of a deletion, the last content with the deletion's revision.
     `previous` is what was there before, None at birth."""
 
-    type: str  # ADDED, MODIFIED, DELETED
+    type: str  # ADDED, MODIFIED, DELETED; PROGRESS in a watch that is asked for it
     record: Record
     previous: Record | None
 
@@ -63,6 +63,19 @@ class Snapshot:
     revision: int
     records: list[Record]
     remaining: int = 0
+
+
+class Changes(AsyncGenerator[Change, None]):
+    """What a watch gives. It is in force from its beginning, not from its first step."""
+
+    def progress(self, revision: int) -> None:
+        """Say, after what has come until now, that it is complete up to `revision`: by a change of type PROGRESS, of
+        which nothing else counts."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """No more changes: the reader gets what is there, then the end."""
+        raise NotImplementedError
 
 
 class WrongRevision(Exception):
@@ -134,14 +147,13 @@ class Store(Protocol):
 
     def watch(
         self, resource: str, namespace: str = "", *, name: str = "", label: Label | None = None, since: int
-    ) -> AsyncGenerator[Change, None]:
+    ) -> Changes:
         """Changes after revision `since`, then live, until closed. Raises Compacted where that is too old.
 
         With `name` or `label` only changes of objects that have it, or had it before: the others do not wake the
         watcher.
 
-        The watch is in force when this returns, not at the first step of the generator. A watcher that lags
-        more than a bounded number of changes gets Compacted and must list again.
+        A watcher that lags more than a bounded number of changes gets Compacted and must list again.
         """
         ...
 

@@ -46,6 +46,8 @@ class Conversions:
 
     async def change(self, served: Served, change: Change) -> Change:
         """What happened, as whoever watches `served` sees it."""
+        if change.type == "PROGRESS":
+            return change
         both = [change.record] if change.previous is None else [change.record, change.previous]
         record, *previous = await self.all_shown(served, both)
         return replace(change, record=record, previous=previous[0] if previous else None)
