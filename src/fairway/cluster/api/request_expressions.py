@@ -20,6 +20,8 @@ from fairway.kernel.objects.kinds import Object
 
 PER_CONDITIONS = 2_500_000
 """What all match conditions of one webhook or policy may cost for one request."""
+_BEGUN = 20
+"""What it costs to begin an expression; upstream's prices begin inside of it."""
 OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 _STRING: Object = {"type": "string"}
@@ -112,26 +114,56 @@ def compiled(
     return program
 
 
+class TooLong(Exception):
+    """It takes longer than may be spent on the event loop: it is to be done once more, `aside`."""
+
+
 @dataclass(slots=True)
 class Budget:
     left: int
+    at_once: int | None = None
+    """What may be spent where everybody waits; None where nobody does."""
 
     def run(self, program: Program, variables: Mapping[str, Any]) -> Any:
-        """Raises EvaluationError, and OutOfBudget once it is spent."""
+        """Raises EvaluationError, OutOfBudget once it is spent, and TooLong."""
         if self.left <= 0:
             raise OutOfBudget
-        result = program.evaluate(variables, min(PER_CALL, self.left))
-        self.left -= result.cost
+        limit = min(PER_CALL, self.left)
+        if self.at_once is not None and self.at_once < limit:
+            return self._quickly(program, variables, self.at_once)
+        return self._within(program, variables, limit)
+
+    def _quickly(self, program: Program, variables: Mapping[str, Any], limit: int) -> Any:
+        try:
+            return self._within(program, variables, max(limit, 0))
+        except OutOfBudget:
+            raise TooLong from None
+
+    def _within(self, program: Program, variables: Mapping[str, Any], limit: int) -> Any:
+        try:
+            result = program.evaluate(variables, limit)
+        except EvaluationError as problem:
+            self._pay(problem.cost)
+            raise
+        self._pay(result.cost)
         return result.value
+
+    def _pay(self, cost: int) -> None:
+        self.left -= cost + _BEGUN
+        if self.at_once is not None:
+            self.at_once -= cost + _BEGUN
 
 
 class Undecided(Exception):
     """Conditions that have no value, where none of them is false either."""
 
 
-def all_hold(conditions: Mapping[str, Program], variables: Mapping[str, Any]) -> bool:
-    """Whether all conditions are true. One that is false decides, though others have no value. Raises Undecided."""
-    budget = Budget(PER_CONDITIONS)
+def all_hold(conditions: Mapping[str, Program], variables: Mapping[str, Any], at_once: int | None = None) -> bool:
+    """Whether all conditions are true. One that is false decides, though others have no value.
+
+    Raises Undecided, and TooLong beyond what may be spent `at_once`.
+    """
+    budget = Budget(PER_CONDITIONS, at_once)
     problems: list[str] = []
     for program in conditions.values():
         try:

@@ -10,6 +10,7 @@ from fairway.cluster.api import upkeep, whereabouts
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.admission import built_in
 from fairway.cluster.api.admission.webhooks.asking import Asker
+from fairway.cluster.api.aside import Aside
 from fairway.cluster.api.auditing.log import AuditLog
 from fairway.cluster.api.authorizing import own_namespace
 from fairway.cluster.api.authorizing.grants import Grants
@@ -56,10 +57,12 @@ class ApiServer:
         addresses = Addresses(service_network, services)
         grants = Grants(store, service_accounts=service_accounts)
         self._caller = Caller(store)
-        conversions = Conversions(self._caller)
-        admission = built_in.chain(store, clock, registry, Asker(self._caller, conversions, grants), grants, issuer)
+        conversions, aside = Conversions(self._caller), Aside()
+        asker = Asker(self._caller, conversions, grants, aside)
+        admission = built_in.chain(store, clock, registry, asker, grants, issuer, aside)
+        log = AuditLog(audit, clock)
         self._backend = Backend(
-            store, clock, registry, issuer, addresses, admission, grants, AuditLog(audit, clock), conversions, logs
+            store, clock, registry, issuer, addresses, admission, grants, log, conversions, aside, logs
         )
         self.pipeline = Pipeline(self._backend)
         self._face = HTTPFace(self.pipeline)
@@ -85,6 +88,7 @@ class ApiServer:
         """Stop listening; what is being written is written first."""
         await self._face.close()
         await self._caller.close()
+        self._backend.aside.close()
         self._backend.audit.close()
 
     def measure_with(self, measures: Measures) -> None:

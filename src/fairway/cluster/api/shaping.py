@@ -7,10 +7,13 @@ stores); rules that look beyond the one object are in `admission`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from fairway.cluster.api import objectmeta
+from fairway.cluster.api.aside import AT_ONCE, Aside
 from fairway.cluster.api.calls import Call
 from fairway.cluster.api.rules import evaluating, ratcheting
+from fairway.cluster.api.rules.compiling import Place as RulePlace
 from fairway.cluster.api.strategies import Strategy
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.errors import Cause
@@ -136,8 +139,15 @@ def report(call: Call, unknown: list[str]) -> None:
         call.warnings += texts[:_MOST_WARNINGS]
 
 
+async def judged(aside: Aside, call: Call, obj: Object, old: Object | None = None, *, only: str = "") -> list[Cause]:
+    """All that is wrong with a complete object; `old` is what it was, None for a new one."""
+    found = check(call, obj, old, only=only)
+    root = call.served.strategy.rules()
+    return found if root is None else found + await _rules(aside, root, call, obj, old, found)
+
+
 def check(call: Call, obj: Object, old: Object | None = None, *, only: str = "") -> list[Cause]:
-    """What is wrong with a complete object; `old` is what it was, None for a new one."""
+    """What is wrong with it but for the rules of custom resources, which may take long."""
     strategy = call.served.strategy
     found: list[Cause] = []
     schema = strategy.schema()
@@ -145,11 +155,10 @@ def check(call: Call, obj: Object, old: Object | None = None, *, only: str = "")
         part = schema.field(only) if schema else None
         if part is not None and only in obj:
             found += _shape(strategy, part, obj, old, only)
-        return found + _rules(call, obj, old, found)
+        return found
     found += objectmeta.problems(obj["metadata"], label_name=strategy.label_name, path_name=strategy.path_name)
     if schema is not None and call.sound is not obj:
         found += _shape(strategy, schema, obj, old, "")
-    found += _rules(call, obj, old, found)
     if not found:
         found += strategy.check(obj)
         found += strategy.check_beside(obj, old)
@@ -168,14 +177,15 @@ def _shape(strategy: Strategy, schema: Schema, obj: Object, old: Object | None, 
     return [finding.cause(path_text((only, *finding.steps) if only else finding.steps)) for finding in found]
 
 
-def _rules(call: Call, obj: Object, old: Object | None, found: list[Cause]) -> list[Cause]:
+async def _rules(
+    aside: Aside, root: RulePlace, call: Call, obj: Object, old: Object | None, found: list[Cause]
+) -> list[Cause]:
     """What the author of a custom resource refuses, where the object has the shape that rules count on."""
-    root = call.served.strategy.rules()
-    if root is None:
-        return []
     if any(cause.reason in _BLOCKING for cause in found):
         return [Cause("<nil>", f"Invalid value: null: {_NOT_CHECKED}")]
-    said = evaluating.verdict(root, obj, old)
+    said = evaluating.verdict(root, obj, old, AT_ONCE)
+    if said.spent:
+        said = await aside.run(partial(evaluating.verdict, root, obj, old))
     call.warnings += said.warnings[:_MOST_WARNINGS]
     return said.causes
 

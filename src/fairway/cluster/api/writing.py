@@ -51,7 +51,7 @@ async def _create(backend: Backend, call: Call, obj: Object) -> Reply:
     request = Request("CREATE", call, obj, {})
     await backend.admission.mutate(request)
     obj = request.object
-    shaping.refuse(call, obj, shaping.check(call, obj))
+    shaping.refuse(call, obj, await shaping.judged(backend.aside, call, obj))
     async with backend.admission.validated(request):
         return await _stored(backend, call, obj, said)
 
@@ -226,7 +226,7 @@ async def _main(backend: Backend, call: Call, wanted: Object, record: Record) ->
     await backend.admission.mutate(request)
     new = request.object
     if _rest(new) != _rest(old):
-        causes = shaping.check(call, new, old) or list(strategy.check_change(new, old))
+        causes = await shaping.judged(backend.aside, call, new, old) or list(strategy.check_change(new, old))
     else:
         causes = list(objectmeta.problems(new["metadata"], subdomain=False))
     causes += objectmeta.finalizer_problems_when_dying(new["metadata"], before)
@@ -281,5 +281,6 @@ async def _status(backend: Backend, call: Call, wanted: Object, record: Record) 
     request = Request("UPDATE", call, new, old)
     await backend.admission.mutate(request)
     if request.object.get("status") != old.get("status"):
-        shaping.refuse(call, request.object, shaping.check(call, request.object, old, only="status"))
+        causes = await shaping.judged(backend.aside, call, request.object, old, only="status")
+        shaping.refuse(call, request.object, causes)
     return request

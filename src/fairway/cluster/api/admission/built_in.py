@@ -19,6 +19,7 @@ from fairway.cluster.api.admission.tolerations import Tolerations
 from fairway.cluster.api.admission.webhooks.asking import Asker
 from fairway.cluster.api.admission.webhooks.mutating import MutatingWebhooks
 from fairway.cluster.api.admission.webhooks.validating import ValidatingWebhooks
+from fairway.cluster.api.aside import Aside
 from fairway.cluster.api.authorizing.escalation import NoEscalation
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.identity.tokens import Issuer
@@ -28,8 +29,10 @@ from fairway.cluster.store.protocol import Store
 from fairway.kernel.clock import Clock
 
 
-def chain(store: Store, clock: Clock, registry: Registry, asker: Asker, grants: Grants, issuer: Issuer) -> Chain:
-    invoker = Invoker(store, registry, asker, grants)
+def chain(
+    store: Store, clock: Clock, registry: Registry, asker: Asker, grants: Grants, issuer: Issuer, aside: Aside
+) -> Chain:
+    invoker = Invoker(store, registry, asker, grants, aside)
     return Chain(
         (
             NamespaceLifecycle(store),

@@ -22,6 +22,9 @@ class CompileError(Exception):
 class EvaluationError(Exception):
     """The expression has no value for these variables."""
 
+    cost: int = 0
+    """What it cost to find out."""
+
 
 class NoSuchOverload(EvaluationError):
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ from fairway.cluster.api.cel.failures import EvaluationError, NoSuchOverload
 from fairway.cluster.api.cel.frames import Frame, Step
 from fairway.cluster.api.cel.library.lists import comparable
 from fairway.cluster.api.cel.library.standard import text_of
+from fairway.cluster.api.cel.operators import PROBLEM
 from fairway.cluster.api.cel.values import NONE, Optional, some
 
 _TURN = 3
@@ -55,6 +56,7 @@ def _quantified(decisive: bool) -> Build:
                 try:
                     value = body(frame)
                 except EvaluationError as raised:
+                    frame.left -= PROBLEM
                     problem = problem or raised
                     continue
                 if value is decisive:

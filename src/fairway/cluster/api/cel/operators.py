@@ -18,6 +18,8 @@ from fairway.cluster.api.cel.types import Type
 from fairway.cluster.api.cel.values import NONE, Optional, equal, identity, some
 
 _Build = Callable[[list[syntax.Node], list[Step]], Step]
+PROBLEM = 5
+"""What it costs that a part has no value where the whole goes on."""
 _HASHED = ("string", "int", "bool")
 
 
@@ -29,6 +31,7 @@ def _junction(decisive: bool) -> _Build:
                 try:
                     value = step(frame)
                 except EvaluationError as raised:
+                    frame.left -= PROBLEM
                     problem = problem or raised
                     continue
                 if value is decisive:

@@ -52,12 +52,17 @@ class Program:
         frame = Frame(limit, [variables.get(name) for name in self._slots] + [None] * (self._size - len(self._slots)))
         try:
             value = self._run(frame)
+        except EvaluationError as problem:
+            problem.cost = limit - frame.left
+            raise
         except RecursionError:
             raise OutOfBudget from None
         except (TypeError, AttributeError, IndexError, KeyError, OverflowError, ValueError) as problem:
             # Values of another type than was declared, as the checker could not see.
             del problem
-            raise NoSuchOverload from None
+            unfit = NoSuchOverload()
+            unfit.cost = limit - frame.left
+            raise unfit from None
         if frame.left < 0:
             raise OutOfBudget
         return Result(value, limit - frame.left)

@@ -2,14 +2,15 @@
 
 A rule that speaks of what was before runs only where something was; items of a list are the same before and after
 where the schema says by which keys. A rule that fails on a value that did not change is a warning, no refusal. All
-rules of an object share a budget; when it is spent, no more are run and the object is refused.
+rules of an object share a budget; when it is spent, no more are run and the object is refused. Pure, so that it may run
+in a thread (`aside`).
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
@@ -22,17 +23,24 @@ from fairway.kernel.objects.schema_checks import Step
 
 _OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 _LONGEST_MESSAGE = 5 * 1024
+_MOST_CAUSES = 1000
+"""Nobody reads more, and each takes room in the answer."""
+_PLACE, _RULE, _CONVERTED = 3, 20, 10
+"""What it costs to look at a value that may have rules, to begin a rule, and to make an element of a list what its
+format says; upstream's prices begin inside of the rule."""
 
 
 @dataclass(slots=True)
 class Verdict:
     causes: list[Cause] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    spent: bool = False
+    """The budget was not enough to know."""
 
 
-def verdict(root: Place, obj: Object, old: Object | None) -> Verdict:
+def verdict(root: Place, obj: Object, old: Object | None, budget: int = PER_OBJECT) -> Verdict:
     """What the rules say of an object; `old` is what it was, None for a new one."""
-    run = _Run(PER_OBJECT)
+    run = _Run(budget)
     with suppress(_Spent):
         run.visit(root, obj, old, (), (obj, old) if old is not None else None)
     return run.found
@@ -50,10 +58,12 @@ class _Run:
     def __init__(self, budget: int) -> None:
         self.found = Verdict()
         self._left = budget
+        self._compared: tuple[_Pair, bool] | None = None
 
     def visit(self, place: Place, value: Any, old: Any, steps: tuple[Step, ...], pair: _Pair | None) -> None:
         if value is None:
             return
+        self._left -= _PLACE
         if place.rules:
             self._rules(place, value, old, steps, pair)
         if value.__class__ is dict:
@@ -80,6 +90,8 @@ class _Run:
 
     def _rules(self, place: Place, value: Any, old: Any, steps: tuple[Step, ...], pair: _Pair | None) -> None:
         convert = place.convert
+        if convert and value.__class__ in (list, dict):
+            self._left -= _CONVERTED * len(value)
         try:
             current = convert(value) if convert else value
             previous = convert(old) if convert and old is not None else old
@@ -99,9 +111,10 @@ class _Run:
 
     def _holds(self, place: Place, rule: Rule, variables: Object, steps: tuple[Step, ...]) -> bool:
         """Whether the rule is true; where it has no value, that is a refusal of its own."""
+        self._left -= _RULE
         if self._left <= 0:
             self._refuse(steps, f"{_kind_shown(place)}: {_OUT_OF_BUDGET}")
-            raise _Spent
+            self._end()
         try:
             result = rule.program.evaluate(variables, min(PER_CALL, self._left))
         except OutOfBudget as problem:
@@ -110,8 +123,9 @@ class _Run:
                 why = "no further validation rules will be run due to call cost exceeds limit for rule"
                 text = f"'{problem}': {why}: {rule.message or rule.text}"
             self._refuse(steps, f"{_kind_shown(place)}: {text}")
-            raise _Spent from None
+            self._end()
         except EvaluationError as problem:
+            self._left -= problem.cost
             text = f"{problem} evaluating rule: {rule.message or rule.text}"
             if str(problem).startswith("no such overload"):
                 why = "call arguments did not match a supported operator, function or macro signature for rule"
@@ -120,6 +134,10 @@ class _Run:
             return True
         self._left -= result.cost
         return result.value is True
+
+    def _end(self) -> NoReturn:
+        self.found.spent = True
+        raise _Spent from None
 
     def _blame(
         self, place: Place, rule: Rule, variables: Object, value: Any, steps: tuple[Step, ...], pair: _Pair | None
@@ -130,10 +148,16 @@ class _Run:
             field_ = f"{field_}.{rule.path}" if steps else rule.path
         shown = None if place.kind in ("object", "array") else _shown(value)
         cause = _cause(field_, rule.reason, shown, detail)
-        if not rule.transition and pair is not None and pair[0] == pair[1]:
+        if not rule.transition and pair is not None and self._unchanged(pair):
             self.found.warnings.append(f"{cause.field}: {cause.message}")
         else:
-            self.found.causes.append(cause)
+            self._found(cause)
+
+    def _unchanged(self, pair: _Pair) -> bool:
+        """The items of one list have the same pair, which is compared once."""
+        if self._compared is None or self._compared[0] is not pair:
+            self._compared = pair, bool(pair[0] == pair[1])
+        return self._compared[1]
 
     def _message(self, rule: Rule, variables: Object) -> str:
         if rule.message_program is None:
@@ -141,16 +165,22 @@ class _Run:
         try:
             result = rule.message_program.evaluate(variables, min(PER_CALL, max(self._left, 0)))
         except OutOfBudget:
-            self._left = 0
+            self._left, self.found.spent = 0, True
             return ""
-        except EvaluationError:
+        except EvaluationError as problem:
+            self._left -= problem.cost
             return ""
         self._left -= result.cost
         text = result.value.strip() if isinstance(result.value, str) else ""
         return "" if "\n" in text or len(text.encode()) > _LONGEST_MESSAGE else text
 
     def _refuse(self, steps: tuple[Step, ...], text: str) -> None:
-        self.found.causes.append(Cause(shown_path(steps), f"Invalid value: {text}"))
+        self._found(Cause(shown_path(steps), f"Invalid value: {text}"))
+
+    def _found(self, cause: Cause) -> None:
+        self.found.causes.append(cause)
+        if len(self.found.causes) >= _MOST_CAUSES:
+            raise _Spent
 
 
 class _Key(str):

@@ -5,14 +5,17 @@ Variables are evaluated when an expression first names them, once; their cost co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fairway.cluster.api.admission.policies.compiling import Policy, Validation
+from fairway.cluster.api.aside import AT_ONCE, Aside
 from fairway.cluster.api.cel.program import PER_OBJECT, EvaluationError, OutOfBudget, Program
-from fairway.cluster.api.request_expressions import OUT_OF_BUDGET, Budget, Undecided, all_hold
+from fairway.cluster.api.request_expressions import OUT_OF_BUDGET, Budget, TooLong, Undecided, all_hold
 from fairway.kernel.objects.kinds import Object
+
+T = TypeVar("T")
 
 _LONGEST_MESSAGE = 5 * 1024
 _LONGEST_NOTE = 10 * 1024
@@ -31,20 +34,29 @@ class Failed(Exception):
 
 
 class Evaluation:
-    """Raises Failed from every method."""
+    """Raises Failed from every method, and TooLong unless they are called by `part`."""
 
     def __init__(self, policy: Policy, values: Mapping[str, Any], parameters: Object | None) -> None:
         if policy.problem:
             raise Failed(policy.problem)
         self._policy = policy
-        self._budget = Budget(PER_OBJECT)
+        self._budget = Budget(PER_OBJECT, AT_ONCE)
         self.values: dict[str, Any] = {**values, "params": parameters}
         self.values["variables"] = _Variables(dict(policy.variables), self.values, self._budget)
+
+    async def part(self, aside: Aside, method: Callable[[Evaluation], T]) -> T:
+        """What one of the methods below gives, done aside where it takes long."""
+        before = self._budget.left
+        try:
+            return method(self)
+        except TooLong:
+            self._budget.left, self._budget.at_once = before, None
+        return await aside.run(lambda: method(self))
 
     def concerned(self) -> bool:
         """Whether all match conditions hold."""
         try:
-            return all_hold(self._policy.conditions, self.values)
+            return all_hold(self._policy.conditions, self.values, self._budget.at_once)
         except Undecided as problem:
             raise Failed(str(problem)) from None
 

@@ -11,6 +11,7 @@ from fairway.cluster.api.admission.policies.parameters import Parameters
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.admission.webhooks.asking import Asker
 from fairway.cluster.api.admission.webhooks.matching import Matcher
+from fairway.cluster.api.aside import Aside
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.registry import Registry, Served
 from fairway.cluster.store.protocol import Key, Store
@@ -21,7 +22,8 @@ _CODES = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413, "
 
 
 class Invoker:
-    def __init__(self, store: Store, registry: Registry, asker: Asker, grants: Grants) -> None:
+    def __init__(self, store: Store, registry: Registry, asker: Asker, grants: Grants, aside: Aside) -> None:
+        self.aside = aside
         self._store, self._asker, self._grants = store, asker, grants
         self._matcher, self._parameters = Matcher(store, registry), Parameters(store, registry)
 
@@ -45,7 +47,7 @@ class Invoker:
             return
         for parameters in self.parameters(policy, binding, request):
             evaluation = await self.evaluation(policy, parameters, request, seen_as)
-            if evaluation.concerned():
+            if await evaluation.part(self.aside, Evaluation.concerned):
                 yield evaluation
 
     def parameters(self, policy: Policy, binding: Binding, request: Request) -> list[Object | None]:

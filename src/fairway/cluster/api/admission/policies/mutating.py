@@ -7,13 +7,14 @@ it so, where something changed after them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from fairway.cluster.api import patches as copying
 from fairway.cluster.api.admission.chain import Step
 from fairway.cluster.api.admission.policies import patches
 from fairway.cluster.api.admission.policies.book import Book
 from fairway.cluster.api.admission.policies.compiling import Binding, Mutation, Policy
-from fairway.cluster.api.admission.policies.evaluating import Failed
+from fairway.cluster.api.admission.policies.evaluating import Evaluation, Failed
 from fairway.cluster.api.admission.policies.invoking import Invoker, refusal
 from fairway.cluster.api.admission.policies.parameters import Misconfigured
 from fairway.cluster.api.admission.request import Request
@@ -74,7 +75,8 @@ class MutatingPolicies(Step):
             if seen_as is None:
                 return
             for parameters in self._invoker.parameters(policy, binding, request):
-                if (await self._invoker.evaluation(policy, parameters, request, seen_as)).concerned():
+                evaluation = await self._invoker.evaluation(policy, parameters, request, seen_as)
+                if await evaluation.part(self._invoker.aside, Evaluation.concerned):
                     await self._changes(policy, parameters, request, seen_as)
         except Misconfigured as problem:
             _refuse(policy, binding, request, f"failed to configure binding: {problem}")
@@ -87,7 +89,7 @@ class MutatingPolicies(Step):
         """Each mutation sees what the one before it left."""
         for mutation in policy.mutations:
             evaluation = await self._invoker.evaluation(policy, parameters, request, seen_as)
-            value = evaluation.value(mutation.program)
+            value = await evaluation.part(self._invoker.aside, partial(Evaluation.value, program=mutation.program))
             patched = _changed(mutation, value, evaluation.values["object"], seen_as)
             request.object = taken(request, await self._invoker.taken(request, seen_as, patched))
 

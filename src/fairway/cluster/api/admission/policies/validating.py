@@ -11,7 +11,7 @@ import orjson
 from fairway.cluster.api.admission.chain import Step
 from fairway.cluster.api.admission.policies.book import Book
 from fairway.cluster.api.admission.policies.compiling import Binding, Policy
-from fairway.cluster.api.admission.policies.evaluating import Denial, Failed
+from fairway.cluster.api.admission.policies.evaluating import Denial, Evaluation, Failed
 from fairway.cluster.api.admission.policies.invoking import Invoker, refusal
 from fairway.cluster.api.admission.policies.parameters import Misconfigured
 from fairway.cluster.api.admission.request import Request
@@ -59,9 +59,9 @@ class ValidatingPolicies(Step):
             for binding in policy.bindings:
                 try:
                     async for evaluation in self._invoker.evaluations(policy, binding, request):
-                        for denial in evaluation.denials():
+                        for denial in await evaluation.part(self._invoker.aside, Evaluation.denials):
                             yield _Said(policy, binding, denial)
-                        request.call.notes |= evaluation.notes()
+                        request.call.notes |= await evaluation.part(self._invoker.aside, Evaluation.notes)
                 except Misconfigured as problem:
                     if not policy.ignorable:
                         denial = Denial(f"failed to configure binding: {problem}")

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 from fairway.cluster.api import request_expressions
 from fairway.cluster.api.admission import expressions
@@ -13,6 +16,7 @@ from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.admission.webhooks import review
 from fairway.cluster.api.admission.webhooks.hooks import Hook
 from fairway.cluster.api.admission.webhooks.review import Verdict
+from fairway.cluster.api.aside import AT_ONCE, Aside
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.custom.conversion import Conversions
 from fairway.cluster.api.registry import Served
@@ -24,8 +28,8 @@ log = logging.getLogger(__name__)
 
 
 class Asker:
-    def __init__(self, caller: Caller, conversions: Conversions, grants: Grants) -> None:
-        self._caller, self._conversions, self._grants = caller, conversions, grants
+    def __init__(self, caller: Caller, conversions: Conversions, grants: Grants, aside: Aside) -> None:
+        self._caller, self._conversions, self._grants, self._aside = caller, conversions, grants, aside
 
     async def wanted(self, hook: Hook, request: Request, seen_as: Served) -> bool:
         """Whether the webhook's conditions hold. Raises Forbidden where they have no value and it must be asked."""
@@ -34,7 +38,7 @@ class Asker:
         new, old = await self.shown(request, seen_as), await self._shown(request, seen_as, request.old)
         variables = expressions.values(request, seen_as, new, old, None, self._grants)
         try:
-            return request_expressions.all_hold(hook.conditions, variables)
+            return await self._hold(hook, variables)
         except request_expressions.Undecided as problem:
             if hook.ignorable:
                 log.warning("the conditions of webhook %s have no value, so it is not asked: %s", hook.name, problem)
@@ -42,6 +46,12 @@ class Asker:
             label, name = request.call.served.label, request.call.name
             details = {"name": name, "kind": request.call.served.resource.kind.plural}
             raise errors.Forbidden(f'{label} "{name}" is forbidden: {problem}', details=details) from None
+
+    async def _hold(self, hook: Hook, variables: Mapping[str, Any]) -> bool:
+        try:
+            return request_expressions.all_hold(hook.conditions, variables, AT_ONCE)
+        except request_expressions.TooLong:
+            return await self._aside.run(partial(request_expressions.all_hold, hook.conditions, variables))
 
     async def ask(
         self, hook: Hook, request: Request, seen_as: Served, new: Object | None, *, mutating: bool

@@ -13,6 +13,13 @@ from fairway.cluster.api.cel.failures import EvaluationError
 from fairway.cluster.api.cel.library.overloads import Overload, overload
 from fairway.kernel.objects import patterns
 
+_INSTRUCTIONS = 40
+"""So many of a pattern's program are worth a unit for each character, where all of them may be at work."""
+_SEARCH, _EACH_FOUND = 15, 10
+"""What a search costs however short the text is, and each part of it that is found."""
+_REFUSED_PATTERN = 5_000
+"""What it costs to find out that a text is no pattern, or one that is too large."""
+
 
 def functions() -> Mapping[str, list[Overload]]:
     return {
@@ -22,8 +29,8 @@ def functions() -> Mapping[str, list[Overload]]:
         ],
         "find": [overload("string.(string) string", _find, _cost)],
         "findAll": [
-            overload("string.(string) list(string)", _find_all, _cost),
-            overload("string.(string, int) list(string)", _find_all, _cost),
+            overload("string.(string) list(string)", _find_all, _cost_of_all),
+            overload("string.(string, int) list(string)", _find_all, _cost_of_all),
         ],
     }
 
@@ -63,4 +70,20 @@ def _find_all(text: str, pattern: str, most: int = -1) -> list[str]:
 
 
 def _cost(text: str, pattern: str, *_: int) -> int:
-    return -(-(1 + len(text)) // 10) * -(-len(pattern) // 4)
+    """Upstream's price, or ours where a long program may be at work on each character; and the pattern is compiled."""
+    program = _program(pattern)
+    walked = -(-(1 + len(text)) // 10) * -(-len(pattern) // 4)
+    return max(walked, len(text) * program // _INSTRUCTIONS) + program + _SEARCH
+
+
+def _cost_of_all(text: str, pattern: str, most: int = -1) -> int:
+    found = len(text) + 1 if most < 0 else min(most, len(text) + 1)
+    return _cost(text, pattern) + _EACH_FOUND * found
+
+
+def _program(pattern: str) -> int:
+    """How many instructions the pattern has."""
+    try:
+        return int(compiled(pattern).programsize)
+    except ValueError:
+        return _REFUSED_PATTERN

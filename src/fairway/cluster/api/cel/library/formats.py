@@ -54,7 +54,7 @@ def functions() -> Mapping[str, list[Overload]]:
         **{f"format.{name}": [overload("() Format", lambda one=one: one)] for name, one in _FORMATS.items()},
         "format.named": [overload("(string) optional_type(Format)", _named)],
         "validate": [
-            overload("Format.(string) optional_type(list(string))", _validated, lambda _, text: traversal(text) * 8)
+            overload("Format.(string) optional_type(list(string))", _validated, lambda _, text: 8 + traversal(text) * 8)
         ],
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fairway.cluster.api.cel.failures import EvaluationError, NoSuchOverload
 from fairway.cluster.api.cel.library.overloads import Overload, overload, traversal
-from fairway.cluster.api.cel.values import Duration, UInt, equal, frozen, kind_of
+from fairway.cluster.api.cel.values import Duration, UInt, equal, frozen, kind_of, weight
 
 _SUMMED = ("int", "uint", "double", "duration")
 _ORDERED = ("int", "uint", "double", "bool", "string", "bytes", "timestamp", "duration")
@@ -27,12 +27,12 @@ def functions() -> Mapping[str, list[Overload]]:
         "includes": [overload("dyn.(dyn) bool", _includes, lambda one, _: len(one) if isinstance(one, list) else 0)],
         "slice": [overload("list(A).(int, int) list(A)", _slice, traversal)],
         "flatten": [
-            overload("list(list(A)).() list(A)", _flattened, _walked),
-            overload("list(dyn).(int) list(dyn)", _flattened, _walked),
+            overload("list(list(A)).() list(A)", _flattened, _all_of_it),
+            overload("list(dyn).(int) list(dyn)", _flattened, _all_of_it),
         ],
         "reverse": [overload("list(A).() list(A)", lambda items: items[::-1], _walked)],
         "sort": [overload(f"list({kind}).() list({kind})", sorted_items, _sorting) for kind in _ORDERED],
-        "distinct": [overload("list(A).() list(A)", _distinct, _sorting)],
+        "distinct": [overload("list(A).() list(A)", _distinct, lambda items: 8 * weight(items) + _sorting(items))],
         "lists.range": [overload("(int) list(int)", _range, lambda size: max(size, 0))],
         "sets.contains": [overload("(list(A), list(A)) bool", _contains, _product)],
         "sets.equivalent": [
@@ -46,6 +46,10 @@ def functions() -> Mapping[str, list[Overload]]:
 
 def _walked(items: list[Any], *_: Any) -> int:
     return len(items)
+
+
+def _all_of_it(items: list[Any], *_: Any) -> int:
+    return weight(items)
 
 
 def _sorting(items: list[Any], *_: Any) -> int:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, urlsplit
 
 from fairway.cluster.api.cel.failures import EvaluationError
-from fairway.cluster.api.cel.library.overloads import Overload, overload, traversal, twice
+from fairway.cluster.api.cel.library.overloads import Overload, dear, overload, traversal, twice
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:", re.ASCII)
 _PREFIX = re.compile(r"0|[1-9]\d{0,2}", re.ASCII)
 _BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
+_READ, _COMPARED = 15, 8
+"""What it costs to read an address, a network or a URL, however short it is, and to compare two."""
 _HOST = re.compile(r"(?:\[[0-9a-fA-F:.]+(?:%25[^\]]+)?\]|[^\s:\[\]<>\"\\^`{|}]*)(?::\d*)?", re.ASCII)
 
 
@@ -64,12 +66,15 @@ def _addresses() -> dict[str, list[Overload]]:
         "isGlobalUnicast": _global_unicast,
     }
     return {
-        "ip": [overload("(string) IP", _ip, traversal), overload("CIDR.() IP", lambda one: IP(one.address))],
-        "isIP": [overload("(string) bool", lambda text: _address(text) is not None, traversal)],
-        "ip.isCanonical": [overload("(string) bool", lambda text: str(_ip(text)) == text, twice)],
+        "ip": [
+            overload("(string) IP", _ip, dear(_READ, traversal)),
+            overload("CIDR.() IP", lambda one: IP(one.address)),
+        ],
+        "isIP": [overload("(string) bool", lambda text: _address(text) is not None, dear(_READ, traversal))],
+        "ip.isCanonical": [overload("(string) bool", lambda text: str(_ip(text)) == text, dear(2 * _READ, twice))],
         "family": [overload("IP.() int", lambda one: one.address.version)],
-        **{name: [overload("IP.() bool", check)] for name, check in checks.items()},
-        "string": [overload("(IP) string", str), overload("(CIDR) string", str)],
+        **{name: [overload("IP.() bool", check, dear(_COMPARED))] for name, check in checks.items()},
+        "string": [overload("(IP) string", str, dear(_COMPARED)), overload("(CIDR) string", str, dear(_COMPARED))],
     }
 
 
@@ -105,17 +110,17 @@ def _global_unicast(one: IP) -> bool:
 
 def _networks() -> dict[str, list[Overload]]:
     return {
-        "cidr": [overload("(string) CIDR", _cidr, traversal)],
-        "isCIDR": [overload("(string) bool", lambda text: _parsed(text) is not None, traversal)],
+        "cidr": [overload("(string) CIDR", _cidr, dear(_READ, traversal))],
+        "isCIDR": [overload("(string) bool", lambda text: _parsed(text) is not None, dear(_READ, traversal))],
         "containsIP": [
-            overload("CIDR.(IP) bool", _contains),
-            overload("CIDR.(string) bool", lambda one, text: _contains(one, _ip(text))),
+            overload("CIDR.(IP) bool", _contains, dear(_COMPARED)),
+            overload("CIDR.(string) bool", lambda one, text: _contains(one, _ip(text)), dear(_READ)),
         ],
         "containsCIDR": [
-            overload("CIDR.(CIDR) bool", _covers),
-            overload("CIDR.(string) bool", lambda one, text: _covers(one, _cidr(text))),
+            overload("CIDR.(CIDR) bool", _covers, dear(_COMPARED)),
+            overload("CIDR.(string) bool", lambda one, text: _covers(one, _cidr(text)), dear(_READ)),
         ],
-        "masked": [overload("CIDR.() CIDR", _masked)],
+        "masked": [overload("CIDR.() CIDR", _masked, dear(_READ))],
         "prefixLength": [overload("CIDR.() int", lambda one: one.length)],
     }
 
@@ -150,17 +155,29 @@ def _masked(one: CIDR) -> CIDR:
 
 def _urls() -> dict[str, list[Overload]]:
     return {
-        "url": [overload("(string) URL", _url, traversal)],
-        "isURL": [overload("(string) bool", lambda text: parsed_url(text) is not None, traversal)],
+        "url": [overload("(string) URL", _url, dear(_READ, traversal))],
+        "isURL": [overload("(string) bool", lambda text: parsed_url(text) is not None, dear(_READ, traversal))],
         "getScheme": [overload("URL.() string", lambda one: one.scheme)],
         "getHost": [overload("URL.() string", lambda one: one.host)],
         "getHostname": [overload("URL.() string", _hostname)],
         "getPort": [overload("URL.() string", lambda one: one.host[len(_host_part(one)) :].removeprefix(":"))],
-        "getEscapedPath": [overload("URL.() string", lambda one: quote(one.path, safe="/%:@!$&'()*+,;=~-._"))],
+        "getEscapedPath": [
+            overload("URL.() string", lambda one: quote(one.path, safe="/%:@!$&'()*+,;=~-._"), _path_cost)
+        ],
         "getQuery": [
-            overload("URL.() map(string, list(string))", lambda one: parse_qs(one.query, keep_blank_values=True))
+            overload(
+                "URL.() map(string, list(string))", lambda one: parse_qs(one.query, keep_blank_values=True), _query_cost
+            )
         ],
     }
+
+
+def _query_cost(one: URL) -> int:
+    return _READ + len(one.query)
+
+
+def _path_cost(one: URL) -> int:
+    return _READ + len(one.path) // 10
 
 
 def parsed_url(text: str) -> URL | None:

@@ -9,9 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from fairway.cluster.api.cel.failures import EvaluationError
-from fairway.cluster.api.cel.library.overloads import Overload, overload, traversal
+from fairway.cluster.api.cel.library.overloads import Overload, dear, overload, traversal
 from fairway.kernel.objects import errors, quantities
 
+_READ, _COMPARED = 12, 4
+"""What it costs to read a quantity, however short it is, and to compare or add two."""
 _FORM = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -22,8 +24,8 @@ class Quantity:
 
 def functions() -> Mapping[str, list[Overload]]:
     return {
-        "quantity": [overload("(string) Quantity", _quantity, traversal)],
-        "isQuantity": [overload("(string) bool", lambda text: _parsed(text) is not None, traversal)],
+        "quantity": [overload("(string) Quantity", _quantity, dear(_READ, traversal))],
+        "isQuantity": [overload("(string) bool", lambda text: _parsed(text) is not None, dear(_READ, traversal))],
         "sign": [overload("Quantity.() int", lambda one: (one.amount > 0) - (one.amount < 0))],
         "isInteger": [overload("Quantity.() bool", lambda one: _integer(one) is not None)],
         "asInteger": [overload("Quantity.() int", _as_integer)],
@@ -37,9 +39,11 @@ def functions() -> Mapping[str, list[Overload]]:
 def comparisons(name: str) -> dict[str, list[Overload]]:
     """What things with an order have in common."""
     return {
-        "isLessThan": [overload(f"{name}.({name}) bool", lambda one, other: one < other)],
-        "isGreaterThan": [overload(f"{name}.({name}) bool", lambda one, other: one > other)],
-        "compareTo": [overload(f"{name}.({name}) int", lambda one, other: (one > other) - (one < other))],
+        "isLessThan": [overload(f"{name}.({name}) bool", lambda one, other: one < other, dear(_COMPARED))],
+        "isGreaterThan": [overload(f"{name}.({name}) bool", lambda one, other: one > other, dear(_COMPARED))],
+        "compareTo": [
+            overload(f"{name}.({name}) int", lambda one, other: (one > other) - (one < other), dear(2 * _COMPARED))
+        ],
     }
 
 
@@ -77,4 +81,7 @@ def _sums(work: Callable[[Decimal, Decimal], Decimal]) -> list[Overload]:
     def summed(one: Quantity, other: Any) -> Quantity:
         return Quantity(work(one.amount, other.amount if isinstance(other, Quantity) else Decimal(other)))
 
-    return [overload("Quantity.(Quantity) Quantity", summed), overload("Quantity.(int) Quantity", summed)]
+    return [
+        overload("Quantity.(Quantity) Quantity", summed, dear(_COMPARED)),
+        overload("Quantity.(int) Quantity", summed, dear(_COMPARED)),
+    ]

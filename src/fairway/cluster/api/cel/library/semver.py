@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import total_ordering
 
 from fairway.cluster.api.cel.failures import EvaluationError
-from fairway.cluster.api.cel.library.overloads import Overload, overload, traversal
+from fairway.cluster.api.cel.library.overloads import Overload, dear, overload, traversal
 from fairway.cluster.api.cel.library.quantities import comparisons
 
+_READ = 15
+"""What it costs to read a version, however short it is."""
 _NUMBER = r"(0|[1-9]\d*)"
 _PART = r"(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)"
 _FORM = re.compile(
@@ -36,12 +38,14 @@ class Semver:
 def functions() -> Mapping[str, list[Overload]]:
     return {
         "semver": [
-            overload("(string) Semver", _semver, traversal),
-            overload("(string, bool) Semver", _semver, traversal),
+            overload("(string) Semver", _semver, dear(_READ, traversal)),
+            overload("(string, bool) Semver", _semver, dear(_READ, traversal)),
         ],
         "isSemver": [
-            overload("(string) bool", lambda text: _parsed(text, False) is not None, traversal),
-            overload("(string, bool) bool", lambda text, regular: _parsed(text, regular) is not None, traversal),
+            overload("(string) bool", lambda text: _parsed(text, False) is not None, dear(_READ, traversal)),
+            overload(
+                "(string, bool) bool", lambda text, regular: _parsed(text, regular) is not None, dear(_READ, traversal)
+            ),
         ],
         "major": [overload("Semver.() int", lambda one: one.numbers[0])],
         "minor": [overload("Semver.() int", lambda one: one.numbers[1])],

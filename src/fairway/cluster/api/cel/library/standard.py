@@ -12,12 +12,16 @@ from zoneinfo import ZoneInfo
 
 from fairway.cluster.api.cel import types
 from fairway.cluster.api.cel.failures import EvaluationError
-from fairway.cluster.api.cel.library.overloads import Overload, overload, traversal
+from fairway.cluster.api.cel.library.overloads import Overload, dear, overload, traversal
 from fairway.cluster.api.cel.values import Duration, Timestamp, UInt, kind_of
 
 _INT_LEAST, _INT_MOST, _UINT_MOST = -(2**63), 2**63 - 1, 2**64 - 1
 _NUMBERS = ("int", "uint", "double")
 _ORDERED = ("bool", "string", "bytes", "timestamp", "duration")
+_READ, _CALENDAR, _NUMBER_READ = 15, 8, 4
+"""What it costs to read a moment or a duration, to look into the calendar, and to read a number."""
+_SHOWN = {"int": 0, "uint": 0, "bool": 0, "double": 8, "timestamp": 20, "duration": 8}
+"""What it costs to write a value as text."""
 _TIME_ZONE = re.compile(r"([+-]?)(\d\d):(\d\d)")
 TYPES = {
     name: getattr(types, constant)
@@ -177,7 +181,7 @@ def _conversions() -> dict[str, list[Overload]]:
             overload("(int) int", _same),
             overload("(uint) int", lambda value: _int(int(value))),
             overload("(double) int", _truncated),
-            overload("(string) int", _parsed_int),
+            overload("(string) int", _parsed_int, dear(_NUMBER_READ)),
             overload("(timestamp) int", lambda value: value.nanoseconds // 10**9),
             overload("(duration) int", lambda value: value.nanoseconds),
         ],
@@ -191,23 +195,26 @@ def _conversions() -> dict[str, list[Overload]]:
             overload("(double) double", _same),
             overload("(int) double", float),
             overload("(uint) double", float),
-            overload("(string) double", _parsed_double),
+            overload("(string) double", _parsed_double, dear(_NUMBER_READ, traversal)),
         ],
         "string": [
             overload("(string) string", _same),
-            *[overload(f"({kind}) string", text_of) for kind in (*_NUMBERS, "bool", "timestamp", "duration")],
+            *[
+                overload(f"({kind}) string", text_of, dear(_SHOWN[kind]))
+                for kind in (*_NUMBERS, "bool", "timestamp", "duration")
+            ],
             overload("(bytes) string", _decoded, traversal),
         ],
         "bytes": [overload("(bytes) bytes", _same), overload("(string) bytes", str.encode, traversal)],
         "bool": [overload("(bool) bool", _same), overload("(string) bool", _parsed_bool)],
         "timestamp": [
             overload("(timestamp) timestamp", _same),
-            overload("(string) timestamp", parsed_timestamp),
+            overload("(string) timestamp", parsed_timestamp, dear(_READ)),
             overload("(int) timestamp", lambda value: Timestamp(value * 10**9)),
         ],
         "duration": [
             overload("(duration) duration", _same),
-            overload("(string) duration", parsed_duration),
+            overload("(string) duration", parsed_duration, dear(_READ)),
             overload("(int) duration", Duration),
         ],
     }
@@ -356,8 +363,12 @@ def _times() -> dict[str, list[Overload]]:
     found: dict[str, list[Overload]] = {}
     for name, part in _OF_MOMENTS.items():
         found[name] = [
-            overload("timestamp.() int", lambda value, part=part: part(value.at(UTC))),
-            overload("timestamp.(string) int", lambda value, zone, part=part: part(value.at(_zone(zone)))),
+            overload("timestamp.() int", lambda value, part=part: part(value.at(UTC)), dear(_CALENDAR)),
+            overload(
+                "timestamp.(string) int",
+                lambda value, zone, part=part: part(value.at(_zone(zone))),
+                dear(2 * _CALENDAR),
+            ),
         ]
     found["getMilliseconds"] = [
         overload("timestamp.() int", lambda value: value.nanoseconds % 10**9 // 10**6),
@@ -371,4 +382,7 @@ def _times() -> dict[str, list[Overload]]:
 def type_of_value(value: Any) -> types.Type:
     """The type that `type()` gives: without what is inside."""
     kind = kind_of(value)
-    return next((one for one in TYPES.values() if kind in (one.kind, one.name)), types.opaque(kind))
+    return _BY_KIND.get(kind) or types.opaque(kind)
+
+
+_BY_KIND = {one.name if one.kind == "opaque" else one.kind: one for one in TYPES.values()}
