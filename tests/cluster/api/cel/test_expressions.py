@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 
+from fairway.cluster.api.cel import types
 from fairway.cluster.api.cel.program import (
     DYN,
     CompileError,
@@ -297,3 +298,19 @@ def test_no_text_takes_the_stack(text: str) -> None:
 def test_a_long_expression_is_compiled_in_time_that_grows_with_it() -> None:
     program = compile_expression(f"[{', '.join(['[]'] * 15_000)}].size() == 15000", {})
     assert program.evaluate({}).value is True
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        ("[self, self, self, self].flatten().size() > 0", 4000),
+        ("self.distinct().size() > 0", 8000),
+        ("'aaaaaaaaaa'.findAll('a').size() == 10", 100),
+        ("'x'.matches('(a{1,100}){1,10}' + 'b')", 2000),
+        ("self.all(x, ip('::1').isLoopback())", 20_000),
+        ("self.all(x, x / 0 == 1 || true)", 8000),
+    ],
+)
+def test_what_takes_long_is_dear_though_upstream_prices_it_low(text: str, least: int) -> None:
+    program = compile_expression(text, {"self": types.list_of(types.INT)})
+    assert program.evaluate({"self": list(range(1000))}).cost >= least
