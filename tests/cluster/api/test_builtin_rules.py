@@ -25,6 +25,12 @@ def template(**spec: Any) -> Object:
     return {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [CONTAINER], **spec}}
 
 
+def in_zones(*zones: str) -> Object:
+    """An affinity for nodes: a term for each zone."""
+    terms = [{"matchExpressions": [{"key": "zone", "operator": "In", "values": [zone]}]} for zone in zones]
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
 def deployment(**spec: Any) -> Object:
     return {"selector": {"matchLabels": {"app": "web"}}, "template": template(), **spec}
 
@@ -132,11 +138,35 @@ async def test_a_field_of_the_wrong_type_is_a_bad_request(client: Client) -> Non
         await client.create(DEPLOYMENT, DEPLOYMENT.new("web", "default", spec=deployment(replicas="three")))
 
 
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"nodeSelector": {"zone": "b"}}, "only additions to spec.nodeSelector are allowed"),
+        ({"affinity": in_zones("a", "b")}, "no additions/deletions to non-empty NodeSelectorTerms list are allowed"),
+        ({"affinity": in_zones("b")}, r"only additions are allowed \(no mutations or deletions\)"),
+        ({"schedulingGates": [{"name": "g/2"}]}, "only deletion is allowed, but found new scheduling gate 'g/2'"),
+        ({"affinity": {**in_zones("a"), "podAntiAffinity": {}}}, "pod updates may not change fields other than"),
+        ({"nodeSelector": {"zone": "a", "disk": "fast"}, "affinity": in_zones("a"), "schedulingGates": None}, ""),
+    ],
+)
+async def test_a_pod_that_is_held_back_may_only_be_held_back_less(client: Client, change: Object, text: str) -> None:
+    held: Object = {"nodeSelector": {"zone": "a"}, "affinity": in_zones("a"), "schedulingGates": [{"name": "g/1"}]}
+    made = await client.create(POD, POD.new("p", "default", spec={"containers": [CONTAINER], **held}))
+    changed = {**made, "spec": {**made["spec"], **change}}
+    if text:
+        with pytest.raises(errors.Invalid, match=text):
+            await client.update(POD, changed)
+    else:
+        assert "schedulingGates" not in (await client.update(POD, changed))["spec"]
+
+
 async def test_what_may_not_change_does_not(client: Client) -> None:
-    await client.create(POD, POD.new("p", "default", spec={"containers": [CONTAINER]}))
+    await client.create(POD, POD.new("p", "default", spec={"containers": [CONTAINER], "tolerations": [{"key": "a"}]}))
     with pytest.raises(errors.Invalid, match="pod updates may not change fields other than"):
         await client.patch(POD, "p", "default", {"spec": {"hostname": "x"}})
     await client.patch(POD, "p", "default", {"spec": {"activeDeadlineSeconds": 5}})
+    with pytest.raises(errors.Invalid, match="existing toleration can not be modified except its tolerationSeconds"):
+        await client.patch(POD, "p", "default", {"spec": {"tolerations": []}})
     await client.create(DEPLOYMENT, DEPLOYMENT.new("web", "default", spec=deployment()))
     with pytest.raises(errors.Invalid, match=r"spec\.selector: Invalid value: .*field is immutable"):
         await client.patch(DEPLOYMENT, "web", "default", {"spec": {"selector": {"matchLabels": {"app": None}}}})

@@ -63,6 +63,17 @@ async def test_a_waiting_pod_gets_the_node_that_comes_later(bare: Here) -> None:
     await bare.until(POD, "early", bound)
 
 
+async def test_a_pod_is_held_back_by_gates_and_may_be_sent_somewhere_meanwhile(here: Here) -> None:
+    await add_node(here.client, node_with("there", labels={"zone": "b"}))
+    await here.client.create(POD, pod("held", schedulingGates=[{"name": "example.com/quota"}]))
+    held = await here.until(POD, "held", told)
+    assert told(held) == "Scheduling is blocked due to non-empty scheduling gates"
+    await here.client.patch(POD, "held", "default", {"spec": {"nodeSelector": {"zone": "b"}}})
+    await here.client.patch(POD, "held", "default", {"spec": {"schedulingGates": None}})
+    sent = await here.until(POD, "held", bound)
+    assert sent["spec"]["nodeName"] == "there"
+
+
 async def test_gpus_are_counted_like_everything_else(bare: Here) -> None:
     await add_node(bare.client, new_node(**{"nvidia.com/gpu": "2"}))
     for name in ("one", "two", "three"):

@@ -124,23 +124,80 @@ def _resources(resources: Object, path: str) -> Iterator[Cause]:
                 )
 
 
-_CHANGEABLE_POD_SPEC = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
+_CHANGEABLE_POD_SPEC = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates")
+_TERMS = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
 
 
 def pod_change(new: Object, old: Object) -> Iterator[Cause]:
-    if new.get("spec") == old.get("spec") or _frozen(new["spec"]) == _frozen(old["spec"]):
+    after, before = new.get("spec") or {}, old.get("spec") or {}
+    if after == before:
         return
-    text = (
-        "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
-        "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
-        "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+    yield from _only_fewer_gates(after, before)
+    yield from _only_more_tolerations(after, before)
+    gated = bool(before.get("schedulingGates"))
+    if gated:  # who holds a pod back may say where it is to go
+        yield from _narrowed(after, before)
+    if _frozen(after, gated=gated) != _frozen(before, gated=gated):
+        text = (
+            "pod updates may not change fields other than `spec.containers[*].image`,"
+            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
+            "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously "
+            "negative)"
+        )
+        yield causes.forbidden("spec", text)
+
+
+def _only_fewer_gates(after: Object, before: Object) -> Iterator[Cause]:
+    known = {gate.get("name") for _, gate in causes.items(before, "schedulingGates")}
+    for index, gate in causes.items(after, "schedulingGates"):
+        if (name := gate.get("name")) not in known:
+            text = f"only deletion is allowed, but found new scheduling gate '{name}'"
+            yield causes.forbidden(f"spec.schedulingGates[{index}].name", text)
+
+
+def _only_more_tolerations(after: Object, before: Object) -> Iterator[Cause]:
+    def lasting(spec: Object) -> list[Object]:
+        return [{**each, "tolerationSeconds": None} for _, each in causes.items(spec, "tolerations")]
+
+    kept = lasting(after)
+    if any(each not in kept for each in lasting(before)):
+        text = "existing toleration can not be modified except its tolerationSeconds"
+        yield causes.forbidden("spec.tolerations", text)
+
+
+def _narrowed(after: Object, before: Object) -> Iterator[Cause]:
+    chosen = after.get("nodeSelector") or {}
+    if any(chosen.get(key) != value for key, value in (before.get("nodeSelector") or {}).items()):
+        text = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
+        yield causes.invalid("spec.nodeSelector", chosen, text)
+    old, new = _terms(before), _terms(after)
+    if old and len(old) != len(new):
+        yield causes.invalid(_TERMS, new, "no additions/deletions to non-empty NodeSelectorTerms list are allowed")
+    elif any(_lost(one, other) for one, other in zip(old, new, strict=False)):
+        yield causes.invalid(_TERMS, new, "only additions are allowed (no mutations or deletions)")
+
+
+def _terms(spec: Object) -> list[Object]:
+    nodes = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = nodes.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    return [term for _, term in causes.items(required, "nodeSelectorTerms")]
+
+
+def _lost(before: Object, after: Object) -> bool:
+    """Whether the term asks for something no longer that it asked for."""
+    return any(
+        each not in (after.get(part) or ())
+        for part in ("matchExpressions", "matchFields")
+        for _, each in causes.items(before, part)
     )
-    yield Cause("spec", text, "FieldValueForbidden")
 
 
-def _frozen(spec: Object) -> Object:
+def _frozen(spec: Object, *, gated: bool) -> Object:
     rest = {key: value for key, value in spec.items() if key not in _CHANGEABLE_POD_SPEC}
     for part in ("containers", "initContainers"):
         if part in rest:
             rest[part] = [{**item, "image": "", "imagePullPolicy": ""} for _, item in causes.items(spec, part)]
+    if gated:
+        rest.pop("nodeSelector", None)
+        rest["affinity"] = {key: value for key, value in (rest.get("affinity") or {}).items() if key != "nodeAffinity"}
     return rest
