@@ -19,6 +19,7 @@ from pathlib import Path
 
 from fairway.cluster.api import addresses
 from fairway.cluster.api.auditing import reading as auditing
+from fairway.cluster.api.defaults import stored
 from fairway.cluster.api.identity.certificates import ensure, server_context
 from fairway.cluster.api.identity.tokens import ISSUER, Issuer
 from fairway.cluster.api.server import ApiServer
@@ -169,7 +170,7 @@ class _Cluster:
 @asynccontextmanager
 async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluster, None]:
     folder = settings.data_dir
-    store = await SQLiteStore.open(folder / "objects.db")
+    store = await SQLiteStore.open(folder / "objects.db", completion=stored.completion())
     try:
         issuer = Issuer.load(folder / "pki")
         tls = ensure(folder / "pki", hosts=("localhost", "127.0.0.1", "::1", machine.node()))

@@ -8,6 +8,7 @@ them from its writer thread.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -16,12 +17,15 @@ from pathlib import Path
 
 import orjson
 
-from fairway.cluster.store.protocol import Change, Key, Record, StoreFailed
+from fairway.cluster.store.protocol import Change, Completion, Key, Record, StoreFailed
 
 GROUP = 256
 """Changes in one transaction at most."""
 
+_log = logging.getLogger(__name__)
+
 _FORMAT = 1
+_PAGE = 1000
 _SCHEMA = """
 BEGIN;
 CREATE TABLE log (
@@ -51,6 +55,8 @@ END;
 PRAGMA user_version = 1;
 COMMIT;
 """
+# Which completion all entries have gone through. A file of the first releases has no such table.
+_COMPLETED = "CREATE TABLE IF NOT EXISTS completed (fingerprint TEXT NOT NULL) STRICT"
 # An entry stays while it is an object's newest, or the content before a change that is still in history. So what
 # goes is what the forgotten changes replaced, and the forgotten deletions themselves.
 _TRIM = (
@@ -91,6 +97,25 @@ class Journal:
             return self._load()
         except (sqlite3.Error, orjson.JSONDecodeError, KeyError) as error:
             raise StoreFailed(f"cannot read the database {self._path}: {error}") from error
+
+    def complete(self, completion: Completion) -> None:
+        """Put all entries through a completion that they have not gone through yet, all or none.
+
+        They keep their revisions: nothing happened to the objects, they only say now what was always meant.
+        """
+        try:
+            self._db.execute(_COMPLETED)
+            if self._db.execute("SELECT fingerprint FROM completed").fetchall() == [(completion.fingerprint,)]:
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            for resource in sorted(completion.resources):
+                self._complete(resource, completion)
+            self._db.execute("DELETE FROM completed")
+            self._db.execute("INSERT INTO completed VALUES (?)", (completion.fingerprint,))
+            self._db.execute("COMMIT")
+        except (sqlite3.Error, orjson.JSONDecodeError) as error:
+            self._undo()
+            raise StoreFailed(f"cannot complete what an earlier Fairway wrote to {self._path}: {error}") from error
 
     def append(self, changes: Sequence[Change]) -> None:
         """Commit the changes, all or none."""
@@ -149,6 +174,22 @@ class Journal:
                 changes.append(Change(type_, record, None if previous is None else records[previous]))
         current = [records[newest] for (newest,) in self._db.execute("SELECT revision FROM state")]
         return Stored(current, changes, revision, compacted)
+
+    def _complete(self, resource: str, completion: Completion) -> None:
+        entries = "SELECT revision, value FROM log WHERE resource = ? AND revision > ? ORDER BY revision LIMIT ?"
+        last = 0
+        while page := self._db.execute(entries, (resource, last, _PAGE)).fetchall():
+            last = page[-1][0]
+            for revision, value in page:
+                obj = orjson.loads(value)
+                try:
+                    completion.complete(resource, obj)
+                except ValueError as problem:
+                    name = (obj.get("metadata") or {}).get("name")
+                    _log.warning("%s %s stays as an earlier Fairway stored it: %s", resource, name, problem)
+                    continue
+                if (full := orjson.dumps(obj)) != value:
+                    self._db.execute("UPDATE log SET value = ? WHERE revision = ?", (full, revision))
 
     def _check_files(self) -> None:
         """SQLite would go on writing into a file that was deleted or replaced: an acknowledged write would be lost."""

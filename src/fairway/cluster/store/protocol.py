@@ -7,7 +7,7 @@ Watches see committed changes in revision order, each exactly once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -76,6 +76,20 @@ class Changes(AsyncGenerator[Change, None]):
     def end(self) -> None:
         """No more changes: the reader gets what is there, then the end."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What becomes of objects that an earlier release stored, before anybody sees them again.
+
+    `complete` changes an object of one of the `resources` in place, or raises ValueError where it cannot: then that
+    stays as it is stored. The store asks for each of them once, when it is opened with another `fingerprint` than
+    before.
+    """
+
+    fingerprint: str
+    resources: frozenset[str]
+    complete: Callable[[str, Object], None]
 
 
 class WrongRevision(Exception):

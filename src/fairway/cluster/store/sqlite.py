@@ -21,7 +21,7 @@ from queue import Empty, SimpleQueue
 from fairway.cluster.store.journal import GROUP, Journal
 from fairway.cluster.store.lock import Lock
 from fairway.cluster.store.memory import MemoryStore
-from fairway.cluster.store.protocol import Change, StoreFailed
+from fairway.cluster.store.protocol import Change, Completion, StoreFailed
 from fairway.cluster.store.state import HISTORY, State
 
 TRIM_EVERY = 1_000
@@ -61,13 +61,13 @@ class SQLiteStore(MemoryStore):
         self._thread.start()
 
     @classmethod
-    async def open(cls, path: Path, *, history: int = HISTORY) -> SQLiteStore:
-        """Open or make the database file `path`, in a folder that exists.
+    async def open(cls, path: Path, *, history: int = HISTORY, completion: Completion | None = None) -> SQLiteStore:
+        """Open or make the database file `path`, in a folder that exists; what is in it goes through `completion`.
 
         Raises StoreLocked where another process has it open, and StoreFailed where it cannot be read or written.
         """
         state = State(history=history)
-        journal, lock = await asyncio.to_thread(_open, path, state)
+        journal, lock = await asyncio.to_thread(_open, path, state, completion)
         return cls(state, journal, lock)
 
     async def compact(self, before: int) -> None:
@@ -189,10 +189,12 @@ class SQLiteStore(MemoryStore):
             self._loop.call_soon_threadsafe(callback, *values)
 
 
-def _open(path: Path, state: State) -> tuple[Journal, Lock]:
+def _open(path: Path, state: State, completion: Completion | None) -> tuple[Journal, Lock]:
     lock = Lock(path.with_name(path.name + ".lock"))
     try:
         journal = Journal(path)
+        if completion is not None:
+            journal.complete(completion)
         stored = journal.load()
         state.restore(stored.records, stored.changes, stored.revision, stored.compacted)
     except BaseException:

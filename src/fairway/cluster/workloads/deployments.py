@@ -1,7 +1,8 @@
 """Deployment: one ReplicaSet for each version of the template, and a rollout from the old ones to the new one.
 
-A ReplicaSet is named by the hash of its template, so the set of a template is always the same set. How far
-a step of the rollout may go is `rollout.plan`; what the Deployment says of itself is `deployment_status`.
+A ReplicaSet is named by the hash of its template, so the set of a template is always the same set; one that was made
+when the template had fewer defaults keeps its name. How far a step of the rollout may go is `rollout.plan`; what the
+Deployment says of itself is `deployment_status`.
 Only sets of the current template that nobody owns are adopted.
 """
 
@@ -63,8 +64,9 @@ def new_set(deployment: Object, sets: list[Object]) -> Object:
     """The ReplicaSet of the Deployment's template as it is now."""
     spec = deployment["spec"]
     template = spec["template"]
-    digest = pods.fingerprint(template)
-    name = names.child(meta.name(deployment), digest)
+    there = next((one for one in reversed(sets) if _is_of(one, template)), None)
+    digest = meta.labels(there).get(HASH, "") if there else pods.fingerprint(template)
+    name = meta.name(there) if there else names.child(meta.name(deployment), digest)
     metadata = template.get("metadata") or {}
     labels = {**(metadata.get("labels") or {}), HASH: digest}
     selector = spec.get("selector") or {}
@@ -91,6 +93,18 @@ def new_set(deployment: Object, sets: list[Object]) -> Object:
             "template": {**template, "metadata": {**metadata, "labels": labels}},
         },
     )
+
+
+def _is_of(replica_set: Object, template: Object) -> bool:
+    """Whether the set has this template, but for the label that tells it apart."""
+    own = replica_set["spec"].get("template") or {}
+    return bool(meta.labels(replica_set).get(HASH)) and _without_hash(own) == _without_hash(template)
+
+
+def _without_hash(template: Object) -> Object:
+    metadata = template.get("metadata") or {}
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != HASH}
+    return {**template, "metadata": {**metadata, "labels": labels}}
 
 
 def next_sizes(deployment: Object, new: Object, old: list[Object]) -> dict[str, int]:

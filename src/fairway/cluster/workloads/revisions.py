@@ -1,6 +1,7 @@
 """ControllerRevisions: the versions of a template that a StatefulSet or DaemonSet has had, for rollouts and for undo.
 
-A revision is named by the hash of its template, so a template that comes back is the same revision with a new number.
+A revision is named by the hash of its template, so a template that comes back is the same revision with a new number;
+one that was made when the template had fewer defaults keeps its name.
 """
 
 from __future__ import annotations
@@ -16,29 +17,33 @@ from fairway.kernel.objects.kinds import CONTROLLER_REVISION, Object
 HASH = "controller-revision-hash"
 
 
-def name_of(owner: Object) -> str:
+def name_of(owner: Object, revisions: Iterable[Object]) -> str:
     """The name of the revision of the owner's template as it is now."""
-    return names.child(meta.name(owner), pods.fingerprint(owner["spec"]["template"]))
+    template = owner["spec"]["template"]
+    there = [one for one in revisions if _template(one) == template]
+    if there:
+        return meta.name(max(there, key=_number))
+    return names.child(meta.name(owner), pods.fingerprint(template))
 
 
 def template_of(owner: Object, revisions: Iterable[Object], name: str) -> Object:
     """The template of a revision; the owner's own where that revision is not there any more."""
     found = next((one for one in revisions if meta.name(one) == name), None)
-    template: Object = (found["data"]["spec"]["template"] if found else owner["spec"]["template"]) or {}
-    return {key: value for key, value in template.items() if key != "$patch"}
+    template: Object = _template(found) if found else owner["spec"]["template"]
+    return template
 
 
 async def ensure(world: World, owner: Object) -> str:
     """The current revision is there and has the highest number. Gives its name."""
-    name, namespace = name_of(owner), meta.namespace(owner)
     others = world.mirror(CONTROLLER_REVISION).owned(owner)
+    name, namespace = name_of(owner, others), meta.namespace(owner)
     mine = next((one for one in others if meta.name(one) == name), None)
-    highest = max((int(one.get("revision") or 0) for one in others if meta.name(one) != name), default=0)
+    highest = max((_number(one) for one in others if meta.name(one) != name), default=0)
     if mine is None:
         made = _new(owner, name, highest + 1)
         with suppress(errors.AlreadyExists):  # made before, and the mirror does not show it yet
             await world.client.create(CONTROLLER_REVISION, made)
-    elif int(mine.get("revision") or 0) <= highest:
+    elif _number(mine) <= highest:
         await world.client.patch(CONTROLLER_REVISION, name, namespace, {"revision": highest + 1})
     return name
 
@@ -47,10 +52,19 @@ async def forget(world: World, owner: Object, used: set[str]) -> None:
     """Of the revisions that nothing uses, keep as many as revisionHistoryLimit says."""
     limit = int(owner["spec"].get("revisionHistoryLimit", 10))
     idle = [one for one in world.mirror(CONTROLLER_REVISION).owned(owner) if meta.name(one) not in used]
-    idle.sort(key=lambda one: int(one.get("revision") or 0))
+    idle.sort(key=_number)
     for one in idle[: max(0, len(idle) - limit)]:
         if not meta.being_deleted(one):
             await world.client.delete(CONTROLLER_REVISION, meta.name(one), meta.namespace(one), uid=meta.uid(one))
+
+
+def _template(revision: Object) -> Object:
+    template = ((revision.get("data") or {}).get("spec") or {}).get("template") or {}
+    return {key: value for key, value in template.items() if key != "$patch"}
+
+
+def _number(revision: Object) -> int:
+    return int(revision.get("revision") or 0)
 
 
 def _new(owner: Object, name: str, number: int) -> Object:

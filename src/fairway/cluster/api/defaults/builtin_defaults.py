@@ -461,6 +461,9 @@ def _with_spec(table: dict[str, Any]) -> dict[str, Any]:
     return {"spec": {}, **table} if "spec{}" in table else table
 
 
+TEMPLATE_DEFAULTS: Default = _both(_compiled({"spec{}": _TEMPLATE}), _template)
+"""For what has a template of pods under its spec and is no object by itself."""
+
 DEFAULTS: dict[str, Default] = {
     resource: _both(_compiled(_with_spec(table)), _DEPENDENT.get(resource)) for resource, table in _TABLES.items()
 }
