@@ -33,6 +33,7 @@ def to_v1(obj: Object) -> Object:
         status["currentCPUUtilizationPercentage"] = percent
     kept = ((_METRICS, others), (_BEHAVIOR, spec.pop("behavior", None)), (_CONDITIONS, status.pop("conditions", None)))
     annotations |= {name: orjson.dumps(value).decode() for name, value in (*kept, (_CURRENT, current)) if value}
+    status.setdefault("currentReplicas", 0)  # which the newer version leaves out
     return _made(obj, "autoscaling/v1", annotations, spec, status)
 
 
@@ -50,6 +51,8 @@ def to_v2(obj: Object) -> Object:
     if behavior := _taken(annotations, _BEHAVIOR):
         spec["behavior"] = behavior
     status.pop("currentCPUUtilizationPercentage", None)
+    if not status.get("currentReplicas"):
+        status.pop("currentReplicas", None)
     for name, annotation in (("currentMetrics", _CURRENT), ("conditions", _CONDITIONS)):
         if value := _taken(annotations, annotation):
             status[name] = value

@@ -241,7 +241,7 @@ def _rest(obj: Object) -> Object:
 def _keep_assigned(new: Object, old: Object) -> None:
     """What the server chose at creation stays where a client leaves it out."""
     if new["kind"] == "Service" and isinstance(new.get("spec"), dict):
-        for field in ("clusterIP", "clusterIPs"):
+        for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if not new["spec"].get(field) and field in old["spec"] and new["spec"].get("type") != "ExternalName":
                 new["spec"][field] = old["spec"][field]
 
