@@ -68,7 +68,7 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument("--max_waiting", type=int, default=1000, help="predictions that may wait before others get 503")
     parser.add_argument("--max_body_bytes", type=int, default=256 * 1024 * 1024)
     parser.add_argument(
-        "--linger", type=float, default=1.5, help="seconds from SIGTERM to the closed door; gateways learn meanwhile"
+        "--linger", type=float, default=1.5, help="seconds from SIGTERM to the closed door, or more while requests come"
     )
     settings.add_flags(parser)
     return parser

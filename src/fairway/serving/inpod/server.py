@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from importlib import metadata
 
-from fairway.serving.inpod import flags
+from fairway.serving.inpod import flags, lingering
 from fairway.serving.inpod.board import Board, Page
 from fairway.serving.inpod.changes import Change, Changes
 from fairway.serving.inpod.messages import Call, Refusal
@@ -141,7 +141,7 @@ class Server:
         """Not ready but answering, each answer closing its connection; then no new ones; then those at work end."""
         print("Draining: no longer ready, still answering", flush=True)
         self._routes.draining = self._listener.draining = True
-        await asyncio.sleep(self._options.linger)
+        await lingering.linger(self._options.linger, lambda: self._listener.asked)
         server.close()
         self._listener.drain()
         async with asyncio.TaskGroup() as ends:

@@ -40,6 +40,8 @@ class Listener:
     application: Application
     most_body: int = 256 * 1024 * 1024
     draining: bool = False
+    asked: float = 0.0
+    """When the last request came that came while it drains."""
     connections: set[Connection] = field(default_factory=set)
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the last connection has gone."""
@@ -261,6 +263,8 @@ class Connection(asyncio.Protocol):
     def _start(self, request: Request) -> None:
         self._call = call = Exchange(request, self)
         self._since = 0.0
+        if self._listener.draining:
+            self._listener.asked = time.monotonic()
         self._listener.application(call)
 
     def answer(self, answer: Answer) -> None:

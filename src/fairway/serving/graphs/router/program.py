@@ -15,6 +15,7 @@ from functools import partial
 from fairway.serving.graphs.router import identity, plan, propagation
 from fairway.serving.graphs.router.answering import Router
 from fairway.serving.graphs.router.steps import Steps
+from fairway.serving.inpod import lingering
 from fairway.serving.inpod.relay.asking import Web
 from fairway.serving.inpod.relay.inbound import Door, Inbound
 
@@ -62,7 +63,7 @@ async def serve(options: argparse.Namespace, end: asyncio.Event, *, ready: Calla
         ready(*server.sockets[0].getsockname()[:2])
         await end.wait()
         router.draining = door.draining = True
-        await asyncio.sleep(options.linger)
+        await lingering.linger(options.linger, lambda: door.asked)
         server.close()
         door.drain()
         if door.connections:
@@ -88,7 +89,7 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument("--host", default=os.environ.get("FAIRWAY_POD_IP") or "127.0.0.1", help="the address to bind")
     parser.add_argument("--namespace", default="", help="the pod's own, whose Services may be named")
     parser.add_argument(
-        "--linger", type=float, default=1.5, help="seconds from SIGTERM to the closed door; gateways learn meanwhile"
+        "--linger", type=float, default=1.5, help="seconds from SIGTERM to the closed door, or more while requests come"
     )
     return parser
 

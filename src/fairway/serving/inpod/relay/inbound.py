@@ -113,6 +113,8 @@ class Door:
     application: Callable[[Call], Taker | None]
     """Gives None where the answer is given already."""
     draining: bool = False
+    asked: float = 0.0
+    """When the last request came that came while it drains."""
     connections: set[Inbound] = field(default_factory=set)
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the last connection has gone."""
@@ -249,6 +251,8 @@ class Inbound(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         call = Call(head, block, Body(head.missing, strict=True), self, time.monotonic())
         self.call = call
+        if self.door.draining:
+            self.door.asked = call.began
         taker = self.door.application(call)
         if not call.open:
             return True

@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-waiting", type=int, default=-1, help="requests that may wait; ten times as many as may enter")
     add("--log-max-body-bytes", type=int, default=8 * 1024 * 1024, help="of one body; the rest is cut off")
     add("--log-queue", type=int, default=1000, help="events that may wait; more are dropped, and counted")
-    add("--linger", type=float, default=1.5, help="seconds from SIGTERM to the closed door; gateways learn meanwhile")
+    add(
+        "--linger", type=float, default=1.5, help="seconds from SIGTERM to the closed door, or more while requests come"
+    )
     return parser
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from fairway.serving.inpod import lingering
 from fairway.serving.inpod.relay.asking import Web
 from fairway.serving.inpod.relay.inbound import Door, Inbound
 from fairway.serving.inpod.relay.outbound import Origin
@@ -121,7 +122,7 @@ def _journal(options: argparse.Namespace, web: Web) -> Journal:
 async def _drain(server: asyncio.Server, door: Door, parts: Parts, linger: float) -> None:
     print("Draining: still answering", flush=True)
     door.draining = True
-    await asyncio.sleep(linger)
+    await lingering.linger(linger, lambda: door.asked)
     server.close()
     door.drain()
     if parts.batcher:
