@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.clients.test_kubectl import WIDGETS, Kubectl, kubectl, pytestmark
 
 __all__ = ["kubectl", "pytestmark"]
@@ -13,6 +15,7 @@ items:
 - {apiVersion: example.dev/v1, kind: Widget, metadata: {name: w}, spec: {size: 1}}
 - {apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {a: b}}
 """
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n%s"
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {key: value%s}"
 
 
@@ -32,6 +35,29 @@ async def test_what_was_applied_here_becomes_the_servers(kubectl: Kubectl) -> No
     await kubectl.run("apply", "--server-side", "-f", "-", stdin=MAP % ", legacy: unused")
     await kubectl.run("apply", "--server-side", "-f", "-", stdin=MAP % "")
     assert await kubectl.run("get", "configmap", "m", "-o", "jsonpath={.data}") == '{"key":"value"}'
+
+
+async def test_what_a_set_no_longer_has_is_pruned(kubectl: Kubectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECTL_APPLYSET", "true")
+    both, one = f"{MAP % ''}\n---\n{(MAP % '').replace('name: m', 'name: other')}", MAP % ""
+    command = ("apply", "-n", "default", "--server-side", "--prune", "--applyset=together", "-f", "-")
+    assert "configmap/other serverside-applied" in await kubectl.run(*command, stdin=both)
+    assert "configmap/other pruned (server dry run)" in await kubectl.run(*command, "--dry-run=server", stdin=one)
+    assert "configmap/other pruned" in await kubectl.run(*command, stdin=one)
+    assert "not found" in await kubectl.run("get", "configmap", "other", fails=True)
+    parent = await kubectl.run("get", "secret", "together", "-o", "yaml")
+    assert "applyset.kubernetes.io/contains-group-kinds: ConfigMap" in parent
+
+
+async def test_a_status_is_applied_and_what_would_change_is_told(kubectl: Kubectl) -> None:
+    await kubectl.run("run", "p", "--image=nginx:1")
+    said = POD % 'status: {conditions: [{type: example.io/A, status: "True"}]}'
+    await kubectl.run("apply", "--server-side", "--subresource=status", "-f", "-", stdin=said)
+    assert "example.io/A" in await kubectl.run("get", "pod", "p", "-o", "jsonpath={.status.conditions[*].type}")
+    changed = POD % "spec: {containers: [{name: p, image: 'nginx:2'}]}"
+    told = await kubectl.run("diff", "--server-side", "--force-conflicts", "-f", "-", stdin=changed, fails=True)
+    assert "-  - image: nginx:1" in told and "+  - image: nginx:2" in told
+    assert await kubectl.run("get", "pod", "p", "-o", "jsonpath={.spec.containers[0].image}") == "nginx:1"
 
 
 async def test_kinds_that_are_only_kept(kubectl: Kubectl) -> None:

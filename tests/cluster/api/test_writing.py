@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from fairway.kernel.client.client import Client
+from fairway.kernel.client.transport import MERGE_PATCH
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import (
     CONFIG_MAP,
@@ -185,6 +186,10 @@ async def test_scale_reads_and_writes_replicas(client: Client) -> None:
     await client.create(DEPLOYMENT, _deployment())
     scale = await client.patch(DEPLOYMENT, "web", "default", {"spec": {"replicas": 5}}, subresource="scale")
     assert (scale["kind"], scale["spec"], scale["status"]["selector"]) == ("Scale", {"replicas": 5}, "app=web")
+    assert (await client.get(DEPLOYMENT, "web", "default"))["spec"]["replicas"] == 5
+    path, body = DEPLOYMENT.path("default", "web", "scale"), {"spec": {"replicas": 7}}
+    tried = await client.transport.request("PATCH", path, query={"dryRun": "All"}, body=body, content_type=MERGE_PATCH)
+    assert tried["spec"] == {"replicas": 7}
     assert (await client.get(DEPLOYMENT, "web", "default"))["spec"]["replicas"] == 5
     with pytest.raises(errors.Invalid, match=r"spec.replicas"):
         await client.patch(DEPLOYMENT, "web", "default", {"spec": {"replicas": -1}}, subresource="scale")

@@ -29,11 +29,12 @@ async def answer(backend: Backend, call: Call) -> Reply:
 async def _scale(backend: Backend, call: Call) -> Reply:
     """autoscaling/v1 Scale of anything that counts replicas."""
     at = _scale_paths(call)
-    if call.verb != "get":
-        await writing.change(backend, _parent(call), _scaled(call, at))
-    record = await backend.conversions.shown(call.served, reading.found(backend.store, call))
+    if call.verb == "get":
+        scaled = (await backend.conversions.shown(call.served, reading.found(backend.store, call))).object
+    else:
+        scaled = (await writing.change(backend, _parent(call), _scaled(call, at))).object  # in a dry run, too
     # A Scale is in no version of what it is the scale of.
-    return Reply(_as_scale(call, record.object, at), served=replace(call.served, conversion=None))
+    return Reply(_as_scale(call, scaled, at), served=replace(call.served, conversion=None))
 
 
 def _parent(call: Call) -> Call:
