@@ -13,7 +13,7 @@ from fairway.cluster.api.server import ApiServer
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import SystemClock
-from fairway.kernel.control.controller import Controller, Terminal, World, owner
+from fairway.kernel.control.controller import Controller, Terminal, World, by_name, owner
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.control.running import start_controllers
 from fairway.kernel.feature import Identity
@@ -74,6 +74,34 @@ async def test_a_mirror_that_fell_too_far_behind_lists_again(client: Client, sto
     task = asyncio.create_task(mirror.run())
     await eventually(lambda: len(mirror.all("default")) == 5)
     task.cancel()
+
+
+async def test_a_controller_hears_of_one_name_alone(client: Client) -> None:
+    heard: list[str] = []
+    whole = asyncio.Event()
+
+    def furniture(obj: Object) -> list[tuple[str, str]]:
+        heard.append(meta.name(obj))
+        return [("default", "anything")]
+
+    async def reconcile(world: World, namespace: str, name: str) -> float | None:
+        if world.mirror(CONFIG_MAP, by_name("wanted")).get("default", "wanted"):
+            whole.set()
+        return None
+
+    await client.create(CONFIG_MAP, config("early"))
+    controller = Controller("furniture", SECRET, reconcile, named=((CONFIG_MAP, "wanted", furniture),))
+    with pytest.raises(ExceptionGroup):
+        async with asyncio.TaskGroup() as tasks:
+            await start_controllers([controller], client, CLOCK, tasks)
+            await client.create(CONFIG_MAP, config("other"))
+            await client.create(CONFIG_MAP, config("wanted"))
+            async with asyncio.timeout(5):
+                await whole.wait()
+            await client.delete(CONFIG_MAP, "wanted", "default")
+            await eventually(lambda: len(heard) == 2)
+            raise RuntimeError("end of the test")
+    assert heard == ["wanted", "wanted"]
 
 
 async def test_a_controller_makes_children_and_is_called_for_their_changes(client: Client) -> None:

@@ -68,10 +68,15 @@ def _artifacts_url(settings: UpSettings, rooms: tuple[Settings, ...]) -> str:
 
 
 async def start(parts: Iterable[Parts], client: Client, clock: Clock, tasks: asyncio.TaskGroup) -> None:
+    """The services of one part in their order, those of different parts side by side; then all controllers."""
     parts = tuple(parts)
-    for service in (service for part in parts for service in part.services):
-        await start_service(service.name, service.run, tasks)
+    await asyncio.gather(*(_start_services(part, tasks) for part in parts))
     await start_controllers((one for part in parts for one in part.controllers), client, clock, tasks)
+
+
+async def _start_services(part: Parts, tasks: asyncio.TaskGroup) -> None:
+    for service in part.services:
+        await start_service(service.name, service.run, tasks)
 
 
 async def install(client: Client, kinds: Iterable[CustomKind]) -> None:

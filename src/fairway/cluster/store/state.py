@@ -151,8 +151,11 @@ class State:
     def restore(self, records: Iterable[Record], changes: Iterable[Change], revision: int, compacted: int) -> None:
         """Take over what was stored: the current records, and all changes after `compacted`."""
         for record in records:
-            spaces = self._shelves.setdefault(record.key.resource, {})
-            spaces.setdefault(record.key.namespace, Shelf()).records[record.key.name] = record
+            key = record.key
+            shelf = self._shelves.get(key.resource, {}).get(key.namespace)
+            if shelf is None:
+                shelf = self._shelves.setdefault(key.resource, {})[key.namespace] = Shelf()
+            shelf.records[key.name] = record
         for spaces in self._shelves.values():
             for shelf in spaces.values():
                 shelf.settle()

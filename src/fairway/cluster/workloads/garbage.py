@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fairway.cluster.workloads import discovery
 from fairway.kernel.client.client import Client
@@ -40,8 +40,7 @@ def service(client: Client, clock: Clock) -> Service:
     return Service("garbage", run)
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+class _Item(NamedTuple):
     resource: str
     key: Key
 
@@ -259,8 +258,10 @@ def _owners_changed(old: Object | None, new: Object) -> bool:
 
 
 def _waits(obj: Object) -> bool:
+    if not meta.being_deleted(obj):
+        return False
     held = obj["metadata"].get("finalizers") or ()
-    return meta.being_deleted(obj) and (FOREGROUND in held or ORPHAN in held)
+    return FOREGROUND in held or ORPHAN in held
 
 
 def _blocks(child: Object, owner: Object) -> bool:

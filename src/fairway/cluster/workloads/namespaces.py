@@ -12,12 +12,13 @@ from collections.abc import Iterable
 
 from fairway.cluster.workloads import discovery
 from fairway.kernel import clock
-from fairway.kernel.control.controller import Controller, Owners, World
+from fairway.kernel.control.controller import Controller, World, by_name
 from fairway.kernel.objects import conditions, errors, meta
 from fairway.kernel.objects.kinds import CONFIG_MAP, NAMESPACE, POD, SERVICE_ACCOUNT, Kind, Object
 from fairway.kernel.objects.meta import Key
 
 ROOT_CA = "kube-root-ca.crt"
+_ACCOUNT = "default"
 FINALIZER = "kubernetes"
 _SOONEST, _LATEST = 0.1, 5.0  # seconds between looks at a namespace whose objects are still ending
 
@@ -36,27 +37,22 @@ def controller(ca_pem: str) -> Controller:
         "namespaces",
         NAMESPACE,
         reconcile,
-        watches=((SERVICE_ACCOUNT, _furniture("default")), (CONFIG_MAP, _furniture(ROOT_CA))),
+        named=((SERVICE_ACCOUNT, _ACCOUNT, _furnished), (CONFIG_MAP, ROOT_CA, _furnished)),
     )
 
 
-def _furniture(name: str) -> Owners:
+def _furnished(furniture: Object) -> Iterable[Key]:
     """Deleting what every namespace has brings it back."""
-
-    def find(obj: Object) -> Iterable[Key]:
-        if meta.name(obj) == name:
-            yield "", meta.namespace(obj)
-
-    return find
+    return (("", meta.namespace(furniture)),)
 
 
 async def _furnish(world: World, namespace: Object, ca_pem: str) -> None:
     name = meta.name(namespace)
-    wanted = [(SERVICE_ACCOUNT, SERVICE_ACCOUNT.new("default", name))]
+    wanted = [(SERVICE_ACCOUNT, SERVICE_ACCOUNT.new(_ACCOUNT, name))]
     if ca_pem:
         wanted.append((CONFIG_MAP, CONFIG_MAP.new(ROOT_CA, name, data={"ca.crt": ca_pem})))
     for kind, obj in wanted:
-        found = world.mirror(kind).get(name, meta.name(obj))
+        found = world.mirror(kind, by_name(meta.name(obj))).get(name, meta.name(obj))
         if found is None:
             with contextlib.suppress(errors.AlreadyExists):
                 await world.client.create(kind, obj)

@@ -35,9 +35,9 @@ class World:
     clock: Clock
     mirrors: Mirrors
 
-    def mirror(self, kind: Kind) -> Mirror:
-        """The mirror of a kind that the controller watches."""
-        return self.mirrors.of(kind)
+    def mirror(self, kind: Kind, fields: str = "") -> Mirror:
+        """The mirror of a kind that the controller watches, or of those of it that it watches."""
+        return self.mirrors.of(kind, fields)
 
 
 Reconcile = Callable[[World, str, str], Awaitable["float | None"]]
@@ -98,10 +98,18 @@ class Controller:
     """Kinds that a reconcile reads from the mirror though their changes need no reconcile."""
     shared: tuple[Kind, ...] = ()
     """Kinds whose changes matter to every object of `kind` that there is."""
+    named: tuple[tuple[Kind, str, Owners], ...] = ()
+    """Kinds of which only the objects with one name matter: all others cost this controller nothing."""
     nudges: Nudges | None = None
 
-    def kinds(self) -> tuple[Kind, ...]:
-        return (self.kind, *(kind for kind, _ in self.watches), *self.reads, *self.shared)
+    def mirrors(self, world: World) -> tuple[Mirror, ...]:
+        whole = (self.kind, *(kind for kind, _ in self.watches), *self.reads, *self.shared)
+        return (*map(world.mirror, whole), *(world.mirror(kind, by_name(name)) for kind, name, _ in self.named))
+
+
+def by_name(name: str) -> str:
+    """The selection of fields that all objects with a name have."""
+    return f"metadata.name={name}"
 
 
 async def run(controller: Controller, world: World, *, ready: Callable[[], None] | None = None) -> None:
@@ -109,12 +117,13 @@ async def run(controller: Controller, world: World, *, ready: Callable[[], None]
     queue = WorkQueue(world.clock)
     stops = [_feed(world.mirror(controller.kind), itself, queue)]
     stops += [_feed(world.mirror(kind), owners, queue) for kind, owners in controller.watches]
+    stops += [_feed(world.mirror(kind, by_name(name)), owners, queue) for kind, name, owners in controller.named]
     stops += [_feed(world.mirror(kind), _all(world.mirror(controller.kind)), queue) for kind in controller.shared]
     if controller.nudges is not None:
         stops.append(controller.nudges.feed(queue.add))
     try:
-        for kind in controller.kinds():
-            await world.mirror(kind).synced()
+        for mirror in controller.mirrors(world):
+            await mirror.synced()
         if ready:
             ready()
         async with asyncio.TaskGroup() as tasks:

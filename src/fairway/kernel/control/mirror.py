@@ -86,11 +86,11 @@ class Mirror:
 
     async def _list(self) -> None:
         page = await self._client.list(self.kind, labels=self._labels, fields=self._fields)
-        gone = self._objects.keys() - {meta.key(item) for item in page.items}
-        for key in gone:
+        found = {meta.key(item): item for item in page.items}
+        for key in self._objects.keys() - found.keys():
             self._put(key, None)
-        for item in page.items:
-            self._put(meta.key(item), item)
+        for key, item in found.items():
+            self._put(key, item)
         self._revision = page.revision
 
     async def _follow(self) -> None:
@@ -126,16 +126,16 @@ class Mirror:
 
 
 class Mirrors:
-    """One mirror for each kind, shared by all controllers of a process; started on first use."""
+    """One mirror for each kind, or for a part of it by fields, shared by all of a process; started on first use."""
 
     def __init__(self, client: Client, clock: Clock, tasks: asyncio.TaskGroup) -> None:
         self._client, self._clock, self._tasks = client, clock, tasks
-        self._mirrors: dict[Kind, Mirror] = {}
+        self._mirrors: dict[tuple[Kind, str], Mirror] = {}
 
-    def of(self, kind: Kind) -> Mirror:
-        mirror = self._mirrors.get(kind)
+    def of(self, kind: Kind, fields: str = "") -> Mirror:
+        mirror = self._mirrors.get((kind, fields))
         if mirror is None:
-            mirror = self._mirrors[kind] = Mirror(self._client, kind, self._clock)
+            mirror = self._mirrors[kind, fields] = Mirror(self._client, kind, self._clock, fields=fields)
             self._tasks.create_task(mirror.run(), name=f"mirror-{kind.resource}")
         return mirror
 

@@ -17,7 +17,8 @@ def namespace(obj: Object) -> str:
 
 
 def key(obj: Object) -> Key:
-    return namespace(obj), name(obj)
+    metadata: Object = obj["metadata"]  # asked of every object of every list: two calls less count
+    return metadata.get("namespace") or "", metadata["name"]
 
 
 def uid(obj: Object) -> str:
