@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from fairway.cluster.api.aside import AT_ONCE, Aside
+from fairway.cluster.api.identity.tokens import MASTERS
 from fairway.cluster.api.rules.compiling import places
 from fairway.cluster.api.rules.evaluating import verdict
 from fairway.kernel.client.client import Client
+from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.crds import CustomKind
 from fairway.kernel.objects.kinds import (
@@ -24,6 +26,7 @@ from fairway.kernel.objects.kinds import (
     Kind,
     Object,
 )
+from tests.cluster.api.world import World
 
 _KIND = Kind("example.dev", "v1", "Gauge", "gauges")
 _MANY = 10
@@ -59,6 +62,20 @@ async def test_rules_that_take_long_let_others_go_on(client: Client) -> None:
     await client.create(CRD, CustomKind(_KIND, {"spec": spec}).definition())
     dear = _KIND.new("dear", "default", spec={"list": list(range(300))})
     assert await _answered_meanwhile(client, client.create(_KIND, dear)) > _ANSWERED
+
+
+async def test_the_shape_of_large_objects_and_definitions_with_rules_let_others_go_on(world: World) -> None:
+    client = Client(world.server.transport(Identity("admin", (MASTERS,))))
+    part = {"type": "object", "properties": {"name": {"type": "string", "pattern": "^([a-z0-9]+-?)+$"}}}
+    rules = [{"rule": f"self.size() >= 0 && self.size() < {60_000 + index}"} for index in range(300)]
+    parts = {"type": "array", "maxItems": 60_000, "items": part, "x-kubernetes-validations": rules}
+    spec = {"type": "object", "properties": {"parts": parts, "note": {"type": "string"}}}
+    definition = CustomKind(_KIND, {"spec": spec}).definition()
+    assert await _answered_meanwhile(client, client.create(CRD, definition)) > _ANSWERED
+    large = _KIND.new("large", "default", spec={"parts": [{"name": f"a-{index}"} for index in range(40_000)]})
+    await client.create(_KIND, large)
+    noted = client.patch(_KIND, "large", "default", {"spec": {"note": "a"}})
+    assert await _answered_meanwhile(client, noted) > _ANSWERED
 
 
 async def test_policies_that_take_long_let_others_go_on_and_know_permissions(client: Client) -> None:

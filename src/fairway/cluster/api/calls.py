@@ -34,6 +34,8 @@ class Call:
     identity: Identity
     body: Any = None
     content_type: str = JSON
+    size: int = 0
+    """Bytes: of the body, or of what it changes if that is larger. Calls without a wire do not say."""
     duplicates: tuple[str, ...] = ()
     """Paths of fields that the body named twice."""
     warnings: list[str] = field(default_factory=list)

@@ -307,6 +307,7 @@ async def _read_body(request: web.BaseRequest, call: Call) -> None:
     if request.can_read_body:
         strict, kind = call.query.get("fieldValidation") == "Strict", call.served.resource.kind.kind
         data = await request.read()
+        call.size = len(data)
         if media in bodies.YAML or media == APPLY_PATCH:  # slow to read, and others wait for this loop
             decoded = await asyncio.to_thread(bodies.decode, data, media, strict=strict, kind=kind)
         else:

@@ -22,6 +22,8 @@ from fairway.kernel.objects.schemas import Schema, path_text
 
 _VALIDATIONS = ("Strict", "Warn", "Ignore")
 _MOST_WARNINGS = 20
+_LARGE = 128 * 1024
+"""Bytes, from which on the shape of an object is looked at beside the event loop."""
 _BLOCKING = (
     "FieldValueNotSupported",
     "FieldValueRequired",
@@ -141,13 +143,19 @@ def report(call: Call, unknown: list[str]) -> None:
 
 async def judged(aside: Aside, call: Call, obj: Object, old: Object | None = None, *, only: str = "") -> list[Cause]:
     """All that is wrong with a complete object; `old` is what it was, None for a new one."""
-    found = check(call, obj, old, only=only)
-    root = call.served.strategy.rules()
+    strategy = call.served.strategy
+    if strategy.custom and call.size > _LARGE:
+        found = await aside.run(partial(check, call, obj, old, only=only))
+    else:
+        found = check(call, obj, old, only=only)
+    if not found and not only and strategy.check_beside is not None:
+        found = list(await aside.run(partial(strategy.check_beside, obj, old)))
+    root = strategy.rules()
     return found if root is None else found + await _rules(aside, root, call, obj, old, found)
 
 
 def check(call: Call, obj: Object, old: Object | None = None, *, only: str = "") -> list[Cause]:
-    """What is wrong with it but for the rules of custom resources, which may take long."""
+    """What is wrong with it but for what is asked in CEL, or about CEL, which may take long."""
     strategy = call.served.strategy
     found: list[Cause] = []
     schema = strategy.schema()
@@ -161,7 +169,6 @@ def check(call: Call, obj: Object, old: Object | None = None, *, only: str = "")
         found += _shape(strategy, schema, obj, old, "")
     if not found:
         found += strategy.check(obj)
-        found += strategy.check_beside(obj, old)
     if not found:
         call.warnings += strategy.warn(obj)
     return found

@@ -22,7 +22,7 @@ from fairway.kernel.objects.schemas import Schema
 from fairway.kernel.objects.topology import Place
 
 Check = Callable[[Object], Iterable[Cause]]
-CheckBeside = Callable[[Object, Object | None], Iterable[Cause]]
+CheckBeside = Callable[[Object, Object | None], list[Cause]]
 ChangeCheck = Callable[[Object, Object], Iterable[Cause]]
 
 
@@ -31,10 +31,6 @@ def _nothing(obj: Object) -> None:
 
 
 def _fine(obj: Object) -> Iterable[Cause]:
-    return ()
-
-
-def _as_fine(new: Object, old: Object | None) -> Iterable[Cause]:
     return ()
 
 
@@ -66,8 +62,8 @@ class Strategy:
     """Where the quantities are of which the server knows one form: those of built-in kinds."""
     default: Callable[[Object], None] = _nothing
     check: Check = _fine
-    check_beside: CheckBeside = _as_fine
-    """What may be there only because it was there before; there is no old object when it is new."""
+    check_beside: CheckBeside | None = None
+    """For what takes long to check, and may be there only because it was there before; a new object has no old one."""
     check_change: ChangeCheck = _free
     warn: Callable[[Object], Iterable[str]] = _quiet
     revision_required: bool = False
@@ -147,7 +143,7 @@ def builtin_strategy(row: Resource) -> Strategy:
         amounts=cache(lambda: builtin_schemas.amounts(row.storage)),
         default=builtin_defaults.DEFAULTS.get(row.storage.resource, _nothing),
         check=builtin_checks.CHECKS.get(row.storage.resource, _fine),
-        check_beside=builtin_checks.CHECKS_BESIDE.get(row.storage.resource, _as_fine),
+        check_beside=builtin_checks.CHECKS_BESIDE.get(row.storage.resource),
         check_change=builtin_checks.CHANGE_CHECKS.get(row.storage.resource, _free),
         warn=builtin_checks.WARNINGS.get(row.storage.resource, _quiet),
         revision_required=name in _PUT_NEEDS_REVISION,

@@ -226,6 +226,7 @@ async def _main(backend: Backend, call: Call, wanted: Object, record: Record) ->
     await backend.admission.mutate(request)
     new = request.object
     if _rest(new) != _rest(old):
+        call.size = max(call.size, len(record.value))
         causes = await shaping.judged(backend.aside, call, new, old) or list(strategy.check_change(new, old))
     else:
         causes = list(objectmeta.problems(new["metadata"], subdomain=False))

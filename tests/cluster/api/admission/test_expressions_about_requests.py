@@ -37,6 +37,7 @@ _VALUES = {
         "object.spec.replicas > 2 && oldObject == null",
         "request.operation == 'UPDATE' && 'a' in request.userInfo.groups && request.kind.kind == 'Pod'",
         "authorizer.group('').resource('pods').namespace('x').check('create').allowed()",
+        "authorizer.requestResource.fieldSelector('spec.nodeName=a').labelSelector('b=c').check('create').allowed()",
         "!authorizer.path('/metrics').check('get').allowed()",
         "authorizer.requestResource.check('create').reason() == 'because'",
         "namespaceObject.metadata.labels.team == 'a'",

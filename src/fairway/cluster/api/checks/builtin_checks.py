@@ -171,8 +171,8 @@ def _volume(obj: Object) -> Iterator[Cause]:
 
 Check = Callable[[Object], Iterable[Cause]]
 ChangeCheck = Callable[[Object, Object], Iterable[Cause]]
-CheckBeside = Callable[[Object, Object | None], Iterable[Cause]]
-"""Where it depends on what the object was before, None for a new one, whether something may be."""
+CheckBeside = Callable[[Object, Object | None], list[Cause]]
+"""Where it depends on what the object was before, None for a new one, whether something may be; run in a thread."""
 
 Warnings = Callable[[Object], Iterable[str]]
 

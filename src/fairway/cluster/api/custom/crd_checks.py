@@ -12,8 +12,12 @@ from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 
 
-def problems(definition: Object, before: Object | None) -> Iterator[Cause]:
+def problems(definition: Object, before: Object | None) -> list[Cause]:
     """`before` is what the definition was, None for a new one."""
+    return list(_problems(definition, before))
+
+
+def _problems(definition: Object, before: Object | None) -> Iterator[Cause]:
     spec = definition.get("spec") or {}
     group, own = spec.get("group") or "", spec.get("names") or {}
     if not names.dns_subdomain(group) or "." not in group:

@@ -1,5 +1,7 @@
 """Questions about permissions, for expressions of admission: `authorizer.group('').resource('pods').check('create')`.
 
+Nobody looks at selectors, as RBAC does not: a check with one is answered as the check without it.
+
 Who answers is given with the variable: an `Authorizer` holds a function that takes an `Question`.
 """
 
@@ -14,6 +16,7 @@ from fairway.kernel.objects import names
 
 _DEAR = 350_000
 """What one check costs: it may have to ask somebody."""
+_LIST, _REQUIREMENT = 10, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,10 @@ def functions() -> Mapping[str, list[Overload]]:
             name: [overload("ResourceCheck.(string) ResourceCheck", _with(name))]
             for name in ("subresource", "namespace", "name")
         },
+        **{
+            name: [overload("ResourceCheck.(string) ResourceCheck", lambda one, _: one, _selector_cost)]
+            for name in ("fieldSelector", "labelSelector")
+        },
         "check": [
             overload(f"{kind}.(string) Decision", _check, lambda *_: _DEAR) for kind in ("PathCheck", "ResourceCheck")
         ],
@@ -81,6 +88,11 @@ def functions() -> Mapping[str, list[Overload]]:
         "errored": [overload("Decision.() bool", lambda _: False)],
         "error": [overload("Decision.() string", lambda _: "")],
     }
+
+
+def _selector_cost(_: ResourceCheck, selector: str) -> int:
+    """Upstream's, which makes a requirement of every two characters."""
+    return _LIST + len(selector) // 10 + _REQUIREMENT * len(selector) // 2
 
 
 def _path(one: Authorizer, path: str) -> PathCheck:
