@@ -186,6 +186,8 @@ async def test_large_answers_are_compressed_for_who_can_read_them(world: World, 
 async def test_discovery_has_an_old_and_a_new_form(world: World) -> None:
     _, headers, body = await world.raw("GET", "/apis", headers={"Accept": AGGREGATED})
     assert headers["Content-Type"] == "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    seen = {"Accept": AGGREGATED, "If-None-Match": headers["ETag"]}
+    assert (await world.raw("GET", "/apis", headers=seen))[0] == 304
     groups = {item["metadata"]["name"]: item for item in orjson.loads(body)["items"]}
     deployments = next(r for r in groups["apps"]["versions"][0]["resources"] if r["resource"] == "deployments")
     assert {sub["subresource"] for sub in deployments["subresources"]} == {"scale", "status"}

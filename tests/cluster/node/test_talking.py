@@ -61,6 +61,25 @@ async def test_a_terminal_has_a_size_and_its_hanging_up_ends_the_command(bench: 
             assert await waiting.result() != 0
 
 
+async def test_the_first_who_attaches_hears_what_was_said_before(bench: Bench) -> None:
+    async with bench.node() as node:
+        for name, once in (("mine", True), ("ours", False)):
+            container = {"stdin": True, "stdinOnce": once}
+            await bench.create(name, "sh", "-c", "echo early; echo err >&2; cat", container=container)
+            pod = await bench.until(name, lambda found: found["status"].get("phase") == "Running")
+            await bench.said(name, "early")
+            await bench.said(name, "err")
+            talk = await node.executions.attach(pod, "main", input=True)
+            await talk.write(b"late\n")
+            heard = {1: b"", 2: b""}
+            while not heard[1].endswith(b"late\n"):
+                piece = await asyncio.wait_for(talk.read(), 10)
+                assert piece is not None
+                heard[piece[0]] += piece[1]
+            assert heard == ({1: b"early\nlate\n", 2: b"err\n"} if once else {1: b"late\n", 2: b""})
+            await talk.close()
+
+
 async def test_what_cannot_be_run_says_so(bench: Bench) -> None:
     async with bench.node() as node:
         await bench.create("p", "sleep", "1000")

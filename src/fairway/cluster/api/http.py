@@ -7,6 +7,7 @@ logs as they come. It knows nothing of kinds.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import re
 import ssl
@@ -29,6 +30,7 @@ from fairway.cluster.api import bodies, representation
 from fairway.cluster.api.auditing.visits import Visit
 from fairway.cluster.api.calls import TRUE, Call, Event, Reply
 from fairway.cluster.api.connections import Connections
+from fairway.cluster.api.documents import discovery
 from fairway.cluster.api.identity import senders
 from fairway.cluster.api.patches import APPLY_PATCH
 from fairway.cluster.api.pipeline import Pipeline
@@ -174,11 +176,11 @@ class HTTPFace:
         self, request: web.BaseRequest, reply: Reply, form: Form, query: Mapping[str, str], warnings: list[str]
     ) -> web.StreamResponse:
         headers = _warned(warnings)
-        if reply.etag:
-            headers["ETag"] = reply.etag
-            if request.headers.get("If-None-Match") == reply.etag:
-                return web.Response(status=304, headers=headers)
         data = representation.encode(reply, form, query, self._pipeline.backend.clock.now())
+        if etag := reply.etag or _etag(reply, data):
+            headers["ETag"] = etag
+            if request.headers.get("If-None-Match") == etag:
+                return web.Response(status=304, headers=headers)
         headers["Content-Type"] = reply.content_type or _JSON
         if _for_eyes(request) and headers["Content-Type"].startswith(_JSON):
             data = await asyncio.to_thread(_indented, data)
@@ -335,6 +337,11 @@ def _failure(error: errors.ApiError) -> web.Response:
     return web.Response(
         body=orjson.dumps(error.status(), option=orjson.OPT_APPEND_NEWLINE), status=error.code, headers=headers
     )
+
+
+def _etag(reply: Reply, data: bytes) -> str:
+    """Of what clients keep on their disk, and ask about with every command."""
+    return f'"{hashlib.sha256(data).hexdigest()[:32].upper()}"' if reply.content_type == discovery.AGGREGATED else ""
 
 
 def _warned(warnings: list[str]) -> CIMultiDict[str]:

@@ -24,9 +24,15 @@ class Attaching:
         """Raises OSError. The answer comes when it ends."""
         attachment = Attachment(link, request["seq"], request["name"], request["streams"], container.input)
         container.attachments.append(attachment)
+        if container.unheard is not None:
+            for stream, data in container.unheard.pieces:
+                attachment.say(stream, data)
+            container.unheard = None
         self._read(container, attachment)
 
     def say(self, container: Container, stream: str, data: bytes) -> None:
+        if container.unheard is not None:
+            container.unheard.keep(stream, data)
         for attachment in [each for each in container.attachments if not each.say(stream, data)]:
             self._end(container, attachment, TOO_SLOW)
 

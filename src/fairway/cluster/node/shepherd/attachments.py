@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections import deque
 from contextlib import suppress
 from typing import Any
 
@@ -79,3 +80,17 @@ class Attachment:
     def answer(self, error: str = "") -> dict[str, Any]:
         """What its agent is told at the end. A container's own exit code is not what an attached client is for."""
         return {"seq": self.seq, "error": error} if error else {"seq": self.seq, "ok": {"code": 0, "output": ""}}
+
+
+class Unheard:
+    """What a container said before anybody was attached: the last of it."""
+
+    def __init__(self) -> None:
+        self.pieces: deque[tuple[str, bytes]] = deque()
+        self._size = 0
+
+    def keep(self, stream: str, data: bytes) -> None:
+        self.pieces.append((stream, data))
+        self._size += len(data)
+        while self._size > _CHUNK:
+            self._size -= len(self.pieces.popleft()[1])

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from fairway.cluster.node.shepherd import child, memory, records
-from fairway.cluster.node.shepherd.attachments import Attachment
+from fairway.cluster.node.shepherd.attachments import Attachment, Unheard
 from fairway.cluster.node.shepherd.links import Link
 from fairway.cluster.node.shepherd.logfile import LogFile
 from fairway.cluster.node.shepherd.streams import Streams
@@ -31,6 +31,8 @@ class Container:
         self.log = LogFile(f"{self.folder}/{records.LOG}")
         self.pipes, self.input, self.terminal = streams.pipes, streams.input, streams.terminal
         self.attachments: list[Attachment] = []
+        self.unheard: Unheard | None = Unheard() if request.get("once") else None
+        """Whoever attaches first is who it is for: `kubectl run -it` comes when it has said something already."""
         if limit:
             limit.add(pid)
 
