@@ -86,6 +86,18 @@ async def test_generation_and_status_follow_the_subresource(client: Client) -> N
         await client.update(WIDGET.kind, widget())
 
 
+async def test_a_status_without_a_subresource_is_a_field_like_the_others(client: Client) -> None:
+    definition = WIDGET.definition()
+    del definition["spec"]["versions"][0]["subresources"]
+    await client.create(CRD, definition)
+    made = await client.create(WIDGET.kind, widget() | {"status": {"phase": "Early"}})
+    assert made["status"] == {"phase": "Early"}
+    told = await client.patch(WIDGET.kind, "w", "default", {"status": {"phase": "Ready", "junk": 1}})
+    assert (told["status"], told["metadata"]["generation"]) == ({"phase": "Ready"}, 2)
+    with pytest.raises(errors.Invalid, match=r"status\.phase in body must be of type string"):
+        await client.patch(WIDGET.kind, "w", "default", {"status": {"phase": 3}})
+
+
 async def test_a_new_schema_holds_for_the_next_write(client: Client) -> None:
     made = await define(client)
     await client.create(WIDGET.kind, widget())

@@ -23,7 +23,8 @@ from fairway.kernel.objects.fields import Path
 from fairway.kernel.objects.kinds import Object
 
 _GENERATED_NAME_TRIES = 8
-_UNCOUNTED = ("apiVersion", "metadata", "status")
+_UNCOUNTED = frozenset({"apiVersion", "metadata"})
+_WITH_STATUS = _UNCOUNTED | {"status"}
 
 
 async def create(backend: Backend, call: Call) -> Reply:
@@ -217,7 +218,7 @@ async def _main(backend: Backend, call: Call, wanted: Object, record: Record) ->
         new.pop("status", None)
         if "status" in old:
             new["status"] = dict(old["status"] or {})  # defaults may be added to it
-    if _rest(new) != _rest(old):
+    if _rest(call, new) != _rest(call, old):
         _keep_assigned(new, old)
         shaping.complete(call, new)
     else:
@@ -225,7 +226,7 @@ async def _main(backend: Backend, call: Call, wanted: Object, record: Record) ->
     request = Request("UPDATE", call, new, old)
     await backend.admission.mutate(request)
     new = request.object
-    if _rest(new) != _rest(old):
+    if _rest(call, new) != _rest(call, old):
         call.size = max(call.size, len(record.value))
         causes = await shaping.judged(backend.aside, call, new, old) or list(strategy.check_change(new, old))
     else:
@@ -235,8 +236,10 @@ async def _main(backend: Backend, call: Call, wanted: Object, record: Record) ->
     return request
 
 
-def _rest(obj: Object) -> Object:
-    return {key: value for key, value in obj.items() if key not in _UNCOUNTED}
+def _rest(call: Call, obj: Object) -> Object:
+    """What this write is about. A status without a subresource of its own is a field like the others."""
+    left_out = _WITH_STATUS if call.served.strategy.status else _UNCOUNTED
+    return {key: value for key, value in obj.items() if key not in left_out}
 
 
 def _keep_assigned(new: Object, old: Object) -> None:
@@ -250,7 +253,7 @@ def _keep_assigned(new: Object, old: Object) -> None:
 def _counted(backend: Backend, call: Call, new: Object, old: Object, *, moved: bool) -> Object | None:
     """With its generation and its owners; None where nothing changed."""
     metadata, before = new["metadata"], old["metadata"]
-    counts = _rest(new) != _rest(old)
+    counts = _rest(call, new) != _rest(call, old)
     same = not counts and not moved and new.get("status") == old.get("status")
     if same and metadata == _without_revision(before):
         return None
