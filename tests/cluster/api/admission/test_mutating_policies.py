@@ -63,6 +63,23 @@ async def test_lists_with_keys_are_merged(client: Client) -> None:
     assert made["spec"]["containers"][0]["terminationMessagePath"] == "/dev/termination-log"
 
 
+async def test_quantities_get_their_form(client: Client) -> None:
+    where = "/spec/containers/0/resources"
+    await put(
+        client,
+        patch(f"[JSONPatch{{op: 'add', path: '{where}', value: {{'limits': {{'memory': '1024Mi'}}}}}}]"),
+        on=("", "pods"),
+    )
+    made = await client.create(POD, pod("p"))
+    amounts = {"memory": "1Gi"}
+    assert made["spec"]["containers"][0]["resources"] == {"limits": amounts, "requests": amounts}
+    await put(
+        client, patch(f"[JSONPatch{{op: 'add', path: '{where}/limits/cpu', value: 'much'}}]"), on=("", "pods"), name="n"
+    )
+    with pytest.raises(errors.ApiError, match="quantities must match the regular expression"):
+        await client.create(POD, pod("q"))
+
+
 async def test_patches_are_applied_one_after_the_other(client: Client) -> None:
     await put(
         client,
