@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,3 +96,27 @@ def test_an_engine_is_tried_as_it_is_first() -> None:
     assert first.command == DOCKER.command and "--ulimit" not in first.options
     assert all("--ulimit" in variant.options for variant in others)
     assert list(finding.candidates("podman --root '/big disk'")) == [("podman", "--root", "/big disk")]
+
+
+_PICKY = """#!/bin/sh
+case "$*" in *run\\ --rm*) ;; *) exit 0 ;; esac
+echo "$*" >> {log}
+case "$*" in
+*--runtime\\ runc*--ulimit*) readlink /proc/self/ns/net ;;
+*--ulimit*) echo "Error: cgroups in hybrid mode are not supported" >&2; exit 126 ;;
+*) echo "Error: setrlimit RLIMIT_NOFILE: Operation not permitted" >&2; exit 126 ;;
+esac
+"""
+
+
+async def test_limits_that_the_kernel_refuses_are_tried_with_one_runtime_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("podman", "crun", "runc"):
+        (tmp_path / name).write_text(_PICKY.format(log=tmp_path / "log"))
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    found = await finding.Finder(tmp_path, str(tmp_path / "podman")).engine()
+    assert found is not None and found.command[-2:] == ("--runtime", "runc")
+    runs = (tmp_path / "log").read_text().splitlines()
+    assert [run for run in runs if "--ulimit" not in run] == runs[:1]

@@ -100,11 +100,16 @@ class Finder:
         engine = Engine(name, version.strip().splitlines()[0] if version.strip() else name, command)
         await engine.call("load", "--input", str(await asyncio.to_thread(_trial_image, self._folder)))
         problem = EngineFailed(f"{name} was not tried")
+        forbidden: set[tuple[str, ...]] = set()  # the kernel refuses their limits, whichever runtime asks for them
         for variant in (*self._remembered(engine), *variants(engine)):
+            if variant.options in forbidden:
+                continue
             try:
                 found = await _checked(variant)
             except EngineFailed as failed:
                 problem = failed
+                if "rlimit" in str(failed):
+                    forbidden.add(variant.options)
                 continue
             note = {"base": engine.command, "command": found.command, "options": found.options}
             self._note.write_text(json.dumps(note))
