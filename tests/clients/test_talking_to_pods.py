@@ -265,7 +265,7 @@ async def test_what_cannot_be_reached_says_why(tool: Tool) -> None:
         "pods/gone/proxy/": 'pods "gone" not found',
         "pods/a:b:c:d/proxy/": "invalid pod request",
         "services/none/proxy/": 'no endpoints available for service "none"',
-        "services/none:81/proxy/": "no service port '81' found",
+        "services/none:81/proxy/": 'no service port "81" found',
     }
     for path, reason in reasons.items():
         assert reason in await tool.kubectl("get", "--raw", f"{place}/{path}", fails=True)

@@ -25,7 +25,6 @@ _IMAGE = "an image outside the catalogue (nginx, pause), which needs a container
 _METRICS = "looks for the pod of metrics-server; here metrics.k8s.io is served by the API itself"
 _THREAD = "a thread of the client's blocking WebSocket outlives it, and reads from another connection"
 _SPELLING = "the test sets a field `shortnames` that the client's own model does not have"
-_AGGREGATED = "aggregated API servers are refused by name"
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ SUITES = (
         "kubernetes-client/python",
         ".",
         ("kubernetes/e2e_test",),
-        reasons={"test_portforward_http": _IMAGE, "test_create_apiservice_from_yaml_with_conflict": _AGGREGATED},
+        reasons={"test_portforward_http": _IMAGE},
     ),
     Suite(
         "kubernetes_asyncio",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairway.cluster.api import addresses
+from fairway.cluster.api.identity import front_proxy
 from fairway.cluster.api.identity.certificates import ensure, server_context
 from fairway.cluster.api.identity.tokens import Issuer
 from fairway.cluster.api.server import ApiServer
@@ -80,7 +81,8 @@ async def cluster(
     issuer, tls = Issuer.load(folder / "pki"), ensure(folder / "pki", hosts=("localhost", "127.0.0.1"))
     # Clusters of tests run side by side, and each needs few addresses.
     network = service_network or addresses.network_of(folder, prefix=24)
-    api = ApiServer(store, clock=clock, issuer=issuer, service_network=network)
+    front = front_proxy.ensure(folder / "pki", tls.ca_pem)
+    api = ApiServer(store, clock=clock, issuer=issuer, service_network=network, front_proxy=front)
     try:
         api_url = f"https://127.0.0.1:{await api.serve('127.0.0.1', 0, server_context(tls))}"
         token = issuer.mint(ADMIN.user, ADMIN.groups, seconds=3600)
@@ -101,7 +103,9 @@ async def cluster(
             await install(client, (*brought, *kinds, *(kind for feature in features for kind in feature.kinds)))
             parts = [feature.build(platform) for feature in features]
             if workloads:
-                parts.append(build_workloads(client, clock, ca_pem=tls.ca_pem, sign=signer(folder / "pki")))
+                parts.append(
+                    build_workloads(client, clock, ca_pem=tls.ca_pem, sign=signer(folder / "pki"), look=api.look_behind)
+                )
             agent = None
             if node or runtime:
                 agent = build_node(

@@ -20,6 +20,7 @@ from pathlib import Path
 from fairway.cluster.api import addresses
 from fairway.cluster.api.auditing import reading as auditing
 from fairway.cluster.api.defaults import stored
+from fairway.cluster.api.identity import front_proxy
 from fairway.cluster.api.identity.certificates import ensure, server_context
 from fairway.cluster.api.identity.tokens import ISSUER, Issuer
 from fairway.cluster.api.server import ApiServer
@@ -121,7 +122,9 @@ async def _on_this_machine(
             issuer=ISSUER,
             preload=preload.library(folder / "node"),
         )
-        workloads = build_workloads(client, clock, ca_pem=cluster.ca_pem, sign=signer(folder / "pki"))
+        workloads = build_workloads(
+            client, clock, ca_pem=cluster.ca_pem, sign=signer(folder / "pki"), look=cluster.api.look_behind
+        )
         await start((workloads, node.parts, build_network(client, clock, gateway)), client, clock, tasks)
         tasks.create_task(_end_without(folder, clock), name="data-directory")
         yield Running(public_url(settings), front.one_time_url(), folder / "kubeconfig", folder, cluster.api_url)
@@ -181,6 +184,7 @@ async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluste
             service_network=addresses.network_of(folder),
             service_accounts=settings.service_accounts,
             audit=folder / auditing.FOLDER,
+            front_proxy=front_proxy.ensure(folder / "pki", tls.ca_pem),
         )
         try:
             api_url = f"https://127.0.0.1:{await _listen(api, folder / 'api-port', server_context(tls))}"

@@ -54,7 +54,7 @@ def admin(world: World) -> Client:
         ("POST", "/api/v1/namespaces/default/configmaps/c", b"{}", {}, 405, "MethodNotAllowed"),
         ("DELETE", "/version", None, {}, 405, "MethodNotAllowed"),
         ("GET", "/api/v1/namespaces/default/configmaps/c/status", None, {}, 404, "NotFound"),
-        ("GET", "/apis/apiregistration.k8s.io/v1/apiservices", None, {}, 404, "NotFound"),
+        ("GET", "/apis/resource.k8s.io/v1/deviceclasses", None, {}, 404, "NotFound"),
         ("GET", "/api/v1/pods?limit=many", None, {}, 400, "BadRequest"),
         ("GET", "/api/v1/pods", None, {"impersonate-user": "ann"}, 403, "Forbidden"),
         ("GET", "/api/v1/pods", None, {"impersonate-uid": "7"}, 400, "BadRequest"),
@@ -135,10 +135,10 @@ async def test_odd_bodies_never_break_the_server(
 
 
 async def test_what_is_not_served_is_named_whatever_the_body(world: World) -> None:
-    path, media = "/apis/apiregistration.k8s.io/v1/apiservices", "application/vnd.kubernetes.protobuf"
+    path, media = "/apis/resource.k8s.io/v1/deviceclasses", "application/vnd.kubernetes.protobuf"
     code, _, body = await world.raw("POST", path, data=b"k8s\x00\xff", headers={"Content-Type": media})
     assert code == 404
-    assert "aggregated API servers are not supported" in orjson.loads(body)["message"]
+    assert "dynamic resource allocation is not supported" in orjson.loads(body)["message"]
 
 
 async def test_a_write_ends_though_its_client_has_gone(world: World, admin: Client) -> None:

@@ -227,9 +227,9 @@ async def test_services_get_addresses_of_their_own(client: Client) -> None:
 
 
 async def test_kinds_not_served_say_what_to_do(client: Client) -> None:
-    services = Kind("apiregistration.k8s.io", "v1", "APIService", "apiservices", namespaced=False)
-    with pytest.raises(errors.NotFound, match="aggregated API servers are not supported by this server: use a Custom"):
-        await client.create(services, services.new("v1.example.dev"))
+    classes = Kind("resource.k8s.io", "v1", "DeviceClass", "deviceclasses", namespaced=False)
+    with pytest.raises(errors.NotFound, match=r"dynamic resource allocation .* such as nvidia.com/gpu"):
+        await client.create(classes, classes.new("gpus"))
     await client.create(POD, pod("p"))
     with pytest.raises(errors.MethodNotAllowed, match="ephemeral containers are not supported"):
         await client.transport.request("PATCH", POD.path("default", "p", "ephemeralcontainers"), body={})

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.admission.chain import Chain
+from fairway.cluster.api.aggregation.aggregator import Aggregator
 from fairway.cluster.api.aside import Aside
 from fairway.cluster.api.auditing.log import AuditLog
 from fairway.cluster.api.authorizing.grants import Grants
@@ -33,6 +34,7 @@ class Backend:
     audit: AuditLog
     conversions: Conversions
     aside: Aside
+    aggregator: Aggregator
     logs: PodLogs | None = None
     measures: Measures | None = None
     executions: PodExec | None = None

@@ -62,7 +62,7 @@ class Connections:
     async def _pass_on(self, request: web.BaseRequest, call: Call, begun: Begun) -> web.StreamResponse:
         path = request.rel_url.raw_path
         if call.served.storage != NODE.resource:
-            return await self._proxy.answer(request, targets.target(self._backend, call, path))
+            return await self._proxy.answer(request, targets.target(self._backend.store, call, path))
         said = nodes.answer(self._backend, call, targets.split(path)[1])
         if isinstance(said, str):
             return web.Response(text=said)

@@ -143,6 +143,10 @@ class HTTPFace:
             return web.Response(text="ok")
         identity = senders.identify(self._pipeline.backend, request, visit)
         query = visit.query
+        if (elsewhere := self._pipeline.elsewhere(path)) is not None:
+            visit.elsewhere = self._pipeline.admit(identity, method, path, query)
+            with self._stream(request):
+                return await self._pipeline.backend.aggregator.pass_on(request, identity, elsewhere)
         call = visit.call = self._pipeline.call(identity, method, path, query)
         accept = request.headers.get("Accept", "")
         if call is None:

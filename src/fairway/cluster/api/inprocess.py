@@ -46,6 +46,12 @@ class InProcessTransport:
         return reply.whole()
 
     async def _answer(self, visit: Visit, body: Any, content_type: str) -> Reply:
+        if (elsewhere := self._pipeline.elsewhere(visit.path)) is not None:
+            visit.elsewhere = self._pipeline.admit(self._identity, visit.method, visit.path, visit.query)
+            aggregator, query = self._pipeline.backend.aggregator, visit.query
+            return Reply(
+                await aggregator.ask(elsewhere, self._identity, visit.method, visit.path, query, body, content_type)
+            )
         call = visit.call = self._pipeline.call(self._identity, visit.method, visit.path, visit.query)
         if call is None:
             return self._pipeline.document(self._identity, visit.method, visit.path, visit.query)
@@ -54,7 +60,13 @@ class InProcessTransport:
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[WatchEvent, None]:
         # Without a timeout a watch here never breaks, so nobody needs bookmarks to resume from.
-        call = self._call(path, {**query, "watch": "true"})
+        query = {**query, "watch": "true"}
+        if (elsewhere := self._pipeline.elsewhere(path)) is not None:
+            self._pipeline.admit(self._identity, "GET", path, query)
+            async for told in self._pipeline.backend.aggregator.watch(elsewhere, self._identity, path, query):
+                yield told
+            return
+        call = self._call(path, query)
         events = await self._pipeline.watch(call, timed="timeoutSeconds" in query)
         try:
             async for event in events:

@@ -15,6 +15,8 @@ import orjson
 
 from fairway.cluster.api import beginnings, patches, paths, reading, refusals, removal, subresources, watching, writing
 from fairway.cluster.api.admission.request import Request
+from fairway.cluster.api.aggregation import beginnings as aggregation
+from fairway.cluster.api.aggregation.shelf import Elsewhere
 from fairway.cluster.api.authorizing import bootstrap
 from fairway.cluster.api.authorizing.attempts import Attempt
 from fairway.cluster.api.backend import Backend
@@ -45,7 +47,11 @@ class Pipeline:
                 return
             await beginnings.make(self.backend)
             built_in = [served.resource for served in self.backend.registry if served.definition is None]
-            await bootstrap.reconcile(self.backend.store, built_in, self.backend.now())
+            now, front = self.backend.now(), self.backend.aggregator.front
+            await asyncio.gather(
+                bootstrap.reconcile(self.backend.store, built_in, now),
+                aggregation.make(self.backend.store, self.backend.registry, front, now),
+            )
             self._prepared.set()
 
     def call(self, identity: Identity, method: str, path: str, query: Mapping[str, str]) -> Call | None:
@@ -79,6 +85,20 @@ class Pipeline:
         if served.deprecation:
             call.warnings.append(served.deprecation)
         return call
+
+    def elsewhere(self, path: str) -> Elsewhere | None:
+        """The server behind this one that answers the path; None for all that is answered here."""
+        return self.backend.aggregator.shelf.of(path)
+
+    def admit(self, identity: Identity, method: str, path: str, query: Mapping[str, str]) -> str:
+        """What a request for another server is called; admission there is its own. Raises Forbidden."""
+        target = paths.parse(path)
+        if target is None:
+            self.backend.grants.check(identity, Attempt(method.lower(), path=path))
+            return method.lower()
+        verb = _verb(method, target, query)
+        self.backend.grants.check(identity, _attempt(verb, target, query))
+        return verb
 
     def document(self, identity: Identity, method: str, path: str, query: Mapping[str, str], accept: str = "") -> Reply:
         """Discovery and the other documents. Raises ApiError where the sender may not read it."""

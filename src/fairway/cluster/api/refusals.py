@@ -8,10 +8,10 @@ from __future__ import annotations
 from fairway.kernel.objects.errors import MethodNotAllowed, NotFound
 
 _GROUPS = {
-    "admissionregistration.k8s.io": (
-        "of this group only the configurations of webhooks are served by this server yet: no policies"
+    "resource.k8s.io": (
+        "dynamic resource allocation is not supported by this server: ask for devices as resources, such "
+        "as nvidia.com/gpu"
     ),
-    "apiregistration.k8s.io": "aggregated API servers are not supported by this server: use a CustomResourceDefinition",
 }
 _SUBRESOURCES = {
     "ephemeralcontainers": "ephemeral containers are not supported by this server yet: start another pod",

@@ -166,6 +166,7 @@ def _grouped() -> tuple[Resource, ...]:
     approval = Subresource("approval", "CertificateSigningRequest", "certificates.k8s.io", "v1", CHANGE)
     return (
         _resource(kinds.CRD, "crd", "crds", categories=("api-extensions",), status=True),
+        _resource(kinds.API_SERVICE, categories=("api-extensions",), status=True),
         _resource(kinds.MUTATING_WEBHOOK_CONFIGURATION, categories=("api-extensions",)),
         _resource(kinds.VALIDATING_WEBHOOK_CONFIGURATION, categories=("api-extensions",)),
         _resource(kinds.VALIDATING_ADMISSION_POLICY, categories=("api-extensions",), status=True),

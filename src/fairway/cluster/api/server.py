@@ -10,6 +10,8 @@ from fairway.cluster.api import upkeep, whereabouts
 from fairway.cluster.api.addresses import Addresses
 from fairway.cluster.api.admission import built_in
 from fairway.cluster.api.admission.webhooks.asking import Asker
+from fairway.cluster.api.aggregation.aggregator import Aggregator
+from fairway.cluster.api.aggregation.shelf import Shelf
 from fairway.cluster.api.aside import Aside
 from fairway.cluster.api.auditing.log import AuditLog
 from fairway.cluster.api.authorizing import own_namespace
@@ -19,6 +21,7 @@ from fairway.cluster.api.custom import crds
 from fairway.cluster.api.custom.conversion import Conversions
 from fairway.cluster.api.http import HTTPFace
 from fairway.cluster.api.identity import authentication
+from fairway.cluster.api.identity.front_proxy import FrontProxy
 from fairway.cluster.api.identity.tokens import MASTERS, Issuer
 from fairway.cluster.api.inprocess import InProcessTransport
 from fairway.cluster.api.pipeline import Pipeline
@@ -48,8 +51,10 @@ class ApiServer:
         service_network: str = "127.32.0.0/16",
         service_accounts: str = own_namespace.OWN_NAMESPACE,
         audit: Path | None = None,
+        front_proxy: FrontProxy | None = None,
     ) -> None:
-        """`audit` is the folder of the audit log; without it there is none."""
+        """`audit` is the folder of the audit log; without it there is none. `front_proxy` is by what servers of
+        aggregated APIs know this one."""
         registry = Registry()
         for record in store.list(CRD.resource).records:
             registry.put(record.key.name, crds.serve(record.object))
@@ -60,9 +65,10 @@ class ApiServer:
         conversions, aside = Conversions(self._caller), Aside()
         asker = Asker(self._caller, conversions, grants, aside)
         admission = built_in.chain(store, clock, registry, asker, grants, issuer, aside)
+        aggregator = Aggregator(store, Shelf(store, registry), front_proxy)
         log = AuditLog(audit, clock)
         self._backend = Backend(
-            store, clock, registry, issuer, addresses, admission, grants, log, conversions, aside, logs
+            store, clock, registry, issuer, addresses, admission, grants, log, conversions, aside, aggregator, logs
         )
         self.pipeline = Pipeline(self._backend)
         self._face = HTTPFace(self.pipeline)
@@ -89,7 +95,12 @@ class ApiServer:
         await self._face.close()
         await self._caller.close()
         self._backend.aside.close()
+        await self._backend.aggregator.close()
         self._backend.audit.close()
+
+    async def look_behind(self, name: str) -> str:
+        """Ask the server behind an APIService what it serves; gives a sentence where it does not answer."""
+        return await self._backend.aggregator.look(name)
 
     def measure_with(self, measures: Measures) -> None:
         """Tell the server who measures pods and nodes."""

@@ -84,6 +84,7 @@ class Strategy:
 
 
 _RBAC = tuple(kind.resource for kind in (ROLE, CLUSTER_ROLE, ROLE_BINDING, CLUSTER_ROLE_BINDING))
+_PATH_NAMED = (*_RBAC, "apiservices.apiregistration.k8s.io")
 _ORPHANING = ("jobs.batch", "replicationcontrollers")
 _BORN_WITH_STATUS = ("nodes",)
 _RETURNED = (
@@ -115,6 +116,7 @@ _PUT_NEEDS_REVISION = (
     "customresourcedefinitions.apiextensions.k8s.io",
     "mutatingwebhookconfigurations.admissionregistration.k8s.io",
     "validatingwebhookconfigurations.admissionregistration.k8s.io",
+    "apiservices.apiregistration.k8s.io",
 )
 _WITHOUT_GENERATION = (
     "configmaps",
@@ -130,6 +132,7 @@ _WITHOUT_GENERATION = (
     "storageclasses.storage.k8s.io",
     "limitranges",
     "certificatesigningrequests.certificates.k8s.io",
+    "apiservices.apiregistration.k8s.io",
 )
 
 
@@ -151,7 +154,7 @@ def builtin_strategy(row: Resource) -> Strategy:
         propagation="Orphan" if name in _ORPHANING else "Background",
         returned=name in _RETURNED,
         graceful=name == "pods",
-        path_name=name in _RBAC,
+        path_name=name in _PATH_NAMED,
         label_name=name in _LABEL_NAMED,
         generation=name not in _WITHOUT_GENERATION,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fairway.cluster.workloads import (
+    api_services,
     autoscaling,
     budgets,
     certificates,
@@ -41,10 +42,11 @@ def build(
     *,
     ca_pem: str = "",
     sign: certificates.Sign | None = None,
+    look: api_services.Look | None = None,
     job_retry_delay: float = JOB_RETRY_DELAY,
 ) -> Parts:
     """`ca_pem` is the API server's certificate authority, which every namespace gets in a ConfigMap; `sign` makes
-    certificates of clients with it."""
+    certificates of clients with it. `look` asks a server of an aggregated API what it serves."""
     return Parts(
         controllers=(
             namespaces.controller(ca_pem),
@@ -64,6 +66,7 @@ def build(
             *protection.controllers(),
             cluster_roles.controller(),
             certificates.controller(sign),
+            api_services.controller(look),
         ),
         services=(scheduler.service(client, clock), garbage.service(client, clock), quotas.service(client, clock)),
     )

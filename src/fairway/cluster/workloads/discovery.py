@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from fairway.kernel.client.client import Client
-from fairway.kernel.objects.kinds import Kind
+from fairway.kernel.objects import errors
+from fairway.kernel.objects.kinds import Kind, Object
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    kinds: list[Kind]
+    silent: dict[str, str]
+    """Group versions whose server does not answer, with what it said instead."""
 
 
 async def kinds(client: Client, *, verbs: Iterable[str]) -> list[Kind]:
@@ -15,17 +24,26 @@ async def kinds(client: Client, *, verbs: Iterable[str]) -> list[Kind]:
 
     Events are served by two groups; the older one is meant.
     """
-    needed = set(verbs)
-    found: dict[str, Kind] = {}
+    return (await found(client, verbs=verbs)).kinds
+
+
+async def found(client: Client, *, verbs: Iterable[str]) -> Found:
+    """The same, and what could not be found out: one server behind the API that is down hides nobody else's kinds."""
+    needed, silent = set(verbs), dict[str, str]()
+    kinds: dict[str, Kind] = {}
     for version in await _versions(client):
         root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-        answer = await client.transport.request("GET", root)
-        group, _, number = version.rpartition("/")
-        for resource in answer.get("resources") or ():
-            if _offers(resource, needed) and (resource["name"], group) != ("events", "events.k8s.io"):
-                kind = Kind(group, number, resource["kind"], resource["name"], bool(resource["namespaced"]))
-                found.setdefault(kind.resource, kind)
-    return list(found.values())
+        try:
+            answer = await client.transport.request("GET", root)
+        except errors.ApiError as failure:
+            silent[version] = str(failure)
+            continue
+        try:
+            for kind in _offered(version, answer, needed):
+                kinds.setdefault(kind.resource, kind)
+        except (KeyError, TypeError, AttributeError):
+            silent[version] = "what its server lists are no resources"
+    return Found(list(kinds.values()), silent)
 
 
 async def _versions(client: Client) -> list[str]:
@@ -36,6 +54,13 @@ async def _versions(client: Client) -> list[str]:
         served = [version["groupVersion"] for version in group.get("versions") or ()]
         found += dict.fromkeys((group["preferredVersion"]["groupVersion"], *served))
     return found
+
+
+def _offered(version: str, answer: Object, verbs: set[str]) -> Iterator[Kind]:
+    group, _, number = version.rpartition("/")
+    for resource in answer.get("resources") or ():
+        if _offers(resource, verbs) and (resource["name"], group) != ("events", "events.k8s.io"):
+            yield Kind(group, number, resource["kind"], resource["name"], bool(resource["namespaced"]))
 
 
 def _offers(resource: dict[str, Any], verbs: set[str]) -> bool:

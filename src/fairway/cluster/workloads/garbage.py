@@ -21,8 +21,8 @@ from fairway.kernel.clock import Clock
 from fairway.kernel.control import finalizers
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.feature import Ready, Service
-from fairway.kernel.objects import errors, meta
-from fairway.kernel.objects.kinds import CRD, EVENT, LEASE, Kind, Object
+from fairway.kernel.objects import api_services, errors, meta
+from fairway.kernel.objects.kinds import API_SERVICE, CRD, EVENT, LEASE, Kind, Object
 from fairway.kernel.objects.meta import Key
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Collector:
         async with asyncio.TaskGroup() as tasks:
             await self._follow_kinds(tasks)
             for mirror in list(self._mirrors.values()):
-                await mirror.synced()
+                await self._synced(mirror)
             ready()
             for number in range(_WORKERS):
                 tasks.create_task(self._work(tasks), name=f"garbage-{number}")
@@ -69,6 +69,16 @@ class Collector:
                 await self._rescan.wait()
                 self._rescan.clear()
                 await self._follow_kinds(tasks)
+
+    async def _synced(self, mirror: Mirror) -> None:
+        """Wait for all that the API itself serves; another server's lists may not come for as long as it is down."""
+        services = self._mirrors.get(API_SERVICE.resource)
+        if services is not None and mirror is not services:
+            await services.synced()
+            service = services.get("", api_services.name(mirror.kind.group, mirror.kind.version))
+            if _by_another(service):
+                return
+        await mirror.synced()
 
     # What exists
 
@@ -105,7 +115,7 @@ class Collector:
         resource = kind.resource
 
         def changed(old: Object | None, new: Object | None) -> None:
-            if resource == CRD.resource:
+            if resource == CRD.resource or (resource == API_SERVICE.resource and _by_another(new or old)):
                 self._rescan.set()
             if new is None:
                 if old is not None:
@@ -248,6 +258,11 @@ class Collector:
 
 
 _UNWATCHED = frozenset((EVENT.resource, LEASE.resource))
+
+
+def _by_another(service: Object | None) -> bool:
+    """Whether an APIService brings kinds of its own: all others follow what is served here anyway."""
+    return service is not None and bool(service["spec"].get("service"))
 
 
 def _owners_changed(old: Object | None, new: Object) -> bool:

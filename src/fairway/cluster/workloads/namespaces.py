@@ -20,6 +20,12 @@ from fairway.kernel.objects.meta import Key
 ROOT_CA = "kube-root-ca.crt"
 _ACCOUNT = "default"
 FINALIZER = "kubernetes"
+_DISCOVERED = (
+    "NamespaceDeletionDiscoveryFailure",
+    False,
+    "ResourcesDiscovered",
+    "All resources successfully discovered",
+)
 _SOONEST, _LATEST = 0.1, 5.0  # seconds between looks at a namespace whose objects are still ending
 
 
@@ -64,8 +70,11 @@ async def _empty(world: World, namespace: Object) -> float | None:
     if FINALIZER not in (namespace.get("spec") or {}).get("finalizers", ()):
         return None
     name = meta.name(namespace)
-    kinds = [kind for kind in await discovery.kinds(world.client, verbs=("list", "delete")) if kind.namespaced]
-    left = await _delete_pods_then_rest(world, name, kinds)
+    served = await discovery.found(world.client, verbs=("list", "delete"))
+    left = await _delete_pods_then_rest(world, name, [kind for kind in served.kinds if kind.namespaced])
+    if served.silent:
+        await _say(world, namespace, ("NamespaceDeletionDiscoveryFailure", True, "DiscoveryFailed", _silent(served)))
+        return _LATEST
     if not left:
         body = {**namespace, "spec": {**namespace["spec"], "finalizers": []}}
         await world.client.update(NAMESPACE, body, subresource="finalize")
@@ -94,11 +103,24 @@ async def _delete_all(world: World, namespace: str, kind: Kind) -> int:
 
 async def _say_what_remains(world: World, namespace: Object, left: dict[str, int]) -> None:
     text = ", ".join(f"{resource} has {count} resource instances" for resource, count in sorted(left.items()))
+    remain = f"Some resources are remaining: {text}"
+    await _say(world, namespace, ("NamespaceContentRemaining", True, "SomeResourcesRemain", remain), _DISCOVERED)
+
+
+def _silent(served: discovery.Found) -> str:
+    """Upstream's sentence: what a server that does not answer keeps in the namespace is not known."""
+    each = ", ".join(f"{version}: {why}" for version, why in sorted(served.silent.items()))
+    return (
+        f"Discovery failed for some groups, {len(served.silent)} failing: unable to retrieve the complete list of "
+        f"server APIs: {each}"
+    )
+
+
+async def _say(world: World, namespace: Object, *news: tuple[str, bool | None, str, str]) -> None:
     now = clock.timestamp(world.clock.now())
     said = (namespace.get("status") or {}).get("conditions")
-    wanted = conditions.merged(
-        said, now, ("NamespaceContentRemaining", True, "SomeResourcesRemain", f"Some resources are remaining: {text}")
-    )
+    known = {each["type"] for each in said or ()}
+    wanted = conditions.merged(said, now, *(one for one in news if one[1] or one[0] in known))
     if wanted != said:
         status = {"phase": "Terminating", "conditions": wanted}
         await world.client.patch_status(NAMESPACE, meta.name(namespace), None, status)

@@ -61,7 +61,7 @@ class HTTPTransport:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=None)
         async with self._open("GET", path, query, timeout=timeout) as answer:
             try:
-                async for line in _lines(answer.content):
+                async for line in lines(answer.content):
                     event = orjson.loads(line)
                     if event["type"] == "ERROR":
                         raise errors.from_status(event["object"])
@@ -88,7 +88,7 @@ class HTTPTransport:
         try:
             async with self._session.request(method, self.server + path, params=query, **options) as answer:
                 if answer.status >= 400:
-                    raise _error(answer.status, await answer.read())
+                    raise refused(answer.status, await answer.read())
                 yield answer
         except aiohttp.ClientError as problem:
             raise errors.Unavailable(f"the API server at {self.server} does not answer: {problem}") from problem
@@ -102,7 +102,8 @@ def _hang_up(answer: aiohttp.ClientResponse) -> None:
         answer.connection.transport.abort()
 
 
-def _error(code: int, body: bytes) -> errors.ApiError:
+def refused(code: int, body: bytes) -> errors.ApiError:
+    """The error that an answer is."""
     try:
         status = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -112,8 +113,8 @@ def _error(code: int, body: bytes) -> errors.ApiError:
     return errors.from_status({"code": code, **status})
 
 
-async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
-    """Whole lines, however long (StreamReader.readline has a limit of its own)."""
+async def lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
+    """Whole lines of a watch, however long (StreamReader.readline has a limit of its own)."""
     rest = bytearray()
     async for chunk in content.iter_any():
         rest += chunk

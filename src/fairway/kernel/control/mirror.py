@@ -86,7 +86,7 @@ class Mirror:
 
     async def _list(self) -> None:
         page = await self._client.list(self.kind, labels=self._labels, fields=self._fields)
-        found = {meta.key(item): item for item in page.items}
+        found = {_key(item): item for item in page.items}
         for key in self._objects.keys() - found.keys():
             self._put(key, None)
         for key, item in found.items():
@@ -98,7 +98,7 @@ class Mirror:
         async with aclosing(events):
             async for event in events:
                 if event.type != "BOOKMARK":
-                    self._put(meta.key(event.object), None if event.type == "DELETED" else event.object)
+                    self._put(_key(event.object), None if event.type == "DELETED" else event.object)
                 self._revision = str(event.object["metadata"]["resourceVersion"])
 
     def _put(self, key: Key, new: Object | None) -> None:
@@ -138,6 +138,14 @@ class Mirrors:
             mirror = self._mirrors[kind, fields] = Mirror(self._client, kind, self._clock, fields=fields)
             self._tasks.create_task(mirror.run(), name=f"mirror-{kind.resource}")
         return mirror
+
+
+def _key(obj: Object) -> Key:
+    """Raises InternalError for what is no object, as servers of others may send."""
+    try:
+        return meta.key(obj)
+    except (KeyError, TypeError, AttributeError):
+        raise errors.InternalError("what the server lists has no metadata.name") from None
 
 
 def _owners(obj: Object) -> Iterable[str]:

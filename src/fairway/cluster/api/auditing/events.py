@@ -25,7 +25,7 @@ def event(visit: Visit, code: int, error: ApiError | None, now: float) -> Object
         "auditID": visit.id,
         "stage": "ResponseStarted" if code == 101 else "ResponseComplete",
         "requestURI": f"{visit.path}?dryRun=All" if "dryRun" in visit.query else visit.path,
-        "verb": visit.call.verb if visit.call else _verb(visit),
+        "verb": visit.call.verb if visit.call else visit.elsewhere or _verb(visit),
         "user": {},
     }
     identity = visit.identity

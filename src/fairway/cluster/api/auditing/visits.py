@@ -26,7 +26,9 @@ class Visit:
     identity: Identity | None = None
     """None until it is known, and for strangers."""
     call: Call | None = None
-    """None until it is allowed, and for documents."""
+    """None until it is allowed, for documents, and for what another server answers."""
+    elsewhere: str = ""
+    """Its verb, where another server answers it."""
     told: bool = False
     """A connection is recorded when it is opened."""
 
@@ -34,7 +36,9 @@ class Visit:
     def writes(self) -> bool:
         """Whether it changes something, or connects to something."""
         call = self.call
-        if call is None or not call.served.resource.stored:  # reviews are questions, whatever their verb
+        if call is None:
+            return self.elsewhere in _WRITES
+        if not call.served.resource.stored:  # reviews are questions, whatever their verb
             return False
         return call.verb in _WRITES or self.connects
 

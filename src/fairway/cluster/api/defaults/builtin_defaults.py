@@ -104,6 +104,7 @@ _TABLES: dict[str, dict[str, Any]] = {
             **_TEMPLATE,
         },
     },
+    "apiservices.apiregistration.k8s.io": {"status": {}, "spec{}": _CALLED},
     "podtemplates": {"template": {}, **_TEMPLATE},
     "replicationcontrollers": {"spec{}": {"replicas": 1, **_TEMPLATE}, "status": {"replicas": 0}},
     "replicasets.apps": {"spec{}": {"replicas": 1, **_TEMPLATE}, "status": {"replicas": 0}},

@@ -1,6 +1,7 @@
 """What is served, told to clients: versions, groups and resources, in upstream's old form and its new one.
 
-Both are built from the registry each time; they are asked for rarely and must be true at once. OpenAPI
+Both are built from the registry each time; they are asked for rarely and must be true at once. What servers behind
+this one serve is what they said last. OpenAPI
 documents come from `openapi`, the token keys from the issuer.
 """
 
@@ -15,9 +16,12 @@ from functools import lru_cache
 import orjson
 
 from fairway.cluster.api import refusals, requests
+from fairway.cluster.api.aggregation import sources
+from fairway.cluster.api.aggregation.sources import Sources
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Reply
-from fairway.cluster.api.documents import openapi, swagger, swagger_wire
+from fairway.cluster.api.documents import groups, openapi, swagger, swagger_wire
+from fairway.cluster.api.documents.groups import Group, Version
 from fairway.cluster.api.registry import Registry, Served
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import Kind, Object
@@ -33,29 +37,30 @@ def document(backend: Backend, method: str, path: str, query: Mapping[str, str],
     parts = [part for part in path.split("/") if part]
     if method not in ("GET", "HEAD"):
         raise errors.MethodNotAllowed("the server does not allow this method on the requested resource")
-    registry = list(backend.registry)
+    registry, behind = list(backend.registry), backend.aggregator.sources
     match parts:
         case []:
-            return Reply({"paths": _paths(registry)})
+            return Reply({"paths": _paths(groups.listed(registry, behind.all()))})
         case ["metrics"]:
             text = backend.requests.text(backend.store, registry)
             return Reply({}, value=text, content_type=requests.CONTENT_TYPE)
         case ["version"]:
             return Reply(version())
         case ["api" | "apis"] if "apidiscovery.k8s.io" in accept and "v=v2" in accept.replace(" ", ""):
-            return Reply(_aggregated(registry, core=parts == ["api"]), content_type=AGGREGATED)
+            listed = groups.listed(registry, behind.all())
+            return Reply(_aggregated(listed, core=parts == ["api"]), content_type=AGGREGATED)
         case ["api"]:
             return Reply({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
         case ["apis"]:
-            groups = [_group(name, served) for name, served in _by_group(registry).items() if name]
-            return Reply({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+            named = [_group(each) for each in groups.listed(registry, behind.all()) if each.name]
+            return Reply({"kind": "APIGroupList", "apiVersion": "v1", "groups": named})
         case ["api", "v1"]:
             return Reply(_resources("", "v1", registry))
         case ["apis", group]:
-            served = _by_group(registry).get(group)
-            if not served:
+            found = next((each for each in groups.listed(registry, behind.all()) if each.name == group), None)
+            if found is None:
                 raise refusals.unknown_resource(group, "", "")
-            return Reply({"kind": "APIGroup", "apiVersion": "v1", **_group(group, served)})
+            return Reply({"kind": "APIGroup", "apiVersion": "v1", **_group(found)})
         case ["apis", group, name]:
             if not any((one.resource.kind.group, one.resource.kind.version) == (group, name) for one in registry):
                 raise refusals.unknown_resource(group, name, "")
@@ -63,7 +68,7 @@ def document(backend: Backend, method: str, path: str, query: Mapping[str, str],
         case ["openapi", "v2"]:
             return _swagger(backend.registry, accept)
         case ["openapi", "v3"]:
-            return Reply(openapi.index(_rows(registry)))
+            return Reply(_index(registry, behind))
         case ["openapi", "v3", *rest]:
             return _openapi(registry, "/".join(rest))
         case ["openid", "v1", "jwks"]:
@@ -100,6 +105,16 @@ def _custom_schema(served: Served) -> Object | None:
     return schema
 
 
+def _index(registry: Iterable[Served], behind: Sources) -> Object:
+    index = openapi.index(_rows(registry))
+    for elsewhere, source in behind.all():
+        path = elsewhere.path.removeprefix("/")
+        index["paths"].pop(path, None)
+        if source.schemas and source.fresh:
+            index["paths"][path] = {"serverRelativeURL": source.schemas}
+    return index
+
+
 def _openapi(registry: Iterable[Served], path: str) -> Reply:
     found = openapi.document(_rows(registry), path)
     if found is None:
@@ -120,40 +135,16 @@ def _old_openapi(registry: Registry, version: int, wire: bool) -> openapi.Docume
     return openapi.Document(body, f'"{hashlib.sha256(body).hexdigest()[:32].upper()}"')
 
 
-def _paths(registry: Iterable[Served]) -> list[str]:
-    groups = sorted({f"/apis/{one.resource.kind.api_version}" for one in registry if one.resource.kind.group})
+def _paths(listed: Iterable[Group]) -> list[str]:
+    versions = sorted(f"/apis/{group.name}/{each.name}" for group in listed if group.name for each in group.versions)
     health = [f"/{word}" for word in _HEALTH]
     documents = ["/metrics", "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/version"]
-    return ["/api", "/api/v1", "/apis", *groups, *health, *documents]
+    return ["/api", "/api/v1", "/apis", *versions, *health, *documents]
 
 
-def _by_group(registry: Iterable[Served]) -> dict[str, list[Served]]:
-    groups: dict[str, list[Served]] = {}
-    for served in registry:
-        groups.setdefault(served.resource.kind.group, []).append(served)
-    return groups
-
-
-def _versions(served: Iterable[Served]) -> list[str]:
-    """In the order of preference: upstream's, in which v2 comes before v1 and both before v1beta1."""
-    return sorted({one.resource.kind.version for one in served}, key=_rank)
-
-
-def _rank(version_: str) -> tuple[int, int, int, str]:
-    """
-    >>> sorted(["v1beta1", "v1", "v2", "v1alpha1", "other"], key=_rank)
-    ['v2', 'v1', 'v1beta1', 'v1alpha1', 'other']
-    """
-    for stage, word in enumerate(("", "beta", "alpha")):
-        head, found, tail = version_.removeprefix("v").partition(word) if word else (version_[1:], "", "")
-        if version_.startswith("v") and head.isdecimal() and (not word or (found and tail.isdecimal())):
-            return stage, -int(head), -int(tail or 0), ""
-    return 3, 0, 0, version_
-
-
-def _group(name: str, served: list[Served]) -> Object:
-    versions = [{"groupVersion": f"{name}/{each}", "version": each} for each in _versions(served)]
-    return {"name": name, "versions": versions, "preferredVersion": versions[0]}
+def _group(group: Group) -> Object:
+    versions = [{"groupVersion": f"{group.name}/{each.name}", "version": each.name} for each in group.versions]
+    return {"name": group.name, "versions": versions, "preferredVersion": versions[0]}
 
 
 def _resources(group: str, version_: str, registry: Iterable[Served]) -> Object:
@@ -202,26 +193,24 @@ def _storage_hash(kind: Kind) -> str:
     return base64.b64encode(digest[:8]).decode()
 
 
-def _aggregated(registry: Iterable[Served], *, core: bool) -> Object:
-    items = []
-    for group, served in _by_group(registry).items():
-        if (group == "") is not core:
-            continue
-        versions = [
-            {
-                "version": version_,
-                "resources": [_new_entry(one) for one in served if one.resource.kind.version == version_],
-                "freshness": "Current",
-            }
-            for version_ in _versions(served)
-        ]
-        items.append(
-            {
-                "metadata": {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None},
-                "versions": versions,
-            }
-        )
+def _aggregated(listed: Iterable[Group], *, core: bool) -> Object:
+    items = [
+        {
+            "metadata": {"name": group.name, "creationTimestamp": None} if group.name else {"creationTimestamp": None},
+            "versions": [_aggregated_version(each) for each in group.versions],
+        }
+        for group in listed
+        if (group.name == "") is core
+    ]
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+
+def _aggregated_version(version: Version) -> Object:
+    entries, fresh = [_new_entry(one) for one in version.served], True
+    if version.behind is not None:
+        elsewhere, source = version.behind
+        entries, fresh = sources.entries(source.resources, elsewhere), source.fresh
+    return {"version": version.name, "resources": entries, "freshness": "Current" if fresh else "Stale"}
 
 
 def _new_entry(served: Served) -> Object:

@@ -32,7 +32,7 @@ ALWAYS = (
 )
 
 _AUTHORITY_DAYS = 3650
-_SERVING_DAYS = 365
+DAYS = 365
 _RENEWED_BEFORE_DAYS = 30
 
 
@@ -65,13 +65,15 @@ def server_context(files: Files) -> ssl.SSLContext:
     return context
 
 
-def authority(folder: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-    """The authority's key and certificate, made where they are missing."""
-    cert, key = folder / "ca.crt", folder / "ca.key"
+def authority(
+    folder: Path, file: str = "ca", common_name: str = "fairway-ca"
+) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """The authority's key and certificate, made where they are missing. `file` is for another one than the server's."""
+    cert, key = folder / f"{file}.crt", folder / f"{file}.key"
     if not (cert.exists() and key.exists()):
         made = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fairway-ca")])
-        builder = _builder(name, name, made.public_key(), _AUTHORITY_DAYS)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        builder = builder_of(name, name, made.public_key(), _AUTHORITY_DAYS)
         usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
         signed = (
             builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -79,7 +81,7 @@ def authority(folder: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificat
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(made.public_key()), critical=False)
             .sign(made, hashes.SHA256())
         )
-        write_private(key, _pem(made))
+        write_private(key, pem(made))
         write_private(cert, signed.public_bytes(serialization.Encoding.PEM))
     loaded = serialization.load_pem_private_key(key.read_bytes(), None)
     if not isinstance(loaded, ec.EllipticCurvePrivateKey):
@@ -91,10 +93,14 @@ def _still_good(cert: Path, authority: x509.Certificate, names: tuple[str, ...])
     if not cert.exists():
         return False
     found = x509.load_pem_x509_certificate(cert.read_bytes())
-    if found.not_valid_after_utc - datetime.now(UTC) < timedelta(days=_RENEWED_BEFORE_DAYS):
+    if near_its_end(found):
         return False
     present = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return found.issuer == authority.subject and set(present) == set(_alternatives(names))
+
+
+def near_its_end(certificate: x509.Certificate) -> bool:
+    return certificate.not_valid_after_utc - datetime.now(UTC) < timedelta(days=_RENEWED_BEFORE_DAYS)
 
 
 def _make_serving(
@@ -108,7 +114,7 @@ def _make_serving(
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fairway-api")])
     usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
     signed = (
-        _builder(subject, authority.subject, made.public_key(), _SERVING_DAYS)
+        builder_of(subject, authority.subject, made.public_key(), DAYS)
         .add_extension(x509.SubjectAlternativeName(_alternatives(names)), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
@@ -116,11 +122,11 @@ def _make_serving(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    write_private(key, _pem(made))
+    write_private(key, pem(made))
     write_private(cert, signed.public_bytes(serialization.Encoding.PEM))
 
 
-def _builder(
+def builder_of(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
@@ -145,7 +151,7 @@ def _alternatives(names: Iterable[str]) -> list[x509.GeneralName]:
     return found
 
 
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

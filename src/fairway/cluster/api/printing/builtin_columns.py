@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fairway.cluster.api.printing import (
+    api_service_columns,
     autoscaler_columns,
     durations,
     network_columns,
@@ -307,6 +308,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "leases.coordination.k8s.io": (NAME, Column("Holder", at("spec.holderIdentity")), AGE),
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": _WEBHOOKS,
     "validatingwebhookconfigurations.admissionregistration.k8s.io": _WEBHOOKS,
+    "apiservices.apiregistration.k8s.io": api_service_columns.COLUMNS,
     "customresourcedefinitions.apiextensions.k8s.io": (
         NAME,
         Column("Created At", at("metadata.creationTimestamp"), type="date"),

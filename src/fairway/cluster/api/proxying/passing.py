@@ -5,6 +5,9 @@ The client's token stays here, and who it acts for: they are for this API and fo
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -14,6 +17,8 @@ from fairway.cluster.api.proxying import upgrading
 from fairway.cluster.api.proxying.targets import Target
 from fairway.kernel.objects import errors
 
+Answer = aiohttp.ClientResponse
+
 _FOR_THE_CONNECTION = frozenset(
     (
         "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
@@ -21,6 +26,9 @@ _FOR_THE_CONNECTION = frozenset(
     )
 )  # fmt: skip
 _NOT_PASSED = _FOR_THE_CONNECTION | {"authorization"}
+SENDER = "x-remote-"
+"""How the headers begin by which a server of an aggregated API is told who asks: nobody else's of them go on to it."""
+
 _CHUNK = 64 * 1024
 _CONNECTED_WITHIN = 30.0
 
@@ -52,18 +60,25 @@ class Proxy:
         if body is not None and (length := request.headers.get("Content-Length")):
             headers["Content-Length"] = length
         try:
-            async with self._opened().request(
-                request.method, url, headers=headers, data=body, allow_redirects=False
-            ) as found:
+            async with self._send(target, request.method, url, headers=headers, data=body) as found:
                 return await _answered(request, target, found)
         except (aiohttp.ClientConnectionError, aiohttp.InvalidURL, TimeoutError) as failure:
             raise unreachable(failure) from failure
 
+    def open(self, target: Target, method: str, path: str, **options: Any) -> AbstractAsyncContextManager[Answer]:
+        """A request of this server's own to the target. Raises aiohttp.ClientError."""
+        return self._send(target, method, URL(target.address + path), **options)
+
+    def _send(self, target: Target, method: str, url: URL, **options: Any) -> AbstractAsyncContextManager[Answer]:
+        tls = target.tls or False
+        return self._opened().request(
+            method, url, allow_redirects=False, ssl=tls, server_hostname=target.server_name, **options
+        )
+
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                # Nobody vouches for the certificates of pods, here as upstream.
-                connector=aiohttp.TCPConnector(ssl=False, limit=0),
+                connector=aiohttp.TCPConnector(limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECTED_WITHIN),
                 auto_decompress=False,
@@ -108,9 +123,11 @@ def moved(location: str, target: Target) -> str:
 
 def _headers(request: web.BaseRequest, target: Target) -> CIMultiDict[str]:
     headers: CIMultiDict[str] = CIMultiDict()
+    kept_here = ("impersonate-", SENDER) if target.sender else ("impersonate-",)
     for name, value in _listed(request.headers):
-        if name.lower() not in _NOT_PASSED and not name.lower().startswith("impersonate-"):
+        if name.lower() not in _NOT_PASSED and not name.lower().startswith(kept_here):
             headers.add(name, value)
+    headers.extend(target.sender)
     headers["X-Forwarded-Uri"] = f"{target.place}{target.path or '/'}"
     headers["X-Forwarded-Host"] = request.headers.get("Host", "")
     headers["X-Forwarded-Proto"] = "https" if request.secure else "http"

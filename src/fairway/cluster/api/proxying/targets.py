@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import re
+import ssl
 from dataclasses import dataclass
 
-from fairway.cluster.api.backend import Backend
+from fairway.cluster.api import endpoints
 from fairway.cluster.api.calls import Call
-from fairway.cluster.store.protocol import Key
+from fairway.cluster.store.protocol import Key, Store
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import ENDPOINTS, POD, Object
+from fairway.kernel.objects.kinds import POD, Object
 
 _SCHEMES = ("", "http", "https")
 _PLACE = re.compile(r"/+api/+v1/+(?:namespaces/+[^/]+/+)?[^/]+/+[^/]+/+proxy(?=/|$)")
@@ -25,20 +25,26 @@ class Target:
     port: int
     place: str
     path: str
+    tls: ssl.SSLContext | None = None
+    """How a connection over TLS is made; None where nobody vouches for the other side: of pods nobody does."""
+    server_name: str | None = None
+    """The name in the certificate, where it is not the host."""
+    sender: tuple[tuple[str, str], ...] = ()
+    """Headers that say who asks, for a server that believes them from here."""
 
     @property
     def address(self) -> str:
         return f"{self.scheme}://{self.host}:{self.port}"
 
 
-def target(backend: Backend, call: Call, raw_path: str) -> Target:
+def target(store: Store, call: Call, raw_path: str) -> Target:
     """Raises ApiError where nothing can be reached."""
     scheme, name, port = _parts(call)
     place, path = split(raw_path)
     if call.served.storage == POD.resource:
-        host, number = _pod(_found(backend, call, name), port)
+        host, number = _pod(_found(store, call, name), port)
     else:
-        host, number = _service(backend, _found(backend, call, name), port)
+        host, number = _service(store, _found(store, call, name), port)
     return Target(scheme or "http", host, number, place, path)
 
 
@@ -68,8 +74,8 @@ def _parts(call: Call) -> tuple[str, str, str]:
     return scheme, name, port
 
 
-def _found(backend: Backend, call: Call, name: str) -> Object:
-    record = backend.store.get(Key(call.served.storage, call.namespace, name))
+def _found(store: Store, call: Call, name: str) -> Object:
+    record = store.get(Key(call.served.storage, call.namespace, name))
     if record is None:
         raise errors.not_found(call.served.label, name)
     return record.object
@@ -85,32 +91,12 @@ def _pod(pod: Object, port: str) -> tuple[str, int]:
     return str(address), _number(port, {each.get("name"): each["containerPort"] for each in ports})
 
 
-def _service(backend: Backend, service: Object, port: str) -> tuple[str, int]:
+def _service(store: Store, service: Object, port: str) -> tuple[str, int]:
     """One of its ready endpoints, as upstream has it, and not the Service's own address."""
-    metadata = service["metadata"]
-    name = metadata["name"]
-    wanted = _port_name(service, port)
-    record = backend.store.get(Key(ENDPOINTS.resource, metadata["namespace"], name))
-    found = [
-        (str(address["ip"]), int(each["port"]))
-        for subset in (record.object.get("subsets") if record else None) or ()
-        for each in subset.get("ports") or ()
-        if (each.get("name") or "") == wanted
-        for address in subset.get("addresses") or ()
-    ]
-    if not found:
-        raise errors.Unavailable(f'no endpoints available for service "{name}"')
-    return random.choice(found)  # noqa: S311 - no secret
-
-
-def _port_name(service: Object, port: str) -> str:
-    """The name of the port that is meant, by name or number; the only one where none is said."""
-    ports = service["spec"].get("ports") or ()
-    for each in ports:
-        if port in (each.get("name") or "", str(each["port"])) or (not port and len(ports) == 1):
-            return str(each.get("name") or "")
-    text = f'no service port {port or "without a name"!r} found for service "{service["metadata"]["name"]}"'
-    raise errors.Unavailable(text)
+    try:
+        return endpoints.behind(store, service, port)
+    except endpoints.NoEndpoint as nobody:
+        raise errors.Unavailable(str(nobody)) from None
 
 
 def _number(port: str, by_name: dict[str, int]) -> int:

@@ -27,7 +27,11 @@ async def answer(request: web.BaseRequest, target: Target, path: str, headers: C
     try:
         async with asyncio.timeout(_WITHIN):
             reader, writer = await asyncio.open_connection(
-                target.host, target.port, ssl=_unchecked() if target.scheme == "https" else None, limit=_LARGEST_HEAD
+                target.host,
+                target.port,
+                ssl=(target.tls or _unchecked()) if target.scheme == "https" else None,
+                server_hostname=target.server_name,
+                limit=_LARGEST_HEAD,
             )
             writer.write(_asked(request, path, headers))
             status, reason, found = _head(await reader.readuntil(b"\r\n\r\n"))

@@ -16,7 +16,7 @@ from functools import lru_cache
 import aiohttp
 import orjson
 
-from fairway.cluster.api.webhooks import endpoints
+from fairway.cluster.api import endpoints
 from fairway.cluster.store.protocol import Store
 from fairway.kernel.objects.kinds import Object
 
