@@ -62,7 +62,7 @@ def _of_container(pod: Object, container: Object) -> Failure | None:
     ended = state.get("terminated") or last.get("terminated") or {}
     code = ended.get("exitCode", 0)
     if code:
-        text = (ended.get("message") or "").strip() or f"{container['name']} ended with exit code {code}; see its log."
+        text = _last_words(pod, container["name"], ended)
         reason = "ModelLoadFailed" if code == 1 and _loads_a_model(pod) else "RuntimeUnhealthy"
         return Failure(reason, text, meta.name(pod), code, ended.get("finishedAt") or "")
     held = state.get("waiting") or {}
@@ -70,6 +70,27 @@ def _of_container(pod: Object, container: Object) -> Failure | None:
         text = f"{held['reason']}: {held.get('message') or 'the pod cannot start'}"
         return Failure("RuntimeUnhealthy", text, meta.name(pod))
     return None
+
+
+def _last_words(pod: Object, name: str, ended: Object) -> str:
+    """A program that gives up says why, and ends with 1. What was ended, or ended by itself, has only been talking."""
+    said = (ended.get("message") or "").strip()
+    if ended.get("reason") == "OOMKilled":
+        why = f"{name} used more memory than its limit{_memory_limit(pod, name)} and was killed: raise the limit"
+    elif ended["exitCode"] == 1 and said:
+        return said
+    else:
+        why = f"{name} ended with exit code {ended['exitCode']}"
+    return f"{why}. It said last:\n{said}" if said else f"{why}; see its log."
+
+
+def _memory_limit(pod: Object, name: str) -> str:
+    for container in (pod.get("spec") or {}).get("containers") or ():
+        if container["name"] == name and (
+            limit := ((container.get("resources") or {}).get("limits") or {}).get("memory")
+        ):
+            return f" of {limit}"
+    return ""
 
 
 def _loads_a_model(pod: Object) -> bool:
