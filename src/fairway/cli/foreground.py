@@ -24,7 +24,9 @@ from fairway.up import rooms
 from fairway.up.machine import Running, serve
 from fairway.up.settings import StartError, UpSettings
 
-_OBJECTS_BETWEEN_COLLECTIONS = 5_000
+_COLLECTIONS = (2_000, 1, 80)
+"""As `gc.set_threshold` has them. Stored objects are no garbage and are looked at once in each generation: small steps
+cost no more than large ones, all together, and nobody waits long for one. Everything is looked at every 500,000."""
 _SENTENCES = (StartError, NetworkError, StoreFailed, StoreLocked, KubeconfigError, SettingsError, ApiError, OSError)
 """Errors whose text is a sentence for the user; anything else is a defect and shows its traceback."""
 
@@ -55,9 +57,9 @@ def run(values: UpSettings, *, quiet: bool) -> int:
 
 
 def _settle_memory() -> None:
-    """Garbage collections stop everything: they pass over what the start made, which stays, and come less often."""
+    """Garbage collections stop everything: they pass over what the start made, which stays, and are short."""
     gc.freeze()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 10, 10)
+    gc.set_threshold(*_COLLECTIONS)
     gc.enable()
 
 
