@@ -11,14 +11,19 @@ import pytest
 from fairway.cluster.network.kinds import KINDS
 from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, Object
-from fairway.serving.caches import matching, status
+from fairway.serving.caches import matching, render, status
 from fairway.serving.caches.kinds import (
     LOCAL_MODEL_CACHE,
     LOCAL_MODEL_NAMESPACE_CACHE,
     LOCAL_MODEL_NODE,
+    LOCAL_MODEL_NODE_GROUP,
 )
 from fairway.serving.feature import FEATURE
 from fairway.serving.kinds import INFERENCE_SERVICE
+from fairway.serving.storage import containers
+from fairway.serving.storage.containers import Stores
+from fairway.serving.storage.credentials import Given
+from fairway.serving.storage.kinds import CLUSTER_STORAGE_CONTAINER
 from fairway.testing.cluster import NODE, Cluster, cluster
 from tests.serving.local_models import add_group, wish
 
@@ -55,6 +60,27 @@ def test_a_node_that_is_not_ready_keeps_what_it_has() -> None:
     told = status.of_cache(wanted, [off], {}, [])
     assert told["nodeStatus"] == {"n": "NodeNotReady"}
     assert told["copies"] == {"total": 1, "available": 0, "failed": 0}
+
+
+def test_a_container_of_the_clusters_own_downloads_what_it_takes() -> None:
+    def fetcher(name: str, workload: str) -> Object:
+        container = {"name": "c", "image": f"me/{name}", "args": ["--quietly"]}
+        spec = {"container": container, "supportedUriFormats": [{"prefix": "oci://"}], "workloadType": workload}
+        return CLUSTER_STORAGE_CONTAINER.new(name, spec=spec)
+
+    both = [fetcher("init", "initContainer"), fetcher("job", "localModelDownloadJob")]
+    group = LOCAL_MODEL_NODE_GROUP.new("workers", spec={"persistentVolumeSpec": {"local": {"path": "/d"}}})
+
+    def container_for(uri: str, there: list[Object]) -> Any:
+        stores = Stores(containers=containers.of_downloads(uri, there))
+        job = render.job(cache("m", uri), "n", group, stores, Given())
+        return job["spec"]["template"]["spec"]["containers"][0]
+
+    found = container_for("oci://registry/m", both)
+    assert found["image"] == "me/job"
+    assert found["args"] == ["--quietly", "oci://registry/m", "/mnt/models"]
+    assert container_for("oci://registry/m", both[:1])["image"] == "me/init", "for want of one of its own"
+    assert container_for("s3://b/m", both)["image"].startswith("fairway/")
 
 
 @pytest.fixture

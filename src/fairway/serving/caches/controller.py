@@ -5,7 +5,7 @@ One that is deleted stays as it is while services use it; then `leaving` takes a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from fairway.kernel.clock import timestamp
@@ -38,7 +38,7 @@ from fairway.serving.kinds import INFERENCE_SERVICE
 from fairway.serving.pods import models
 from fairway.serving.render.place import Place
 from fairway.serving.spec.refusals import NotSupported
-from fairway.serving.storage import credentials, uris
+from fairway.serving.storage import containers, credentials, uris
 from fairway.serving.storage.containers import Stores
 from fairway.serving.storage.credentials import Given
 from fairway.serving.storage.kinds import CLUSTER_STORAGE_CONTAINER
@@ -162,7 +162,8 @@ def _uses(isvc: Object, cache: Object) -> bool:
 
 
 def _trouble(world: World, cache: Object, groups: list[Object]) -> str:
-    found = list(uris.mistakes(cache["spec"]["sourceModelUri"], "spec.sourceModelUri"))
+    uri = cache["spec"]["sourceModelUri"]
+    found = [] if containers.taken(uri, _fetchers(world, cache)) else list(uris.mistakes(uri, "spec.sourceModelUri"))
     missing = set(cache["spec"]["nodeGroups"]) - set(map(meta.name, groups))
     found += [f"There is no LocalModelNodeGroup {name}; create it." for name in sorted(missing)]
     for group in groups:
@@ -189,7 +190,7 @@ async def _download(world: World, cache: Object, groups: list[Object], place: Pl
     at = render.namespace(cache)
     if at == render.JOBS_NAMESPACE:
         await leaving.ensure_namespace(world, at)
-    stores = Stores(place.mirrors, place.model_cache, world.mirror(CLUSTER_STORAGE_CONTAINER).all())
+    stores = Stores(place.mirrors, place.model_cache, _fetchers(world, cache))
     given = await _given(world, cache)
     wanted = {
         meta.name(job): job
@@ -203,6 +204,10 @@ async def _download(world: World, cache: Object, groups: list[Object], place: Pl
     # stays as well, as it says where files are until the cache goes.
     fresh = [job for name, job in wanted.items() if name not in there]
     await children.apply(world.client, JOB, cache, [*observed, *fresh], observed)
+
+
+def _fetchers(world: World, cache: Object) -> Sequence[Object]:
+    return containers.of_downloads(cache["spec"]["sourceModelUri"], world.mirror(CLUSTER_STORAGE_CONTAINER).all())
 
 
 async def _given(world: World, cache: Object) -> Given:

@@ -15,6 +15,7 @@ from fairway.serving.storage.credentials import PLACEHOLDER, Given
 
 NAME = "storage-initializer"
 _IMAGE, _COMMAND = "fairway/storage-initializer:latest", ("python3", "-m", "fairway.serving.storage")
+_INIT = "initContainer"
 _PATTERNS = ("STORAGE_ALLOW_PATTERNS", "STORAGE_IGNORE_PATTERNS")
 _SMALL: Object = {"requests": {"cpu": "100m", "memory": "100Mi"}}
 """No limits: a large model is to come as fast as it can, and what it needs is the kernel's cache."""
@@ -65,6 +66,16 @@ def taken(uri: str, containers: Iterable[Object]) -> Object | None:
     return next((one for one in sorted(containers, key=meta.name) if _usable(one) and _takes(one, uri)), None)
 
 
+def of_downloads(uri: str, containers: Sequence[Object]) -> Sequence[Object]:
+    """Those that fetch it for a local model cache: of workloadType localModelDownloadJob, else as for a pod."""
+    own = [
+        {**one, "spec": {**one["spec"], "workloadType": _INIT}}
+        for one in containers
+        if one["spec"].get("workloadType") == "localModelDownloadJob"
+    ]
+    return own if taken(uri, own) else containers
+
+
 def _our_program(pairs: Sequence[tuple[str, str]], stores: Stores, given: Given, like: Object) -> Object:
     flags = [f"--cache={stores.cache}"] if stores.cache else []
     if any(uri.startswith(f"{PLACEHOLDER}://") for uri, _ in pairs):
@@ -111,8 +122,7 @@ def _named(pairs: Sequence[tuple[str, str]], containers: Sequence[Object], named
 
 
 def _usable(container: Object) -> bool:
-    kind = container["spec"].get("workloadType") or "initContainer"
-    return not container.get("disabled") and kind == "initContainer"
+    return not container.get("disabled") and (container["spec"].get("workloadType") or _INIT) == _INIT
 
 
 def _takes(container: Object, uri: str) -> bool:
