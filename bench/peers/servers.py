@@ -35,6 +35,8 @@ from bench.peers.places import Peer
 from bench.platform import Platform, cpu_seconds, family, free_port, proportional_memory
 
 _SECONDS = 2.0
+_PATIENCE = 180.0
+"""Seconds until a server that starts is given up; on a busy machine Ray alone takes more than a minute."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,7 @@ def _two_free_ports() -> int:
 
 
 def _await(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=2) as answer:
@@ -239,4 +241,6 @@ def _await(url: str, process: "subprocess.Popen[bytes]") -> None:
                     return
         except OSError:
             time.sleep(0.02)
-    raise OSError(f"nothing answers at {url}")
+    code = process.poll()
+    what = f"within {_PATIENCE:.0f} s" if code is None else f"and its server ended with {code}"
+    raise OSError(f"nothing answers at {url} {what}")
