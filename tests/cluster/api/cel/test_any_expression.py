@@ -7,6 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fairway.cluster.api.cel.costs.extents import Extent
+from fairway.cluster.api.cel.costs.sizes import MOST
 from fairway.cluster.api.cel.library import table
 from fairway.cluster.api.cel.program import DYN, CompileError, EvaluationError, OutOfBudget, compile_expression
 from fairway.cluster.api.cel.values import equal
@@ -62,6 +64,7 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
+_EXTENT = Extent(fields={"a": Extent(5), "b": Extent(3, element=Extent(4))})
 _EXPRESSIONS = st.recursive(_LEAVES, _larger, max_leaves=8)
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False) | st.text(max_size=3),
@@ -72,7 +75,9 @@ _JSON = st.recursive(
 
 def _run(expression: str, value: Any) -> None:
     try:
-        compile_expression(expression, {"x": DYN, "y": DYN, "k": DYN}).evaluate({"x": value}, 20_000)
+        program = compile_expression(expression, {"x": DYN, "y": DYN, "k": DYN}, extent=_EXTENT)
+        assert 0 <= program.worst <= MOST
+        program.evaluate({"x": value}, 20_000)
     except (CompileError, EvaluationError, OutOfBudget) as refused:
         assert str(refused)
 
