@@ -112,6 +112,10 @@ class ExtensionServer:
             self.asked.append(Asked(request.method, request.path, user, groups, list(request.headers.items())))
         if self.silent:
             return _status(500, "InternalError")
+        return await self.reply(request)
+
+    async def reply(self, request: web.BaseRequest) -> web.StreamResponse:
+        """To whoever has shown a certificate."""
         if request.path == ROOT:
             return web.json_response(RESOURCES)
         if request.path == "/openapi/v3":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from fairway.kernel.client import kubeconfig
 from fairway.kernel.client.client import Client
 from fairway.kernel.client.http import HTTPTransport
 from fairway.kernel.objects import conditions, errors
-from fairway.kernel.objects.kinds import API_SERVICE, CRD, ENDPOINT_SLICE, SERVICE, Kind, Object
+from fairway.kernel.objects.kinds import API_SERVICE, CRD, ENDPOINT_SLICE, NAMESPACE, SERVICE, Kind, Object
 from fairway.testing.cluster import Cluster, cluster
 from fairway.up.machine import ADMIN
 from tests.cluster.api import extension_server as wardle
@@ -47,6 +48,11 @@ class Here:
         found = await self.client.wait(API_SERVICE, NAME, None, says, timeout=30)
         assert found is not None
         return found
+
+    async def look_again(self) -> None:
+        """A change of the Service is a reason to."""
+        labels = {"looked": str(time.monotonic_ns())}
+        await self.client.patch(SERVICE, wardle.SERVICE_NAME, wardle.NAMESPACE_NAME, {"metadata": {"labels": labels}})
 
     async def behind(self, **spec: object) -> None:
         """An APIService whose server answers."""
@@ -208,7 +214,7 @@ async def test_its_schemas_are_where_its_server_says(here: Here) -> None:
 async def test_a_server_that_is_gone_is_told_apart_step_by_step(here: Here) -> None:
     await here.behind()
     here.server.silent = True
-    await here.client.patch(SERVICE, wardle.SERVICE_NAME, wardle.NAMESPACE_NAME, {"metadata": {"labels": {"a": "b"}}})
+    await here.look_again()
     found = await here.until("False", "FailedDiscoveryCheck")
     assert "bad status from https://127.0.0.1" in found["status"]["conditions"][0]["message"]
     code, _, said = await here.raw("GET", f"{ROOT}/flunders")
@@ -232,6 +238,24 @@ async def test_a_server_that_is_gone_is_told_apart_step_by_step(here: Here) -> N
     await here.client.delete(SERVICE, wardle.SERVICE_NAME, wardle.NAMESPACE_NAME)
     found = await here.until("False", "ServiceNotFound")
     assert found["status"]["conditions"][0]["message"] == 'service/api in "wardle" is not present'
+
+
+@pytest.mark.slow
+async def test_a_namespace_waits_for_a_server_that_might_keep_something_in_it(here: Here) -> None:
+    await here.behind()
+    await here.client.create(NAMESPACE, NAMESPACE.new("team"))
+    here.server.silent = True
+    await here.look_again()
+    await here.until("False", "FailedDiscoveryCheck")
+    await here.client.delete(NAMESPACE, "team")
+    kept = await here.client.wait(
+        NAMESPACE, "team", None, lambda one: conditions.is_true(one or {}, "NamespaceDeletionDiscoveryFailure")
+    )
+    said = conditions.find(kept or {}, "NamespaceDeletionDiscoveryFailure") or {}
+    assert f"1 failing: unable to retrieve the complete list of server APIs: {wardle.GROUP}" in said["message"]
+    here.server.silent = False
+    await here.look_again()
+    await here.client.wait(NAMESPACE, "team", None, lambda one: one is None, timeout=30)
 
 
 async def test_another_authority_than_the_bundles_is_not_believed(here: Here) -> None:

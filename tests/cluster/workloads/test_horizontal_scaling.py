@@ -75,9 +75,6 @@ def test_one_container_may_be_what_counts() -> None:
 @pytest.mark.parametrize(
     ("metric", "pods", "says"),
     [
-        ({"type": "External", "external": {}}, [_pod("p")], "type External are not read here"),
-        ({"type": "Object", "object": {}}, [_pod("p")], "type Object are not read here"),
-        ({"type": "Pods", "pods": {}}, [_pod("p")], "type Pods are not read here"),
         (_metric(), [_pod("p", ready=False)], "no ready pod"),
         (_metric(), [{**_pod("p"), "spec": {"containers": [{"name": "c"}]}}], "request no cpu"),
     ],

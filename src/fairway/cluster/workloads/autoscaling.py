@@ -1,13 +1,14 @@
-"""HorizontalPodAutoscaler: every 15 seconds, what the pods use, and the replicas of their owner set by it.
+"""HorizontalPodAutoscaler: every 15 seconds, what is measured, and the replicas of the target set by it.
 
-`horizontal` decides; here is read, written and said. Where there is no room to move nothing is measured.
+What pods use is asked of metrics.k8s.io, everything else where `metric_reading` asks; `horizontal` decides; here is
+read, written and said. Where there is no room to move nothing is measured. What cannot be read never scales down.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fairway.cluster.workloads import horizontal
+from fairway.cluster.workloads import horizontal, metric_reading
 from fairway.cluster.workloads.horizontal import CannotMeasure, Memory, Usages, Wish
 from fairway.kernel import clock
 from fairway.kernel.control import events
@@ -31,6 +32,7 @@ _SCALABLE = {
     (kind.api_version.partition("/")[0], kind.kind): kind
     for kind in (DEPLOYMENT, STATEFUL_SET, REPLICA_SET, REPLICATION_CONTROLLER)
 }
+_OF_PODS = ("Resource", "ContainerResource")
 Condition = tuple[str, "bool | None", str, str]
 
 
@@ -84,13 +86,12 @@ class _Reconciler:
         if not least <= replicas <= most or least == most:
             return min(max(replicas, least), most), (able,)
         wishes, failures = await _wishes(world, scaler, target, replicas)
-        if not wishes:
-            failed = failures[0] if failures else CannotMeasure("InvalidMetricSourceType", "there are no metrics")
-            return replicas, (able, ("ScalingActive", False, failed.reason, str(failed)))
         status["currentMetrics"] = [one.current for one in wishes]
-        wanted = max(one.replicas for one in wishes)
-        if failures:
-            wanted = max(wanted, replicas)  # what is not known might need what is there
+        wanted = max((one.replicas for one in wishes), default=0)
+        if not wishes or (failures and wanted < replicas):  # what is not known might need what is there
+            failed = failures[0] if failures else CannotMeasure("InvalidMetricSourceType", "there are no metrics")
+            unable = f"the HPA was unable to compute the replica count: {failed}"
+            return replicas, (able, ("ScalingActive", False, failed.reason, unable))
         memory = self._memories.setdefault(meta.key(scaler), Memory())
         bounded, reason = horizontal.decide(spec, replicas, wanted, memory, now)
         limited: Condition = ("ScalingLimited", bool(reason), reason or "DesiredWithinRange", "")
@@ -101,20 +102,32 @@ class _Reconciler:
 async def _wishes(
     world: World, scaler: Object, target: Object, replicas: int
 ) -> tuple[list[Wish], list[CannotMeasure]]:
-    namespace, found, failures = meta.namespace(scaler), [], []
+    found, failures = [], []
     fits = selectors.of(selectors.widened(target["spec"].get("selector")) or {})
-    pods = [pod for pod in world.mirror(POD).all(namespace) if fits(meta.labels(pod))]
-    try:
-        measured = (await world.client.list(POD_METRICS, namespace)).items
-    except errors.ApiError as failure:
-        return [], [CannotMeasure("FailedGetResourceMetric", f"nothing is measured: {failure}")]
-    for metric in scaler["spec"].get("metrics") or ():
+    pods = [pod for pod in world.mirror(POD).all(meta.namespace(scaler)) if fits(meta.labels(pod))]
+    metrics = scaler["spec"].get("metrics") or ()
+    measured = await _measured(world, scaler) if any(each["type"] in _OF_PODS for each in metrics) else ()
+    tolerances = horizontal.tolerances(scaler["spec"])
+    for metric in metrics:
         try:
-            usages = _usages(measured, horizontal.container_of(metric))
-            found.append(horizontal.wish(metric, pods, usages, replicas))
+            if metric["type"] not in _OF_PODS:
+                wish = await metric_reading.wish(world.client, metric, target, pods, replicas, tolerances)
+            elif isinstance(measured, errors.ApiError):
+                raise CannotMeasure(f"FailedGet{metric['type']}Metric", f"nothing is measured: {measured}")
+            else:
+                usages = _usages(measured, horizontal.container_of(metric))
+                wish = horizontal.wish(metric, pods, usages, replicas, tolerances)
+            found.append(wish)
         except CannotMeasure as failure:
             failures.append(failure)
     return found, failures
+
+
+async def _measured(world: World, scaler: Object) -> list[Object] | errors.ApiError:
+    try:
+        return (await world.client.list(POD_METRICS, meta.namespace(scaler))).items
+    except errors.ApiError as failure:
+        return failure
 
 
 def _usages(measured: Iterable[Object], container: str) -> Usages:

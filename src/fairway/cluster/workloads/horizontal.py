@@ -2,8 +2,8 @@
 
     usage of the pods -> ratio to the target -> wish -> stabilised over a window -> within the policies -> within bounds
 
-A ratio within a tenth of one changes nothing. Of several metrics the one that wants most counts; one that cannot be
-read keeps the number from falling.
+A ratio within a tenth of one changes nothing, unless `behavior` says another tolerance. Of several metrics the one that
+wants most counts; one that cannot be read keeps the number from falling. `metric_wishes` has those of others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from fairway.cluster.workloads import pods as of_pods
 from fairway.kernel.objects import meta, quantities
@@ -32,6 +32,19 @@ _DOWN: dict[str, Any] = {
     "selectPolicy": "Max",
     "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
 }
+
+
+class Tolerances(NamedTuple):
+    """How far from the target nothing is changed, in either direction."""
+
+    up: float = TOLERANCE
+    down: float = TOLERANCE
+
+    def hold(self, ratio: float) -> bool:
+        return 1 - self.down <= ratio <= 1 + self.up
+
+
+USUAL = Tolerances()
 
 Usages = Mapping[str, Mapping[str, float]]
 """By pod, then by resource: cores or bytes."""
@@ -69,11 +82,8 @@ def container_of(metric: Object) -> str:
     return str((metric.get("containerResource") or {}).get("container") or "")
 
 
-def wish(metric: Object, pods: Iterable[Object], usages: Usages, replicas: int) -> Wish:
-    """`usages` are of what the metric looks at. Raises CannotMeasure."""
-    if metric.get("type") not in ("Resource", "ContainerResource"):
-        how = "use type Resource or ContainerResource, with cpu or memory"
-        raise CannotMeasure("InvalidMetricSourceType", f"metrics of type {metric.get('type')} are not read here: {how}")
+def wish(metric: Object, pods: Iterable[Object], usages: Usages, replicas: int, tolerances: Tolerances = USUAL) -> Wish:
+    """Of a metric of type Resource or ContainerResource; `usages` are of what it looks at. Raises CannotMeasure."""
     part, container = f"{metric['type'][0].lower()}{metric['type'][1:]}", container_of(metric)
     resource, target = metric[part]["name"], metric[part]["target"]
     failed = f"FailedGet{metric['type']}Metric"
@@ -92,7 +102,7 @@ def wish(metric: Object, pods: Iterable[Object], usages: Usages, replicas: int) 
         ratio = used / len(ready) / float(quantities.parse(target["averageValue"]))
     else:
         raise CannotMeasure("InvalidMetricSourceType", f"the target of {resource} has neither utilisation nor value")
-    wanted = replicas if abs(ratio - 1) <= TOLERANCE else math.ceil(ratio * len(ready))
+    wanted = replicas if tolerances.hold(ratio) else math.ceil(ratio * len(ready))
     if (wanted > replicas and ratio < 1) or (wanted < replicas and ratio > 1):
         wanted = replicas  # pods that are on their way are not counted, and must not turn the direction
     current = {"name": resource, **({"container": container} if container else {}), "current": shown}
@@ -105,6 +115,12 @@ def _requests(pod: Object, container: str) -> Mapping[str, Decimal]:
         return of_pods.requests(pod)
     chosen = [one for one in pod["spec"].get("containers") or () if one["name"] == container]
     return of_pods.requests({"spec": {"containers": chosen}})
+
+
+def tolerances(spec: Object) -> Tolerances:
+    behavior = spec.get("behavior") or {}
+    said = [(behavior.get(rule) or {}).get("tolerance") for rule in ("scaleUp", "scaleDown")]
+    return Tolerances(*(TOLERANCE if each is None else float(quantities.parse(each)) for each in said))
 
 
 def decide(spec: Object, replicas: int, wanted: int, memory: Memory, now: float) -> tuple[int, str]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from fairway.cluster.api.checks import (
     api_service_checks,
+    autoscaler_checks,
     causes,
     cron_checks,
     job_checks,
@@ -208,6 +209,7 @@ CHECKS: dict[str, Check] = {
     "clusterroles.rbac.authorization.k8s.io": role_checks.role,
     "rolebindings.rbac.authorization.k8s.io": role_checks.binding,
     "clusterrolebindings.rbac.authorization.k8s.io": role_checks.binding,
+    "horizontalpodautoscalers.autoscaling": autoscaler_checks.problems,
     "apiservices.apiregistration.k8s.io": api_service_checks.problems,
     "priorityclasses.scheduling.k8s.io": policy_checks.priority_class,
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": configurations.problems,
