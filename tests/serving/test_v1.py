@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
+from fairway.serving.inpod.messages import MOST_JSON, Refusal, decode
+
 from .conftest import TWO_FLOWERS, serving
 
 
@@ -49,6 +53,12 @@ async def test_a_client_s_mistake_is_a_400_in_the_protocol_s_shape(models: Path)
             status, answer = await server.post("/v1/models/m:predict", body)
             assert (status, list(answer)) == (400, ["error"])
             assert says in answer["error"], answer
+
+
+def test_json_that_would_hold_everybody_up_is_not_read() -> None:
+    with pytest.raises(Refusal, match="fewer rows at a time, or V2's binary tensors") as refused:
+        decode(bytes(MOST_JSON + 1))
+    assert refused.value.status == 413
 
 
 async def test_a_failing_model_is_a_500_with_its_reason(models: Path) -> None:

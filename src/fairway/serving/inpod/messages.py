@@ -11,6 +11,8 @@ import orjson
 
 JSON = "application/json"
 
+MOST_JSON = 64 << 20
+"""Bytes. To read as many takes seconds, in which nobody else is answered, and nobody is told that we are well."""
 _WORTH_PACKING = 4096
 _WINDOWS = {"gzip": 31, "deflate": 15}
 
@@ -80,6 +82,8 @@ def decode(body: bytes | memoryview) -> dict[str, Any]:
     """The JSON object of a body. Raises Refusal."""
     if not body:
         raise Refusal(400, "The request has no body; send a JSON object.")
+    if len(body) > MOST_JSON:
+        raise Refusal(413, f"JSON is read up to {MOST_JSON} bytes: send fewer rows at a time, or V2's binary tensors.")
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as wrong:
