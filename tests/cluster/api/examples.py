@@ -117,6 +117,19 @@ EXAMPLES: list[Object] = [
             "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": _SCHEMA}}],
         },
     ),
+    _object(
+        "apiregistration.k8s.io/v1",
+        "APIService",
+        metadata={"name": "v1.elsewhere.dev"},
+        spec={
+            "group": "elsewhere.dev",
+            "version": "v1",
+            "service": {"namespace": "default", "name": "nobody"},
+            "insecureSkipTLSVerify": True,
+            "groupPriorityMinimum": 1000,
+            "versionPriority": 10,
+        },
+    ),
     _object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", webhooks=_WEBHOOKS),
     _object("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", webhooks=_WEBHOOKS),
     _object(
