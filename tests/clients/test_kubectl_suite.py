@@ -76,12 +76,16 @@ def test_the_table_replaces_the_one_before(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
     fails = Verdict("run_b_tests", ("a.sh:2", "a.sh:3"), 2.0)
-    then = Round("the suite, kubectl v1.20.0", {"run_b_tests": "v1beta1 is gone"}, [Verdict("run_a", (), 1.0), fails])
-    now = Round("brought to today, kubectl v1.36.3", {}, [Verdict("run_a", (), 1.0), Verdict("run_b_tests", (), 1.0)])
+    then = Round(
+        "as it is, with kubectl v1.20.0", {"run_b_tests": "v1beta1 is gone"}, [Verdict("run_a", (), 1.0), fails]
+    )
+    now = Round(
+        "brought to today, with kubectl v1.36.3", {}, [Verdict("run_a", (), 1.0), Verdict("run_b_tests", (), 1.0)]
+    )
     report.write(page, [then, now])
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
-    assert "Of 2 groups 2 pass: 1 with the suite, kubectl v1.20.0, 2 with brought to today, kubectl v1.36.3." in text
+    assert "Of 2 groups 2 pass: 1 as it is, with kubectl v1.20.0; 2 brought to today, with kubectl v1.36.3." in text
     assert "| b_tests | a.sh:2 and 1 more | passes | v1beta1 is gone |" in text
 
 

@@ -30,7 +30,6 @@ def main() -> int:
     parser.add_argument(
         "--today", type=Path, metavar="KUBECTL", help="also the checkout brought to today, with this one"
     )
-    parser.add_argument("--suite", default="", metavar="WORDS", help="what the checkout is, for the table")
     parser.add_argument("--logs", type=Path, help="a folder for what each group prints")
     parser.add_argument("--write", action="store_true", help="write the table of docs/conformance.md")
     options = parser.parse_args()
@@ -44,7 +43,7 @@ def main() -> int:
     chosen = [one for one in found if not options.groups or any(name in one for name in options.groups)]
     with tempfile.TemporaryDirectory(prefix="judge-") as name:
         folder = Path(name)
-        plans = [Plan(options.suite or "the suite", expectations.AS_IT_IS, root, options.kubectl)]
+        plans = [Plan("as it is", expectations.AS_IT_IS, root, options.kubectl)]
         if options.today:
             plans.append(Plan("brought to today", expectations.TODAY, today.brought(root, folder), options.today))
         rounds = asyncio.run(side_by_side(plans, chosen, folder, options.logs or folder))
@@ -56,7 +55,7 @@ def main() -> int:
 
 @dataclass(frozen=True)
 class Plan:
-    suite: str
+    words: str
     reasons: Mapping[str, str]
     root: Path
     kubectl: Path
@@ -64,7 +63,7 @@ class Plan:
 
 async def side_by_side(plans: Sequence[Plan], chosen: Sequence[str], folder: Path, logs: Path) -> list[Round]:
     """The suite mostly waits: a second round beside the first takes hardly longer."""
-    titles = [f"{plan.suite}, kubectl {groups.version(plan.kubectl)}" for plan in plans]
+    titles = [f"{plan.words}, with kubectl {groups.version(plan.kubectl)}" for plan in plans]
     places = [title.rpartition(" ")[-1] for title in titles]
     all_verdicts = await asyncio.gather(
         *(

@@ -27,7 +27,7 @@ class Round:
 def counted(rounds: Sequence[Round]) -> str:
     everywhere = list(zip(*(one.verdicts for one in rounds), strict=True))
     passed = sum(any(verdict.passes for verdict in group) for group in everywhere)
-    each = ", ".join(f"{sum(one.passes for one in round_.verdicts)} with {round_.title}" for round_ in rounds)
+    each = "; ".join(f"{sum(one.passes for one in round_.verdicts)} {round_.title}" for round_ in rounds)
     silent = {name for round_ in rounds for name in round_.unexplained()}
     end = f" Not explained: {', '.join(sorted(silent))}." if silent else ""
     return f"Of {len(everywhere)} groups {passed} pass: {each}.{end}"
