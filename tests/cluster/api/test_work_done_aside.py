@@ -29,7 +29,7 @@ from fairway.kernel.objects.kinds import (
 from tests.cluster.api.world import World
 
 _KIND = Kind("example.dev", "v1", "Gauge", "gauges")
-_MANY = 10
+_MANY = 5
 _ANSWERED = 20
 _DEAR = "lists.range(300).all(x, lists.range(300).all(y, x + y >= 0))"
 _CONFIG_MAPS = {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]}
