@@ -17,15 +17,17 @@ from fairway.cluster.api.auditing import reading as auditing
 from fairway.cluster.api.auditing.log import AuditLog
 from fairway.cluster.api.auditing.reading import CLIENTS, STRANGERS
 from fairway.cluster.api.auditing.visits import Visit
-from fairway.cluster.api.identity import certificates
-from fairway.cluster.api.identity.tokens import Issuer
+from fairway.cluster.api.identity import certificates, front_proxy
+from fairway.cluster.api.identity.tokens import MASTERS, Issuer
 from fairway.cluster.api.server import ApiServer
 from fairway.cluster.store.memory import MemoryStore
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import SystemClock
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects.errors import Unauthorized
-from fairway.kernel.objects.kinds import CONFIG_MAP, Object
+from fairway.kernel.objects.kinds import API_SERVICE, CONFIG_MAP, Object
+from tests.cluster.api import extension_server as wardle
+from tests.cluster.api.extension_server import ExtensionServer
 from tests.cluster.api.world import World
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -35,8 +37,9 @@ SECRETS = "/api/v1/namespaces/default/secrets"
 @pytest.fixture
 async def audited(keys: Path, tmp_path: Path) -> AsyncGenerator[World, None]:
     issuer, store = Issuer.load(keys), MemoryStore()
-    server = ApiServer(store, clock=SystemClock(), issuer=issuer, audit=tmp_path / "audit")
     files = certificates.ensure(keys)
+    front = front_proxy.ensure(keys, files.ca_pem)
+    server = ApiServer(store, clock=SystemClock(), issuer=issuer, audit=tmp_path / "audit", front_proxy=front)
     port = await server.serve("127.0.0.1", 0, certificates.server_context(files))
     trust = ssl.create_default_context(cadata=files.ca_pem)
     world = World(server, store, issuer, f"https://127.0.0.1:{port}", trust)
@@ -47,6 +50,30 @@ async def audited(keys: Path, tmp_path: Path) -> AsyncGenerator[World, None]:
 
 def records(folder: Path) -> list[Object]:
     return list(auditing.newest_first(folder / "audit"))
+
+
+async def test_a_write_that_another_server_answers_is_recorded_and_told_it_by_name(
+    audited: World, tmp_path: Path
+) -> None:
+    client, behind = Client(audited.server.transport(Identity("system:setup", (MASTERS,)))), ExtensionServer(tmp_path)
+    await behind.start(client)
+    await wardle.furnish(client, behind.port)
+    await client.create(API_SERVICE, wardle.api_service(caBundle=behind.bundle))
+    available = {"conditions": [{"type": "Available", "status": "True"}]}
+    await client.patch_status(API_SERVICE, wardle.NAME, None, available)
+    path = f"{wardle.ROOT}/namespaces/default/flunders"
+    code, _, _ = await audited.raw("POST", path, data=orjson.dumps({"metadata": {"name": "one"}}))
+    refused, _, _ = await audited.raw("GET", path, token=audited.token("ann", ()))
+    await behind.stop()
+    assert (code, refused) == (201, 403)
+    record, denial = (each for each in records(tmp_path) if each["objectRef"].get("resource") == "flunders")
+    if record["verb"] == "list":
+        record, denial = denial, record
+    reference = {"resource": "flunders", "namespace": "default", "apiGroup": wardle.GROUP, "apiVersion": wardle.VERSION}
+    assert (record["verb"], record["responseStatus"]["code"], record["objectRef"]) == ("create", 201, reference)
+    assert (denial["verb"], denial["user"]["username"]) == ("list", "ann")
+    (asked,) = behind.told("admin")
+    assert ("Audit-Id", record["auditID"]) in asked.headers
 
 
 async def test_a_write_is_recorded_without_what_was_written(audited: World, tmp_path: Path) -> None:

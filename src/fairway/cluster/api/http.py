@@ -27,7 +27,7 @@ from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
 from fairway.cluster.api import bodies, representation
-from fairway.cluster.api.auditing.visits import Visit
+from fairway.cluster.api.auditing.visits import AUDIT_ID, Visit
 from fairway.cluster.api.calls import TRUE, Call, Event, Reply
 from fairway.cluster.api.connections import Connections
 from fairway.cluster.api.documents import discovery
@@ -45,7 +45,6 @@ COMPRESSED_ABOVE = 128 * 1024
 _PUBLIC = ("/livez", "/readyz", "/healthz")
 _JSON = "application/json"
 _READ_BY_PEOPLE = ("curl/", "Wget/", "Mozilla/5.0")
-_AUDIT_ID = "Audit-Id"
 _NAME = re.compile(r"[-A-Za-z0-9_.]{1,64}")
 """Of a request, where its client gives it one."""
 _FIRST_BYTES_WITHIN = 1.0
@@ -98,7 +97,7 @@ class HTTPFace:
         seconds = time.perf_counter() - begun
         self._pipeline.backend.requests.ended(visit.call, request.method, response.status, seconds)
         if not response.prepared:
-            response.headers[_AUDIT_ID] = visit.id
+            response.headers[AUDIT_ID] = visit.id
         return response
 
     async def _attend(self, request: web.BaseRequest, visit: Visit) -> web.StreamResponse:
@@ -126,7 +125,7 @@ class HTTPFace:
 
     def _visit(self, request: web.BaseRequest) -> Visit:
         backend = self._pipeline.backend
-        given = request.headers.get(_AUDIT_ID, "")
+        given = request.headers.get(AUDIT_ID, "")
         return Visit(
             given if _NAME.fullmatch(given) else backend.audit.numbers.next(),
             request.method,
@@ -146,7 +145,7 @@ class HTTPFace:
         if (elsewhere := self._pipeline.elsewhere(path)) is not None:
             visit.elsewhere = self._pipeline.admit(identity, method, path, query)
             with self._stream(request):
-                return await self._pipeline.backend.aggregator.pass_on(request, identity, elsewhere)
+                return await self._pipeline.backend.aggregator.pass_on(request, identity, elsewhere, visit.id)
         call = visit.call = self._pipeline.call(identity, method, path, query)
         accept = request.headers.get("Accept", "")
         if call is None:
@@ -196,7 +195,7 @@ class HTTPFace:
     async def _watch(self, request: web.BaseRequest, visit: Visit, call: Call, form: Form) -> web.StreamResponse:
         events = await self._pipeline.watch(call)
         headers = _warned(call.warnings)
-        headers["Content-Type"], headers[_AUDIT_ID] = _JSON, visit.id
+        headers["Content-Type"], headers[AUDIT_ID] = _JSON, visit.id
         response = web.StreamResponse(headers=headers)
         response.enable_chunked_encoding()
         try:
@@ -241,7 +240,7 @@ class HTTPFace:
 
     async def _log(self, request: web.BaseRequest, visit: Visit, call: Call) -> web.StreamResponse:
         chunks = self._pipeline.log(call)
-        response = web.StreamResponse(headers={"Content-Type": "text/plain", _AUDIT_ID: visit.id})
+        response = web.StreamResponse(headers={"Content-Type": "text/plain", AUDIT_ID: visit.id})
         response.enable_chunked_encoding()
         # Errors come as Status as long as nothing was sent; a silent container must not hold back the headers.
         first = asyncio.ensure_future(anext(chunks, b""))

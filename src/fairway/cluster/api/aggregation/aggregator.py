@@ -12,6 +12,7 @@ import base64
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +25,7 @@ from fairway.cluster.api import endpoints
 from fairway.cluster.api.aggregation import answers
 from fairway.cluster.api.aggregation.shelf import Elsewhere, Shelf
 from fairway.cluster.api.aggregation.sources import Sources
+from fairway.cluster.api.auditing.visits import AUDIT_ID
 from fairway.cluster.api.identity import front_proxy
 from fairway.cluster.api.identity.front_proxy import FrontProxy
 from fairway.cluster.api.proxying.passing import Proxy
@@ -56,15 +58,18 @@ class Aggregator:
     async def close(self) -> None:
         await self._proxy.close()
 
-    async def pass_on(self, request: web.BaseRequest, identity: Identity, to: Elsewhere) -> web.StreamResponse:
-        """Raises ApiError where nobody answers."""
+    async def pass_on(
+        self, request: web.BaseRequest, identity: Identity, to: Elsewhere, visit: str
+    ) -> web.StreamResponse:
+        """`visit` is the request's name in the audit log, which the other server is told. Raises ApiError where nobody
+        answers."""
         if not to.available:
             return _unavailable()
         try:
             target = self._target(to, request.rel_url.raw_path, identity)
         except endpoints.NoEndpoint:
             return _unavailable()
-        return await self._proxy.answer(request, target)
+        return await self._proxy.answer(request, replace(target, sender=(*target.sender, (AUDIT_ID, visit))))
 
     async def ask(
         self,

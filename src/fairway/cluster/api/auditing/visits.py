@@ -11,6 +11,9 @@ from itertools import count
 from fairway.cluster.api.calls import Call
 from fairway.kernel.feature import Identity
 
+AUDIT_ID = "Audit-Id"
+"""The header that carries the name of a request."""
+
 _WRITES = ("create", "update", "patch", "delete", "deletecollection")
 
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from fairway.cluster.api.auditing.visits import AUDIT_ID
 from fairway.cluster.api.proxying import upgrading
 from fairway.cluster.api.proxying.targets import Target
 from fairway.kernel.objects import errors
@@ -123,7 +124,7 @@ def moved(location: str, target: Target) -> str:
 
 def _headers(request: web.BaseRequest, target: Target) -> CIMultiDict[str]:
     headers: CIMultiDict[str] = CIMultiDict()
-    kept_here = ("impersonate-", SENDER) if target.sender else ("impersonate-",)
+    kept_here = ("impersonate-", SENDER, AUDIT_ID.lower()) if target.sender else ("impersonate-",)
     for name, value in _listed(request.headers):
         if name.lower() not in _NOT_PASSED and not name.lower().startswith(kept_here):
             headers.add(name, value)
