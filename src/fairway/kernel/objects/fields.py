@@ -21,6 +21,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
+
 from fairway.kernel.objects.errors import BadRequest
 from fairway.kernel.objects.kinds import Object
 from fairway.kernel.objects.topology import Place
@@ -47,7 +49,7 @@ def element(item: Any, place: Place) -> str:
         return "v:" + _json(item)
     if not isinstance(item, dict):
         raise BadRequest(f"an element of a list with the keys {', '.join(place.keys)} must be an object")
-    keys = {key: item.get(key, place.item.default(key)) for key in place.keys}
+    keys = {key: item[key] if key in item else place.item.default(key) for key in place.keys}
     known = {key: value for key, value in keys.items() if value is not None}
     if not known:
         raise BadRequest(f"an element of a list needs at least one of its keys: {', '.join(place.keys)}")
@@ -157,4 +159,4 @@ def _read(node: Object, path: Path, found: set[Path]) -> None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
