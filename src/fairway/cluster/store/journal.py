@@ -108,8 +108,7 @@ class Journal:
             if self._db.execute("SELECT fingerprint FROM completed").fetchall() == [(completion.fingerprint,)]:
                 return
             self._db.execute("BEGIN IMMEDIATE")
-            for resource in sorted(completion.resources):
-                self._complete(resource, completion)
+            self._complete_all(completion)
             self._db.execute("DELETE FROM completed")
             self._db.execute("INSERT INTO completed VALUES (?)", (completion.fingerprint,))
             self._db.execute("COMMIT")
@@ -175,12 +174,15 @@ class Journal:
         current = [records[newest] for (newest,) in self._db.execute("SELECT revision FROM state")]
         return Stored(current, changes, revision, compacted)
 
-    def _complete(self, resource: str, completion: Completion) -> None:
-        entries = "SELECT revision, value FROM log WHERE resource = ? AND revision > ? ORDER BY revision LIMIT ?"
-        last = 0
-        while page := self._db.execute(entries, (resource, last, _PAGE)).fetchall():
+    def _complete_all(self, completion: Completion) -> None:
+        entries = (
+            "SELECT revision, resource, value FROM log WHERE revision > ? "
+            "AND resource IN (SELECT value FROM json_each(?)) ORDER BY revision LIMIT ?"
+        )
+        concerned, last = orjson.dumps(sorted(completion.resources)).decode(), 0
+        while page := self._db.execute(entries, (last, concerned, _PAGE)).fetchall():
             last = page[-1][0]
-            for revision, value in page:
+            for revision, resource, value in page:
                 obj = orjson.loads(value)
                 try:
                     completion.complete(resource, obj)
