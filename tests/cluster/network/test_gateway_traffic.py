@@ -16,6 +16,7 @@ from running_gateway import Backend, Gateway, free_port, gateway, to
 from yarl import URL
 
 from fairway.cluster.api.identity.tokens import Issuer
+from fairway.cluster.network import gateway as network_gateway
 from fairway.cluster.network.envoy import require_free_port
 from fairway.cluster.network.errors import NetworkError
 from fairway.kernel.objects.kinds import ENDPOINT_SLICE, EVENT, GATEWAY, HTTP_ROUTE, SERVICE, Object
@@ -187,6 +188,34 @@ async def _answered(here: Gateway, name: str, reason: str) -> bool:
         HTTP_ROUTE, name, "default", lambda r: r is not None and _told(r)["fairway.dev/BackendsReady"] == reason
     )
     return found is not None
+
+
+async def test_a_route_that_moves_before_its_new_pods_are_known_fails_no_request(
+    here: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network_gateway, "_MOVE_LIMIT", 30.0)  # this machine may be slow
+    old, new = await here.backend("old"), await here.backend("new")
+    await here.service("before", old)
+    await here.service("after")
+    await here.route("moving", to("before", "/moving"))
+    assert await _answered(here, "moving", "BackendsReady")
+    heard = [await here.get("/moving")]
+    end = asyncio.Event()
+
+    async def ask() -> None:
+        while not end.is_set():
+            heard.append(await here.get("/moving"))
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ask())
+        await here.client.patch(HTTP_ROUTE, "moving", "default", {"spec": {"rules": [to("after", "/moving")]}})
+        await asyncio.sleep(0.1)  # the gateway hears of the route, and of the endpoint only then
+        await here.endpoint("after", new)
+        while not new.served:
+            await asyncio.sleep(0.01)
+        end.set()
+    assert {status for status, _ in heard} == {200}
+    assert (heard[0][1]["who"], heard[-1][1]["who"]) == ("old", "new")
 
 
 async def test_no_endpoints_is_said_in_a_sentence(here: Gateway) -> None:

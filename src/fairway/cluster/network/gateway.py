@@ -3,7 +3,8 @@
 Changes that come together are one update, a few milliseconds later. Endpoints are written first, because a
 pod on its way out must lose its traffic at once; routes are written last, and only after Envoy knows their
 clusters and has read their first endpoints, so that no request meets a route to nowhere. Only then a route says
-that somebody answers there: that a pod is ready is known to the cluster some milliseconds before Envoy knows it.
+that somebody answers there: that a pod is ready is known to the cluster some milliseconds before Envoy knows it. For
+the same reason a route that led to somebody, and now leads where no pod is known of, is followed a moment later.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.feature import Ready
 from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import ENDPOINT_SLICE, GATEWAY, HTTP_ROUTE, NAMESPACE, SECRET, SERVICE, Kind, Object
+from fairway.kernel.objects.meta import Key
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ _TOGETHER = 0.005  # seconds in which changes are gathered into one update
 _LOOK_AGAIN = 0.005
 _BIND_LIMIT = 0.5  # seconds in which a listener that can have its address has it
 _ENVOY_LIMIT = 2.0  # seconds to wait for Envoy to know new clusters before routes are written all the same
+_MOVE_LIMIT = 0.5  # seconds in which the pods of where a route leads now are to be known
 
 
 class Gateway:
@@ -55,6 +58,8 @@ class Gateway:
         self._unread: set[str] = set()
         """Clusters whose first endpoints were written, and perhaps not read yet."""
         self._warned: set[str] = set()
+        self._leading: dict[Key, int] = {}
+        """The generations of the routes in Envoy's table that lead to somebody."""
 
     async def run(self, ready: Ready) -> None:
         self._envoy.check()
@@ -92,11 +97,37 @@ class Gateway:
         while True:
             await self._rest.wait()
             self._rest.clear()
-            resources = self._latest
+            resources = await self._settled()
             await self._update(resources)
+            self._leading = {
+                meta.key(route): _generation(route)
+                for route in resources.seen
+                if (one := resources.rendered.get(meta.key(route))) and not (one.silent or one.refused)
+            }
             await self._report(resources)
             await self._check_listeners(resources)
             await self._warn_of_limits()
+
+    async def _settled(self) -> Resources:
+        """The newest, unless a route that was changed waits for the pods of where it now leads."""
+        moved = self._moved()
+
+        async def known() -> bool:
+            return not moved & self._moved()
+
+        if moved:
+            await self._soon(known, _MOVE_LIMIT)
+        return self._latest
+
+    def _moved(self) -> set[Key]:
+        """The routes that led to somebody, and since they were changed do not."""
+        resources = self._latest
+        changed = {
+            meta.key(route)
+            for route in resources.seen
+            if self._leading.get(meta.key(route), _generation(route)) != _generation(route)
+        }
+        return {key for key in changed if (one := resources.rendered.get(key)) and one.silent}
 
     def _render(self) -> Resources:
         services, slices = self._services.all(), self._slices.all()
@@ -263,3 +294,7 @@ class Gateway:
         if "spec" in wanted:
             return await self._client.patch(kind, name, namespace, {"spec": wanted["spec"]})
         return found
+
+
+def _generation(route: Object) -> int:
+    return int(route["metadata"].get("generation") or 0)
