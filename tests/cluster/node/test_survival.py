@@ -8,8 +8,11 @@ import os
 import signal
 from pathlib import Path
 
-from fairway.kernel.objects.kinds import POD, Object
+from fairway.kernel.clock import FakeClock, parse
+from fairway.kernel.objects import conditions
+from fairway.kernel.objects.kinds import NODE, POD, Object
 
+from .conftest import NODE as NAME
 from .conftest import Bench, main, phase, state
 
 
@@ -24,6 +27,16 @@ async def test_a_running_pod_is_found_again(bench: Bench) -> None:
         assert (state(after, "terminated")["exitCode"], main(after)["restartCount"]) == (4, 0)
         assert after["status"]["podIP"] == before["status"]["podIP"]
         assert await bench.log("stays") == "begun\n"
+
+
+async def test_a_node_says_when_it_wrote_of_itself_and_since_when_it_is_ready(bench: Bench) -> None:
+    told = []
+    for hour in ("10", "11"):
+        async with bench.node(FakeClock(start=parse(f"2026-01-01T{hour}:00:00Z"))):
+            ready = conditions.find(await bench.client.get(NODE, NAME), "Ready")
+            assert ready is not None
+            told.append((ready["lastHeartbeatTime"], ready["lastTransitionTime"]))
+    assert told == [("2026-01-01T10:00:00Z",) * 2, ("2026-01-01T11:00:00Z", "2026-01-01T10:00:00Z")]
 
 
 async def test_an_end_that_nobody_saw_is_told_later(bench: Bench) -> None:

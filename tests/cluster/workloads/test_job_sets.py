@@ -275,6 +275,17 @@ async def test_what_may_not_change(here: Here) -> None:
         await here.client.patch(JOB_SET, "set", "default", {"spec": {"replicatedJobs": [replicated("a", 2)]}})
 
 
+async def test_lists_as_their_manifest_has_them_are_no_change(here: Here) -> None:
+    """`kubectl apply` of the same file: it knows no defaults, and sends what is in lists as the file has it."""
+    asked = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    claim = {"metadata": {"name": "data"}, "spec": asked}
+    given = {"failurePolicy": {"rules": [{"action": "FailJobSet"}]}, "volumeClaimPolicies": [{"templates": [claim]}]}
+    file = jobset(replicated("a", mounts="data"), **given)
+    made = await here.client.create(JOB_SET, file)
+    again = await here.client.patch(JOB_SET, "set", "default", {"spec": file["spec"]})
+    assert again["spec"] == made["spec"]
+
+
 # On paper
 
 

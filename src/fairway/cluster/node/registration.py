@@ -107,11 +107,12 @@ class Registration:
                 {"type": "InternalIP", "address": address},
                 {"type": "Hostname", "address": self._name},
             ],
-            "conditions": conditions.merged(
-                (existing.get("status") or {}).get("conditions"),
-                now,
-                ("Ready", ready, *why),
-            ),
+            "conditions": [
+                {**condition, "lastHeartbeatTime": now}  # of this writing; that the agent lives is its lease's to say
+                for condition in conditions.merged(
+                    (existing.get("status") or {}).get("conditions"), now, ("Ready", ready, *why)
+                )
+            ],
             "nodeInfo": {
                 "architecture": platform.machine(),
                 "operatingSystem": platform.system().lower(),

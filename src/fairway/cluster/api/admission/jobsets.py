@@ -36,6 +36,7 @@ class JobSets(Step):
         _prune(request, spec)
         if request.operation == "CREATE":
             _complete(spec)
+        _complete_items(spec)
 
     async def validate(self, request: Request) -> None:
         found = [*_shapes(request.object)]
@@ -52,18 +53,23 @@ def _complete(spec: Object) -> None:
             spec[field] = copy.deepcopy(value)
     if isinstance(spec["network"], dict):
         spec["network"] = {**_NETWORK, **{key: value for key, value in spec["network"].items() if value is not None}}
-    for _, replicated in causes.items(spec, "replicatedJobs"):
-        if isinstance(job := _job_spec(replicated), dict):
-            job.setdefault("completionMode", "Indexed")
-            pod = (job.get("template") or {}).get("spec")
-            if isinstance(pod, dict) and not pod.get("restartPolicy"):
-                pod["restartPolicy"] = "OnFailure"
+
+
+def _complete_items(spec: Object) -> None:
+    """What is in lists, with each write; upstream does it at the first only. Who applies a manifest again sends its
+    lists whole, and they may not differ from what they were."""
     if isinstance(policy := spec.get("failurePolicy"), dict):
         for index, rule in causes.items(policy, "rules"):
             rule["name"] = rule.get("name") or f"failurePolicyRule{index}"
     for _, claims in causes.items(spec, "volumeClaimPolicies"):
         if claims.get("retentionPolicy") is None:
             claims["retentionPolicy"] = {"whenDeleted": "Delete"}
+    for _, replicated in causes.items(spec, "replicatedJobs"):
+        if isinstance(job := _job_spec(replicated), dict):
+            job.setdefault("completionMode", "Indexed")
+            pod = (job.get("template") or {}).get("spec")
+            if isinstance(pod, dict) and not pod.get("restartPolicy"):
+                pod["restartPolicy"] = "OnFailure"
 
 
 def _prune(request: Request, spec: Object) -> None:
