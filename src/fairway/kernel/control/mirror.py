@@ -111,9 +111,9 @@ class Mirror:
             self._objects.pop(key, None)
         else:
             self._objects[key] = new
-            self._by_namespace.setdefault(key[0], set()).add(key)
+            _add(self._by_namespace, key[0], key)
             for uid in _owners(new):
-                self._by_owner.setdefault(uid, set()).add(key)
+                _add(self._by_owner, uid, key)
         if old is None and new is None:
             return
         for changed in tuple(self._subscribers):
@@ -149,7 +149,16 @@ def _key(obj: Object) -> Key:
 
 
 def _owners(obj: Object) -> Iterable[str]:
-    return (ref["uid"] for ref in obj["metadata"].get("ownerReferences") or ())
+    references = obj["metadata"].get("ownerReferences")
+    return [ref["uid"] for ref in references] if references else ()
+
+
+def _add(index: dict[str, set[Key]], at: str, key: Key) -> None:
+    keys = index.get(at)
+    if keys is None:
+        index[at] = {key}
+    else:
+        keys.add(key)
 
 
 def _discard(index: dict[str, set[Key]], at: str, key: Key) -> None:
