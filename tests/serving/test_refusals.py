@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from fairway.serving import reading
+from fairway.serving import explained, reading
 from fairway.serving.reading import Asked, Surroundings
 from fairway.serving.runtimes import built_in
 from fairway.serving.runtimes.selection import Runtimes
+from fairway.serving.spec import defaults, fields
 from fairway.serving.spec.refusals import NotSupported
 
 AROUND = Surroundings(Runtimes(cluster=built_in.objects()))
@@ -30,6 +31,15 @@ def read(given: Any) -> Asked:
 def test_both_ways_to_name_a_model_are_the_same() -> None:
     assert read(isvc(OK)) == read(isvc(model())) == read(isvc(model(runtime="kserve-sklearnserver")))
     assert read(isvc(model(storageUri="file:///m"))) == read(isvc(OK))
+
+
+def test_what_is_explained_is_understood() -> None:
+    parts = explained.SPEC["properties"]
+    assert parts.keys() == fields.SERVICE
+    assert parts["transformer"]["properties"].keys() <= fields.COMPONENT
+    predictor = parts["predictor"]["properties"]
+    assert predictor.keys() <= fields.COMPONENT | {"model", "canaryTrafficPercent", *defaults.FRAMEWORKS}
+    assert predictor["model"]["properties"].keys() <= fields.MODEL | fields.CONTAINER
 
 
 @pytest.mark.parametrize(

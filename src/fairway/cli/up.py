@@ -7,6 +7,7 @@ import gc
 import importlib
 import ipaddress
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ from fairway.kernel.settings import Loaded, SettingsError, load
 from fairway.up.settings import StartError, UpSettings, claim
 
 _DETACHED_START_SECONDS = 60.0
+_LEAST_ROOM = 64 * 1024
+"""Bytes below which a start that left no word is taken to have found no room for one."""
 _EXPOSED = (
     "warning: {host} can be reached from other machines. Every caller needs a token, but HTTP is not encrypted: who "
     "can read the network's traffic can read tokens. Put a TLS proxy before it, or listen on 127.0.0.1 and use ssh -L"
@@ -115,4 +118,6 @@ def _last_words(log: Path, start: int) -> str:
     for line in reversed(lines):
         if line.startswith("fairway: "):
             return line.removeprefix("fairway: ")
+    if not lines and shutil.disk_usage(log.parent).free < _LEAST_ROOM:
+        return f"the disk is full, so that not even a log was written: make room below {log.parent} and start again"
     return f"the platform ended at its start: see {log}"
