@@ -9,7 +9,7 @@ from fairway.cluster.api.cel.failures import EvaluationError, NoSuchOverload
 from fairway.cluster.api.cel.frames import Frame, Step
 from fairway.cluster.api.cel.library.lists import comparable
 from fairway.cluster.api.cel.library.standard import text_of
-from fairway.cluster.api.cel.operators import PROBLEM
+from fairway.cluster.api.cel.operators import decided
 from fairway.cluster.api.cel.values import NONE, Optional, some
 
 _TURN = 3
@@ -51,21 +51,7 @@ def _quantified(decisive: bool) -> Build:
         (body,) = bodies
 
         def run(frame: Frame) -> bool:
-            problem: EvaluationError | None = None
-            for _ in _turns(frame, target(frame), places, _TURN):
-                try:
-                    value = body(frame)
-                except EvaluationError as raised:
-                    frame.left -= PROBLEM
-                    problem = problem or raised
-                    continue
-                if value is decisive:
-                    return value is True
-                if value.__class__ is not bool:
-                    problem = problem or NoSuchOverload()
-            if problem is not None:
-                raise problem
-            return not decisive
+            return decided(frame, (body for _ in _turns(frame, target(frame), places, _TURN)), decisive)
 
         return run
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fairway.cluster.api.cel import syntax
@@ -23,28 +23,30 @@ PROBLEM = 5
 _HASHED = ("string", "int", "bool")
 
 
+def decided(frame: Frame, steps: Iterable[Step], decisive: bool) -> bool:
+    """`&&` (False decides), `||` (True decides) and the loops like them.
+
+    The first value that decides ends it; a step without a value counts only where none decides.
+    """
+    problem: EvaluationError | None = None
+    for step in steps:
+        try:
+            value = step(frame)
+        except EvaluationError as raised:
+            frame.left -= PROBLEM
+            problem = problem or raised
+            continue
+        if value is decisive:
+            return value is True
+        if value.__class__ is not bool:
+            problem = problem or NoSuchOverload()
+    if problem is not None:
+        raise problem
+    return not decisive
+
+
 def _junction(decisive: bool) -> _Build:
-    def build(_: list[syntax.Node], steps: list[Step]) -> Step:
-        def run(frame: Frame) -> bool:
-            problem: EvaluationError | None = None
-            for step in steps:
-                try:
-                    value = step(frame)
-                except EvaluationError as raised:
-                    frame.left -= PROBLEM
-                    problem = problem or raised
-                    continue
-                if value is decisive:
-                    return value is True
-                if value.__class__ is not bool:
-                    problem = problem or NoSuchOverload()
-            if problem is not None:
-                raise problem
-            return not decisive
-
-        return run
-
-    return build
+    return lambda _, steps: lambda frame: decided(frame, steps, decisive)
 
 
 def _conditional(_: list[syntax.Node], steps: list[Step]) -> Step:
@@ -185,30 +187,22 @@ def _sum(nodes: list[syntax.Node], steps: list[Step]) -> Step | None:
     return run
 
 
-def _or(_: list[syntax.Node], steps: list[Step]) -> Step:
-    first, second = steps
+def _fallback(taken: Callable[[Optional], Any]) -> _Build:
+    """The first, if it has a value, as `taken` has it; or else the second."""
 
-    def run(frame: Frame) -> Any:
-        frame.left -= 1
-        value = first(frame)
-        if value.__class__ is not Optional:
-            raise NoSuchOverload
-        return value if value.there else second(frame)
+    def build(_: list[syntax.Node], steps: list[Step]) -> Step:
+        first, second = steps
 
-    return run
+        def run(frame: Frame) -> Any:
+            frame.left -= 1
+            value = first(frame)
+            if value.__class__ is not Optional:
+                raise NoSuchOverload
+            return taken(value) if value.there else second(frame)
 
+        return run
 
-def _or_value(_: list[syntax.Node], steps: list[Step]) -> Step:
-    first, second = steps
-
-    def run(frame: Frame) -> Any:
-        frame.left -= 1
-        value = first(frame)
-        if value.__class__ is not Optional:
-            raise NoSuchOverload
-        return value.value if value.there else second(frame)
-
-    return run
+    return build
 
 
 SPECIAL: dict[str, Callable[[list[syntax.Node], list[Step]], Step | None]] = {
@@ -221,7 +215,7 @@ SPECIAL: dict[str, Callable[[list[syntax.Node], list[Step]], Step | None]] = {
     "_[_]": _index,
     "_[?_]": _optional_index,
     "_+_": _sum,
-    "or": _or,
-    "orValue": _or_value,
+    "or": _fallback(lambda value: value),
+    "orValue": _fallback(operator.attrgetter("value")),
 }
 """What builds an operator; None from it says that it is a plain call after all."""
