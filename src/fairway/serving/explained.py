@@ -23,8 +23,8 @@ def _texts(description: str) -> Object:
     return {"type": "object", "additionalProperties": {"type": "string"}, "description": description}
 
 
-def _list(description: str) -> Object:
-    return {"type": "array", "items": OPEN, "description": description}
+def _list(description: str, items: Object = OPEN) -> Object:
+    return {"type": "array", "items": items, "description": description}
 
 
 def _object(description: str, properties: Object | None = None) -> Object:
@@ -37,7 +37,7 @@ _MODEL = {
     "protocolVersion": _text("v1, v2 or grpc-v2; the built-in servers speak all of them in any case."),
     "runtimeVersion": _text("A tag for the runtime's image."),
     "env": _list("Variables of the server; PREDICT_PROBA=true answers with probabilities."),
-    "args": _list("Arguments that the server gets after its own."),
+    "args": _list("Arguments that the server gets after its own.", {"type": "string"}),
     "resources": _object("Requests and limits of the server."),
 }
 _FORMAT = {

@@ -344,7 +344,9 @@ async def test_whenever_the_engine_dies_everything_that_holds_steps_back_still_d
                 await here.pause(run, False)
             else:
                 await answer()
-            if deaths > 3:
+            if (
+                deaths > 3 and looks.exists() and len(looks.read_text().split()) > 1
+            ):  # the first saw that it was not there
                 there.touch()
 
     crowd = asyncio.ensure_future(people())
