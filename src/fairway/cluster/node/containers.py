@@ -76,6 +76,14 @@ class Tools:
             await asyncio.gather(sleep, leaving, return_exceptions=True)
 
 
+async def cut_short(task: asyncio.Task[None]) -> None:
+    """Cancel it and wait for its end. Who is cancelled meanwhile is cancelled, and does not take that for its end."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
+
+
 class Tell:
     """How a container speaks to its pod: it has begun, the status has changed, something happened."""
 
@@ -222,9 +230,7 @@ class Container:
             await self._over.wait()
         finally:
             if care:
-                care.cancel()
-                with suppress(asyncio.CancelledError):
-                    await care
+                await cut_short(care)
 
     async def _end_within(self, seconds: float) -> None:
         sleep = asyncio.create_task(self._tools.clock.sleep(seconds))
