@@ -84,13 +84,15 @@ class Aggregator:
         """What the other server says, decoded. Raises ApiError."""
         headers = {} if body is None else {"Content-Type": content_type}
         data = None if body is None else orjson.dumps(body)
-        async with self._opened(to, identity, method, path, query, data, headers, _ANSWERED_WITHIN) as answer:
+        target = self._behind(to, path, identity)
+        async with self._asked(target, method, path, query, data, headers, _ANSWERED_WITHIN) as answer:
             return answers.decoded(await answers.read(answer))
 
     async def watch(
         self, to: Elsewhere, identity: Identity, path: str, query: Mapping[str, str]
     ) -> AsyncGenerator[WatchEvent, None]:
-        async with self._opened(to, identity, "GET", path, query, None, {}, None) as answer:
+        target = self._behind(to, path, identity)
+        async with self._asked(target, "GET", path, query, None, {}, None) as answer:
             async for line in lines(answer.content):
                 yield answers.event(line)
 
@@ -123,26 +125,14 @@ class Aggregator:
         except (errors.ApiError, OSError, ValueError):
             return {}
 
-    @asynccontextmanager
-    async def _opened(
-        self,
-        to: Elsewhere,
-        identity: Identity,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None,
-        data: bytes | None,
-        headers: Mapping[str, str],
-        seconds: float | None,
-    ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+    def _behind(self, to: Elsewhere, path: str, identity: Identity) -> Target:
+        """Raises Unavailable."""
         if not to.available:
             raise errors.Unavailable(_AS_CLIENTS_SAY_IT)
         try:
-            target = self._target(to, path, identity)
+            return self._target(to, path, identity)
         except endpoints.NoEndpoint:
             raise errors.Unavailable(_AS_CLIENTS_SAY_IT) from None
-        async with self._asked(target, method, path, query, data, headers, seconds) as answer:
-            yield answer
 
     @asynccontextmanager
     async def _asked(
