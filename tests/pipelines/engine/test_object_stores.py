@@ -120,7 +120,8 @@ async def test_whenever_the_engine_dies_nothing_that_was_recorded_is_missing_in_
                 assert f"{uri}/weights".removeprefix(f"s3://{bucket}/") in s3_server.keys(bucket)
         lives += 1
     assert lives >= 2, "the engine did not die often enough for this test to mean anything"
-    assert (await far.ended(run_id))["status"]["phase"] == "SUCCEEDED"
+    async with far.engine():  # the last one may have died between the records' last word and the object's
+        assert (await far.ended(run_id))["status"]["phase"] == "SUCCEEDED"
     assert Counter(marks.read_text().split()) == {"made": 1}
 
 
