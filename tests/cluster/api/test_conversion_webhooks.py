@@ -177,8 +177,8 @@ async def test_judges_see_the_version_that_they_know(client: Client, hook: Webho
     [
         ({"result": {"status": "Failed", "message": "I cannot"}}, "failed: I cannot"),
         ({"result": {}}, r"response\.result\.status was '', not 'Success'"),
-        ({"convertedObjects": []}, "it returned 0 objects, expected 1"),
-        ({"convertedObjects": [1]}, "it is no object"),
+        ({"convertedObjects": []}, "returned 0 objects, expected 1"),
+        ({"convertedObjects": [1]}, "returned invalid converted object at index 0: it is no object"),
         ({"convertedObjects": [{"apiVersion": "example.dev/v3"}]}, "invalid groupVersion"),
         (
             {"convertedObjects": [{"apiVersion": "example.dev/v1", "kind": "Machine", "metadata": {"name": "b"}}]},
@@ -195,6 +195,36 @@ async def test_bad_conversions_are_refused(client: Client, hook: WebhookServer, 
     with pytest.raises(errors.InternalError, match=rf"conversion webhook for example\.dev/v2, Kind=Machine.*{text}"):
         await client.create(V2, new("a", "one"))
     assert (await client.list(V1, "default")).items == []
+
+
+async def test_what_a_webhook_says_beyond_the_schema_is_dropped(client: Client, hook: WebhookServer) -> None:
+    async def talkative(request: Object) -> Object:
+        answer = await convert(request)
+        for one in answer["convertedObjects"]:
+            one["spec"]["mood"] = "good"
+        return answer
+
+    hook.on("/talkative", talkative)
+    await client.create(CRD, definition(hook, "/talkative"))
+    await client.create(V2, new("a", "one"))
+    assert (await client.get(V1, "a", "default"))["spec"] == {"address": "one:80"}
+    assert (await client.get(V2, "a", "default"))["spec"] == {"host": "one", "port": 80}
+
+
+async def test_what_is_stored_has_the_defaults_of_today_before_it_is_converted(
+    client: Client, hook: WebhookServer
+) -> None:
+    first = await client.create(CRD, definition(hook))
+    await client.create(V1, old("a", "one:1"))
+    now = copy.deepcopy(first)
+    zone = {"type": "string", "default": "north"}
+    for version in now["spec"]["versions"]:
+        version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["zone"] = zone
+    await client.update(CRD, now)
+    assert (await client.get(V1, "a", "default"))["spec"] == {"address": "one:1", "zone": "north"}
+    hook.asked.clear()
+    assert (await client.get(V2, "a", "default"))["spec"] == {"host": "one", "port": 1, "zone": "north"}
+    assert hook.asked[0]["objects"][0]["spec"] == {"address": "one:1", "zone": "north"}
 
 
 async def test_a_definition_goes_though_nobody_converts_any_more(

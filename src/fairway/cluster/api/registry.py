@@ -6,16 +6,28 @@ the next request finds it. Nothing here asks the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from fairway.cluster.api import horizontal_views, resources
 from fairway.cluster.api.resources import Resource
 from fairway.cluster.api.strategies import Strategy, builtin_strategy
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import HORIZONTAL_POD_AUTOSCALER, Object
+from fairway.kernel.objects.schemas import Schema
 
 View = Callable[[Object], Object]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The webhook that makes objects of one version those of another."""
+
+    client_config: Object
+    schemas: Mapping[str, Callable[[], Schema]] = field(compare=False)
+    """What objects of each apiVersion are made of: what a webhook says beyond it is dropped."""
+    completes: bool = False
+    """Whether stored objects may lack what their schema has come to fill in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +40,8 @@ class Served:
     to_stored: View | None = None
     definition: Object | None = None
     """The CustomResourceDefinition of a custom resource."""
-    conversion: Object | None = None
-    """The clientConfig of the webhook that makes this version of the stored one; `to_view` is None then."""
+    conversion: Conversion | None = None
+    """What makes this version of the stored one, where a webhook does; `to_view` is None then."""
     deprecation: str = ""
     """The warning that goes with every answer, where this version is deprecated."""
 

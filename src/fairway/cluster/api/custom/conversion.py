@@ -16,7 +16,8 @@ from typing import Any
 import orjson
 
 from fairway.cluster.api.calls import Reply
-from fairway.cluster.api.registry import Served
+from fairway.cluster.api.custom import crds
+from fairway.cluster.api.registry import Conversion, Served
 from fairway.cluster.api.webhooks.calling import Caller, CallFailed
 from fairway.cluster.store.protocol import Change, Record
 from fairway.kernel.objects import errors
@@ -25,8 +26,13 @@ from fairway.kernel.objects.kinds import Object
 _SECONDS = 30
 _MOST_OBJECTS = 500
 """In one call; longer lists are several calls."""
-_KEPT = ("name", "namespace", "uid")
+_KEPT = {"name": "name", "namespace": "namespace", "uid": "UID"}
+"""What a conversion may not change, and its name in messages."""
 _TRANSLATED = ("labels", "annotations")
+
+
+class _Refused(Exception):
+    """An answer that is none, as the end of the sentence about it."""
 
 
 class Conversions:
@@ -64,7 +70,7 @@ class Conversions:
         """An object of `served` as it is stored."""
         if served.conversion is None:
             return obj
-        return (await self._converted(served, [obj], served.resource.storage.api_version))[0]
+        return (await self._converted(served, served.conversion, [obj], served.resource.storage.api_version))[0]
 
     async def seen_as(self, served: Served, other: Served, obj: Object) -> Object:
         """An object that is in the pipeline of `served`, as another version of the same kind."""
@@ -79,35 +85,51 @@ class Conversions:
         return obj if other is served else (await self.all(served, [obj]))[0]
 
     async def all(self, served: Served, objects: Sequence[Object]) -> list[Object]:
-        return await self._converted(served, objects, served.resource.kind.api_version)
+        conversion = served.conversion
+        if conversion is None:
+            return list(objects)
+        if conversion.completes:
+            objects = [_complete(conversion, obj) for obj in objects]
+        return await self._converted(served, conversion, objects, served.resource.kind.api_version)
 
-    async def _converted(self, served: Served, objects: Sequence[Object], wanted: str) -> list[Object]:
+    async def _converted(
+        self, served: Served, conversion: Conversion, objects: Sequence[Object], wanted: str
+    ) -> list[Object]:
         """The objects in the wanted version; those that are in it already as they are."""
         strange = [obj for obj in objects if obj["apiVersion"] != wanted]
         if not strange:
             return list(objects)
         kind = served.resource.kind
         try:
-            found = [one for part in _parts(strange) for one in await self._ask(served, part, wanted)]
-        except CallFailed as failure:
+            found = [one for part in _parts(strange) for one in await self._ask(conversion, part, wanted)]
+        except (CallFailed, _Refused) as failure:
             shown = f"{strange[0]['apiVersion']}, Kind={kind.kind}"
-            raise errors.InternalError(f"conversion webhook for {shown} failed: {failure}") from None
+            end = f"failed: {failure}" if isinstance(failure, CallFailed) else str(failure)
+            raise errors.InternalError(f"conversion webhook for {shown} {end}") from None
         translated = iter(found)
         return [obj if obj["apiVersion"] == wanted else next(translated) for obj in objects]
 
-    async def _ask(self, served: Served, objects: list[Object], wanted: str) -> list[Object]:
+    async def _ask(self, conversion: Conversion, objects: list[Object], wanted: str) -> list[Object]:
         uid = str(uuid.uuid4())
         request = {"uid": uid, "desiredAPIVersion": wanted, "objects": objects}
         review = {"kind": "ConversionReview", "apiVersion": "apiextensions.k8s.io/v1", "request": request}
-        answer = await self._caller.post(served.conversion or {}, review, _SECONDS)
+        answer = await self._caller.post(conversion.client_config, review, _SECONDS)
         converted = _objects(answer, uid)
         if len(converted) != len(objects):
-            raise CallFailed(f"it returned {len(converted)} objects, expected {len(objects)}")
+            raise _Refused(f"returned {len(converted)} objects, expected {len(objects)}")
         await asyncio.sleep(0)  # others may go on between two long lists
-        return [
+        accepted = [
             _accepted(before, after, wanted, index)
             for index, (before, after) in enumerate(zip(objects, converted, strict=True))
         ]
+        for obj in accepted:
+            conversion.schemas[wanted]().prune(obj)
+        return accepted
+
+
+def _complete(conversion: Conversion, obj: Object) -> Object:
+    schema = conversion.schemas.get(obj["apiVersion"])  # none where its version is gone from the definition
+    return obj if schema is None else crds.complete(schema(), obj)
 
 
 def _parts(objects: list[Object]) -> list[list[Object]]:
@@ -134,24 +156,25 @@ def _objects(answer: Object, uid: str) -> list[Any]:
 
 def _accepted(before: Object, after: Any, wanted: str, index: int) -> Object:
     """The converted object with the metadata that a conversion may not change."""
-    place = f"invalid converted object at index {index}"
+    place = f"returned invalid converted object at index {index}"
     if not isinstance(after, dict):
-        raise CallFailed(f"{place}: it is no object")
+        raise _Refused(f"{place}: it is no object")
     if after.get("apiVersion") != wanted:
-        raise CallFailed(f"{place}: invalid groupVersion (expected {wanted}, received {after.get('apiVersion')})")
+        got = after.get("apiVersion") or ""
+        raise _Refused(f"{place}: invalid groupVersion (expected {wanted}, received {got})")
     if after.get("kind") != before["kind"]:
-        raise CallFailed(f"{place}: invalid kind (expected {before['kind']}, received {after.get('kind')})")
+        raise _Refused(f"{place}: invalid kind (expected {before['kind']}, received {after.get('kind') or ''})")
     given, own = after.get("metadata"), before["metadata"]
     if not isinstance(given, dict):
-        raise CallFailed(f"{place}: missing metadata in converted object")
-    for key in _KEPT:
+        raise _Refused(f"{place}: missing metadata in converted object")
+    for key, shown in _KEPT.items():
         if given.get(key) != own.get(key):
-            raise CallFailed(f"{place}: must have the same {key}: {own.get(key)} != {given.get(key)}")
+            raise _Refused(f"{place}: must have the same {shown}: {own.get(key) or ''} != {given.get(key) or ''}")
     metadata = {key: value for key, value in own.items() if key not in _TRANSLATED}
     for key in _TRANSLATED:
         words = given.get(key)
         if words is not None and not _texts(words):
-            raise CallFailed(f"{place}: metadata.{key} is no object of texts")
+            raise _Refused(f"{place}: metadata.{key} is no object of texts")
         if words:
             metadata[key] = words
     return {**after, "metadata": metadata}

@@ -8,14 +8,14 @@ None), or a webhook makes one of the other (`conversion`). Which names are accep
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
 from fairway.cluster.api import patches
 from fairway.cluster.api.custom import crd_names
 from fairway.cluster.api.documents import builtin_schemas
-from fairway.cluster.api.registry import Served, View
+from fairway.cluster.api.registry import Conversion, Served, View
 from fairway.cluster.api.resources import ALL, Resource, Subresource
 from fairway.cluster.api.rules import compiling
 from fairway.cluster.api.strategies import Strategy
@@ -64,7 +64,8 @@ def serve(definition: Object) -> tuple[Served, ...]:
     versions = definition["spec"]["versions"]
     stored = next(version for version in versions if version.get("storage"))
     storage = _kind(definition, stored)
-    return tuple(_version(definition, version, storage) for version in versions if version.get("served"))
+    schemas = {_kind(definition, version).api_version: _schema(version) for version in versions}
+    return tuple(_version(definition, version, storage, schemas) for version in versions if version.get("served"))
 
 
 def _kind(definition: Object, version: Object) -> Kind:
@@ -74,7 +75,16 @@ def _kind(definition: Object, version: Object) -> Kind:
     )
 
 
-def _version(definition: Object, version: Object, storage: Kind) -> Served:
+def _schema(version: Object) -> Callable[[], Schema]:
+    return cache(lambda: Schema(_with_resource_fields(_document(version))))
+
+
+def _document(version: Object) -> Object:
+    document: Object = version["schema"]["openAPIV3Schema"]
+    return document
+
+
+def _version(definition: Object, version: Object, storage: Kind, schemas: Mapping[str, Callable[[], Schema]]) -> Served:
     kind, own = _kind(definition, version), definition["status"]["acceptedNames"]
     parts = version.get("subresources") or {}
     subresources = []
@@ -92,16 +102,18 @@ def _version(definition: Object, version: Object, storage: Kind) -> Served:
         subresources=tuple(subresources),
         selectable=tuple(field["jsonPath"].lstrip(".") for field in version.get("selectableFields") or ()),
     )
-    served = Served(row, _strategy(version, row), definition=definition, deprecation=_deprecation(version, kind))
+    strategy = _strategy(_document(version), row, schemas[kind.api_version])
+    served = Served(row, strategy, definition=definition, deprecation=_deprecation(version, kind))
+    # Objects that nobody has written since may lack what the schema has come to fill in.
+    completes = definition["metadata"].get("generation", 1) > 1
     conversion = definition["spec"].get("conversion") or {}
     if conversion.get("strategy") == "Webhook":
-        return replace(served, conversion=conversion["webhook"]["clientConfig"])
+        return replace(served, conversion=Conversion(conversion["webhook"]["clientConfig"], schemas, completes))
     # Objects that nobody has written since the storage version changed are still in the one before.
     if definition["status"]["storedVersions"] != [kind.version]:
         served = replace(served, to_view=_as_version(kind.api_version))
-    if definition["metadata"].get("generation", 1) > 1:
-        # Objects that nobody has written since may lack what the schema has come to fill in.
-        served = replace(served, to_view=_with_defaults(served.strategy, served.to_view))
+    if completes:
+        served = replace(served, to_view=_with_defaults(schemas[kind.api_version], served.to_view))
     if kind.version != storage.version:
         served = replace(served, to_stored=_as_version(storage.api_version))
     return served
@@ -118,22 +130,20 @@ def _as_version(api_version: str) -> View:
     return lambda obj: obj if obj.get("apiVersion") == api_version else {**obj, "apiVersion": api_version}
 
 
-def _with_defaults(strategy: Strategy, view: View | None) -> View:
-    def complete(obj: Object) -> Object:
-        shown = view(obj) if view else obj
-        schema = strategy.schema()
-        if schema is None or not schema.lacks(shown):
-            return shown
-        full: Object = patches.copied(shown)
-        schema.default(full)
-        return full
-
-    return complete
+def _with_defaults(schema: Callable[[], Schema], view: View | None) -> View:
+    return lambda obj: complete(schema(), view(obj) if view else obj)
 
 
-def _strategy(version: Object, row: Resource) -> Strategy:
-    document = version["schema"]["openAPIV3Schema"]
-    schema = cache(lambda: Schema(_with_resource_fields(document)))
+def complete(schema: Schema, obj: Object) -> Object:
+    """The object with what its schema fills in; itself where it lacks nothing."""
+    if not schema.lacks(obj):
+        return obj
+    full: Object = patches.copied(obj)
+    schema.default(full)
+    return full
+
+
+def _strategy(document: Object, row: Resource, schema: Callable[[], Schema]) -> Strategy:
     return Strategy(
         status=row.has_status,
         custom=True,
