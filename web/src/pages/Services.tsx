@@ -8,6 +8,7 @@ import { useNow } from "../live";
 import { Conditions, Ready } from "../parts/Conditions";
 import { Log } from "../parts/Log";
 import { PodsOf } from "../parts/PodsOf";
+import { StateIcon } from "../parts/State";
 import { Ago, Code, Complaint, Copy, Danger, Empty, Facts, Header, Loading, Tabs } from "../parts/pieces";
 import { Listed } from "../parts/Table";
 import { failedContainer, modelOf, scaleOf, trafficOf, troubleOf, type Trouble } from "../serving";
@@ -25,7 +26,7 @@ export function Services() {
         none={<HowToServe />}
         idOf={(service) => service.metadata.uid}
         columns={[
-          { head: "Ready", cell: (service) => <Ready of={service} /> },
+          { head: "Ready", cell: (service) => <Readiness service={service} /> },
           { head: "Name", cell: ({ metadata: { namespace, name } }) => <a href={`#/services/${namespace}/${name}`}>{name}</a> },
           { head: "Namespace", cell: (service) => service.metadata.namespace },
           { head: "Model", cell: (service) => modelOf(service).format },
@@ -74,7 +75,7 @@ export function ServicePage({ namespace, name, publicUrl }: { namespace: string;
           </span>
         )}
       </p>
-      {trouble && <WhatIsWrong trouble={trouble} namespace={namespace} />}
+      {trouble && <WhatIsWrong trouble={trouble} answers={condition(service, "Ready")?.status === "True"} namespace={namespace} />}
       <Tabs
         label="About this service"
         tabs={[
@@ -107,18 +108,36 @@ export function ServicePage({ namespace, name, publicUrl }: { namespace: string;
   );
 }
 
+/** Whether it answers; if it does although its newest version cannot, that too. */
+function Readiness({ service }: { service: InferenceService }) {
+  const trouble = condition(service, "Ready")?.status === "True" ? troubleOf(service) : undefined;
+  return (
+    <>
+      <Ready of={service} />
+      {trouble && (
+        <div>
+          <span className="state" title={trouble.message}>
+            <StateIcon state="FAILED" /> newest: {trouble.reason}
+          </span>
+        </div>
+      )}
+    </>
+  );
+}
+
 /** Which version answers how much. */
 function Traffic({ service }: { service: InferenceService }) {
   return <>{trafficOf(service).map((part) => `${part.name} ${part.percent} %`).join(", ")}</>;
 }
 
-/** The reason, and the last words of the pod in which it happened. */
-function WhatIsWrong({ trouble, namespace }: { trouble: Trouble; namespace: string }) {
+/** The reason, who answers meanwhile, and the last words of the pod in which it happened. */
+function WhatIsWrong({ trouble, answers, namespace }: { trouble: Trouble; answers: boolean; namespace: string }) {
   return (
     <section>
       <p className="complaint">
         {trouble.reason && <strong>{trouble.reason}: </strong>}
         {trouble.message}
+        {answers && <span>The version before answers meanwhile.</span>}
       </p>
       {trouble.pod && <LastWords namespace={namespace} name={trouble.pod} />}
     </section>
