@@ -128,7 +128,7 @@ class ExtensionServer:
     async def _resource(self, request: web.BaseRequest) -> web.StreamResponse:
         name = request.path.partition("/flunders")[2].strip("/")
         if request.headers.get("Upgrade") == "echo":
-            return await _echo(request)
+            return await (_refused(request) if name == "refused" else _echo(request))
         if request.method == "POST":
             made = await request.json()
             self.kept[made["metadata"]["name"]] = made
@@ -161,6 +161,17 @@ async def _echo(request: web.BaseRequest) -> web.StreamResponse:
     await response.prepare(request)
     assert request.transport is not None
     request.transport.write(request.headers["X-Remote-User"].encode())  # type: ignore[attr-defined]
+    return response
+
+
+async def _refused(request: web.BaseRequest) -> web.StreamResponse:
+    """In chunks, as servers answer that do not know beforehand how much they will say."""
+    response = web.StreamResponse(status=418)
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    for piece in (b"not in ", b"this hour"):
+        await response.write(piece)
+    await response.write_eof()
     return response
 
 

@@ -348,6 +348,15 @@ async def test_a_shell_in_a_pod_may_be_refused(world: World, hook: WebhookServer
     assert (asked["object"]["stdin"], asked["object"]["command"]) == (True, ["sh"])
 
 
+async def test_of_connections_those_are_asked_too_that_change_objects(
+    world: World, client: Client, hook: WebhookServer
+) -> None:
+    await client.create(POD, pod("p"))
+    await mutating(client, webhook(hook.on("/", denied), resources=("pods/exec",)))
+    code, _, body = await world.raw("GET", POD.path("default", "p", "exec") + "?command=sh&stdin=true")
+    assert (code, b"not today" in body) == (403, True)
+
+
 async def test_configurations_are_judged_by_nobody(client: Client, hook: WebhookServer) -> None:
     everything = webhook(hook.on("/", denied), rules=[RULE])
     await validating(client, everything)

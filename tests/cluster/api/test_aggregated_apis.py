@@ -183,6 +183,12 @@ async def test_a_change_of_protocol_is_passed_on_with_who_asks(here: Here) -> No
     writer.close()
 
 
+async def test_a_refusal_to_change_the_protocol_comes_whole(here: Here) -> None:
+    await here.behind()
+    code, _, body = await here.raw("GET", f"{ROOT}/flunders/refused", Upgrade="echo", Connection="Upgrade")
+    assert (code, body) == (418, b"not in this hour")
+
+
 async def test_discovery_names_it_in_its_place(here: Here) -> None:
     await here.behind()
     await define(here.client)

@@ -85,6 +85,14 @@ async def test_an_update_takes_what_it_changes(client: Client) -> None:
     assert (await apply(client, DEPLOYMENT, "web", deployment()))["spec"]["replicas"] == 5
 
 
+async def test_who_scales_takes_the_number(client: Client) -> None:
+    await apply(client, DEPLOYMENT, "web", deployment(replicas=2))
+    path, merge = DEPLOYMENT.path("default", "web", "scale"), "application/merge-patch+json"
+    await client.transport.request("PATCH", path, query={}, body={"spec": {"replicas": 5}}, content_type=merge)
+    found = owners(await client.get(DEPLOYMENT, "web", "default"))
+    assert "f:replicas" not in found["me"]["f:spec"]
+
+
 async def test_the_same_apply_again_writes_nothing(client: Client) -> None:
     first = await apply(client, DEPLOYMENT, "web", deployment(replicas=2))
     again = await apply(client, DEPLOYMENT, "web", deployment(replicas=2))

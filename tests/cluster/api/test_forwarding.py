@@ -3,11 +3,14 @@
 import asyncio
 import struct
 import zlib
+from collections.abc import Awaitable, Callable
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairway.cluster.api import takeover
 from fairway.cluster.api.forwarding import channels, spdy
 from fairway.cluster.api.forwarding.connecting import Target
 from fairway.cluster.api.forwarding.spdy import PING, SYN_REPLY, SYN_STREAM, Frame, Malformed, Reader, Writer
@@ -90,3 +93,71 @@ async def test_bytes_for_nobody_do_not_hold_up_the_other_streams() -> None:
         await tunnel.feed(client.frame(Frame(0, 7, b"hi")))
         await heard.wait()
         await tunnel.close()
+
+
+async def test_a_tunnel_forgets_what_has_ended() -> None:
+    client, told = Writer(), asyncio.Event()
+
+    async def send(data: bytes) -> None:
+        if b"error occurred" in data:
+            told.set()
+
+    tunnel = Tunnel(Target("p", "127.0.0.1"), send)
+    for number, kind in ((1, "error"), (3, "data")):
+        words = {"streamtype": kind, "port": "1", "requestid": "1"}  # where nobody listens
+        await tunnel.feed(client.frame(Frame(SYN_STREAM, number, headers=words)))
+    (task,) = tunnel._carrying.values()
+    async with asyncio.timeout(10):
+        await told.wait()
+        await asyncio.wait([task])
+        while tunnel._carrying:
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("inward", [True, False])
+async def test_who_does_not_read_makes_the_other_side_wait(inward: bool) -> None:
+    """Else what it was sent would pile up in the server's memory."""
+    moved, piece, pieces = 0, bytes(64 * 1024), 1024
+    connections: list[web.BaseRequest] = []
+
+    async def pour(send: Callable[[bytes], Awaitable[None]]) -> None:
+        nonlocal moved
+        while moved < pieces:
+            await send(piece)
+            moved += 1
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        taken = await takeover.take(request, {"Upgrade": "bytes", "Connection": "Upgrade"})
+        connections.append(request)
+        try:
+            if not inward:
+                await pour(taken.send)
+            await asyncio.Event().wait()
+        finally:
+            taken.close()
+        return taken.response
+
+    def held() -> bool:
+        request = connections[0]
+        assert request.transport is not None
+        return not request.transport.is_reading() if inward else request.protocol.writing_paused
+
+    async def send(data: bytes) -> None:
+        writer.write(data)
+        await writer.drain()
+
+    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: bytes\r\nConnection: Upgrade\r\n\r\n")
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        await reader.readuntil(b"\r\n\r\n")
+        pouring = [tasks.create_task(pour(send))] if inward else []
+        while not (connections and held()) and moved < pieces:
+            await asyncio.sleep(0)
+        assert held() and moved < pieces
+        for task in pouring:
+            task.cancel()
+    writer.transport.abort()
+    await runner.cleanup()

@@ -17,7 +17,7 @@ from fairway.kernel.client.http import HTTPTransport
 from fairway.kernel.clock import SystemClock
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import CONFIG_MAP, POD, Object
+from fairway.kernel.objects.kinds import CONFIG_MAP, POD, SERVICE_ACCOUNT, Object
 from tests.cluster.api.world import WIDGET, World, define, pod
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -277,3 +277,34 @@ async def test_who_reads_with_their_eyes_gets_lines(world: World) -> None:
     assert asked_for == for_curl and b'\n  "kind": "Namespace"' in for_curl
     assert for_programs == refused and b"\n" not in refused
     assert orjson.loads(for_curl) == orjson.loads(refused)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "serviceaccounts/a/token", {"spec": True}),
+        ("POST", "serviceaccounts/a/token", {"spec": {"boundObjectRef": ["a"]}}),
+        ("POST", "pods/p/binding", {"target": "n"}),
+        ("POST", "pods/p/binding", {"metadata": {"annotations": ["a"]}, "target": {"name": "n"}}),
+        ("POST", "pods/p/eviction", {"metadata": 1}),
+        ("POST", "pods/p/eviction", {"deleteOptions": {"dryRun": {"a": 1}}}),
+        ("DELETE", "pods/p", {"preconditions": [1]}),
+        ("DELETE", "pods", {"propagationPolicy": {}}),
+        ("PUT", "finalize", {"spec": 1}),
+    ],
+)
+async def test_what_is_no_object_of_its_own_has_types_too(
+    world: World, admin: Client, method: str, path: str, body: Object
+) -> None:
+    await admin.create(POD, pod("p"))
+    await admin.create(SERVICE_ACCOUNT, SERVICE_ACCOUNT.new("a", "default"))
+    code, _, answer = await world.raw(method, f"/api/v1/namespaces/default/{path}", data=orjson.dumps(body))
+    assert (code, orjson.loads(answer)["reason"]) == (400, "BadRequest")
+
+
+async def test_many_warnings_are_no_more_than_clients_read(world: World) -> None:
+    unknown = {f"{'x' * 900}{number}": 1 for number in range(20)}
+    body = orjson.dumps({**CONFIG_MAP.new("c", "default"), **unknown})
+    _, headers, _ = await world.raw("POST", CONFIG_MAP.path("default"), data=body)
+    told = [value for name, value in headers.items() if name == "Warning"]
+    assert len(told) == 16 and all(len(value) < 300 for value in told)

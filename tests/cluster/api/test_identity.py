@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import time
 from pathlib import Path
@@ -105,6 +106,15 @@ async def test_a_pods_token_ends_with_the_pod(world: World, admin: Client) -> No
     assert (await admin.create(TOKEN_REVIEW, asked))["status"]["authenticated"] is False
 
 
+async def test_a_token_that_is_bound_to_a_node_ends_with_the_node(world: World, admin: Client) -> None:
+    await admin.create(NODE, NODE.new("n"))
+    token, _ = await account(admin, boundObjectRef={"kind": "Node", "apiVersion": "v1", "name": "n"})
+    path = "/api/v1/namespaces/default/pods"
+    assert (await world.raw("GET", path, token=token))[0] == 200
+    await admin.delete(NODE, "n", None)
+    assert (await world.raw("GET", path, token=token))[0] == 401
+
+
 async def test_tokens_of_others_are_nothing(world: World, admin: Client, tmp_path: Path) -> None:
     foreign = Issuer.load(tmp_path).mint("admin", ["system:masters"], seconds=600)
     over = world.token(seconds=-60)
@@ -136,6 +146,12 @@ def test_keys_are_made_once_and_private(tmp_path: Path) -> None:
     assert certificates.ensure(tmp_path, ["renamed.example"]).cert.read_bytes() != before
     for path in tmp_path.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_key_that_was_half_written_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / f"token.key.{os.getpid()}.new").write_bytes(b"-----BEGIN")
+    Issuer.load(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["token.key"]
 
 
 async def test_a_token_is_bound_to_what_there_is(world: World, admin: Client) -> None:

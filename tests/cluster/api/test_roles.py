@@ -9,7 +9,9 @@ from fairway.cluster.api.authorizing import own_namespace
 from fairway.cluster.api.authorizing.attempts import Attempt
 from fairway.cluster.api.authorizing.grants import Grants
 from fairway.cluster.api.identity import authentication
+from fairway.cluster.api.patches import APPLY_PATCH
 from fairway.kernel.client.client import Client
+from fairway.kernel.client.transport import JSON
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import (
@@ -17,6 +19,7 @@ from fairway.kernel.objects.kinds import (
     CLUSTER_ROLE_BINDING,
     CONFIG_MAP,
     DEPLOYMENT,
+    LIMIT_RANGE,
     NAMESPACE,
     NODE,
     POD,
@@ -210,6 +213,23 @@ async def test_names_may_have_colons_and_put_creates(admin: Client) -> None:
     assert (await admin.transport.request("PUT", path, body=role))["metadata"]["uid"]
     with pytest.raises(errors.Invalid, match="may not contain '/'"):
         await admin.create(CLUSTER_ROLE, CLUSTER_ROLE.new("a/b"))
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+async def test_who_may_only_change_what_is_there_makes_nothing(world: World, admin: Client, method: str) -> None:
+    await allow(admin, rule("update patch", "limitranges"))
+    path, limits = LIMIT_RANGE.path("default", "l"), [{"type": "Pod", "max": {"cpu": "1"}}]
+
+    async def write() -> Object:
+        media = JSON if method == "PUT" else APPLY_PATCH
+        query = {"fieldManager": "me"}
+        body = LIMIT_RANGE.new("l", "default", spec={"limits": limits})
+        return await someone(world).transport.request(method, path, query=query, body=body, content_type=media)
+
+    with pytest.raises(errors.Forbidden, match='cannot create resource "limitranges"'):
+        await write()
+    await allow(admin, rule("create", "limitranges"), name="maker")
+    assert (await write())["metadata"]["uid"]
 
 
 # Nobody gives what they have not

@@ -52,6 +52,8 @@ _GRACE_AT_CLOSE = 5.0
 _SLOWEST_READER = 30.0
 _EVENTS_AT_ONCE = 32
 """Of a watch that has many to write, before others have their turn."""
+_MOST_WARNED, _CUT_SHORT = 4096, 256
+"""Characters of all warnings of an answer, and of each where they are more."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -348,7 +350,11 @@ def _etag(reply: Reply, data: bytes) -> str:
 
 
 def _warned(warnings: list[str]) -> CIMultiDict[str]:
-    return CIMultiDict([("Warning", f'299 - "{_quoted(warning)}"') for warning in warnings])
+    """As upstream each once, and no more of them than clients read of headers: those that are many are cut short."""
+    told = list(dict.fromkeys(warnings))
+    if sum(map(len, told)) > _MOST_WARNED:
+        told = [warning[:_CUT_SHORT] for warning in told][: _MOST_WARNED // _CUT_SHORT]
+    return CIMultiDict([("Warning", f'299 - "{_quoted(warning)}"') for warning in told])
 
 
 def _quoted(text: str) -> str:

@@ -73,7 +73,7 @@ def unknown(body: Object) -> list[str]:
 
 def born(given: Object, namespace: str, now: str) -> Object:
     """The metadata of a new object: what the client may say, and the server's part."""
-    _decodable(given)
+    decodable(given)
     # Upstream passes over what is no revision, and clients' own tests rely on it.
     if str(given.get("resourceVersion") or "0").strip("0").isdecimal():
         raise Invalid("metadata.resourceVersion: Forbidden: resourceVersion should not be set on objects to be created")
@@ -93,7 +93,7 @@ def generated(base: str) -> str:
 
 def changed(given: Object, old: Object) -> Object:
     """The metadata after an update: the client's part of `given`, the server's part of `old`."""
-    _decodable(given)
+    decodable(given)
     metadata = {key: given[key] for key in _FROM_CLIENT if given.get(key) not in (None, {}, [], "")}
     metadata |= {key: old[key] for key in _FROM_SERVER if key in old}
     metadata["name"] = old["name"]
@@ -125,7 +125,7 @@ def _entries(given: list[Object]) -> list[Object]:
     return given
 
 
-def _decodable(given: Object) -> None:
+def decodable(given: Object) -> None:
     """What has the wrong type could not even be read, as with the other fields of built-in kinds."""
     for key, value in given.items():
         if value is None or key not in _TYPES:

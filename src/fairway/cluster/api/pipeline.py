@@ -136,7 +136,9 @@ class Pipeline:
         """Ask admission whether a connection may be opened. Raises ApiError where it may not."""
         if not self._prepared.is_set():
             await self.prepare()
-        await self.backend.admission.validate(Request("CONNECT", call, dict(call.query), {}))
+        request = Request("CONNECT", call, dict(call.query), {})
+        await self.backend.admission.mutate(request)
+        await self.backend.admission.validate(request)
 
     def log(self, call: Call) -> AsyncGenerator[bytes, None]:
         """Open the log of a pod, as it comes."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from fairway.cluster.api import reading
+from fairway.cluster.api import reading, shaping
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
@@ -19,9 +19,10 @@ from fairway.cluster.api.registry import Served
 from fairway.cluster.store.protocol import Record, WrongRevision
 from fairway.kernel import clock as time
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.kinds import Kind, Object
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+_OPTIONS = Kind("", "v1", "DeleteOptions", "")
 _PROPAGATIONS = {"Background": None, "Foreground": FOREGROUND, "Orphan": ORPHAN}
 
 
@@ -86,8 +87,7 @@ async def delete_collection(backend: Backend, call: Call) -> Reply:
 
 def _options(call: Call) -> Object:
     """DeleteOptions of the body, or of the query where there is no body."""
-    body = call.body if isinstance(call.body, dict) else {}
-    options: Object = dict(body)
+    options = {} if call.body is None else shaping.typed(call.body, _OPTIONS)
     if "propagationPolicy" in call.query and "propagationPolicy" not in options:
         options["propagationPolicy"] = call.query["propagationPolicy"]
     if "gracePeriodSeconds" in call.query and "gracePeriodSeconds" not in options:

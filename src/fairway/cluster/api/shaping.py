@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
-from fairway.cluster.api import objectmeta
+from fairway.cluster.api import objectmeta, patches
 from fairway.cluster.api.aside import AT_ONCE, Aside
 from fairway.cluster.api.calls import Call
+from fairway.cluster.api.documents import builtin_schemas
 from fairway.cluster.api.rules import evaluating, ratcheting
 from fairway.cluster.api.rules.compiling import Place as RulePlace
 from fairway.cluster.api.strategies import Strategy
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.errors import Cause
-from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.kinds import Kind, Object
 from fairway.kernel.objects.schemas import Schema, path_text
 
 _VALIDATIONS = ("Strict", "Warn", "Ignore")
@@ -65,6 +67,23 @@ def shaped(call: Call) -> Object:
     return call.served.to_stored(body) if call.served.to_stored else body
 
 
+def typed(body: Any, kind: Kind) -> Object:
+    """A body that is no object of a resource (an Eviction, DeleteOptions), without what its kind does not know.
+
+    Raises BadRequest where it is none, or something in it has another type than it should.
+    """
+    if not isinstance(body, dict):
+        raise errors.BadRequest("the body of the request must be an object")
+    objectmeta.decodable(objectmeta.of(body))
+    schema = builtin_schemas.of(kind)
+    if schema is None:
+        return body
+    found: Object = patches.copied(body)
+    schema.prune(found)
+    _decodable(kind, schema.check(found))
+    return found
+
+
 def complete(call: Call, obj: Object, *, only: str = "") -> None:
     """Prune, settle and default in place; what is unknown is refused, warned of or dropped, as the client chose.
 
@@ -92,7 +111,7 @@ def complete(call: Call, obj: Object, *, only: str = "") -> None:
     elif not only:
         if schema is not None and not strategy.custom:
             found = schema.check(obj)
-            _decodable(call, found)
+            _decodable(call.served.resource.kind, found)
             call.sound = None if found else obj
         strategy.default(obj)
 
@@ -111,11 +130,10 @@ def settled(call: Call, obj: Object) -> Object:
     return result
 
 
-def _decodable(call: Call, causes: Iterable[Cause]) -> None:
+def _decodable(kind: Kind, causes: Iterable[Cause]) -> None:
     """Upstream cannot even decode a built-in object whose fields have the wrong type: that is a bad request."""
     wrong = [cause for cause in causes if cause.reason == "FieldValueTypeInvalid"]
     if wrong:
-        kind = call.served.resource.kind
         texts = ", ".join(f"{cause.field}: {cause.message}" for cause in wrong)
         raise errors.BadRequest(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {texts}')
 

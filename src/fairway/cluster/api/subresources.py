@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from fairway.cluster.api import patches, reading, refusals, writing
+from fairway.cluster.api import patches, reading, refusals, shaping, writing
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply
 from fairway.cluster.api.identity import token_requests
@@ -15,7 +15,7 @@ from fairway.cluster.api.signing import approval
 from fairway.cluster.store.protocol import WrongRevision
 from fairway.kernel.objects import conditions, errors, selectors
 from fairway.kernel.objects.errors import Cause
-from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.kinds import Kind, Object
 from fairway.kernel.objects.topology import Place
 
 
@@ -23,6 +23,9 @@ async def answer(backend: Backend, call: Call) -> Reply:
     found = _ANSWERS.get(call.subresource)
     if found is None:
         raise refusals.unknown_subresource(call.served.label, call.subresource)
+    part = call.served.resource.subresource(call.subresource)
+    if part is not None and call.verb in ("create", "update"):
+        call.body = shaping.typed(call.body, Kind(part.group, part.version, part.kind, part.name))
     return await found(backend, call)
 
 
@@ -39,9 +42,7 @@ async def _scale(backend: Backend, call: Call) -> Reply:
 
 def _parent(call: Call) -> Call:
     """The same call on the object itself; its warnings stay this call's."""
-    return Call(
-        call.verb, call.served, call.namespace, call.name, "", call.query, call.identity, warnings=call.warnings
-    )
+    return replace(call, subresource="", body=None, duplicates=(), sound=None)
 
 
 def _scale_paths(call: Call) -> dict[str, str]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from fairway.cluster.api import managers, objectmeta, patches, removal, shaping
 from fairway.cluster.api.admission.request import Request
+from fairway.cluster.api.authorizing.attempts import Attempt
 from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call, Reply, of_record
 from fairway.cluster.api.custom import crds, definitions
@@ -117,7 +118,7 @@ async def update(backend: Backend, call: Call) -> Reply:
         text = 'Invalid value: "": must be specified for an update'
         raise call.served.invalid(call.name, [Cause("metadata.resourceVersion", text)])
     if strategy.created_by_put and not call.subresource and _absent(backend, call):
-        return await create(backend, call)
+        return await _create_too(backend, call)
     return await change(backend, call, lambda _: dict(obj), revision)
 
 
@@ -129,6 +130,13 @@ def _asked(metadata: Object) -> str:
 
 def _absent(backend: Backend, call: Call) -> bool:
     return backend.store.get(key_of(call)) is None
+
+
+async def _create_too(backend: Backend, call: Call) -> Reply:
+    """What a PUT or an apply names is not there: who may only change objects does not make one."""
+    kind = call.served.resource.kind
+    backend.grants.check(call.identity, Attempt("create", kind.group, kind.plural, call.namespace, call.name))
+    return await create(backend, call)
 
 
 async def patch(backend: Backend, call: Call) -> Reply:
@@ -149,7 +157,7 @@ async def _apply(backend: Backend, call: Call) -> Reply:
             raise errors.conflict(call.served.label, call.name, "the object with this uid is not there")
         call.body = wanted
         with suppress(errors.AlreadyExists):  # somebody else was first: then it is applied to theirs
-            return await create(backend, call)
+            return await _create_too(backend, call)
     return await change(backend, call, lambda live: managers.applied(call, live, wanted, backend.now()))
 
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from fairway.cluster.api.forwarding.connecting import CHUNK, NoConnection, Target
 from fairway.cluster.api.forwarding.spdy import (
@@ -56,7 +57,7 @@ class _Pair:
 
 
 class Tunnel:
-    """One connection of a client. `feed` takes its bytes; `run` carries until it is cancelled."""
+    """One connection of a client. `feed` takes its bytes; what it began goes on until `close`."""
 
     def __init__(self, target: Target, send: Send) -> None:
         self._target, self._send = target, send
@@ -74,8 +75,7 @@ class Tunnel:
     async def close(self) -> None:
         for task in self._carrying.values():
             task.cancel()
-        if self._carrying:
-            await asyncio.wait(self._carrying.values())
+        await asyncio.gather(*self._carrying.values(), return_exceptions=True)
 
     async def _take(self, frame: Frame) -> None:
         if frame.type == SYN_STREAM:
@@ -110,6 +110,7 @@ class Tunnel:
             self._pairs.pop(request, None)
             task = asyncio.create_task(self._carry(pair.port, pair.data, pair.error))
             self._carrying[pair.data.number] = task
+            task.add_done_callback(partial(self._carried, pair.data.number))
 
     async def _carry(self, port: int, data: _Stream, error: _Stream) -> None:
         try:
@@ -131,7 +132,11 @@ class Tunnel:
         finally:
             writer.close()
             self._end(data)
-            self._carrying.pop(data.number, None)
+
+    def _carried(self, number: int, task: asyncio.Task[None]) -> None:
+        self._carrying.pop(number, None)
+        if not task.cancelled() and (failure := task.exception()):
+            log.debug("a forwarded connection ended: %s", failure)  # the client has gone, and cannot be told
 
     async def _from_pod(self, data: _Stream, reader: asyncio.StreamReader) -> None:
         while chunk := await reader.read(CHUNK):

@@ -1,7 +1,7 @@
 """Whose a token or a certificate is, and whether what a token is bound to still exists.
 
-The issuer knows what it signed; the store knows whether the service account and the pod that a token names
-are still there. A pod's token ends with the pod.
+The issuer knows what it signed; the store knows whether the service account and the pod, Secret or Node that a token
+names are still there. A pod's token ends with the pod.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from fairway.cluster.api.identity.tokens import AUDIENCE
 from fairway.cluster.store.protocol import Key
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects.errors import Unauthorized
+from fairway.kernel.objects.kinds import NODE, POD, SECRET, SERVICE_ACCOUNT
 
-_BOUND = (("serviceaccount", "serviceaccounts"), ("pod", "pods"), ("secret", "secrets"))
+_BOUND = (("serviceaccount", SERVICE_ACCOUNT), ("pod", POD), ("secret", SECRET), ("node", NODE))
 
 
 def identify(backend: Backend, token: str, *, audience: str = AUDIENCE) -> Identity:
@@ -46,10 +47,11 @@ def authenticated(identity: Identity) -> Identity:
 
 
 def _still_there(backend: Backend, bound: dict[str, Any]) -> None:
-    for word, resource in _BOUND:
+    for word, kind in _BOUND:
         reference = bound.get(word)
-        if not reference:
+        if not reference or (kind == NODE and "pod" in bound):  # where a pod runs is told, and binds nothing
             continue
-        record = backend.store.get(Key(resource, bound.get("namespace", ""), reference.get("name", "")))
+        namespace = bound.get("namespace", "") if kind.namespaced else ""
+        record = backend.store.get(Key(kind.resource, namespace, reference.get("name", "")))
         if record is None or record.object["metadata"].get("uid") != reference.get("uid"):
             raise Unauthorized("Unauthorized")

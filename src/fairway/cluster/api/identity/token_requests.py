@@ -1,4 +1,4 @@
-"""serviceaccounts/token: a token for a service account, which dies with the pod or Secret that it is bound to."""
+"""serviceaccounts/token: a token for a service account, which dies with the pod, Secret or Node that it is bound to."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 from aiohttp import web
@@ -20,6 +21,7 @@ _WITHIN = 30.0
 _CHUNK = 64 * 1024
 _LARGEST_HEAD = 64 * 1024
 _LARGEST_REFUSAL = 1024 * 1024
+_BROKEN = (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError)
 
 
 async def answer(request: web.BaseRequest, target: Target, path: str, headers: CIMultiDict[str]) -> web.StreamResponse:
@@ -35,7 +37,7 @@ async def answer(request: web.BaseRequest, target: Target, path: str, headers: C
             )
             writer.write(_asked(request, path, headers))
             status, reason, found = _head(await reader.readuntil(b"\r\n\r\n"))
-    except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as failure:
+    except _BROKEN as failure:
         raise errors.Unavailable(f"error trying to reach service: {failure}") from failure
     try:
         if status != 101:
@@ -93,19 +95,40 @@ def _head(data: bytes) -> tuple[int, str, CIMultiDict[str]]:
 async def _refused(
     reader: asyncio.StreamReader, status: int, reason: str, headers: CIMultiDict[str]
 ) -> web.StreamResponse:
-    """An answer like any other, where the other side does not change the protocol."""
-    length = headers.get("Content-Length")
-    body = (
-        await reader.read(_LARGEST_REFUSAL)
-        if length is None
-        else await reader.readexactly(min(int(length), _LARGEST_REFUSAL))
-    )
+    """An answer like any other, where the other side does not change the protocol. Raises Unavailable where it breaks
+    off."""
+    try:
+        async with asyncio.timeout(_WITHIN):
+            body = await _body(reader, headers)
+    except _BROKEN as failure:
+        raise errors.Unavailable(f"error trying to reach service: {failure}") from failure
     kept = {
         name: value
         for name, value in headers.items()
         if name.lower() in ("content-type", "location", "www-authenticate")
     }
     return web.Response(status=status, reason=reason, headers=kept, body=body)
+
+
+async def _body(reader: asyncio.StreamReader, headers: CIMultiDict[str]) -> bytes:
+    """What has neither a length nor chunks lasts until its sender closes."""
+    if "chunked" in headers.get("Transfer-Encoding", "").lower():
+        return b"".join([piece async for piece in _chunks(reader)])
+    if length := headers.get("Content-Length"):
+        return await reader.readexactly(min(int(length), _LARGEST_REFUSAL))
+    found = b""
+    while len(found) < _LARGEST_REFUSAL and (piece := await reader.read(_CHUNK)):
+        found += piece
+    return found
+
+
+async def _chunks(reader: asyncio.StreamReader) -> AsyncGenerator[bytes]:
+    left = _LARGEST_REFUSAL
+    while size := int((await reader.readline()).partition(b";")[0], 16):
+        left -= size
+        if left < 0:
+            raise ValueError(f"a refusal has more than {_LARGEST_REFUSAL} bytes")
+        yield (await reader.readexactly(size + 2))[:-2]
 
 
 def _unchecked() -> ssl.SSLContext:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fairway.cluster.api import patches, reading, writing
+from fairway.cluster.api import patches, reading, shaping, writing
 from fairway.cluster.api.admission.chain import Step
 from fairway.cluster.api.admission.request import Request
 from fairway.cluster.api.authorizing.attempts import Attempt
@@ -27,6 +27,8 @@ from fairway.kernel.objects.kinds import CERTIFICATE_SIGNING_REQUEST as REQUEST
 from fairway.kernel.objects.kinds import Object
 
 _ANSWERS = ("Approved", "Denied")
+_WHO = ("username", "uid", "groups", "extra")
+"""What the server alone says of who asked."""
 
 
 class CertificateRequests(Step):
@@ -40,7 +42,8 @@ class CertificateRequests(Step):
 
     async def mutate(self, request: Request) -> None:
         if request.operation == "CREATE":
-            request.object["spec"] = {**(request.object.get("spec") or {}), **userinfo.of(request.call.identity)}
+            asked = {key: value for key, value in (request.object.get("spec") or {}).items() if key not in _WHO}
+            request.object["spec"] = {**asked, **userinfo.of(request.call.identity)}
         elif not request.subresource:
             request.object["spec"] = request.old["spec"]
 
@@ -75,7 +78,7 @@ async def answer(backend: Backend, call: Call) -> Reply:
     wanted = patches.applied(call) if call.verb == "patch" else lambda _: dict(call.body)
 
     def next_(stored: Object) -> Object:
-        given = wanted(stored)
+        given = shaping.typed(wanted(stored), REQUEST)
         kept = [each for each in _conditions(stored.get("status") or {}) if each.get("type") not in _ANSWERS]
         found = [_dated(each, backend.now()) for each in _answers(given.get("status") or {})]
         status = {**(stored.get("status") or {}), "conditions": [*kept, *found]}
