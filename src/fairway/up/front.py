@@ -6,6 +6,7 @@ It gets a client and cannot tell an embedded cluster from a real one.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
@@ -22,6 +23,11 @@ from fairway.kernel.objects.crds import CustomKind
 from fairway.kernel.objects.kinds import CRD, Object
 from fairway.kernel.settings import Settings
 from fairway.up.settings import UpSettings
+
+log = logging.getLogger(__name__)
+
+_AGAIN = 1.0
+"""Seconds until a kind that was refused is tried again."""
 
 
 async def front_of_the_seam(
@@ -82,7 +88,8 @@ async def _start_services(part: Parts, tasks: asyncio.TaskGroup) -> None:
 async def install(client: Client, kinds: Iterable[CustomKind]) -> None:
     """Have the definitions of our kinds as they should be, and wait until the API serves them.
 
-    Those that are so already, as at every start but the first, are only looked at.
+    Those that are so already, as at every start but the first, are only looked at. Where a webhook or a policy refuses
+    one, an older one stays as it is; a new one is tried again until somebody has mended that, through this very API.
     """
     kinds = tuple(kinds)
     there = {meta.name(found): found for found in (await client.list(CRD)).items}
@@ -98,10 +105,18 @@ async def _installed(client: Client, definition: Object, found: Object | None) -
     spec: Object = definition["spec"]
     if found is not None and found["spec"] == found["spec"] | spec:
         return found
-    try:
-        return await client.create(CRD, definition)
-    except errors.AlreadyExists:
-        return await client.patch(CRD, meta.name(definition), None, {"spec": spec})
+    while True:
+        try:
+            if found is None:
+                return await client.create(CRD, definition)
+            return await client.patch(CRD, meta.name(definition), None, {"spec": spec})
+        except errors.AlreadyExists:
+            found = definition
+        except errors.ApiError as problem:
+            log.warning("the kind %s is not as it should be: %s", meta.name(definition), problem)
+            if found is not None:
+                return found
+            await asyncio.sleep(_AGAIN)
 
 
 def _established(definition: Object | None) -> bool:

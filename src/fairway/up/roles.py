@@ -6,11 +6,15 @@ says who may do what.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from fairway.kernel.client.client import Client
+from fairway.kernel.objects import errors
 from fairway.kernel.objects.crds import CustomKind
 from fairway.kernel.objects.kinds import CLUSTER_ROLE, Object
+
+log = logging.getLogger(__name__)
 
 _LABEL = "rbac.authorization.k8s.io/aggregate-to-"
 _VERBS = {
@@ -25,10 +29,13 @@ async def keep(client: Client, kinds: Iterable[CustomKind]) -> None:
     for role in parts(kinds):
         name = role["metadata"]["name"]
         found = await client.find(CLUSTER_ROLE, name)
-        if found is None:
-            await client.create(CLUSTER_ROLE, role)
-        elif found.get("rules") != role["rules"]:
-            await client.patch(CLUSTER_ROLE, name, None, {"rules": role["rules"]})
+        try:
+            if found is None:
+                await client.create(CLUSTER_ROLE, role)
+            elif found.get("rules") != role["rules"]:
+                await client.patch(CLUSTER_ROLE, name, None, {"rules": role["rules"]})
+        except errors.ApiError as problem:
+            log.warning("the ClusterRole %s is not as it should be until the next start: %s", name, problem)
 
 
 def parts(kinds: Iterable[CustomKind]) -> list[Object]:

@@ -15,9 +15,11 @@ from fairway.cluster.node import logins, security
 from fairway.cluster.node.credentials import Credentials, Wanted
 from fairway.cluster.node.engine.client import Engine
 from fairway.cluster.node.engine.images import Images
+from fairway.cluster.node.names import Names
 from fairway.cluster.node.runtime import ContainerId, ContainerSpec, Security
-from fairway.kernel.clock import FakeClock
-from fairway.kernel.objects.kinds import EVENT, SECRET, Object
+from fairway.kernel.clock import FakeClock, SystemClock
+from fairway.kernel.control.mirror import Mirror
+from fairway.kernel.objects.kinds import ENDPOINT_SLICE, EVENT, SECRET, SERVICE, Object
 
 from .conftest import Bench, phase, state
 
@@ -40,6 +42,50 @@ async def test_a_token_in_a_volume_is_renewed_in_time_and_keeps_its_mode(bench: 
     renewing.cancel()
     with suppress(asyncio.CancelledError):
         await renewing
+
+
+async def test_a_token_that_cannot_be_written_is_written_later(bench: Bench, tmp_path: Path) -> None:
+    clock, folder, away = FakeClock(), tmp_path / "credentials", tmp_path / "away"
+    credentials = Credentials(bench.client, clock, folder, "https://127.0.0.1:1", "")
+    token = (await credentials.files("default", "default")).folder / "token"
+    first = token.read_text()
+    credentials._renewals["default", "default"] = clock.now() + 1000
+    renewing = asyncio.create_task(credentials.keep_fresh())
+    folder.rename(away)
+    folder.write_text("")  # nothing can be written there, as on a full disk
+    await _looked(clock, 1500)
+    assert not renewing.done()
+    folder.unlink()
+    away.rename(folder)
+    await _looked(clock, 200, until=lambda: token.read_text() != first)
+    renewing.cancel()
+    with suppress(asyncio.CancelledError):
+        await renewing
+
+
+async def test_names_that_cannot_be_written_are_written_later(
+    bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "names"
+    services, slices = (Mirror(bench.client, kind, SystemClock()) for kind in (SERVICE, ENDPOINT_SLICE))
+    names = Names(services, slices, folder)
+    names.begin()
+    tasks = [asyncio.create_task(work) for work in (services.run(), slices.run(), names.run())]
+    names.file.unlink()
+    folder.rmdir()
+    folder.write_text("")  # nothing can be written there, as on a full disk
+    ports = [{"port": 80}]
+    await bench.client.create(SERVICE, SERVICE.new("s", "default", spec={"ports": ports}))
+    async with asyncio.timeout(20):
+        while "cannot be written" not in caplog.text:
+            await asyncio.sleep(0.01)
+        folder.unlink()
+        folder.mkdir()
+        while not names.file.exists() or "s.default" not in names.file.read_text():
+            await asyncio.sleep(0.01)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _looked(clock: FakeClock, seconds: float, until: Any = None) -> None:

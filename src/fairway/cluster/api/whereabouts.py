@@ -22,15 +22,18 @@ _PORT_NAME = "https"
 
 
 async def tell(client: Client, host: str, port: int) -> None:
+    """Where it is refused, by a webhook or a quota, the server starts all the same: that is mended through it alone."""
     for kind, wanted in ((SERVICE, _service(port)), (ENDPOINT_SLICE, _slice(host, port))):
+        changing = {key: value for key, value in wanted.items() if key not in ("apiVersion", "kind", "metadata")}
         try:
-            await client.create(kind, wanted)
-        except errors.AlreadyExists:
-            changing = {key: value for key, value in wanted.items() if key not in ("apiVersion", "kind", "metadata")}
-            try:
+            if await client.find(kind, NAME, NAMESPACE) is None:
+                await client.create(kind, wanted)
+            else:
                 await client.patch(kind, NAME, NAMESPACE, changing)
-            except errors.Invalid as problem:
-                log.warning("the %s default/kubernetes is somebody's own and stays as it is: %s", kind.kind, problem)
+        except errors.Invalid as problem:
+            log.warning("the %s default/kubernetes is somebody's own and stays as it is: %s", kind.kind, problem)
+        except errors.ApiError as problem:
+            log.warning("the %s default/kubernetes does not say where the server is: %s", kind.kind, problem)
 
 
 def _service(port: int) -> Object:

@@ -33,8 +33,10 @@ class Files:
         return set(self._clusters)
 
     def clusters(self, resources: Iterable[Resource]) -> bool:
-        self._clusters = {resource["name"]: resource for resource in resources}
-        return self._write("clusters.json", self._clusters.values())
+        wanted = {resource["name"]: resource for resource in resources}
+        written = self._write("clusters.json", wanted.values())
+        self._clusters = wanted
+        return written
 
     def with_old_clusters(self, resources: Iterable[Resource]) -> list[Resource]:
         """`resources`, and the clusters that are there now and not among them."""

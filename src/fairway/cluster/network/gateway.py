@@ -38,6 +38,7 @@ _TOGETHER = 0.005  # seconds in which changes are gathered into one update
 _LOOK_AGAIN = 0.005
 _BIND_LIMIT = 0.5  # seconds in which a listener that can have its address has it
 _ENVOY_LIMIT = 2.0  # seconds to wait for Envoy to know new clusters before routes are written all the same
+_AGAIN = 1.0  # seconds until what could not be written is tried again
 _MOVE_LIMIT = 0.5  # seconds in which the pods of where a route leads now are to be known
 
 
@@ -89,7 +90,10 @@ class Gateway:
             self._changed.clear()
             before, self._latest = self._latest.filled, self._render()
             self._unread |= self._latest.filled - before
-            self._files.endpoints(self._latest.endpoints)
+            try:
+                self._files.endpoints(self._latest.endpoints)
+            except OSError as failure:
+                _try_later("its files are not written", failure, self._changed)
             self._rest.set()
 
     async def _follow_rest(self) -> None:
@@ -98,7 +102,11 @@ class Gateway:
             await self._rest.wait()
             self._rest.clear()
             resources = await self._settled()
-            await self._update(resources)
+            try:
+                await self._update(resources)
+            except OSError as failure:
+                _try_later("its files are not written", failure, self._rest)
+                continue
             self._leading = {
                 meta.key(route): _generation(route)
                 for route in resources.seen
@@ -174,13 +182,14 @@ class Gateway:
     async def _write_routes(self, table: Resource) -> None:
         if table == self._table:
             return
-        self._table = table
         try:
             taken, refused = await self._admin.route_updates()
         except OSError:  # it is starting, and will read the newest table
             self._files.routes(table)
+            self._table = table
             return
         self._files.routes(table)
+        self._table = table
 
         async def read() -> bool:
             now_taken, now_refused = await self._admin.route_updates()
@@ -250,10 +259,7 @@ class Gateway:
             judged = {**seen, "status": current.get("status") or {}}
             wanted = route_status.parents(judged, resources.rendered.get(meta.key(seen)), self._config, now)
             if wanted != (judged["status"].get("parents") or []):
-                with contextlib.suppress(errors.NotFound, errors.Conflict):
-                    await self._client.patch_status(
-                        HTTP_ROUTE, meta.name(seen), meta.namespace(seen), {"parents": wanted}
-                    )
+                await self._say(HTTP_ROUTE, seen, {"parents": wanted})
         await self._report_gateway(resources, now)
 
     async def _report_gateway(self, resources: Resources, now: str) -> None:
@@ -262,10 +268,17 @@ class Gateway:
         attached = sum(1 for route in resources.rendered.values() if not route.refused)
         wanted = route_status.gateway_status(self._gateway, self._config, attached, now)
         if wanted != self._gateway.get("status"):
-            with contextlib.suppress(errors.NotFound, errors.Conflict):
-                self._gateway = await self._client.patch_status(
-                    GATEWAY, meta.name(self._gateway), GATEWAY_NAMESPACE, wanted
-                )
+            self._gateway = await self._say(GATEWAY, self._gateway, wanted) or self._gateway
+
+    async def _say(self, kind: Kind, obj: Object, status: Object) -> Object | None:
+        """Write a status. What refuses it, such as a webhook, must not take the gateway away."""
+        try:
+            return await self._client.patch_status(kind, meta.name(obj), meta.namespace(obj), status)
+        except (errors.NotFound, errors.Conflict):
+            return None
+        except errors.ApiError as failure:
+            _try_later(f"the status of {kind.kind} {meta.name(obj)} is not written", failure, self._rest)
+            return None
 
     async def _present(self) -> None:
         """Make the Gateway and its class, once their kinds are defined."""
@@ -294,6 +307,11 @@ class Gateway:
         if "spec" in wanted:
             return await self._client.patch(kind, name, namespace, {"spec": wanted["spec"]})
         return found
+
+
+def _try_later(what: str, why: Exception, again: asyncio.Event) -> None:
+    log.warning("the gateway will try again: %s: %s", what, why)
+    asyncio.get_running_loop().call_later(_AGAIN, again.set)
 
 
 def _generation(route: Object) -> int:

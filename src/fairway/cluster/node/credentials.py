@@ -71,10 +71,16 @@ class Credentials:
             await self._clock.sleep(_LOOK)
             await self._renew_followed()
             for namespace, account in [key for key, due in self._renewals.items() if due <= self._clock.now()]:
-                if await self._client.find(SERVICE_ACCOUNT, account, namespace):
-                    await self.files(namespace, account)
-                else:
-                    self._renewals.pop((namespace, account), None)
+                try:
+                    await self._renew_due(namespace, account)
+                except (errors.ApiError, OSError) as failure:
+                    log.warning("the token of %s/%s is not renewed yet: %s", namespace, account, failure)
+
+    async def _renew_due(self, namespace: str, account: str) -> None:
+        if await self._client.find(SERVICE_ACCOUNT, account, namespace):
+            await self.files(namespace, account)
+        else:
+            self._renewals.pop((namespace, account), None)
 
     def now(self) -> float:
         return self._clock.now()

@@ -11,6 +11,7 @@ already too. Nobody here answers queries: programs that ask a name server by the
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -22,10 +23,14 @@ from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
 
+log = logging.getLogger(__name__)
+
 DOMAIN = "svc.cluster.local"
 _SERVICE = "kubernetes.io/service-name"
 _GATHER = 0.02
 """Seconds between two writes: what changes together is written together."""
+_AGAIN = 1.0
+"""Seconds until what could not be written, as on a full disk, is tried again."""
 _SHARE = 10.0
 """How much longer than a write the rest after it is, where there are many pods to write for."""
 _MACHINES = Path("/etc/hosts")
@@ -139,7 +144,11 @@ class Names:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            self._write()
+            try:
+                self._write()
+            except OSError as failure:
+                log.warning("the names of the cluster cannot be written and will be tried again: %s", failure)
+                asyncio.get_running_loop().call_later(_AGAIN, self._changed.set)
             await asyncio.sleep(_GATHER)
 
     async def _keep_views(self) -> None:
@@ -172,11 +181,11 @@ class Names:
         known = table(self._services.all(), self._slices.all())
         if known == self._known and self.file.exists():
             return
-        self._known, self._shared = known, {}
         temporary = self.file.with_name(".table")
         temporary.write_text(text(known))
         temporary.chmod(0o644)
         temporary.rename(self.file)
+        self._known, self._shared = known, {}
         self._stale.set()
 
 

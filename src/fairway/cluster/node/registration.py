@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT = 20.0
 """Seconds between two renewals of the lease: one small write, whatever the number of pods."""
+_AGAIN = 1.0
+"""Seconds until what could not be told of the node is tried again."""
 _LEASES = "kube-node-lease"
 _RESERVED_MEMORY = 512 * 1024 * 1024
 """For Fairway itself and the machine's owner; the scheduler does not give it away."""
@@ -58,7 +60,20 @@ class Registration:
         self.allocatable = allocatable(self.capacity)
 
     async def ensure(self, address: str, notes: Mapping[str, str]) -> None:
-        """Create or bring up to date. What others put on the Node (labels, taints) stays."""
+        """Create or bring up to date, however often it takes. What others put on the Node (labels, taints) stays."""
+        await self._told(lambda: self._ensure(address, notes))
+
+    async def _told(self, tell: Callable[[], Awaitable[object]]) -> None:
+        """A webhook or a policy may be in the way, until somebody mends it."""
+        while True:
+            try:
+                await tell()
+                return
+            except (errors.ApiError, OSError) as failure:
+                log.warning("the node is not as it should be yet: %s", failure)
+                await self._clock.sleep(_AGAIN)
+
+    async def _ensure(self, address: str, notes: Mapping[str, str]) -> None:
         existing = await self._client.find(NODE, self._name)
         wanted = {"labels": self._labels(), "annotations": dict(notes)}
         if existing is None:
@@ -71,7 +86,8 @@ class Registration:
 
     async def note(self, notes: Mapping[str, str]) -> None:
         """Something has been found out about this machine."""
-        await self._client.patch(NODE, self._name, None, {"metadata": {"annotations": dict(notes)}})
+        patch = {"metadata": {"annotations": dict(notes)}}
+        await self._told(lambda: self._client.patch(NODE, self._name, None, patch))
 
     async def heartbeat(self) -> None:
         """For ever."""
