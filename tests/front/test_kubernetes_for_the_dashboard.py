@@ -73,7 +73,8 @@ async def test_secrets_and_ways_into_pods_are_refused(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["metrics", "api/v1", "openid/v1/jwks", "api/v1/../../metrics", "api/v1/pods/p/log/x", ""]
+    "path",
+    ["metrics", "api/v1", "openid/v1/jwks", "api/v1/../../metrics", "api/v1/pods/p/log/x", "api/v1/watch/secrets", ""],
 )
 def test_only_paths_of_resources_pass(path: str) -> None:
     with pytest.raises(errors.BadRequest):

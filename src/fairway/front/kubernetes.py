@@ -50,7 +50,7 @@ def parse(path: str) -> Target:
     'deployments.apps'
     """
     found = _PATH.fullmatch(path)
-    if not found or ".." in path:
+    if not found or ".." in path or found["plural"] == "watch":  # an old prefix, behind which stands another resource
         raise errors.BadRequest(f"/{path} is not the path of a Kubernetes resource.")
     group = found["group"]
     resource = f"{found['plural']}.{group}" if group else found["plural"]
@@ -85,7 +85,7 @@ class Kubernetes:
         target = parse(request.match_info["path"])
         if target.resource not in _DELETABLE or not target.name or target.subresource:
             raise errors.Forbidden(
-                f"Only a pod or an InferenceService can be deleted here; use kubectl for /{target.path}."
+                f"Only pods, InferenceServices and InferenceGraphs can be deleted here; use kubectl for {target.path}."
             )
         options = {"propagationPolicy": "Background"}
         return _json(await self._client.transport.request("DELETE", target.path, body=options))

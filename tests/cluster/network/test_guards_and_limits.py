@@ -54,6 +54,7 @@ async def test_an_endpoint_token_opens_its_endpoint_and_nothing_else(here: Gatew
     assert await ask(here, "/plain", token) == 403
     # What is the server's own business stays closed, however it is spelled.
     for path in ("metrics", "v2/repository/models/iris/unload", "v2%2Frepository/models/iris/unload", "metrics/",
+                 "/v2//repository/models/iris/unload", "metrics//",
                  "inference.GRPCInferenceService/RepositoryModelUnload"):  # fmt: skip
         assert await ask(here, f"/iris/{path}", token) == 403, path
     # The API and the front door have another audience.
@@ -69,6 +70,11 @@ async def test_the_model_sees_no_endpoint_token(here: Gateway) -> None:
     token = await holder(here, "iris")
     await until(here, "/iris", token, 200)
     _, answer = await here.get("/iris", token=False, Authorization=f"Bearer {token}")
+    assert "authorization" not in answer["headers"]
+    # Nor does a service that is open to all: it could use the token at the endpoint that it opens.
+    await here.route("open", to("model", "/open"), **{"fairway.dev/auth": "none"})
+    assert (await here.get("/open", token=False))[0] == 200
+    _, answer = await here.get("/open", token=False, Authorization=f"Bearer {token}")
     assert "authorization" not in answer["headers"]
 
 

@@ -37,7 +37,7 @@ Tokens = Mapping[tuple[str, str], "tuple[str, ...]"]
 _PER_ROUTE = {"@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig"}
 _RBAC = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3"
 # A holder predicts, and does not load models, unload them or read metrics. What could be spelled in two ways is closed.
-_NOT_FOR_HOLDERS = r".*(%.*|/metrics/?|/v2/repository(/.*)?|GRPCInferenceService/Repository.*)"
+_NOT_FOR_HOLDERS = r".*(%.*|/metrics/*|/v2/+repository(/.*)?|GRPCInferenceService/+Repository.*)"
 
 
 def tokens(secrets: Iterable[Object]) -> Tokens:
@@ -84,7 +84,7 @@ def jwt(issuer: str, jwks: str, audience: str) -> Resource:
     rules = [{"match": {"prefix": "/"}, "requires": {"provider_name": API}}]
     either = [{"provider_name": API}, {"provider_name": ENDPOINT}]
     # Also where no token is needed, a valid one is taken off the request: a pod could use it as its caller.
-    anybody = {"requires_any": {"requirements": [{"provider_name": API}, {"allow_missing_or_failed": {}}]}}
+    anybody = {"requires_any": {"requirements": [*either, {"allow_missing_or_failed": {}}]}}
     return {
         "providers": {
             API: _provider(issuer, jwks, audience, API),
