@@ -1,9 +1,19 @@
-"""Bells wake whoever listens: once for many rings, at once for a ring that came before, and not without one."""
+"""Bells wake whoever listens: once for many rings, at once for a ring that came before, and not without one. Who waits
+for a moment goes by the clock, however it is set."""
 
 import asyncio
 
 from fairway.kernel.clock import FakeClock
 from fairway.pipelines.waking import Bell
+
+
+class SetClock(FakeClock):
+    """One that somebody sets: what sleeps goes by the time that has passed."""
+
+    ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
 
 
 async def test_a_ring_ends_every_wait_before_its_time() -> None:
@@ -27,3 +37,39 @@ async def test_many_rings_before_a_wait_are_one() -> None:
     assert not again.done()
     await clock.advance(60)
     await asyncio.wait_for(again, 1)
+
+
+async def begun(clock: FakeClock, *, until: float) -> asyncio.Task[None]:
+    """A wait for this moment, of 300 seconds at most."""
+    wait = asyncio.create_task(Bell().ear().wait(clock, 300, until))
+    while not clock._sleepers:
+        await asyncio.sleep(0)
+    return wait
+
+
+async def test_a_wait_ends_when_its_moment_has_come() -> None:
+    clock = FakeClock()
+    wait = await begun(clock, until=clock.now() + 100)
+    await clock.advance(99)
+    assert not wait.done()
+    await clock.advance(1)
+    await asyncio.wait_for(wait, 10)
+
+
+async def test_a_moment_that_came_because_the_clock_was_set_is_noticed_soon() -> None:
+    clock = SetClock()
+    wait = await begun(clock, until=clock.now() + 200)
+    await clock.advance(20)
+    clock.ahead = 3600
+    await clock.advance(15)
+    await asyncio.wait_for(wait, 10)
+
+
+async def test_a_clock_that_was_set_back_does_not_make_a_wait_longer_than_it_may_be() -> None:
+    clock = SetClock()
+    wait = await begun(clock, until=clock.now() + 200)
+    clock.ahead = -3600
+    await clock.advance(299)
+    assert not wait.done()
+    await clock.advance(1)
+    await asyncio.wait_for(wait, 10)

@@ -25,6 +25,7 @@ from fairway.pipelines.api.routes import routes
 from fairway.pipelines.settings import PipelinesSettings
 from fairway.pipelines.stores import Stores
 from fairway.pipelines.tables import artifacts, task_artifacts, tasks
+from fairway.pipelines.waking import Bell
 from fairway.records.database import Database
 from tests.pipelines.api.conftest import hello
 
@@ -114,10 +115,11 @@ async def world_at(
     url: str, client: Client, folder: Path, settings: PipelinesSettings, stores: Stores | None = None
 ) -> AsyncIterator[World]:
     """A server with its records at `url`."""
-    records = await asyncio.to_thread(Database.open, url)
+    bell = Bell()
+    records = await asyncio.to_thread(Database.open, url, written=bell.ring)
     clock = FakeClock()
     kept = open_store(folder.as_uri())
-    context = Context(client, clock, records, kept, settings, stores or Stores(), public_url=URL)
+    context = Context(client, clock, records, kept, settings, stores or Stores(), bell=bell, public_url=URL)
     app = web.Application(middlewares=[identify], client_max_size=64 << 20)
     for route in routes(context):
         app.router.add_route(route.method, route.path, route.handler)

@@ -43,6 +43,24 @@ async def test_many_writes_at_once_are_all_kept_and_each_gets_its_own_answer(dat
     assert await database.read(count) == 600
 
 
+async def test_whoever_asked_is_told_of_each_write_that_came_to_something(records_url: str) -> None:
+    told: list[str] = []
+    database = await asyncio.to_thread(Database.open, records_url, written=lambda: told.append("written"))
+    try:
+        await database.write(lambda c: c.execute(text("CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT)")))
+        await database.read(count)
+        with pytest.raises(ValueError, match="on purpose"):
+            await database.write(lambda _: int("on purpose"))
+        assert told == ["written"]
+        waiting = asyncio.ensure_future(database.write(insert(1)))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await database.write(insert(2))
+        assert told == ["written"] * 3
+    finally:
+        await database.close()
+
+
 async def test_a_write_that_fails_undoes_only_itself(database: Database) -> None:
     def half(connection: Connection) -> None:
         insert(500)(connection)

@@ -69,7 +69,6 @@ class Engine:
         """Of a run that was not taken up yet, too: without its object nobody would end its record."""
         if await self._means.records.read(lambda connection: tasks.is_open(connection, run_id)):
             await self._means.records.write(lambda connection: tasks.abandon(connection, run_id, now))
-            self._means.bell.ring()
 
     def _run_of(self, pod: Object) -> Iterable[Key]:
         """The run of a pod, noting that the pod moved: a reconcile looks at those and at no others."""

@@ -19,18 +19,20 @@ from fairway.pipelines.schedules.loop import Schedules
 from fairway.pipelines.settings import PipelinesSettings
 from fairway.pipelines.stores import Stores
 from fairway.pipelines.triggers.loop import Triggers
+from fairway.pipelines.waking import Bell
 from fairway.records.database import Database
 
 
 def build(platform: Platform) -> Parts:
     """Open records and artifacts, and build both halves on them: the API and the engine."""
-    records = Database.open(platform.records_url)
+    bell = Bell()
+    records = Database.open(platform.records_url, written=bell.ring)
     bucket = platform.artifacts_url if platform.artifacts_url.startswith(far.BUCKETS) else ""
     artifacts = open_store((platform.state_dir / "artifacts").as_uri() if bucket else platform.artifacts_url)
     stores = Stores(platform.settings_of(ArtifactsSettings), bucket.rstrip("/"), platform.state_dir / "fetched")
     settings, url = platform.settings_of(PipelinesSettings), platform.public_url
-    context = Context(platform.client, platform.clock, records, artifacts, settings, stores, public_url=url)
-    means = Means(records, artifacts, public_url=url, settings=settings, stores=stores, bell=context.bell)
+    context = Context(platform.client, platform.clock, records, artifacts, settings, stores, bell=bell, public_url=url)
+    means = Means(records, artifacts, public_url=url, settings=settings, stores=stores)
     engine = Engine(means)
     starting = Starting(context)
 

@@ -31,7 +31,7 @@ from fairway.pipelines.tables import leavings
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 60.0
+LOOK_SECONDS = 300.0
 """Between two looks, unless something was just deleted."""
 SOON_SECONDS = 2.0
 """While pods of deleted runs end."""

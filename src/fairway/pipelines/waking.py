@@ -1,14 +1,31 @@
 """Bells: what wakes loops that follow the records, so that they need not look often.
 
-Whoever has written something that a loop may wait for rings; each loop has an ear of its own, and looks by itself now
-and then, for what other servers wrote. A ring says nothing but "look": the truth is in the records.
+The records ring after each write of this server, and each loop has an ear of its own. A ring says nothing but "look":
+the truth is in the records. Where other servers write to them too, a loop looks by itself every few seconds; where none
+does, it rests until something is due.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 
 from fairway.kernel.clock import Clock
+from fairway.records.database import Database
+
+LOOK_SECONDS = 5.0
+"""Between two looks where other servers may write, and after a failure."""
+
+REST_SECONDS = 300.0
+"""Between two looks where nobody else writes and nothing is due."""
+
+_CLOCK_SECONDS = 15.0
+"""The clock may be set, and a laptop be closed and opened: a moment that has come is noticed within this time."""
+
+
+def rest(records: Database) -> float:
+    """The longest time without a look while all goes well."""
+    return LOOK_SECONDS if records.shared else REST_SECONDS
 
 
 class Ear:
@@ -20,9 +37,9 @@ class Ear:
     def ring(self) -> None:
         self._rung.set()
 
-    async def wait(self, clock: Clock, seconds: float) -> None:
-        """Until the next ring, or for so many seconds."""
-        waiting = [asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(self._rung.wait())]
+    async def wait(self, clock: Clock, seconds: float, until: float = math.inf) -> None:
+        """Until the next ring, or for so many seconds, or until the clock shows a moment."""
+        waiting = [asyncio.ensure_future(_pass(clock, seconds, until)), asyncio.ensure_future(self._rung.wait())]
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -44,3 +61,10 @@ class Bell:
     def ring(self) -> None:
         for ear in self._ears:
             ear.ring()
+
+
+async def _pass(clock: Clock, seconds: float, until: float) -> None:
+    while (left := min(seconds, until - clock.now())) > 0:
+        stretch = min(left, _CLOCK_SECONDS)
+        await clock.sleep(stretch)
+        seconds -= stretch

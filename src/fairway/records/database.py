@@ -34,6 +34,7 @@ class _Write:
     work: Callable[[Connection], Any]
     done: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    written: Callable[[], None]
     result: Any = None
     failure: BaseException | None = None
 
@@ -43,6 +44,8 @@ class _Write:
             self.loop.call_soon_threadsafe(self._settle)
 
     def _settle(self) -> None:
+        if self.failure is None:
+            self.written()
         if self.done.cancelled():
             return
         if self.failure is not None:
@@ -54,8 +57,11 @@ class _Write:
 class Database:
     """Close it when done. `read` and `write` may be awaited from any event loop."""
 
-    def __init__(self, url: str, readers: Engine, writer: Engine, reading: int) -> None:
+    def __init__(self, url: str, readers: Engine, writer: Engine, reading: int, written: Callable[[], None]) -> None:
         self.url = url
+        self.shared = writer.dialect.name != "sqlite"
+        """Whether other servers may write here too."""
+        self._written = written
         self._readers, self._writer = readers, writer
         self._threads = ThreadPoolExecutor(reading, thread_name_prefix="records-read")
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
@@ -65,11 +71,14 @@ class Database:
         self._writing.start()
 
     @classmethod
-    def open(cls, url: str, *, readers: int = 4) -> Database:
-        """Open the database at its newest revision, migrating it where needed. Raises RecordsFailed."""
+    def open(cls, url: str, *, readers: int = 4, written: Callable[[], None] = lambda: None) -> Database:
+        """Open the database at its newest revision, migrating it where needed. Raises RecordsFailed.
+
+        `written` is called after each write that came to something, in the event loop of who wrote.
+        """
         migrate(url)
         reading = open_engine(url, connections=readers, writes=False)
-        return cls(url, reading, open_engine(url, connections=1, writes=True), readers)
+        return cls(url, reading, open_engine(url, connections=1, writes=True), readers, written)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` gives. It sees one consistent state, and everything acknowledged before."""
@@ -82,7 +91,7 @@ class Database:
         wait does not take the write back.
         """
         loop = asyncio.get_running_loop()
-        write = _Write(work, loop.create_future(), loop)
+        write = _Write(work, loop.create_future(), loop, self._written)
         with self._closing:
             if self._closed:
                 raise RecordsFailed("the records are closed")

@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 ADMIN = Identity("fairway:admin", ("system:masters", "system:authenticated"))
 _TOKEN_SECONDS = 30 * 24 * 3600
 _STOP_SECONDS = 45
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)

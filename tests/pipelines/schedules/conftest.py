@@ -55,7 +55,7 @@ class World(worlds.World):
         return await self.call("GET", f"recurringruns/{schedule}")
 
     async def look(self) -> float:
-        """What the loop does when it is woken; gives the seconds that it would sleep."""
+        """What the loop does when it is woken; gives the moment until which it would sleep."""
         return await self.loop.look()
 
     async def pass_(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:

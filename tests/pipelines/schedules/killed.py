@@ -15,6 +15,7 @@ from fairway.pipelines import tasks
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.schedules.loop import Schedules
 from fairway.pipelines.tables import runs
+from fairway.pipelines.waking import Bell
 from fairway.records.database import Database
 
 
@@ -24,15 +25,15 @@ def end_all(connection: Connection) -> None:
 
 
 async def serve(records_url: str, artifacts_url: str) -> None:
-    records = await asyncio.to_thread(Database.open, records_url)
+    bell = Bell()
+    records = await asyncio.to_thread(Database.open, records_url, written=bell.ring)
     # The loop of schedules speaks to no cluster.
-    context = Context(Client(None), SystemClock(), records, open_store(artifacts_url))  # type: ignore[arg-type]
+    context = Context(Client(None), SystemClock(), records, open_store(artifacts_url), bell=bell)  # type: ignore[arg-type]
     loop = asyncio.ensure_future(Schedules(context).run(lambda: print("ready", flush=True)))
     while not loop.done():
         await context.wake.wait()
         context.wake.clear()
         await records.write(end_all)
-        context.bell.ring()
     await loop
 
 

@@ -27,6 +27,14 @@ async def test_a_run_that_is_not_over_in_time_is_late(world: World) -> None:
     assert (await only_run(world))["late"] is True  # and it stays so
 
 
+async def test_the_loop_sleeps_no_longer_than_until_a_run_becomes_late(world: World) -> None:
+    schedule = await world.schedule({"cron_schedule": {"cron": "@hourly"}}, late_after_seconds=60)
+    await world.pass_(hours=1)
+    assert await world.look() == NOON + 3660
+    await world.end_all(schedule)
+    assert await world.look() == NOON + 7200
+
+
 async def test_a_run_that_is_over_in_time_never_is(world: World) -> None:
     schedule = await world.schedule({"cron_schedule": {"cron": "@hourly"}}, late_after_seconds=60)
     await world.pass_(hours=1)

@@ -25,7 +25,14 @@ def bootstrap(config: NetworkConfig) -> Resource:
         "dynamic_resources": {"cds_config": watched("./clusters.json"), "lds_config": watched("./listeners.json")},
         "static_resources": {"listeners": [_public(config)]},
         "overload_manager": {"resource_monitors": [_connection_limit()]},
+        "watchdogs": {"main_thread_watchdog": _watchdog(), "worker_watchdog": _watchdog()},
+        "stats_flush_on_admin": True,
     }
+
+
+def _watchdog() -> Resource:
+    """By its defaults each of Envoy's threads says ten times a second that it goes on, which nobody reads here."""
+    return {"miss_timeout": "60s", "megamiss_timeout": "120s"}
 
 
 def _connection_limit() -> Resource:

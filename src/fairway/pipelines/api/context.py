@@ -34,7 +34,7 @@ class Context:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a run's record and its Run object may differ (see `starting`)."""
     bell: Bell = field(default_factory=Bell)
-    """Rung when the records have something that triggers or notices may wait for."""
+    """Rung after each write to the records, which is what schedules, triggers and notices wait for."""
     removals: Ear = field(default_factory=Ear)
     """Rung when something was deleted whose bytes are to go (see `removing`)."""
     public_url: str = ""

@@ -103,7 +103,6 @@ class Reporting:
 
     async def _answered(self, write: Any) -> web.Response:
         told = await self._context.records.write(write)
-        self._context.bell.ring()  # a run may have ended
         return answer(told)
 
 

@@ -107,4 +107,3 @@ async def _write_records(play: Play, decided: Decisions) -> None:
             )
 
     await play.means.records.write(write)
-    play.means.bell.ring()

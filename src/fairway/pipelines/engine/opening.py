@@ -54,7 +54,6 @@ async def opened(means: Means, world: World, slots: Slots, transfers: Transfers,
         await means.records.write(
             lambda connection: tasks.finish(connection, run_id, "FAILED", now, message=message, results={})
         )
-        means.bell.ring()
         await telling.show(world, run, "FAILED", message)
         return None
     graph = Graph(pipeline, facts, found.known, window=means.window)

@@ -14,7 +14,6 @@ from fairway.pipelines.render.graph import WINDOW, Graph
 from fairway.pipelines.render.model import Instance
 from fairway.pipelines.settings import PipelinesSettings
 from fairway.pipelines.stores import Stores
-from fairway.pipelines.waking import Bell
 from fairway.records.database import Database
 
 
@@ -28,8 +27,6 @@ class Means:
     public_url: str = ""
     settings: PipelinesSettings = field(default_factory=PipelinesSettings)
     stores: Stores = field(default_factory=Stores)
-    bell: Bell = field(default_factory=Bell)
-    """Rung when a run, or a step of one, got further (see `waking`)."""
 
 
 @dataclass

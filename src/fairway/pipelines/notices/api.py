@@ -130,7 +130,6 @@ class NoticeRecords:
             return _one(connection, found["id"])
 
         made = await self._context.records.write(write)
-        self._context.bell.ring()
         return answer(made)
 
     async def _delete(self, request: web.Request) -> web.Response:

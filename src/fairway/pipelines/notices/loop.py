@@ -1,13 +1,14 @@
 """The loop of notices: sees what happened, keeps what is to be told, and sends it.
 
 Each rule is sent for by a task of its own, so that a receiver that does not answer holds up nobody else. The loop looks
-when the bell rings, and every few seconds besides.
+when the bell rings, and when something is to be tried again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 
 from fairway.kernel.feature import Ready
 from fairway.kernel.objects import errors
@@ -15,11 +16,9 @@ from fairway.pipelines.api.context import Context
 from fairway.pipelines.notices import noticing, sending
 from fairway.pipelines.notices.sending import Sender
 from fairway.pipelines.notices.tables import deliveries
+from fairway.pipelines.waking import LOOK_SECONDS, rest
 
 log = logging.getLogger(__name__)
-
-LOOK_SECONDS = 5.0
-"""A look at least so often; the bell makes it sooner."""
 
 _PAUSE_SECONDS = 0.25
 """No two looks within this time, however busy it is."""
@@ -47,15 +46,17 @@ class Notices:
         try:
             async with asyncio.TaskGroup() as tasks:
                 while True:
+                    pause, until = LOOK_SECONDS, math.inf
                     try:
                         await self.look()
-                        await self._begin(tasks)
+                        until = await self._begin(tasks)
+                        pause = rest(self._context.records)
                     except (OSError, errors.ApiError) as failure:
                         log.warning("notices cannot be followed, trying again: %s", failure)
                     except Exception:  # the platform goes on without notices rather than not at all
                         log.exception("notices cannot be followed")
                     await clock.sleep(_PAUSE_SECONDS)
-                    await self._ear.wait(clock, LOOK_SECONDS)
+                    await self._ear.wait(clock, pause, until)
         finally:
             self._sender.letters.close()
 
@@ -69,13 +70,15 @@ class Notices:
         """What is due of this rule."""
         try:
             await self._sender.deliver(rule_id)
-            self._ear.ring()  # for what came in the last moment, and for rules that waited for their turn
         except (OSError, errors.ApiError) as failure:
             log.warning("notices cannot be sent, trying again: %s", failure)
+            await self._context.clock.sleep(LOOK_SECONDS)
         except Exception:
             log.exception("notices of the rule %s cannot be sent", rule_id)
+            await self._context.clock.sleep(LOOK_SECONDS)
         finally:
             self._busy.discard(rule_id)
+            self._ear.ring()  # for what came in the last moment, and for rules that waited for their turn
 
     async def _follow(self) -> bool:
         """One stretch of what happened; True where there is more."""
@@ -85,12 +88,17 @@ class Notices:
             await records.write(lambda connection: noticing.record(connection, noticed))
         return more
 
-    async def _begin(self, tasks: asyncio.TaskGroup) -> None:
+    async def _begin(self, tasks: asyncio.TaskGroup) -> float:
+        """Send what is due. Gives the moment of the next try."""
         now = self._context.clock.now()
-        for rule_id in await self._context.records.read(lambda connection: sending.due(connection, now)):
+        due, next_at = await self._context.records.read(
+            lambda connection: (sending.due(connection, now), sending.next_at(connection, now))
+        )
+        for rule_id in due:
             if rule_id not in self._busy and len(self._busy) < MOST_AT_ONCE:
                 self._busy.add(rule_id)
                 tasks.create_task(self.deliver(rule_id), name=f"notices-{rule_id}")
+        return math.inf if next_at is None else next_at
 
     async def _forget(self) -> None:
         now = self._context.clock.now()

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import SECRET
@@ -36,6 +36,13 @@ def due(connection: Connection, now: float) -> list[str]:
     """The rules that have something to send."""
     query = select(deliveries.c.rule_id).where(deliveries.c.state == "PENDING", deliveries.c.next_at <= now)
     return list(connection.execute(query.distinct()).scalars())
+
+
+def next_at(connection: Connection, now: float) -> float | None:
+    """When the next delivery is due that is not yet."""
+    later = (deliveries.c.state == "PENDING", deliveries.c.next_at > now)
+    found: float | None = connection.execute(select(func.min(deliveries.c.next_at)).where(*later)).scalar_one()
+    return found
 
 
 class Sender:

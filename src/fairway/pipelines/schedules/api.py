@@ -103,7 +103,6 @@ class RecurringRuns:
             return self._one(connection, id_)
 
         made = await self._context.records.write(write)
-        self._context.bell.ring()
         return answer(made)
 
     async def _get(self, request: web.Request) -> web.Response:
@@ -133,7 +132,6 @@ class RecurringRuns:
             return self._one(connection, id_)
 
         made = await self._context.records.write(write)
-        self._context.bell.ring()
         return answer(made)
 
     async def _enable(self, request: web.Request) -> web.Response:
@@ -155,7 +153,6 @@ class RecurringRuns:
                 self._write(connection, current, {"enabled": on}, now)
 
         await self._context.records.write(switch)
-        self._context.bell.ring()
         return answer({})
 
     async def _delete(self, request: web.Request) -> web.Response:

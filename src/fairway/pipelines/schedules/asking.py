@@ -70,7 +70,6 @@ class SlotRequests:
             return [wire.slot(slot, starts.run_id(id_, slot), "DUE") for slot in found]
 
         due = await self._context.records.write(write)
-        self._context.bell.ring()
         return answer({"slots": due})
 
     async def _run(self, request: web.Request) -> web.Response:

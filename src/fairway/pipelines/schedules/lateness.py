@@ -5,7 +5,7 @@ A run that ended late between two looks is late all the same.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.api.starting import NOT_OVER
@@ -31,7 +31,13 @@ class Lateness:
     async def _notice(self, late: list[str], now: float) -> None:
         noticed = runs.update().where(runs.c.id.in_(late), runs.c.told_late_at == 0).values(told_late_at=now)
         await self._context.records.write(lambda connection: connection.execute(noticed))
-        self._context.bell.ring()
+
+
+def next_at(connection: Connection, now: float) -> float | None:
+    """When the next run that goes on becomes late."""
+    query = select(func.min(runs.c.late_at)).where(runs.c.state.in_(NOT_OVER), runs.c.late_at > now)
+    found: float | None = connection.execute(query).scalar_one()
+    return found
 
 
 _OVERLAP = 60.0

@@ -1,14 +1,15 @@
 """The loop of schedules: starts what is due, for schedules and for backfills, and notices runs that are late.
 
-It sleeps until the next slot, wakes when the bell rings (a run ended, a schedule changed), and looks by itself every
-few seconds: for what other servers wrote, and because the clock may have been set. A look asks the records only for
-schedules that are due and have room, so that those that wait cost nothing, however many there are.
+It sleeps until the next slot or the moment at which a run becomes late, and wakes when the bell rings (a run ended, a
+schedule changed). A look asks the records only for schedules that are due and have room, so that those that wait cost
+nothing, however many there are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import tzinfo
@@ -21,14 +22,12 @@ from fairway.kernel.cron import WrongCron, zone
 from fairway.kernel.feature import Ready
 from fairway.kernel.objects import errors
 from fairway.pipelines.api.context import Context
-from fairway.pipelines.schedules import backfilling, finding, slots, starts
+from fairway.pipelines.schedules import backfilling, finding, lateness, slots, starts
 from fairway.pipelines.schedules.lateness import Lateness
 from fairway.pipelines.schedules.tables import recurring_runs
+from fairway.pipelines.waking import LOOK_SECONDS, rest
 
 log = logging.getLogger(__name__)
-
-LOOK_SECONDS = 5.0
-"""A look at least so often."""
 
 _PAUSE_SECONDS = 0.05
 """No two looks within this time, however busy it is."""
@@ -44,23 +43,25 @@ class Schedules:
         self._zone: tzinfo = zone(context.settings.cron_time_zone)
         self._ear = context.bell.ear()
         self._lateness = Lateness(context)
+        self._failed = False  # at a single schedule, in the last look
 
     async def run(self, ready: Ready) -> None:
         clock, refreshed = self._context.clock, False
         ready()
         while True:
-            pause = LOOK_SECONDS
+            pause, until = LOOK_SECONDS, math.inf
             try:
                 if not refreshed:
                     await self.refresh()
                     refreshed = True
-                pause = await self.look()
+                until = await self.look()
+                pause = LOOK_SECONDS if self._failed else rest(self._context.records)
             except (OSError, errors.ApiError) as failure:
                 log.warning("schedules cannot be followed, trying again: %s", failure)
             except Exception:  # the platform goes on without schedules rather than not at all
                 log.exception("schedules cannot be followed")
             await clock.sleep(_PAUSE_SECONDS)
-            await self._ear.wait(clock, pause)
+            await self._ear.wait(clock, pause, until)
 
     async def refresh(self) -> None:
         """Where the time zone of the settings, or the law of one, was changed since, slots are at other moments."""
@@ -69,14 +70,13 @@ class Schedules:
             await starts.look_again(self._context, row, next_at)
 
     async def look(self) -> float:
-        """Once: start what is due and has room. Gives the seconds until the next slot, or until the next look."""
-        records, clock = self._context.records, self._context.clock
+        """Once: start what is due and has room. Gives the moment at which something is due that is not yet."""
+        records, self._failed = self._context.records, False
         looked_at = await self._start_all()
         while await self._each(await records.read(finding.open_backfills), self._backfill):
             continue
         await self._lateness.look()
-        next_at = await records.read(lambda connection: finding.next_at(connection, looked_at))
-        return LOOK_SECONDS if next_at is None else max(0.0, min(LOOK_SECONDS, next_at - clock.now()))
+        return await records.read(lambda connection: _next(connection, looked_at))
 
     async def _start_all(self) -> float:
         """Until nothing is due: gives the moment that this was true of."""
@@ -98,6 +98,7 @@ class Schedules:
                     raise
                 except Exception:
                     log.exception("a schedule cannot be followed")
+                    self._failed = True
                     return False
 
         results = await asyncio.gather(*(one(each) for each in found), return_exceptions=True)
@@ -131,6 +132,11 @@ class Schedules:
 
     async def _backfill(self, found: finding.Open) -> bool:
         return await backfilling.advance(self._context, found, self._zone)
+
+
+def _next(connection: Connection, now: float) -> float:
+    moments = (finding.next_at(connection, now), lateness.next_at(connection, now))
+    return min((moment for moment in moments if moment is not None), default=math.inf)
 
 
 def _stale(connection: Connection, default: tzinfo) -> list[tuple[starts.Row, float | None]]:

@@ -113,7 +113,6 @@ class TriggerRecords:
             return _one(connection, id_)
 
         made = await self._context.records.write(write)
-        self._context.bell.ring()
         return answer({**made, "token": token} if token else made)
 
     async def _get(self, request: web.Request) -> web.Response:
@@ -149,7 +148,6 @@ class TriggerRecords:
             return _one(connection, id_)
 
         made = await self._context.records.write(write)
-        self._context.bell.ring()
         return answer(made)
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -174,7 +172,6 @@ class TriggerRecords:
             changed(connection, triggers, id_, enabled=True, cursor=begun, error_message="", updated_at=now)
 
         await self._context.records.write(enable)
-        self._context.bell.ring()
         return answer({})
 
     async def _disable(self, request: web.Request) -> web.Response:

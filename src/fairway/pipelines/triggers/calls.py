@@ -127,7 +127,6 @@ class Calls:
             await starts.first(self._context, trigger_id)
         except (OSError, errors.ApiError) as failure:
             log.warning("the trigger %s was fired, and its run starts later: %s", trigger_id, failure)
-        self._context.bell.ring()
 
 
 def _token(request: web.Request) -> str:

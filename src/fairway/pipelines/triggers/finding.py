@@ -21,7 +21,7 @@ from fairway.pipelines.triggers import sources
 from fairway.pipelines.triggers.tables import events, triggers
 
 _RECENT_SECONDS = 10.0
-"""Artifacts are looked for by their time this far back; looks are more frequent."""
+"""Artifacts are looked for by their time this far back; a look follows what was written sooner than that."""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """The loop of triggers: follows the records and looks at addresses, keeps what happened as events, starts their runs.
 
-It looks when the bell rings, and every few seconds besides. Whatever fails is tried again; a trigger that cannot be
-followed says why and does not hold up the others.
+It looks when the bell rings, and when it is time for an address. Whatever fails is tried again; a trigger that cannot
+be followed says why and does not hold up the others.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,11 +20,9 @@ from fairway.pipelines.triggers import finding, sources, starts
 from fairway.pipelines.triggers.finding import Event, Found
 from fairway.pipelines.triggers.places import Places
 from fairway.pipelines.triggers.tables import events, triggers
+from fairway.pipelines.waking import LOOK_SECONDS, rest
 
 log = logging.getLogger(__name__)
-
-LOOK_SECONDS = 5.0
-"""A look at least so often; the bell makes it sooner."""
 
 _PAUSE_SECONDS = 0.25
 """No two looks within this time, however busy it is."""
@@ -45,23 +44,27 @@ class Triggers:
         self._changing: dict[str, str] = {}
         self._complained: set[str] = set()
         self._forget_at = 0.0
+        self._failed = False  # at a single trigger, in the last look
 
     async def run(self, ready: Ready) -> None:
         clock = self._context.clock
         ready()
         while True:
+            pause, until = LOOK_SECONDS, math.inf
             try:
                 await self.look()
+                pause = LOOK_SECONDS if self._failed else rest(self._context.records)
+                until = min(self._visits.values(), default=math.inf)
             except (OSError, errors.ApiError) as failure:
                 log.warning("triggers cannot be followed, trying again: %s", failure)
             except Exception:  # the platform goes on without triggers rather than not at all
                 log.exception("triggers cannot be followed")
             await clock.sleep(_PAUSE_SECONDS)
-            await self._ear.wait(clock, self._until_next())
+            await self._ear.wait(clock, pause, until)
 
     async def look(self) -> None:
         """Once: see what happened, and start what there is room for, of each trigger in turn."""
-        again = True
+        again, self._failed = True, False
         while again:
             more = await self._follow()
             again = await self._start() or more
@@ -77,6 +80,7 @@ class Triggers:
                 raise
             except Exception:
                 log.exception("the trigger %s cannot start its runs", trigger_id)
+                self._failed = True
         return started
 
     async def _follow(self) -> bool:
@@ -96,8 +100,9 @@ class Triggers:
         self._visits = {id_: self._visits[id_] for id_ in known & self._visits.keys()}
         self._changing = {id_: self._changing[id_] for id_ in known & self._changing.keys()}
         for trigger in of_places:
-            if self._visits.get(trigger["id"], 0.0) <= now:
-                self._visits[trigger["id"]] = now + trigger["source"]["every_seconds"]
+            every = trigger["source"]["every_seconds"]
+            if not now < self._visits.get(trigger["id"], 0.0) <= now + every:  # nor after the clock was set back
+                self._visits[trigger["id"]] = now + every
                 await self._visit_one(trigger, now)
 
     async def _visit_one(self, trigger: Mapping[str, Any], now: float) -> None:
@@ -134,10 +139,6 @@ class Triggers:
             self._forget_at = now + _FORGET_SECONDS
             old = events.delete().where(events.c.state != "WAITING", events.c.created_at < now - KEPT_SECONDS)
             await self._context.records.write(lambda connection: connection.execute(old))
-
-    def _until_next(self) -> float:
-        now = self._context.clock.now()
-        return max(0.0, min([LOOK_SECONDS, *(at - now for at in self._visits.values())]))
 
 
 def _enabled(connection: Connection) -> list[dict[str, Any]]:

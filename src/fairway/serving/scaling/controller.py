@@ -41,6 +41,7 @@ class Autoscaler:
         self._scalers: dict[Key, Scaler] = {}
         self._places: dict[Key, tuple[Place, ...]] = {}
         self._selectors: dict[Key, dict[str, str]] = {}
+        self._scaled = asyncio.Event()  # set while there are scalers
 
     def controller(self) -> Controller:
         return Controller(
@@ -67,13 +68,16 @@ class Autoscaler:
                 yield key
 
     async def _measure(self, ready: Ready) -> None:
-        """Once a second, what each scaled Deployment has to do."""
+        """Once a second, what each scaled Deployment has to do; not at all while there is none."""
         ready()
         try:
             while True:
+                await self._scaled.wait()
                 await self._clock.sleep(_SCRAPE)
                 await asyncio.gather(*map(self._measure_one, list(self._scalers)))
                 self.stats.forget_others(place.uid for places in self._places.values() for place in places)
+                if not self._scalers:
+                    self._scaled.clear()
         finally:
             await self.stats.close()
 
@@ -121,6 +125,7 @@ class Autoscaler:
         if scaler is None:
             scaler = self._scalers[key] = Scaler(contract, replicas, ready, now)
             scaler.version = _version(deployment)
+            self._scaled.set()
         elif scaler.version != _version(deployment):
             scaler.version = _version(deployment)
             scaler.begin_anew(now)
