@@ -42,10 +42,11 @@ def name_of(dtype: np.dtype[Any]) -> str:
 
 
 def from_json(data: Any, datatype: str, shape: Sequence[int], where: str) -> Array:
-    """`data` is flat or nested. Raises Refusal where it does not fit its type or shape."""
+    """`data` is flat or nested, or an array already (`numerals`). Raises Refusal where it does not fit its type or
+    shape."""
     if datatype in _ONLY_BINARY:
         raise Refusal(400, f"{where}: {datatype} has no form in JSON; send the tensor as binary, or as FP32.")
-    if not isinstance(data, list):
+    if not isinstance(data, list | np.ndarray):
         raise Refusal(400, f"{where}: data must be a list.")
     try:
         array = _all_text(data) if datatype == "BYTES" else fitted(plain(data, datatype), datatype, where)
@@ -70,7 +71,7 @@ def from_binary(raw: memoryview, datatype: str, shape: Sequence[int], where: str
 
 def plain(data: Any, datatype: str) -> Array:
     """Numbers as numpy reads them; it would read those beyond INT64 beside smaller ones as floats, and round them."""
-    array = np.array(data)
+    array = data if isinstance(data, np.ndarray) else np.array(data)
     if datatype == "UINT64" and array.dtype.kind == "f":
         exact = np.array(data, dtype=object)
         if all(type(item) is int for item in exact.reshape(-1)):
@@ -127,7 +128,7 @@ def to_binary(array: Array) -> memoryview:
     return memoryview(b"".join(parts))
 
 
-def _all_text(data: list[Any]) -> Array:
+def _all_text(data: Any) -> Array:
     array = np.array(data, dtype=object)
     for item in array.reshape(-1):
         if not isinstance(item, str):

@@ -6,12 +6,12 @@ may be an object of whole columns. A body may come in a CloudEvent (`events`); i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from fairway.serving.inpod import events
+from fairway.serving.inpod import events, numerals
 from fairway.serving.inpod.messages import JSON, Answer, Refusal, Request, decode, encode, packed
 from fairway.serving.inpod.model import Array, Inputs, Message, Reply, Signature
 
@@ -26,7 +26,7 @@ class Dialogue:
         self._event: events.Event | None = None
 
     def read(self) -> Inputs:
-        return inputs(self._document(), self._signature)
+        return inputs(self._document(numerals.rows), self._signature)
 
     def write(self, outputs: Mapping[str, Array]) -> Answer:
         told = predictions(outputs, objects=self._signature.objects)
@@ -50,9 +50,9 @@ class Dialogue:
             body, kind = encode(reply.body), reply.content_type
         return self._answer(Answer(reply.status, body, kind, headers))
 
-    def _document(self) -> dict[str, Any]:
+    def _document(self, read: Callable[[bytes], dict[str, Any]] = decode) -> dict[str, Any]:
         self._event = events.read(self._request)
-        return self._event.document() if self._event else decode(self._request.body)
+        return self._event.document() if self._event else read(self._request.body)
 
     def _answer(self, answer: Answer) -> Answer:
         if self._event and answer.status < 400:
@@ -61,10 +61,13 @@ class Dialogue:
 
 
 def inputs(document: dict[str, Any], signature: Signature) -> Inputs:
-    """Raises Refusal."""
+    """Rows of numbers may be an array already (`numerals`). Raises Refusal."""
     rows = document.get("instances", document.get("inputs"))
     if rows is None:
         raise Refusal(400, 'The body has no "instances"; send {"instances": [[...], ...]}.')
+    first = signature.inputs[0].name if signature.inputs else "input-0"
+    if isinstance(rows, np.ndarray):
+        return Inputs({first: rows})
     if isinstance(rows, dict) and rows and "instances" not in document:
         return Inputs({column: _array(values) for column, values in rows.items()}, named=True)
     if not isinstance(rows, list) or not rows:
@@ -73,7 +76,6 @@ def inputs(document: dict[str, Any], signature: Signature) -> Inputs:
         return Inputs(_columns(rows), named=True)
     if isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], dict):
         return Inputs(_columns_of_parts(rows), named=True)
-    first = signature.inputs[0].name if signature.inputs else "input-0"
     return Inputs({first: _array(rows)})
 
 

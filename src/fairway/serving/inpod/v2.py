@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fairway.serving.inpod import classes, tensors
+from fairway.serving.inpod import classes, numerals, tensors
 from fairway.serving.inpod.messages import Answer, Refusal, Request, decode, encode, packed
 from fairway.serving.inpod.model import Array, Inputs, Message, Reply, Signature, Tensor
 
@@ -118,7 +118,7 @@ def _parts(request: Request) -> tuple[dict[str, Any], memoryview]:
     """The JSON document, and the raw tensors after it."""
     length, body = request.headers.get(LENGTH), memoryview(request.body)
     if length is None:
-        return decode(request.body), body[:0]
+        return numerals.tensors(request.body), body[:0]
     if not (length.isascii() and length.isdigit()) or int(length) > len(body):
         raise Refusal(400, f"The header Inference-Header-Content-Length is {length!r}, which does not fit the body.")
     return decode(body[: int(length)]), body[int(length) :]
