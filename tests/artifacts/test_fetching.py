@@ -2,6 +2,7 @@
 
 import asyncio
 import doctest
+import fcntl
 import hashlib
 import io
 import os
@@ -62,6 +63,21 @@ async def test_a_mounted_folder_stays_and_gets_the_files(s3_server: S3Server, bu
     await fetch(f"s3://{bucket}/m", tmp_path / "mnt", credentials=s3_server.credentials)
     assert tree(tmp_path / "mnt") == {"a": b"new"}
     assert (tmp_path / "mnt").stat().st_ino == before
+
+
+async def test_what_a_killed_fetch_left_goes_with_the_next_and_what_another_works_in_stays(tmp_path: Path) -> None:
+    (tmp_path / "model.joblib").write_bytes(b"model")
+    target = tmp_path / "mnt"
+    for name in (".fetching-killed", ".fetching-at-work"):
+        (target / name).mkdir(parents=True)
+        (target / name / "half").write_bytes(b"x")
+    held = os.open(target / ".fetching-at-work", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        await fetch(str(tmp_path / "model.joblib"), target, credentials={})
+    finally:
+        os.close(held)
+    assert sorted(os.listdir(target)) == [".fetching-at-work", "model.joblib"]
 
 
 async def test_patterns_choose_among_the_files_of_a_folder(s3_server: S3Server, bucket: str, tmp_path: Path) -> None:

@@ -75,6 +75,23 @@ async def test_an_answer_that_breaks_off_is_taken_up_where_it_did(tmp_path: Path
     assert ranges[1] != ranges[2] != "bytes=0-"
 
 
+async def test_what_breaks_off_and_has_no_version_leaves_nothing_in_the_cache(tmp_path: Path) -> None:
+    """Nobody could go on with it; a pod that tries again and again would fill the disk."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "300000"})
+        await response.prepare(request)
+        await response.write(b"x" * 100_000)
+        assert request.transport
+        request.transport.close()
+        return response
+
+    async with serving(answer) as url:
+        with pytest.raises(Unreachable, match="broke off"):
+            await fetch(f"{url}/big", tmp_path / "x", credentials={}, cache=tmp_path / "cache")
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
 async def test_headers_of_the_credentials_go_to_their_host_and_no_other(tmp_path: Path) -> None:
     seen: dict[str, str] = {}
 

@@ -55,7 +55,7 @@ class Download:
         found = await asyncio.to_thread(self._cache.find, key_) if item.version else None
         if found is not None:
             return found
-        async with _alone(self._cache.part(key_)) as part:
+        async with _alone(self._cache.part(key_), shared=bool(item.version)) as part:
             found = await asyncio.to_thread(self._cache.find, key_) if item.version else None
             if found is None:
                 await self._bring(item, part)
@@ -150,8 +150,9 @@ def _finished(descriptor: int, done: int, piece: int, size: int) -> set[int]:
 
 
 @asynccontextmanager
-async def _alone(part: Path) -> AsyncGenerator[Path, None]:
-    """While another process or task fetches the same, wait: then it is in the cache."""
+async def _alone(part: Path, *, shared: bool) -> AsyncGenerator[Path, None]:
+    """While another process or task fetches the same, wait: then it is in the cache. What nobody could go on with,
+    because its version cannot be told, goes with the one that failed."""
     lock_path = part.with_name(f"{part.name}.lock")
     with _opened(lock_path) as lock:
         while True:
@@ -160,7 +161,16 @@ async def _alone(part: Path) -> AsyncGenerator[Path, None]:
                 break
             except BlockingIOError:
                 await asyncio.sleep(_LOOK_SECONDS)
-        yield part
+        try:
+            yield part
+        except BaseException:
+            if not shared:
+                _unlink(part, lock_path)
+            raise
         # Whoever waited finds it in the cache now, and has no more use for these.
-        for left in (journal(part), lock_path):
-            left.unlink(missing_ok=True)
+        _unlink(journal(part), lock_path)
+
+
+def _unlink(*paths: Path) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

@@ -16,13 +16,11 @@ import hashlib
 import logging
 import os
 import shutil
-import uuid
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from fairway.artifacts import archives, downloading
+from fairway.artifacts import archives, downloading, staging
 from fairway.artifacts import cache as caching
 from fairway.artifacts import mirrors as mirroring
 from fairway.artifacts.cache import Cache, Content
@@ -109,7 +107,7 @@ async def _fetched(
     source: Source, target: Path, allow: tuple[str, ...], ignore: tuple[str, ...], cache: Path | None, as_file: bool
 ) -> Fetched:
     listing = _wanted(await source.listing(), allow, ignore)
-    async with _staged(target) as stage:
+    async with staging.staged(target) as stage:
         kept = Cache(cache if cache is not None else stage / "cache")
         contents = await Download(source, kept).all(listing.items)
         whole = stage / "whole"
@@ -167,18 +165,6 @@ def _move(whole: Path, target: Path) -> None:
             os.replace(each, there)
     else:
         os.replace(whole, target)
-
-
-@asynccontextmanager
-async def _staged(target: Path) -> AsyncGenerator[Path, None]:
-    """A folder on the same disk as the target, gone after the block."""
-    beside = target if target.is_dir() else target.parent
-    stage = beside / f".fetching-{uuid.uuid4().hex}"
-    await asyncio.to_thread(stage.mkdir, parents=True, mode=0o700)
-    try:
-        yield stage
-    finally:
-        await asyncio.to_thread(shutil.rmtree, stage, ignore_errors=True)
 
 
 def _summary(listing: Listing, contents: list[Content]) -> Fetched:
