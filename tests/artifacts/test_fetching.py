@@ -249,7 +249,7 @@ async def test_an_archive_is_unpacked_unless_the_file_itself_is_wanted(tmp_path:
 async def test_an_archive_never_leads_out_of_its_folder(tmp_path: Path, kind: str, name: str) -> None:
     archive = tmp_path / f"model.{kind}"
     archive.write_bytes(packed(kind, {"fine": b"x", name: b"x"}))
-    with pytest.raises(CannotFetch, match="leads out of it"):
+    with pytest.raises(CannotFetch, match=f"{archive.name} holds a name that leads out of it"):
         await fetch(str(archive), tmp_path / "x", credentials={})
     assert sorted(os.listdir(tmp_path)) == [archive.name]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fairway.cluster.network.kinds import KINDS
+from fairway.kernel.client.client import Client
 from fairway.kernel.objects import conditions, meta
-from fairway.kernel.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, Object
+from fairway.kernel.objects.kinds import JOB, PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, Kind, Object
+from fairway.kernel.objects.kinds import NODE as NODES
 from fairway.serving.caches import matching, render, status
 from fairway.serving.caches.kinds import (
     LOCAL_MODEL_CACHE,
@@ -150,3 +153,37 @@ async def test_what_cannot_be_kept_is_said(here: Cluster, tmp_path: Path) -> Non
 
     assert "more than its storageLimit" in await said("big")
     assert "oci:// is not available" in await said("odd")
+
+
+async def test_a_download_that_failed_says_why_and_begins_again_when_it_is_another_one(tmp_path: Path) -> None:
+    """Nobody runs the pods here: the test says what became of them."""
+    async with cluster(tmp_path, features=(FEATURE,), kinds=KINDS) as here:
+        node = NODES.new(NODE)
+        await here.client.create(NODES, {**node, "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+        await add_group(here.client, tmp_path)
+        await here.client.create(LOCAL_MODEL_CACHE, wish("first", "s3://models/iris"))
+        job = await found(here.client, JOB, lambda obj: True)
+        pod = await found(here.client, POD, lambda obj: True)
+        ended = {"exitCode": 1, "message": "The model cannot be fetched: no key opens it"}
+        state = {"name": "storage-initializer", "image": "i", "imageID": "", "ready": False, "restartCount": 0}
+        seen = {"phase": "Failed", "containerStatuses": [{**state, "state": {"terminated": ended}}]}
+        await here.client.patch_status(POD, meta.name(pod), meta.namespace(pod), seen)
+        gave_up = [{"type": one, "status": "True"} for one in ("FailureTarget", "Failed")]
+        await here.client.patch_status(JOB, meta.name(job), meta.namespace(job), {"conditions": gave_up})
+
+        def told(obj: Object | None) -> bool:
+            ready = conditions.find(obj or {}, "Ready") or {}
+            return ready.get("reason") == "DownloadFailed" and "no key opens it" in ready["message"]
+
+        failed = await here.client.wait(LOCAL_MODEL_CACHE, "first", None, told, timeout=10)
+        assert f"delete Job kserve-localmodel-jobs/{meta.name(job)}" in str((failed or {})["status"]["conditions"])
+        await here.client.patch(LOCAL_MODEL_CACHE, "first", None, {"spec": {"storage": {"key": "mine"}}})
+        await found(here.client, JOB, lambda obj: meta.uid(obj) != meta.uid(job) and not meta.being_deleted(obj))
+
+
+async def found(client: Client, kind: Kind, fits: Callable[[Object], bool]) -> Object:
+    async with aclosing(client.watch(kind, render.JOBS_NAMESPACE)) as changes:
+        async for event in changes:
+            if event.type != "DELETED" and event.object.get("kind") == kind.kind and fits(event.object):
+                return event.object
+    raise AssertionError("the watch ended")

@@ -33,52 +33,53 @@ def kind(name: str) -> str:
     return "tar" if lowered.endswith((".tar", ".tar.gz", ".tgz")) else ""
 
 
-def unpack(archive: Path, into: Path, packed: str) -> None:
-    """Raises CannotFetch, and then has left parts behind: the caller throws the whole folder away."""
+def unpack(archive: Path, into: Path, packed: str, called: str) -> None:
+    """`called` is what its owner calls it. Raises CannotFetch, and then has left parts behind: the caller throws the
+    whole folder away."""
     room = max(LEAST_ROOM, archive.stat().st_size * LARGEST_RATIO)
     try:
-        members = _zipped(archive) if packed == "zip" else _tarred(archive)
+        members = _zipped(archive, called) if packed == "zip" else _tarred(archive, called)
         for number, (name, content) in enumerate(members):
             if number >= MOST_FILES:
-                raise CannotFetch(f"the archive {archive.name} holds more than {MOST_FILES:,} files")
-            room = _written(archive, _inside(archive, into, name), content, room)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError, OSError) as wrong:
-        raise CannotFetch(f"the archive {archive.name} cannot be unpacked: {wrong}") from wrong
+                raise CannotFetch(f"the archive {called} holds more than {MOST_FILES:,} files")
+            room = _written(called, _inside(called, into, name), content, room)
+    except OSError as wrong:
+        raise CannotFetch(f"the archive {called} cannot be unpacked: {wrong.strerror or wrong}") from wrong
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError) as wrong:
+        raise CannotFetch(f"the archive {called} cannot be unpacked: {wrong}") from wrong
 
 
-def _zipped(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _zipped(archive: Path, called: str) -> Iterator[tuple[str, IO[bytes]]]:
     with zipfile.ZipFile(archive) as packed:
         for member in packed.infolist():
             mode = member.external_attr >> 16
             if (mode & 0o170000) == 0o120000:
-                raise CannotFetch(
-                    f"the archive {archive.name} holds a link, {member.filename!r}, which is not unpacked"
-                )
+                raise CannotFetch(f"the archive {called} holds a link, {member.filename!r}, which is not unpacked")
             if not member.is_dir():
                 with packed.open(member) as content:
                     yield member.filename, content
 
 
-def _tarred(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _tarred(archive: Path, called: str) -> Iterator[tuple[str, IO[bytes]]]:
     with tarfile.open(archive, "r:*") as packed:
         for member in packed:
             if member.isdir():
                 continue
             content = packed.extractfile(member) if member.isfile() else None
             if content is None:
-                raise CannotFetch(f"the archive {archive.name} holds {member.name!r}, which is neither file nor folder")
+                raise CannotFetch(f"the archive {called} holds {member.name!r}, which is neither file nor folder")
             with content:
                 yield member.name, content
 
 
-def _inside(archive: Path, into: Path, name: str) -> Path:
+def _inside(called: str, into: Path, name: str) -> Path:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\0" in name or not path.parts:
-        raise CannotFetch(f"the archive {archive.name} holds a name that leads out of it: {name!r}")
+        raise CannotFetch(f"the archive {called} holds a name that leads out of it: {name!r}")
     return into / path
 
 
-def _written(archive: Path, path: Path, content: IO[bytes], room: int) -> int:
+def _written(called: str, path: Path, content: IO[bytes], room: int) -> int:
     """The room that is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as file:
@@ -86,7 +87,7 @@ def _written(archive: Path, path: Path, content: IO[bytes], room: int) -> int:
             room -= len(chunk)
             if room < 0:
                 raise CannotFetch(
-                    f"the archive {archive.name} unpacks into more than {LARGEST_RATIO} times its size: unpack it "
+                    f"the archive {called} unpacks into more than {LARGEST_RATIO} times its size: unpack it "
                     "yourself, and give the folder"
                 )
             file.write(chunk)

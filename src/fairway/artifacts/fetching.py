@@ -147,7 +147,7 @@ def _assemble(listing: Listing, contents: list[Content], whole: Path, as_file: b
     first = listing.items[0].path
     packed = (archives.kind(first) or listing.archive) if listing.single and not as_file else ""
     if packed:
-        archives.unpack(contents[0].path, whole, packed)
+        archives.unpack(contents[0].path, whole, packed, first)
     elif listing.single and as_file:
         caching.place(contents[0].path, whole)
     else:

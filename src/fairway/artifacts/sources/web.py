@@ -24,6 +24,8 @@ from fairway.artifacts.sources.source import Item, Listing
 CHUNK = 1 << 20
 MOST_REDIRECTS = 10
 MOST_BREAKS = 5
+"""Of an answer that does not get on any more."""
+_GETS_ON = 64 << 10
 _PATIENCE = ClientTimeout(total=None, sock_connect=15, sock_read=60)
 _ZIP = ("application/zip", "application/x-zip-compressed", "application/zip-compressed")
 _TAR = ("application/x-tar", "application/x-gtar")
@@ -34,7 +36,7 @@ class WebSource:
 
     def __init__(self, uri: str, credentials: Mapping[str, str]) -> None:
         parts = urlsplit(uri)
-        self.shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+        self.shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         """Without what may be a secret: the query, and a user's name."""
         self.name = f"{parts.scheme}://{parts.netloc}"
         self._uri, self._credentials = uri, credentials
@@ -53,7 +55,9 @@ class WebSource:
 
     async def read(self, item: Item, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         del end  # never asked for: ranges is false
-        for _ in range(MOST_BREAKS):
+        breaks = 0
+        while breaks < MOST_BREAKS:
+            begin = start
             answer = self._open if self._open is not None and start == 0 else await self._again(item, start)
             self._open = None
             try:
@@ -65,7 +69,8 @@ class WebSource:
             except (aiohttp.ClientError, TimeoutError) as failure:
                 if not item.version.startswith('"'):
                     raise Unreachable(f"{self.shown} broke off after {start:,} bytes") from failure
-        raise Unreachable(f"{self.shown} broke off {MOST_BREAKS} times, the last time after {start:,} bytes")
+                breaks = 0 if start - begin >= _GETS_ON else breaks + 1
+        raise Unreachable(f"{self.shown} broke off {MOST_BREAKS} times after {start:,} bytes")
 
     async def close(self) -> None:
         self._drop()

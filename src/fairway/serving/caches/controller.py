@@ -22,7 +22,7 @@ from fairway.kernel.objects.kinds import (
 )
 from fairway.kernel.objects.meta import Key
 from fairway.serving import surroundings
-from fairway.serving.caches import leaving, matching, render, status
+from fairway.serving.caches import failing, leaving, matching, render, status
 from fairway.serving.caches.kinds import (
     CACHE_LABEL,
     FINALIZERS,
@@ -45,7 +45,7 @@ from fairway.serving.storage.kinds import CLUSTER_STORAGE_CONTAINER
 
 Condition = tuple[str, "bool | None", str, str]
 
-_MISTAKES = ("InvalidSpec", "InUse", "RemovalFailed")
+_MISTAKES = ("InvalidSpec", "InUse", "RemovalFailed", "DownloadFailed")
 
 
 def build(place: Place) -> tuple[Controller, ...]:
@@ -203,7 +203,9 @@ async def _download(world: World, cache: Object, groups: list[Object], place: Pl
     # A Job never changes: one that is there is left, and its outcome counts. That of a node which left the groups
     # stays as well, as it says where files are until the cache goes.
     fresh = [job for name, job in wanted.items() if name not in there]
-    await children.apply(world.client, JOB, cache, [*observed, *fresh], observed)
+    again = failing.outdated(observed, wanted)
+    kept = [job for job in observed if meta.name(job) not in again]
+    await children.apply(world.client, JOB, cache, [*kept, *fresh], observed)
 
 
 def _fetchers(world: World, cache: Object) -> Sequence[Object]:
@@ -236,7 +238,11 @@ async def _tell(
     jobs = {meta.name(one): one for one in world.mirror(JOB).owned(cache)}
     new = status.of_cache(cache, nodes, jobs, users)
     whole = bool(new["copies"]["total"]) and new["copies"]["available"] == new["copies"]["total"]
-    await _write(world, kind, cache, new, _judged(new, trouble, whole=whole))
+    if new["copies"]["failed"] and not trouble:
+        judged: Condition = ("Ready", False, "DownloadFailed", await failing.why(world, cache))
+    else:
+        judged = _judged(new, trouble, whole=whole)
+    await _write(world, kind, cache, new, judged)
 
 
 async def _write(world: World, kind: Kind, cache: Object, new: Object, judged: Condition) -> None:
@@ -256,8 +262,6 @@ async def _write(world: World, kind: Kind, cache: Object, new: Object, judged: C
 def _judged(new: Object, trouble: str, *, whole: bool) -> Condition:
     if trouble:
         return "Ready", False, "InvalidSpec", trouble
-    if new["copies"]["failed"]:
-        return "Ready", False, "DownloadFailed", "A download failed; the log of its Job's pod says why."
     if not new["copies"]["total"]:
         return "Ready", False, "NoNodes", "No node is in the node groups; see their nodeAffinity."
     return ("Ready", True, "", "") if whole else ("Ready", None, "Downloading", "The model is being downloaded.")

@@ -14,6 +14,8 @@ from fairway.kernel.objects.kinds import JOB, PERSISTENT_VOLUME, PERSISTENT_VOLU
 from fairway.serving.caches import matching
 from fairway.serving.caches.kinds import CACHE_LABEL, NAMESPACE_LABEL, NODE_LABEL, REMOVAL_LABEL
 from fairway.serving.caches.matching import Folder
+from fairway.serving.kinds import RENDERED
+from fairway.serving.render.marks import digest_of
 from fairway.serving.runtimes.built_in import MODEL_DIR
 from fairway.serving.storage import containers
 from fairway.serving.storage.containers import Stores
@@ -51,7 +53,8 @@ def job(cache: Object, node: str, group: Object, stores: Stores, given: Given) -
         namespace(cache),
         spec={"backoffLimit": 3, "template": {"metadata": {"labels": marks}, "spec": pod}},
     )
-    return {**obj, "metadata": {**obj["metadata"], "labels": marks}}
+    # By which it is seen that a download which failed would be another one today.
+    return {**obj, "metadata": {**obj["metadata"], "labels": marks, "annotations": {RENDERED: digest_of(pod)}}}
 
 
 def removal(cache: Object, folder: Folder) -> Object:
