@@ -94,7 +94,7 @@ async def here(tmp_path: Path) -> AsyncGenerator[Cluster, None]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_a_model_is_downloaded_once_and_mounted_by_services(here: Cluster, tmp_path: Path, models: Path) -> None:
     uri = (models / "iris").as_uri()
     (tmp_path / "disk").mkdir()
@@ -105,11 +105,11 @@ async def test_a_model_is_downloaded_once_and_mounted_by_services(here: Cluster,
         "iris-model",
         None,
         lambda obj: obj is not None and conditions.is_true(obj, "Ready"),
-        timeout=60,
+        timeout=180,
     )
     assert found is not None
     assert found["status"]["nodeStatus"] == {NODE: "NodeDownloaded"}
-    node = await here.client.wait(LOCAL_MODEL_NODE, NODE, None, lambda obj: bool((obj or {}).get("status")), timeout=20)
+    node = await here.client.wait(LOCAL_MODEL_NODE, NODE, None, lambda obj: bool((obj or {}).get("status")), timeout=60)
     assert node is not None
     assert node["status"]["modelStatus"] == {"iris-model": "ModelDownloaded"}
     await here.client.create(INFERENCE_SERVICE, service(uri))
@@ -118,7 +118,7 @@ async def test_a_model_is_downloaded_once_and_mounted_by_services(here: Cluster,
         "iris",
         "default",
         lambda obj: obj is not None and conditions.is_true(obj, "PredictorReady"),
-        timeout=60,
+        timeout=180,
     )
     (pod,) = (await here.client.list(POD, "default")).items
     (volume,) = (one for one in pod["spec"]["volumes"] if "persistentVolumeClaim" in one)
@@ -130,7 +130,7 @@ async def test_a_model_is_downloaded_once_and_mounted_by_services(here: Cluster,
         (PERSISTENT_VOLUME, "iris-model-workers-default", None),
         (PERSISTENT_VOLUME_CLAIM, "iris-model-workers", "default"),
     ):
-        await here.client.wait(kind, name, namespace, lambda obj: obj is None, timeout=20)
+        await here.client.wait(kind, name, namespace, lambda obj: obj is None, timeout=60)
 
 
 async def test_what_cannot_be_kept_is_said(here: Cluster, tmp_path: Path) -> None:

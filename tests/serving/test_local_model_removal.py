@@ -40,7 +40,7 @@ def because(reason: str) -> Callable[[Object | None], bool]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 async def test_files_go_with_the_last_cache_that_has_them(tmp_path: Path, models: Path) -> None:
     uri, disk = (models / "iris").as_uri(), tmp_path / "disk"
     disk.mkdir()
@@ -51,13 +51,13 @@ async def test_files_go_with_the_last_cache_that_has_them(tmp_path: Path, models
         await add_group(client, disk)
         await client.create(LOCAL_MODEL_CACHE, wish("iris", uri))
         folder = disk / matching.folder(wish("iris", uri))
-        await client.wait(LOCAL_MODEL_CACHE, "iris", None, is_ready, timeout=60)
+        await client.wait(LOCAL_MODEL_CACHE, "iris", None, is_ready, timeout=180)
         assert (folder / "model.joblib").exists()
         twin = LOCAL_MODEL_NAMESPACE_CACHE.new("twin", "default", spec=wish("twin", uri)["spec"])
         await client.create(LOCAL_MODEL_NAMESPACE_CACHE, twin)
-        await client.wait(LOCAL_MODEL_NAMESPACE_CACHE, "twin", "default", is_ready, timeout=60)
+        await client.wait(LOCAL_MODEL_NAMESPACE_CACHE, "twin", "default", is_ready, timeout=180)
         await client.delete(LOCAL_MODEL_CACHE, "iris")
-        await client.wait(LOCAL_MODEL_CACHE, "iris", None, lambda obj: obj is None, timeout=20)
+        await client.wait(LOCAL_MODEL_CACHE, "iris", None, lambda obj: obj is None, timeout=60)
         assert (folder / "model.joblib").exists(), "the other cache has it too"
         await client.create(INFERENCE_SERVICE, INFERENCE_SERVICE.new("user", "default", spec=spec))
         await client.wait(
@@ -65,20 +65,20 @@ async def test_files_go_with_the_last_cache_that_has_them(tmp_path: Path, models
             "user",
             "default",
             lambda obj: obj is not None and conditions.is_true(obj, "PredictorReady"),
-            timeout=60,
+            timeout=180,
         )
         await client.delete(LOCAL_MODEL_NAMESPACE_CACHE, "twin", "default")
-        held = await client.wait(LOCAL_MODEL_NAMESPACE_CACHE, "twin", "default", because("InUse"), timeout=20)
+        held = await client.wait(LOCAL_MODEL_NAMESPACE_CACHE, "twin", "default", because("InUse"), timeout=60)
         assert "being used by InferenceService default/user" in (conditions.find(held or {}, "Ready") or {})["message"]
         assert (folder / "model.joblib").exists(), "a service uses it"
         await client.delete(INFERENCE_SERVICE, "user", "default")
-        await client.wait(LOCAL_MODEL_NAMESPACE_CACHE, "twin", "default", lambda obj: obj is None, timeout=60)
+        await client.wait(LOCAL_MODEL_NAMESPACE_CACHE, "twin", "default", lambda obj: obj is None, timeout=180)
         assert not list((disk / "models").iterdir())
-        await client.wait(LOCAL_MODEL_NODE, NODE, None, lambda obj: obj is None, timeout=20)
+        await client.wait(LOCAL_MODEL_NODE, NODE, None, lambda obj: obj is None, timeout=60)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_a_cache_goes_with_its_namespace(tmp_path: Path, models: Path) -> None:
     uri, disk = (models / "iris").as_uri(), tmp_path / "disk"
     disk.mkdir()
@@ -89,9 +89,9 @@ async def test_a_cache_goes_with_its_namespace(tmp_path: Path, models: Path) -> 
         await client.create(NAMESPACE, NAMESPACE.new("team"))
         mine = LOCAL_MODEL_NAMESPACE_CACHE.new("iris", "team", spec=wish("iris", uri)["spec"])
         await client.create(LOCAL_MODEL_NAMESPACE_CACHE, mine)
-        await client.wait(LOCAL_MODEL_NAMESPACE_CACHE, "iris", "team", is_ready, timeout=60)
+        await client.wait(LOCAL_MODEL_NAMESPACE_CACHE, "iris", "team", is_ready, timeout=180)
         await client.delete(NAMESPACE, "team")
-        await client.wait(NAMESPACE, "team", None, lambda obj: obj is None, timeout=60)
+        await client.wait(NAMESPACE, "team", None, lambda obj: obj is None, timeout=180)
         assert not list((disk / "models").iterdir())
 
 

@@ -121,8 +121,12 @@ async def test_an_endpoint_is_counted_over_all_its_routes(here: Gateway) -> None
     statuses += [(await here.get("/", Host="iris.example.com"))[0] for _ in range(4)]
     assert statuses == [200] * 5 + [429] * 2
     async with here.http.get(here.url("/iris"), headers=here.token) as answer:
-        assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
+        assert (answer.status, answer.headers["Retry-After"]) == (429, "720")
         assert "more requests than this service takes" in (await answer.json())["error"]
+    async with here.http.post(
+        here.url("/iris"), headers={**here.token, "Content-Type": "application/grpc", "TE": "trailers"}
+    ) as answer:
+        assert answer.headers["grpc-status"] == "8", "RESOURCE_EXHAUSTED"
     assert (await here.get("/free"))[0] == 200
     assert backend.served == 6
 

@@ -6,6 +6,7 @@ counted is the endpoint that they name. The counts live in Envoy: they start ane
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ ALL, EACH = "fairway.dev/rate-limit", "fairway.dev/rate-limit-per-token"
 _FORM = re.compile(r"([1-9]\d{0,8})/(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NAME, _CALLER = "endpoint", "caller"
+_KEPT, _PATIENCE = "fairway.limits", "seconds"
 _CALLERS = 10_000  # of whom a count is kept; the one that was not seen for longest is forgotten
 
 
@@ -58,6 +60,12 @@ def actions(route: Object) -> list[Resource]:
     return found
 
 
+def patience(route: Object) -> Resource:
+    """The metadata of a route: after how many seconds there is room for one more, as the counts fill evenly."""
+    seconds = max(math.ceil(one.seconds / one.requests) for one in of_route(route).values())
+    return {"filter_metadata": {_KEPT: {_PATIENCE: str(seconds)}}}
+
+
 def filter(routes: Iterable[Object]) -> Resource:
     """The filter with the counts of all endpoints. Where routes of one endpoint disagree, the lowest limit holds."""
     descriptors: dict[tuple[str, bool], Limit] = {}
@@ -76,8 +84,12 @@ def filter(routes: Iterable[Object]) -> Resource:
         "max_dynamic_descriptors": _CALLERS,
         "always_consume_default_token_bucket": False,
         "response_headers_to_add": [
-            {"header": {"key": "retry-after", "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+            {
+                "header": {"key": "retry-after", "value": f"%METADATA(ROUTE:{_KEPT}:{_PATIENCE})%"},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }
         ],
+        "rate_limited_as_resource_exhausted": True,  # else gRPC's clients hear UNAVAILABLE, and ask again at once
         "enable_x_ratelimit_headers": "DRAFT_VERSION_03",
     }
 

@@ -101,6 +101,7 @@ def _rule(
         envoy["typed_per_filter_config"] = filters
     if counted and "route" in envoy:
         envoy["route"] = {**envoy["route"], "rate_limits": counted}
+        envoy["metadata"] = limits.patience(route)
     rank = (
         ("Exact", "RegularExpression", "PathPrefix").index(kind),
         -len(value),
