@@ -29,6 +29,23 @@ async def test_a_running_pod_is_found_again(bench: Bench) -> None:
         assert await bench.log("stays") == "begun\n"
 
 
+async def test_a_pod_that_ran_on_is_as_ready_as_it_was(bench: Bench) -> None:
+    """Whoever sends it requests never hears that it is not, and its postStart hook does not run again."""
+    probe = {"exec": {"command": ["sh", "-c", "echo look >> $HOME/looks"]}, "periodSeconds": 1}
+    hook = {"postStart": {"exec": {"command": ["sh", "-c", "echo begun >> $HOME/hooks"]}}}
+    async with bench.node():
+        await bench.create("serves", "sleep", "1000", container={"readinessProbe": probe, "lifecycle": hook})
+        before = await bench.until("serves", lambda pod: conditions.is_true(pod, "Ready"))
+    home = bench.folder / "pods" / before["metadata"]["uid"] / "home"
+    (home / "looks").unlink()
+    async with bench.node() as node:
+        await _exists(home / "looks")
+        after = await bench.client.get(POD, "serves", "default")
+        assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+        assert (home / "hooks").read_text() == "begun\n"
+        await node.shutdown(stop_pods=True)
+
+
 async def test_a_node_says_when_it_wrote_of_itself_and_since_when_it_is_ready(bench: Bench) -> None:
     told = []
     for hour in ("10", "11"):

@@ -113,13 +113,24 @@ class Container:
 
     def recover(self, states: Sequence[ContainerState]) -> None:
         """`states` are all attempts that are on disk, oldest first."""
+        found_anew = self.view.state is None
         if states:
             self.view.attempt = self._failures = states[-1].id.attempt
             self._take(states[-1])
             # What ended while there was no node, or with it, is no crash of its own: it runs again at once.
             self._at_once = not states[-1].running
+            if found_anew and states[-1].running:
+                self._take_word()
         if len(states) > 1:
             self.view.last, self.view.last_message = states[-2], self._message(states[-2])
+
+    def _take_word(self) -> None:
+        """It ran on while there was no node: it is as ready as it was said to be, until a probe says otherwise."""
+        status = self._pod().get("status") or {}
+        statuses = (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ()))
+        said = next((one for one in statuses if one["name"] == self.view.name), {})
+        if said.get("restartCount") == self.view.attempt:
+            self.view.started, self.view.ready = bool(said.get("started")), bool(said.get("ready"))
 
     def ended(self, state: ContainerState) -> None:
         if state.id.attempt == self.view.attempt:
@@ -218,8 +229,8 @@ class Container:
 
     async def _watch_over(self) -> None:
         view = self.view
-        view.started = not view.spec.get("startupProbe") and not _hook_of(view.spec, "postStart")
-        view.ready = view.started and not view.spec.get("readinessProbe")
+        view.started = view.started or not (view.spec.get("startupProbe") or _hook_of(view.spec, "postStart"))
+        view.ready = view.ready or (view.started and not view.spec.get("readinessProbe"))
         if view.started:
             self.up.set()
         self._tell.begun()
@@ -279,13 +290,14 @@ class Container:
 
     async def _care(self) -> None:
         view, spec = self.view, self.view.spec
-        if not await self._hook("postStart", 3600.0):
-            await self._kill("postStart hook failed")
-            return
-        if spec.get("startupProbe"):
-            await self._follow("startupProbe", self._hear_startup)
-        elif not view.started:
-            self._be_up()
+        if not view.started:
+            if not await self._hook("postStart", 3600.0):
+                await self._kill("postStart hook failed")
+                return
+            if spec.get("startupProbe"):
+                await self._follow("startupProbe", self._hear_startup)
+            else:
+                self._be_up()
         if not view.started:
             return
         async with asyncio.TaskGroup() as tasks:
