@@ -89,6 +89,7 @@ def test_a_line_answers_a_number(tmp_path: Path) -> None:
     assert model.signature.inputs == (Tensor("n", "INT64", (-1,)),)
     answer = arrays(model, x=np.array([[1], [2]]))
     assert answer["y"].tolist() == [3.0, 5.0]
+    assert arrays(model, n=np.array([1, 2]))["y"].tolist() == [3.0, 5.0]  # the shape that the metadata says
     assert rows(model, [[1], [2]]) == [{"y": 3.0}, {"y": 5.0}]  # objects, as KServe has them
     asked = (
         '<Output><OutputField name="offer" optype="continuous" dataType="double" feature="predictedValue"/></Output>'

@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -41,6 +41,15 @@ def test_probabilities_are_asked_for_as_in_kserve(tmp_path: Path) -> None:
     np.testing.assert_allclose(rows(model, TWO_FLOWERS), iris().predict_proba(TWO_FLOWERS))
     with pytest.raises(CannotLoad, match="predict_proba is 'perhaps'; set it to true or false"):
         formats.load("sklearn", "m", tmp_path, {"PREDICT_PROBA": "perhaps"})
+
+
+def test_the_only_column_of_a_frame_is_taken_in_the_shape_that_the_metadata_says(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    joblib.dump(LinearRegression().fit(pandas.DataFrame({"rooms": [1, 2]}), [150, 250]), tmp_path / "model.joblib")
+    model = formats.load("", "m", tmp_path, {})
+    assert model.signature.inputs == (Tensor("rooms", "FP64", (-1,)),)
+    for given in ([3, 4], [[3], [4]]):
+        np.testing.assert_allclose(arrays(model, rooms=given)["output-0"], [350, 450])
 
 
 def test_a_pipeline_with_a_step_that_was_never_fitted_does_not_load(tmp_path: Path) -> None:

@@ -89,7 +89,5 @@ def as_text(array: Array, where: str) -> Array:
 
 
 def _differ(missing: list[str], unknown: list[str]) -> str:
-    parts = [
-        f"{', '.join(names)} {verb}" for names, verb in ((missing, "is missing"), (unknown, "is not one")) if names
-    ]
-    return " and ".join(parts)
+    told = ((missing, "is missing", "are missing"), (unknown, "is not one", "are none"))
+    return " and ".join(f"{', '.join(names)} {one if len(names) == 1 else more}" for names, one, more in told if names)

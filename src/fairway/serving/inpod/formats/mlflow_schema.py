@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fairway.serving.inpod import tensors
-from fairway.serving.inpod.formats import arguments
+from fairway.serving.inpod.formats import arguments, tables
 from fairway.serving.inpod.messages import Refusal
 from fairway.serving.inpod.model import Array, Inputs, Tensor
 
@@ -57,8 +57,7 @@ class Schema:
     def _split(self, inputs: Inputs, model: str) -> Mapping[str, Array]:
         """Rows without names, in the order of the signature."""
         (rows,) = inputs.tensors.values()
-        if rows.ndim == 1 and len(self.tensors) == 1:
-            rows = rows.reshape(-1, 1)
+        rows = tables.column(rows) if len(self.tensors) == 1 else rows
         if rows.ndim != 2 or rows.shape[1] != len(self.tensors):
             raise Refusal(
                 400, f"The model {model} wants rows of {len(self.tensors)} columns, not the shape {list(rows.shape)}."

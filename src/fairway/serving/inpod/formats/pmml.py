@@ -58,6 +58,7 @@ class PMMLModel:
             given = tables.columns(inputs, self.signature.columns, self.name)
         else:
             (rows,) = inputs.tensors.values()
+            rows = tables.column(rows) if len(wanted) == 1 else rows
             if rows.ndim != 2 or rows.shape[1] != len(wanted):
                 shape = list(rows.shape)
                 raise Refusal(400, f"The model {self.name} wants rows of {len(wanted)} values, not the shape {shape}.")

@@ -34,7 +34,7 @@ def numbers(inputs: Inputs, columns: Sequence[str], width: int, model: str, *, m
     """
     if not inputs.named:
         (array,) = inputs.tensors.values()
-        rows = _numbers(array.reshape(-1, 1) if array.ndim == width == 1 else array, model)
+        rows = _numbers(column(array) if width == 1 else array, model)
     else:
         given = _chosen(_flat(inputs.tensors), columns, model, may_miss=may_miss)
         rows = np.column_stack([_numbers(array, model) for array in given.values()])
@@ -46,6 +46,11 @@ def numbers(inputs: Inputs, columns: Sequence[str], width: int, model: str, *, m
 def columns(inputs: Inputs, wanted: Sequence[str], model: str) -> dict[str, Array]:
     """The columns that the model knows by name, as the request has them; more are left out. Raises Refusal."""
     return _chosen(_flat(inputs.tensors), wanted, model, may_miss=False)
+
+
+def column(array: Array) -> Array:
+    """Rows of one value each, where the only column of a table came as what its metadata says: a flat list."""
+    return array.reshape(-1, 1) if array.ndim == 1 else array
 
 
 def categories(inputs: Inputs, columns: Sequence[str], model: str, *, may_miss: bool = False) -> Any:
@@ -68,6 +73,7 @@ def categories(inputs: Inputs, columns: Sequence[str], model: str, *, may_miss: 
 def _named(array: Array, columns: Sequence[str]) -> Any:
     """Rows without names for a model that knows its columns: they are taken in the order of its training."""
     pandas = _pandas()
+    array = column(array) if len(columns) == 1 else array
     if pandas is None or array.ndim != 2 or array.shape[1] != len(columns):
         return array  # the model itself says what is wrong
     return pandas.DataFrame(array, columns=list(columns)).infer_objects()
