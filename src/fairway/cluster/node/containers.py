@@ -128,7 +128,7 @@ class Container:
         """It ran on while there was no node: it is as ready as it was said to be, until a probe says otherwise."""
         status = self._pod().get("status") or {}
         statuses = (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ()))
-        said = next((one for one in statuses if one["name"] == self.view.name), {})
+        said: Object = next((one for one in statuses if one["name"] == self.view.name), {})
         if said.get("restartCount") == self.view.attempt:
             self.view.started, self.view.ready = bool(said.get("started")), bool(said.get("ready"))
 

@@ -147,4 +147,5 @@ def _simdjson() -> ModuleType | None:
         import simdjson  # noqa: PLC0415  optional
     except ImportError:
         return None
-    return simdjson
+    found: ModuleType = simdjson
+    return found
