@@ -80,6 +80,11 @@ def test_what_is_explained_is_understood() -> None:
         (isvc({**OK, "autoScaling": {"metrics": [{"type": "External"}]}}), "InvalidPredictorSpec", "type External"),
         (isvc({**OK, "minReplicas": 0, "scaleMetric": "cpu"}), "InvalidPredictorSpec", "nobody would wake it"),
         (isvc({**OK, "scaleMetric": "qps"}), "InvalidPredictorSpec", "use concurrency, rps, cpu or memory"),
+        (
+            isvc({**OK, "scaleMetric": "memory", "scaleMetricType": "AverageValue"}),
+            "InvalidPredictorSpec",
+            "scaleMetricType AverageValue is not supported",
+        ),
         (isvc({**OK, "minReplicas": 3, "maxReplicas": 2}), "InvalidPredictorSpec", "maxReplicas not below"),
         (isvc({**OK, "fieldOfTomorrow": 1}), "InvalidPredictorSpec", "spec.predictor.fieldOfTomorrow is not"),
         (isvc({"sklearn": {"storageUri": "pvc:///m"}}), "InvalidPredictorSpec", "names no claim"),

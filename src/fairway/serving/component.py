@@ -33,8 +33,6 @@ class Scaling:
     metric: str = ""
     """concurrency, rps, cpu, memory."""
     target: float | None = None
-    target_type: str = ""
-    """Utilization or AverageValue."""
     auto: Mapping[str, Any] = field(default_factory=dict)
     """spec.*.autoScaling as it is: metrics and behavior."""
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -64,8 +62,6 @@ class Component:
     concurrency: int = 0
     waits: int = 60
     strategy: Mapping[str, Any] | None = None
-    canary_percent: int | None = None
-    """canaryTrafficPercent: the share of the newest version, the last one keeps the rest."""
 
 
 @dataclass(frozen=True, slots=True)

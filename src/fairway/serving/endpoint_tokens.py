@@ -78,7 +78,7 @@ async def revoke(client: Client, name: str, namespace: str) -> None:
     """Raises Refused."""
     found = await client.find(SECRET, name, namespace)
     if found is None or LABEL not in meta.labels(found):
-        raise Refused(f"There is no endpoint token {name} in {namespace}; `fairway token list` shows all.")
+        raise Refused(f"There is no endpoint token {name} in {namespace}; `fairway tokens list` shows all.")
     await client.delete(SECRET, name, namespace, uid=meta.uid(found))
 
 

@@ -9,7 +9,7 @@ import pytest
 from fairway.kernel.client.client import Client
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import CONFIG_MAP, DEPLOYMENT, JOB, POD, SECRET, SERVICE, Kind, Object
+from fairway.kernel.objects.kinds import CONFIG_MAP, DEPLOYMENT, ENDPOINT_SLICE, JOB, POD, SECRET, SERVICE, Kind, Object
 from tests.cluster.api.world import World
 
 CONTAINER = {"name": "c", "image": "nginx"}
@@ -173,3 +173,25 @@ async def test_what_may_not_change_does_not(client: Client) -> None:
     await client.create(CONFIG_MAP, CONFIG_MAP.new("c", "default", data={"a": "1"}, immutable=True))
     with pytest.raises(errors.Invalid, match="field is immutable when `immutable` is set"):
         await client.patch(CONFIG_MAP, "c", "default", {"data": {"a": "2"}})
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ({"endpoints": [{"addresses": ["127.64.0.9\n127.64.0.9 web.other"]}]}, "endpoints[0].addresses[0]"),
+        ({"endpoints": [{"addresses": ["127.64.0.9"], "hostname": "a\nb"}]}, "endpoints[0].hostname"),
+        ({"endpoints": [{"addresses": []}]}, "endpoints[0].addresses"),
+        ({"ports": [{"port": 70000}]}, "ports[0].port"),
+        ({"addressType": "Any"}, "addressType"),
+    ],
+)
+async def test_endpoints_are_addresses_and_nothing_more(client: Client, more: Object, where: str) -> None:
+    """They stand in files that all pods read."""
+    good: Object = {"addressType": "IPv4", "endpoints": [{"addresses": ["127.64.0.9"]}], "ports": [{"port": 80}]}
+    with pytest.raises(errors.Invalid) as refused:
+        await client.create(ENDPOINT_SLICE, ENDPOINT_SLICE.new("e", "default", **{**good, **more}))
+    assert [cause["field"] for cause in refused.value.details["causes"]] == [where]
+    await client.create(ENDPOINT_SLICE, ENDPOINT_SLICE.new("e", "default", **good))
+    with pytest.raises(errors.Invalid, match="externalName"):
+        spec = {"type": "ExternalName", "externalName": "a\nb"}
+        await client.create(SERVICE, SERVICE.new("s", "default", spec=spec))

@@ -172,6 +172,13 @@ def test_without_a_timeout_there_is_none_and_a_given_one_is_kept() -> None:
         (rule("no/slash"), "is not a path"),
         (rule("/a?b=c"), "is not a path"),
         (rule(match={"headers": [{"name": "x y", "value": "z"}]}), "is not a header"),
+        (rule(match={"queryParams": [{"value": "z"}]}), "a query parameter that is matched has a name"),
+        (rule(match={"headers": ["a"]}), "another type than it should"),
+        (rule(filters=[{"type": "RequestMirror", "requestMirror": True}]), "another type than it should"),
+        (rule(filters=[{"type": "URLRewrite", "urlRewrite": {"path": 1}}]), "another type than it should"),
+        (rule(filters=[{"type": "RequestRedirect", "requestRedirect": {"scheme": "x"}}]), "use http or https"),
+        (rule(filters=[{"type": "RequestRedirect", "requestRedirect": {"port": "x"}}]), "is not a port"),
+        (rule(filters=[{"type": "RequestRedirect", "requestRedirect": {"hostname": "a b"}}]), "is not a host name"),
         ({"backendRefs": [{"name": "web", "port": 80, "filters": [{"type": "x"}]}]}, "backendRefs[0].filters is not"),
     ],
 )
@@ -183,6 +190,17 @@ def test_what_is_not_supported_is_named_and_nothing_of_the_route_is_programmed(b
     accepted = parent["conditions"][0]
     assert (accepted["type"], accepted["status"]) == ("Accepted", "False")
     assert sentence in accepted["message"]
+
+
+@pytest.mark.parametrize("more", [{"ports": [{"name": "http"}]}, {"addressType": "FQDN"}])
+def test_what_leads_to_no_address_and_port_is_left_out(more: Object) -> None:
+    piece = {
+        "metadata": {"namespace": "default", "labels": {"kubernetes.io/service-name": "web"}},
+        "endpoints": [{"addresses": ["example.com"]}],
+        "ports": [{"name": "http", "port": 80}],
+    }
+    found = render([], [service()], [{**piece, **more}], [], CONFIG)
+    assert found.endpoints["default.web.80"]["endpoints"] == [{"lb_endpoints": []}]
 
 
 def test_a_host_name_that_is_none_is_said() -> None:

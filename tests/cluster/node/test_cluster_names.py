@@ -53,6 +53,14 @@ for name in sys.argv[1:]:
 """
 
 
+def test_nobody_writes_lines_of_their_own_into_the_names_of_all() -> None:
+    more = "127.64.0.9\n127.64.0.9 web.other"
+    away = SERVICE.new("away", "default", spec={"type": "ExternalName", "externalName": more})
+    found = names.table([*SERVICES, away], [piece("ring", endpoint(more), endpoint("127.64.0.5", "a\nb"))])
+    assert found["ring.default"] == ("127.64.0.5",)
+    assert names.text(found).count("web.other") == 1 and "127.64.0.9" not in names.hosts(found, "default")
+
+
 def test_services_and_their_ready_pods_have_names() -> None:
     assert names.table(SERVICES, SLICES) == {
         "web.default": ("127.33.0.2",),

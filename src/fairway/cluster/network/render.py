@@ -182,7 +182,9 @@ def _assignment(name: str, port: Object, slices: Iterable[Object]) -> Resource:
     endpoints = {
         (address, int(number["port"]))
         for one in slices
+        if one.get("addressType") != "FQDN"
         for number in one.get("ports") or ()
+        if number.get("port")
         if (number.get("name") or "") == (port.get("name") or "") and number.get("protocol", "TCP") == "TCP"
         for endpoint in one.get("endpoints") or ()
         if (endpoint.get("conditions") or {}).get("ready", True) is not False

@@ -68,13 +68,18 @@ def render(route: Object, backend: Backend, tokens: Tokens, filled: Collection[s
             for match_number, match in enumerate(rule.get("matches") or ({},)):
                 place = f"spec.rules[{number}].matches[{match_number}]"
                 result.rules.append(_rule(route, rule, match, action, place, filters, counted))
-    except (Unsupported, ValueError) as refused:
-        result.rules.clear()
-        result.silent.clear()
-        result.hostnames = ()
-        result.refused = str(refused)
-        result.refused_reason = refused.reason if isinstance(refused, Unsupported) else "UnsupportedValue"
+    except Unsupported as refused:
+        return _refused(str(refused), refused.reason)
+    except ValueError as refused:
+        return _refused(str(refused))
+    except (TypeError, AttributeError, LookupError) as problem:
+        # What the schema leaves open may be anything; one bad route must not take the gateway from all others.
+        return _refused(f"something in spec has another type than it should: {problem}")
     return result
+
+
+def _refused(why: str, reason: str = "UnsupportedValue") -> Rendered:
+    return Rendered(refused=why, refused_reason=reason)
 
 
 _RULE_FIELDS = frozenset(("name", "matches", "filters", "backendRefs", "timeouts"))
@@ -166,6 +171,8 @@ def _value_match(match: Object, what: str) -> Resource:
     kind, name, value = match.get("type") or "Exact", str(match.get("name", "")), str(match.get("value", ""))
     if what == "header":
         wellformed.header(name, value)
+    elif not name:
+        raise ValueError("a query parameter that is matched has a name")
     if kind == "Exact":
         return {"name": name, "string_match": {"exact": value}}
     if kind == "RegularExpression":
@@ -347,9 +354,12 @@ def _redirect(redirect: Object) -> Resource:
     if code not in _REDIRECTS:
         raise Unsupported(f"requestRedirect.statusCode {code} is not supported: use one of {sorted(_REDIRECTS)}")
     envoy: Resource = {"response_code": _REDIRECTS[code]}
-    for spelled, envoys in (("scheme", "scheme_redirect"), ("hostname", "host_redirect"), ("port", "port_redirect")):
-        if redirect.get(spelled):
-            envoy[envoys] = redirect[spelled]
+    if scheme := redirect.get("scheme"):
+        envoy["scheme_redirect"] = wellformed.scheme(scheme)
+    if host := redirect.get("hostname"):
+        envoy["host_redirect"] = wellformed.hostname(host)
+    if port := redirect.get("port"):
+        envoy["port_redirect"] = wellformed.port(port)
     return envoy
 
 

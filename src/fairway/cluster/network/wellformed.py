@@ -37,6 +37,18 @@ def header(name: str, value: str = "") -> str:
     return name
 
 
+def scheme(word: str) -> str:
+    if word not in ("http", "https"):
+        raise ValueError(f"{word!r} is not a scheme that a route may lead to: use http or https")
+    return word
+
+
+def port(number: int) -> int:
+    if not isinstance(number, int) or not 0 < number < 65536:
+        raise ValueError(f"{number!r} is not a port: it is a number between 1 and 65535")
+    return number
+
+
 def regex(pattern: str) -> str:
     try:
         re.compile(pattern)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -35,6 +36,8 @@ _SHARE = 10.0
 """How much longer than a write the rest after it is, where there are many pods to write for."""
 _MACHINES = Path("/etc/hosts")
 
+_WORD = re.compile(r"[-A-Za-z0-9.:_]+")
+
 Table = Mapping[str, tuple[str, ...]]
 """NAME.NAMESPACE, or HOST.NAME.NAMESPACE, to addresses, or to the one name that it stands for."""
 
@@ -49,7 +52,7 @@ def table(services: Iterable[Object], slices: Iterable[Object]) -> Table:
         spec, name = service.get("spec") or {}, f"{meta.name(service)}.{meta.namespace(service)}"
         address = spec.get("clusterIP")
         if spec.get("type") == "ExternalName":
-            found[name] = (str(spec.get("externalName") or "").rstrip("."),)
+            found[name] = tuple(filter(_is_word, (str(spec.get("externalName") or "").rstrip("."),)))
         elif address == "None":
             headless.add(name)
         elif address:
@@ -217,7 +220,12 @@ def _endpoints(piece: Object) -> object:
 def _add(found: dict[str, tuple[str, ...]], name: str, endpoint: Object) -> None:
     if (endpoint.get("conditions") or {}).get("ready") is False:
         return
-    addresses = tuple(endpoint.get("addresses") or ())
+    addresses = tuple(filter(_is_word, endpoint.get("addresses") or ()))
     found[name] = (*found.get(name, ()), *addresses)
-    if host := endpoint.get("hostname"):
+    if (host := endpoint.get("hostname")) and _is_word(host):
         found[f"{host}.{name}"] = (*found.get(f"{host}.{name}", ()), *addresses)
+
+
+def _is_word(text: str) -> bool:
+    """What an earlier Fairway took may hold the end of a line, and a line of somebody's own after it."""
+    return _WORD.fullmatch(text) is not None

@@ -76,7 +76,7 @@ class Watch:
         for where in map(place, answering(pods)):
             try:
                 found = bounds.counts(await self._stats.page(where))
-            except (aiohttp.ClientError, TimeoutError, OSError):
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
                 continue
             new = new.plus(found.since(watched.last.get(where.uid, Counts())))
             watched.last[where.uid] = found

@@ -82,7 +82,9 @@ class Autoscaler:
             await self.stats.close()
 
     async def _measure_one(self, key: Key) -> None:
-        scaler, places = self._scalers[key], self._places.get(key, ())
+        scaler, places = self._scalers.get(key), self._places.get(key, ())
+        if scaler is None:
+            return  # it was forgotten in this moment
         if scaler.fixed and not self.activator.knows(key):
             return
         load = await self.stats.collect(places) if places else None

@@ -7,6 +7,7 @@ does not answer, or is asked for the first time, says nothing yet.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from fairway.kernel.clock import Clock
 
 PORT_ANNOTATION = "prometheus.kserve.io/port"
 _USUAL_PORT = 8080
+_LARGEST = 4 * 1024 * 1024
 _LINE = re.compile(
     rb"^fairway_(request_concurrency_seconds_total|inference_requests_total|inference_requests_inside)"
     rb"(?:\{[^}]*\})? ([0-9.eE+-]+)$",
@@ -71,7 +73,7 @@ class Stats:
             del self._last[gone]
 
     async def page(self, place: Place) -> bytes:
-        """The page as it is. Raises what aiohttp raises."""
+        """The page as it is. Raises ClientError and TimeoutError, also where it is larger than any page is."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10),
@@ -80,22 +82,29 @@ class Stats:
             )
         async with self._session.get(f"http://{place.address}:{place.port}/metrics") as answer:
             answer.raise_for_status()
-            return await answer.read()
+            page = bytearray()
+            async for piece in answer.content.iter_any():
+                page += piece
+                if len(page) > _LARGEST:
+                    raise aiohttp.ClientPayloadError(f"the page has more than {_LARGEST} bytes")
+            return bytes(page)
 
     async def _one(self, place: Place) -> Load | None:
         try:
-            page = await self.page(place)
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return None
-        sample = read(page, self._clock.now())
+            sample = read(await self.page(place), self._clock.now())
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return None  # whoever may make pods may have them say anything
         before, self._last[place.uid] = self._last.get(place.uid), sample
         return between(before, sample) if before else None
 
 
 def read(page: bytes, now: float) -> _Sample:
+    """Raises ValueError for what are no numbers."""
     sums: dict[bytes, float] = {}
     for name, value in _LINE.findall(page):
         sums[name] = sums.get(name, 0.0) + float(value)
+    if not all(map(math.isfinite, sums.values())):
+        raise ValueError("a count without an end is none")
     return _Sample(
         now,
         sums.get(b"request_concurrency_seconds_total"),

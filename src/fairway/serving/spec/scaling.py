@@ -30,7 +30,6 @@ def read(isvc: Object, part: Object) -> Scaling:
         kind=said.get(_CLASS, ""),
         metric=part.get("scaleMetric") or said.get(_METRIC, ""),
         target=part.get("scaleTarget") or _percent(said.get(_PERCENT, "")),
-        target_type=part.get("scaleMetricType") or "",
         auto=part.get("autoScaling") or {},
         annotations={key: value for key, value in said.items() if key.startswith(_KNATIVE)},
     )
@@ -60,6 +59,8 @@ def mistakes(isvc: Object, part: Object) -> Iterator[str]:
     percent = meta.annotations(isvc).get(_PERCENT)
     if percent is not None and not 1 <= (_percent(percent) or 0) <= 100:
         yield f"The annotation {_PERCENT}: {percent} is not supported; use a whole number from 1 to 100."
+    if (kind := part.get("scaleMetricType")) not in (None, "Utilization"):
+        yield f"scaleMetricType {kind} is not supported: leave it out; of cpu and memory scaleTarget is a percentage."
     try:
         contract(isvc, part, "")
     except NotUnderstood as refused:

@@ -12,11 +12,13 @@ import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from fairway.cluster.api import objectmeta
 from fairway.cluster.api.checks import (
     api_service_checks,
     autoscaler_checks,
     causes,
     cron_checks,
+    endpoint_checks,
     job_checks,
     network_checks,
     pod_checks,
@@ -28,6 +30,7 @@ from fairway.cluster.api.custom import crd_checks
 from fairway.cluster.api.documents import builtin_schemas, policy_documents
 from fairway.cluster.api.signing import requests
 from fairway.cluster.api.webhooks import configurations
+from fairway.kernel.objects import names
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Kind, Object
 from fairway.kernel.objects.schemas import Schema
@@ -48,8 +51,11 @@ def _service(obj: Object) -> Iterator[Cause]:
     if kind not in ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName"):
         yield causes.unsupported("spec.type", kind, "ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
     if kind == "ExternalName":
-        if not spec.get("externalName"):
+        name = str(spec.get("externalName") or "")
+        if not name:
             yield causes.required("spec.externalName")
+        elif not names.dns_subdomain(name.removesuffix(".").lower()):
+            yield causes.invalid("spec.externalName", name, objectmeta.SUBDOMAIN_TEXT)
         return
     ports = causes.items(spec, "ports")
     if not ports and spec.get("clusterIP") != "None":
@@ -196,6 +202,8 @@ CHECKS: dict[str, Check] = {
     "jobs.batch": job_checks.job,
     "cronjobs.batch": cron_checks.cron_job,
     "services": _service,
+    "endpoints": endpoint_checks.old,
+    "endpointslices.discovery.k8s.io": endpoint_checks.endpoint_slice,
     "ingresses.networking.k8s.io": network_checks.ingress,
     "ingressclasses.networking.k8s.io": network_checks.ingress_class,
     "networkpolicies.networking.k8s.io": network_checks.policy,
