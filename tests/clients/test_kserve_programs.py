@@ -7,7 +7,6 @@ that begins to pass is red too, until its line here is taken out.
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 
 from fairway.serving.inpod.programs import SITE
 from tests.clients.kserve_samples.samples import VARIABLE
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -138,9 +138,7 @@ def test_upstreams_tests_do_what_is_written_down(module: str, tmp_path: Path) ->
 def test_upstreams_programs_are_served(program: str, status: int, body: dict[str, object]) -> None:
     pytest.importorskip("fastapi", reason="fastapi is not installed")
     file = checkout() / "python/test_resources/graph" / program / "model.py"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     flags = [f"--http_port={port}", "--model_name=m", "--enable_grpc=false"]
     started = subprocess.Popen([sys.executable, str(file), *flags], env=environment())
     try:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.ports import free_port
 from tests.serving.conftest import TWO_FLOWERS, models, serving
-from tests.serving.test_rpc import free_port
 
 rest = pytest.importorskip("tritonclient.http", reason="tritonclient is not installed (group judges)")
 rpc = pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed (group judges)")

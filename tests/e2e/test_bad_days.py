@@ -23,7 +23,8 @@ from sklearn.linear_model import LinearRegression
 
 from fairway.cli import connection
 from fairway.cluster.node.shepherd import records
-from tests.e2e.conftest import FAIRWAY, Installation, eventually, free_port, processes_of
+from tests.e2e.conftest import FAIRWAY, Installation, eventually, processes_of
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -9,7 +9,8 @@ import pytest
 
 from fairway.kernel.objects.kinds import POD
 from fairway.testing.cluster import cluster
-from tests.e2e.conftest import Installation, free_port
+from tests.e2e.conftest import Installation
+from tests.ports import free_port
 
 pytestmark = pytest.mark.e2e
 

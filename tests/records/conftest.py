@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+
+from tests.ports import free_port
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -33,9 +34,7 @@ def postgresql_server() -> Iterator[str]:
     if os.geteuid() == 0:  # PostgreSQL does not run as root
         user = "nobody"
         shutil.chown(folder, user)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
 
     def run(*command: str | Path) -> None:
         subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)

@@ -1,7 +1,6 @@
 """V2 over gRPC: the calls of KServe and of Triton, typed and raw contents, status codes, hang-ups, draining."""
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.ports import free_port
 
 from .conftest import TWO_FLOWERS, Server, serving
 
@@ -40,12 +41,6 @@ class Client:
     async def infer(self, *inputs: Any, raw: tuple[bytes, ...] = (), name: str = "m", **more: Any) -> Any:
         request = MESSAGES["InferRequest"](model_name=name, inputs=inputs, raw_input_contents=raw, **more)
         return await self.start("ModelInfer", request, "InferResponse")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from fairway.serving.feature import FEATURE
 from fairway.serving.kinds import INFERENCE_SERVICE
 from fairway.testing.cluster import Cluster, cluster
 from fairway.up.front import start
+from tests.ports import free_port
 
 from .conftest import TWO_FLOWERS
 
@@ -42,18 +42,12 @@ class House:
         return aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.token}"})
 
 
-def a_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncGenerator[House, None]:
     async with cluster(tmp_path, node=True, features=(FEATURE,), kinds=KINDS) as here:
-        port = a_free_port()
+        port = free_port()
         config = NetworkConfig(
-            "127.0.0.1", port, ("127.0.0.1", a_free_port()), tmp_path / "gateway", here.issuer.jwks(), ISSUER
+            "127.0.0.1", port, ("127.0.0.1", free_port()), tmp_path / "gateway", here.issuer.jwks(), ISSUER
         )
         await start((build(here.client, SystemClock(), config),), here.client, SystemClock(), here.tasks)
         token = here.issuer.mint("somebody", ("system:masters",), seconds=600)

@@ -9,7 +9,7 @@ import pytest
 
 from fairway.serving.inpod import classes, tensors
 from fairway.serving.inpod.messages import Refusal
-from tests.e2e.conftest import free_port
+from tests.ports import free_port
 
 from .conftest import TWO_FLOWERS, Server, serving
 

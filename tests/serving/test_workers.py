@@ -17,8 +17,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import TWO_FLOWERS
-from .test_rpc import free_port
 
 pytestmark = pytest.mark.slow
 ROWS = {"instances": TWO_FLOWERS}

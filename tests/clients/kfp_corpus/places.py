@@ -16,8 +16,9 @@ from pathlib import Path
 from fairway.cli import connection
 from fairway.pipelines.sdk import Server
 from tests.clients.kfp_checkout import VARIABLE
-from tests.e2e.conftest import Installation, free_port
+from tests.e2e.conftest import Installation
 from tests.e2e.town import Cluster
+from tests.ports import free_port
 
 from . import objects
 

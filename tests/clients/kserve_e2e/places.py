@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.clients.kserve_e2e import doorway, models
-from tests.e2e.conftest import Installation, free_port
+from tests.e2e.conftest import Installation
 from tests.e2e.town import Cluster
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 CHECKOUT, PYTHON = "FAIRWAY_KSERVE_CHECKOUT", "FAIRWAY_KSERVE_PYTHON"

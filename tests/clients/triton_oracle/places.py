@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.clients.triton_oracle import models
-from tests.e2e.conftest import free_port
+from tests.ports import free_port
 
 PYTHON = "FAIRWAY_TRITON_PYTHON"
 _TRITON = Path(__file__).parents[3] / "bench/peers/triton_server.py"

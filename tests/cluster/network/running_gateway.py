@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from tests.ports import free_port
 
 from fairway.cluster.api.identity.tokens import ISSUER, Issuer
 from fairway.cluster.api.server import ApiServer
@@ -146,12 +146,6 @@ def to(service: str, prefix: str, *, weight: int = 1, rewrite: str | None = None
         change = {"type": "ReplacePrefixMatch", "replacePrefixMatch": rewrite}
         rule["filters"] = [{"type": "URLRewrite", "urlRewrite": {"path": change}}]
     return rule
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

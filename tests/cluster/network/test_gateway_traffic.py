@@ -12,7 +12,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from running_gateway import Backend, Gateway, free_port, gateway, to
+from running_gateway import Backend, Gateway, gateway, to
+from tests.ports import free_port
 from yarl import URL
 
 from fairway.cluster.api.identity.tokens import Issuer

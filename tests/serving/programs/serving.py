@@ -1,21 +1,19 @@
 """The server itself in a test, on a loopback port, for clients that speak over a socket."""
 
 import asyncio
-import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from fairway.serving.inpod import program
 from fairway.serving.inpod.places import Loader
+from tests.ports import free_port
 
 
 @contextmanager
 def server(*flags: str, given: Mapping[str, Loader] | None = None) -> Iterator[str]:
     """The address of a server with these flags, or with models that are given; ended afterwards."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     argv = [*flags, "--http_port", str(port), "--host", "127.0.0.1", "--linger", "0"]
     options = program.flags().parse_args(argv)
     loop, end, up = asyncio.new_event_loop(), asyncio.Event(), threading.Event()

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 from fairway.serving.inpod.programs import SITE
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -115,9 +115,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Program] = []
 
     def run(text: str, *arguments: str) -> Program:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         file = tmp_path / f"program{len(started)}.py"
         file.write_text(dedent(text))
         started.append(Program(file, port, *arguments))
@@ -149,9 +147,7 @@ async def test_a_program_is_served_and_drains(start: Start) -> None:
 @pytest.mark.parametrize("protocol", ["v1", "v2", "grpc-v2"])
 def test_a_transformer_stands_before_its_predictor(start: Start, protocol: str) -> None:
     pytest.importorskip("httpx", reason="httpx is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        grpc_port = free.getsockname()[1]
+    grpc_port = free_port()
     grpc = protocol == "grpc-v2"
     if grpc:
         pytest.importorskip("grpc", reason="grpcio is not installed")
@@ -175,9 +171,7 @@ def test_a_transformer_stands_before_its_predictor(start: Start, protocol: str) 
 def test_a_transformer_that_looks_after_its_predictor_is_ready_while_it_is(start: Start, protocol: str) -> None:
     pytest.importorskip("httpx", reason="httpx is not installed")
     pytest.importorskip("grpc", reason="grpcio is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        grpc_port = free.getsockname()[1]
+    grpc_port = free_port()
     grpc = protocol == "grpc-v2"
     predictor = start(PREDICTOR, f"--enable_grpc={grpc}", f"--grpc_port={grpc_port}")
     host = f"127.0.0.1:{grpc_port if grpc else predictor.port}"

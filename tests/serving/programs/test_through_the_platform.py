@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from fairway.serving.kinds import INFERENCE_SERVICE
 from fairway.serving.llm.kinds import LLM_SERVICE
 from fairway.testing.cluster import Cluster, cluster
 from fairway.up.front import start
+from tests.ports import free_port
 from tests.serving.programs.tiny_models import tiny_llama
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -93,18 +93,12 @@ class House:
             return answer.status, await answer.json()
 
 
-def a_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncGenerator[House, None]:
     async with cluster(tmp_path, node=True, features=(FEATURE,), kinds=KINDS) as here:
-        port = a_free_port()
+        port = free_port()
         config = NetworkConfig(
-            "127.0.0.1", port, ("127.0.0.1", a_free_port()), tmp_path / "gateway", here.issuer.jwks(), ISSUER
+            "127.0.0.1", port, ("127.0.0.1", free_port()), tmp_path / "gateway", here.issuer.jwks(), ISSUER
         )
         await start((build(here.client, SystemClock(), config),), here.client, SystemClock(), here.tasks)
         token = here.issuer.mint("somebody", ("system:masters",), seconds=600)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -26,6 +25,7 @@ from fairway.serving.kinds import INFERENCE_SERVICE
 from fairway.serving.settings import ServingSettings
 from fairway.testing.cluster import Cluster, cluster
 from fairway.up.front import start
+from tests.ports import free_port
 from tests.serving.conftest import TWO_FLOWERS
 
 PREDICT = {"instances": TWO_FLOWERS}
@@ -122,20 +122,14 @@ class House:
             end.set()
 
 
-def _a_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @asynccontextmanager
 async def open_house(folder: Path, feature: Feature) -> AsyncIterator[House]:
-    port = _a_free_port()
+    port = free_port()
     settings = (ServingSettings(scale_to_zero_grace="1s"),)
     url = f"http://127.0.0.1:{port}"
     async with cluster(folder, node=True, features=(feature,), kinds=KINDS, public_url=url, settings=settings) as here:
         config = NetworkConfig(
-            "127.0.0.1", port, ("127.0.0.1", _a_free_port()), folder / "gateway", here.issuer.jwks(), ISSUER
+            "127.0.0.1", port, ("127.0.0.1", free_port()), folder / "gateway", here.issuer.jwks(), ISSUER
         )
         await start((build(here.client, SystemClock(), config),), here.client, SystemClock(), here.tasks)
         token = here.issuer.mint("somebody", ("system:masters",), seconds=600)
