@@ -48,7 +48,7 @@ class S3Server:
 
     def _make(self, path: str) -> None:
         request = urllib.request.Request(f"{self.url}/{path}", method="PUT")
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=60).close()
 
     def _store(self, bucket: str) -> S3Store:
         return s3.store(bucket, self.credentials)

@@ -48,7 +48,7 @@ def main(kubeconfig: str, url: str, token: str, model: str) -> None:
     body = b'{"instances": [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]}'
     headers = {"Host": "iris-default.example.com", "Authorization": f"Bearer {token}"}
     request = urllib.request.Request(f"{url}/v1/models/iris:predict", body, headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.read() == b'{"predictions":[1,1]}'
     print("answered")
     asyncio.run(_over_grpc(url, token))

@@ -18,13 +18,13 @@ COLUMNS = ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal 
 
 def main(url: str) -> None:
     def get(path: str) -> bytes:
-        with urllib.request.urlopen(f"{url}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"{url}{path}", timeout=60) as answer:
             return bytes(answer.read())
 
     def ask(request: types.InferenceRequest) -> list[int]:
         body = request.model_dump_json(exclude_none=True).encode()
         posted = urllib.request.Request(f"{url}/v2/models/m/infer", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(posted, timeout=30) as answer:
+        with urllib.request.urlopen(posted, timeout=60) as answer:
             (output,) = types.InferenceResponse.model_validate_json(answer.read()).outputs
         return NumpyCodec.decode_output(output).ravel().tolist()
 

@@ -51,7 +51,7 @@ class Yard:
         where = self.namespace if namespace == "" else namespace
 
         async def seen(client: Client) -> Object:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 async for event in client.watch(kind, where):
                     if event.object["metadata"]["name"] == name and event.type != "DELETED" and fits(event.object):
                         return event.object
@@ -64,7 +64,7 @@ class Yard:
         """Until an Event says it."""
 
         async def said(client: Client) -> None:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 async for event in client.watch(EVENT, self.namespace):
                     if event.object.get("message") == message:
                         return
@@ -73,7 +73,7 @@ class Yard:
 
     def gone(self, kind: Kind, name: str) -> None:
         async def gone(client: Client) -> None:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 since = (await client.list(kind, self.namespace)).revision
                 with suppress(errors.NotFound):
                     await client.get(kind, name, self.namespace)
@@ -199,7 +199,7 @@ def test_of_two_peers_the_more_important_one_acts(yard: Yard) -> None:
 
 def _wait_for(log: Path, words: str) -> None:
     async def said() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while words not in log.read_text():
                 await asyncio.sleep(0.05)
 

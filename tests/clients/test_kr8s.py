@@ -56,7 +56,7 @@ async def test_objects_are_made_changed_labelled_and_listed_in_pages(api: Any, n
     named = [one.name async for one in api.get("configmaps", "c1", namespace=namespace)]
     assert named == ["c1"]
     await made[0].delete()
-    await made[0].wait("delete", timeout=20)
+    await made[0].wait("delete", timeout=60)
     assert not await made[0].exists()
 
 
@@ -65,7 +65,7 @@ async def test_a_pod_is_waited_for_read_spoken_to_and_reached(api: Any, namespac
     wanted["spec"]["containers"][0] |= {"image": "python:3.11", "ports": [{"containerPort": 8000}]}
     one = await Pod(wanted, api=api)
     await one.create()
-    await one.wait("condition=Ready", timeout=40)
+    await one.wait("condition=Ready", timeout=60)
     assert await one.ready()
     async for line in one.logs(follow=True):
         assert line == "ready"
@@ -80,7 +80,7 @@ async def test_a_pod_is_waited_for_read_spoken_to_and_reached(api: Any, namespac
             except httpx.RemoteProtocolError:
                 continue
     await one.delete()
-    await one.wait("delete", timeout=20)
+    await one.wait("delete", timeout=60)
 
 
 async def test_a_deployment_scales_and_tells_its_pods(api: Any, namespace: str) -> None:
@@ -92,12 +92,12 @@ async def test_a_deployment_scales_and_tells_its_pods(api: Any, namespace: str) 
     }
     deployment = await Deployment(body, api=api)
     await deployment.create()
-    await deployment.wait("condition=Available", timeout=40)
+    await deployment.wait("condition=Available", timeout=60)
     await deployment.scale(2)
     while len(await deployment.pods()) != 2:
         await deployment.refresh()
     await deployment.delete(propagation_policy="Foreground")
-    await deployment.wait("delete", timeout=40)
+    await deployment.wait("delete", timeout=60)
 
 
 async def test_custom_kinds_are_objects_too(api: Any, namespace: str) -> None:
@@ -117,7 +117,7 @@ async def test_custom_kinds_are_objects_too(api: Any, namespace: str) -> None:
     }
     crd = await kr8s.asyncio.objects.CustomResourceDefinition(definition, api=api)
     await crd.create()
-    await crd.wait("condition=Established", timeout=20)
+    await crd.wait("condition=Established", timeout=60)
     boat = await new_class("Boat", f"{group}/v1")({"metadata": {"name": "b", "namespace": namespace}}, api=api)
     await boat.create()
     seen = []

@@ -20,7 +20,7 @@ from fairway.serving.inpod.programs import SITE
 from tests.clients.kserve_samples.samples import VARIABLE
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 BYTES = "compares bytes: upstream writes nulls, a version of null, and spaces; the values are the same"
@@ -153,7 +153,7 @@ def ask(port: int, started: subprocess.Popen[bytes]) -> tuple[int, object]:
     end = time.monotonic() + 60
     while time.monotonic() < end and started.poll() is None:
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as refused:
             if refused.code != 503:  # it is loading

@@ -123,7 +123,7 @@ class Kubectl:
 
     async def run(self, *arguments: str, stdin: str = "", fails: bool = False) -> str:
         process = await self.start(*arguments)
-        output, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 30)
+        output, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
         text = output.decode()
         assert (process.returncode != 0) is fails, text
         return text
@@ -166,7 +166,7 @@ async def test_custom_resources_from_definition_to_apply(kubectl: Kubectl) -> No
     assert (await kubectl.run("get", "wd")).split() == ["NAME", "SIZE", "w", "5"]
     assert "widget.example.dev/w" in await kubectl.run("get", "all")
     assert "How large it is" in await kubectl.run("explain", "widgets.spec.size")
-    assert "condition met" in await kubectl.run("wait", "--for=jsonpath={.spec.size}=5", "wd/w", "--timeout=5s")
+    assert "condition met" in await kubectl.run("wait", "--for=jsonpath={.spec.size}=5", "wd/w", "--timeout=60s")
     assert "Size:  5" in await kubectl.run("describe", "wd", "w")
     assert "deleted" in await kubectl.run("delete", "crd", "widgets.example.dev")
     # kubectl remembers for a while which kinds there were; the server does not.
@@ -308,12 +308,12 @@ async def test_pods_in_lists_logs_and_watches(kubectl: Kubectl) -> None:
     await kubectl.admin.create(POD, POD.new("p", "default", spec=spec))
     watching = await kubectl.start("get", "pods", "--watch", "--no-headers")
     assert watching.stdout is not None
-    assert (await asyncio.wait_for(watching.stdout.readline(), 20)).split()[:3] == [b"p", b"0/1", b"Pending"]
+    assert (await asyncio.wait_for(watching.stdout.readline(), 60)).split()[:3] == [b"p", b"0/1", b"Pending"]
     await kubectl.admin.transport.request("POST", POD.path("default", "p", "binding"), body={"target": {"name": "n"}})
     container = {"name": "main", "image": "busybox", "imageID": "", "ready": True, "restartCount": 0}
     status = {"phase": "Running", "containerStatuses": [{**container, "state": {"running": {}}}]}
     await kubectl.admin.patch_status(POD, "p", "default", status)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (line := await watching.stdout.readline()).split()[:3] != [b"p", b"1/1", b"Running"]:
             assert line
     watching.terminate()
@@ -355,7 +355,7 @@ async def test_a_port_of_a_pod_is_reached_from_here(
         assert forwarding.stdout is not None
         local = {}
         for _ in range(2):
-            line = (await asyncio.wait_for(forwarding.stdout.readline(), 20)).decode()
+            line = (await asyncio.wait_for(forwarding.stdout.readline(), 60)).decode()
             here, _, there = line.removeprefix("Forwarding from 127.0.0.1:").strip().partition(" -> ")
             local[int(there)] = int(here)
         talks = []
@@ -364,14 +364,14 @@ async def test_a_port_of_a_pod_is_reached_from_here(
             writer.write(f"hello {number}\n".encode() + b"x" * 300_000 + b"\n")
             talks.append((number, reader, writer))
         for number, reader, writer in talks:
-            assert await asyncio.wait_for(reader.readline(), 20) == f"HELLO {number}\n".encode()
-            assert len(await asyncio.wait_for(reader.readexactly(300_001), 20)) == 300_001
+            assert await asyncio.wait_for(reader.readline(), 60) == f"HELLO {number}\n".encode()
+            assert len(await asyncio.wait_for(reader.readexactly(300_001), 60)) == 300_001
             writer.close()
         reader, writer = await asyncio.open_connection("127.0.0.1", local[1])
-        assert await asyncio.wait_for(reader.read(), 20) == b""  # nobody listens there, and kubectl says so
+        assert await asyncio.wait_for(reader.read(), 60) == b""  # nobody listens there, and kubectl says so
         said = b""
         while b"error occurred forwarding to port 1" not in said:
-            said = await asyncio.wait_for(forwarding.stdout.readline(), 20)
+            said = await asyncio.wait_for(forwarding.stdout.readline(), 60)
             assert said
         writer.close()
         with suppress(ProcessLookupError):  # kubectl itself may end after such an error

@@ -20,7 +20,7 @@ from tests.cluster.api.extension_server import ExtensionServer
 pytestmark = [
     pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed"),
     pytest.mark.slow,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
 ]
 
 
@@ -44,7 +44,7 @@ class Here:
         def says(service: object) -> bool:
             return isinstance(service, dict) and (conditions.find(service, "Available") or {}).get("status") == status
 
-        await self.cluster.client.wait(API_SERVICE, wardle.NAME, None, says, timeout=30)
+        await self.cluster.client.wait(API_SERVICE, wardle.NAME, None, says, timeout=60)
 
 
 @pytest.fixture

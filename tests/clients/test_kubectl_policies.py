@@ -47,7 +47,7 @@ async def test_a_quota_from_creation_to_refusal(kubectl: Kubectl) -> None:
             "compute",
             "default",
             lambda q: bool(q) and q["status"]["used"].get("pods") == "1",
-            timeout=10,
+            timeout=60,
         )
         described = await kubectl.run("describe", "quota", "compute")
         rows = [line.split() for line in described.splitlines()]
@@ -111,13 +111,13 @@ spec:
         kubectl = Kubectl(here.kubeconfig, tmp_path, here.client)
         await kubectl.run("apply", "-f", "-", stdin=web)
         await kubectl.run("create", "pdb", "web", "--selector=app=web", "--min-available=1")
-        await kubectl.run("rollout", "status", "deploy/web", "--timeout=20s")
+        await kubectl.run("rollout", "status", "deploy/web", "--timeout=60s")
         await here.client.wait(
             POD_DISRUPTION_BUDGET,
             "web",
             "default",
             lambda b: bool(b) and (b.get("status") or {}).get("disruptionsAllowed") == 1,
-            timeout=20,
+            timeout=60,
         )
         assert "1                     " in await kubectl.run("get", "pdb", "web")
         assert "cordoned" in await kubectl.run("cordon", NODE)
@@ -127,9 +127,9 @@ spec:
         assert drained.count("evicting pod default/web-") >= 2
         assert "Cannot evict pod as it would violate the pod's disruption budget" in drained
         await kubectl.run("delete", "pdb", "web")
-        assert f"node/{NODE} drained" in await kubectl.run("drain", NODE, "--timeout=20s")
+        assert f"node/{NODE} drained" in await kubectl.run("drain", NODE, "--timeout=60s")
         assert "uncordoned" in await kubectl.run("uncordon", NODE)
-        await kubectl.run("rollout", "status", "deploy/web", "--timeout=20s")
+        await kubectl.run("rollout", "status", "deploy/web", "--timeout=60s")
 
 
 async def test_levels_of_pod_security(kubectl: Kubectl) -> None:

@@ -80,7 +80,7 @@ async def test_a_watch_goes_on_from_where_a_list_ended(api: Any, namespace: str)
 async def test_a_pod_is_read_and_spoken_to(api: Any, namespace: str, shared_house: House) -> None:
     core = client.CoreV1Api(api)
     await core.create_namespaced_pod(namespace, pod("p", "echo one; echo two; sleep 300"))
-    async with asyncio.timeout(40), watch.Watch() as watching:
+    async with asyncio.timeout(60), watch.Watch() as watching:
         async for event in watching.stream(
             core.list_namespaced_pod, namespace, field_selector="metadata.name=p", timeout_seconds=40
         ):

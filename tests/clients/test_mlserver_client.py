@@ -15,7 +15,7 @@ from tests.serving.conftest import TWO_FLOWERS, models, serving
 
 __all__ = ["models"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 VARIABLE = "FAIRWAY_MLSERVER_PYTHON"
 

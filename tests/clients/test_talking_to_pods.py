@@ -97,7 +97,7 @@ class Tool:
         spec = {"containers": [{"name": "main", "image": image, "command": list(command), **container}]}
         made = POD.new(name, "default", metadata={"labels": {"app": name}}, spec={"restartPolicy": "Never", **spec})
         await self.client.create(POD, made)
-        found = await self.client.wait(POD, name, "default", running, timeout=20)
+        found = await self.client.wait(POD, name, "default", running, timeout=60)
         assert found is not None
         return found
 
@@ -132,7 +132,7 @@ async def test_a_container_is_heard_from_now_on_and_answers(tool: Tool, env: dic
     attached.stdin.write(b"one\n")
     heard = b""
     while b"got one" not in heard:
-        heard += await asyncio.wait_for(attached.stdout.read(1000), 20)
+        heard += await asyncio.wait_for(attached.stdout.read(1000), 60)
     assert b"before" not in heard
     attached.terminate()  # which ends nothing but the talk
     await attached.communicate()
@@ -147,10 +147,10 @@ async def test_what_has_no_input_is_listened_to(tool: Tool) -> None:
     await tool.run("p", "sh", "-c", f"until test -e {flag}; do echo waits; sleep 0.1; done; echo late")
     attached = await tool.start("attach", "p")
     assert attached.stdout is not None
-    while b"waits" not in await asyncio.wait_for(attached.stdout.readline(), 20):
+    while b"waits" not in await asyncio.wait_for(attached.stdout.readline(), 60):
         pass
     flag.touch()
-    output, _ = await asyncio.wait_for(attached.communicate(), 20)
+    output, _ = await asyncio.wait_for(attached.communicate(), 60)
     assert output.splitlines()[-1] == b"late"
     assert attached.returncode == 0
 
@@ -214,12 +214,12 @@ async def test_the_python_client_attaches_and_gives_a_command_its_input(tool: To
             core.connect_get_namespaced_pod_attach, "p", "default", stdin=True, stdout=True, _preload_content=False
         )
         talk.write_stdin("a line\n")
-        said = str(talk.readline_stdout(timeout=20))
+        said = str(talk.readline_stdout(timeout=60))
         talk.close()
         asked = {"command": ["head", "-n1"], "stdin": True, "stdout": True, "_preload_content": False}
         talk = k8s.stream.stream(core.connect_get_namespaced_pod_exec, "p", "default", **asked)
         talk.write_stdin("as text\n")
-        talk.run_forever(timeout=20)
+        talk.run_forever(timeout=60)
         result = f"{said}, {talk.read_stdout()}, {talk.returncode}"
         talk.sock.shutdown()  # which the client leaves to chance after the server's good-bye
         api.close()
@@ -275,7 +275,7 @@ async def test_a_websocket_is_passed_on(tool: Tool) -> None:
     await tool.run("web", "python3", "-c", SOCKETS, image="python:3", ports=[{"containerPort": 8000}])
     async with session(tool) as client:
         address = "/api/v1/namespaces/default/pods/web/proxy/ws"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     socket = await client.ws_connect(address, protocols=("shout",))
@@ -285,7 +285,7 @@ async def test_a_websocket_is_passed_on(tool: Tool) -> None:
                     await asyncio.sleep(0.1)
         await socket.send_str("hello")
         assert (socket.protocol, (await socket.receive()).data) == ("shout", "HELLO")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await socket.close()
 
 
@@ -302,7 +302,7 @@ async def test_a_node_says_that_it_is_well_and_what_runs_on_it(tool: Tool) -> No
 
 async def until(tool: Tool, path: str) -> str:
     """Once there is an answer: a program takes a moment to listen."""
-    async with session(tool) as client, asyncio.timeout(30):
+    async with session(tool) as client, asyncio.timeout(60):
         while True:
             async with client.get(aiohttp.client.URL(path, encoded=True)) as answer:
                 if answer.status == 200:
@@ -343,7 +343,7 @@ class talking:
 
 async def heard(socket: aiohttp.ClientWebSocketResponse) -> tuple[bytes, Object]:
     said = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for message in socket:
             if message.data[0] == 3:
                 return said, json.loads(message.data[1:])

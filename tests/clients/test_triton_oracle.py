@@ -6,7 +6,7 @@ import pytest
 
 from tests.clients.triton_oracle import judging, places, questions, report
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_the_same_questions_get_the_same_answers(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ async def test_a_grpc_stream(models: Path) -> None:
         client.start_stream(lambda result, error: answers.put(error or result))
         for number in range(5):
             client.async_stream_infer("m", [flowers(module)], request_id=str(number))
-        ids = [answers.get(timeout=5).get_response().id for _ in range(5)]
+        ids = [answers.get(timeout=60).get_response().id for _ in range(5)]
         client.stop_stream()
         assert ids == ["0", "1", "2", "3", "4"]
 

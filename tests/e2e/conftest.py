@@ -79,7 +79,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]
     one.fairway("stop", check=False)
 
 
-def eventually(check: Callable[[], bool], *, seconds: float = 30.0) -> None:
+def eventually(check: Callable[[], bool], *, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, "it did not come about in time"

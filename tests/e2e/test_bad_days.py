@@ -165,7 +165,7 @@ def test_of_two_servers_started_at_once_one_runs_and_the_other_says_so(installat
         )
         for _ in range(2)
     ]
-    said = [start.communicate(timeout=30)[1] for start in starts]
+    said = [start.communicate(timeout=60)[1] for start in starts]
     assert sorted(start.returncode for start in starts) == [0, 1], said
     refusal = next(text for start, text in zip(starts, said, strict=True) if start.returncode)
     assert "in use by another server" in refusal
@@ -236,7 +236,7 @@ def test_a_step_that_raises_ends_the_run_with_its_last_line(platform: Installati
 def test_a_step_with_an_image_that_cannot_run_here_fails_with_the_reason(
     platform: Installation, pipelines: Path
 ) -> None:
-    result = platform.fairway("run", str(pipelines), "--pipeline", "strange", check=False, timeout=20)
+    result = platform.fairway("run", str(pipelines), "--pipeline", "strange", check=False, timeout=60)
     assert result.returncode == 1
     assert "FAILED: step 'foreign' failed" in result.stdout
     assert "ghcr.io/nobody/nothing:1" in result.stdout
@@ -296,7 +296,7 @@ def predict(installation: Installation, name: str) -> Any:
         url, b'{"instances": [[3]]}', {"Authorization": f"Bearer {installation.server.token}"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return round(json.load(answer)["predictions"][0], 6)
     except OSError:
         return None
@@ -399,10 +399,10 @@ def test_a_start_that_is_ended_leaves_nothing_running(tmp_path: Path) -> None:
         )
         time.sleep(seconds)
         os.killpg(start.pid, number)  # as a terminal's Ctrl-C, which reaches all of a group
-        _, said = start.communicate(timeout=15)
+        _, said = start.communicate(timeout=60)
         assert start.returncode in (0, 130, -number)
         assert "Traceback" not in said
-        eventually(lambda one=one: not processes_of(one.folder), seconds=5)
+        eventually(lambda one=one: not processes_of(one.folder), seconds=60)
 
 
 @NEEDS_KUBECTL
@@ -415,7 +415,7 @@ def test_stop_is_quick_during_a_run_and_with_pods_that_are_stuck(installation: I
     begun = time.monotonic()
     installation.stop()
     assert time.monotonic() - begun < 10
-    eventually(lambda: not processes_of(installation.folder), seconds=5)
+    eventually(lambda: not processes_of(installation.folder), seconds=60)
 
 
 @NEEDS_KUBECTL
@@ -427,9 +427,9 @@ def test_a_platform_whose_data_directory_was_deleted_ends_by_itself(installation
     with (installation.folder / "server.log").open() as log:
         gone = installation.folder.rename(installation.folder.with_name("gone"))
         shutil.rmtree(gone, ignore_errors=True)  # some of it may be written to at this very moment
-        eventually(lambda: not server.alive(), seconds=15)
+        eventually(lambda: not server.alive(), seconds=60)
         assert "was removed while the platform ran" in log.read()
-    eventually(lambda: not processes_of(installation.folder), seconds=10)
+    eventually(lambda: not processes_of(installation.folder), seconds=60)
 
 
 # A full disk
@@ -448,7 +448,7 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installatio
         yield one
     finally:
         one.fairway("stop", check=False)
-        eventually(lambda: not processes_of(folder), seconds=10)
+        eventually(lambda: not processes_of(folder), seconds=60)
         subprocess.run(["umount", str(folder)], check=True)
 
 

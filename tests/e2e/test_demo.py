@@ -10,7 +10,7 @@ import pytest
 from fairway.cli.demo import example
 from tests.e2e.conftest import FAIRWAY, Installation
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_the_demo_does_the_main_job_and_stops_what_it_started(installation: Installation) -> None:

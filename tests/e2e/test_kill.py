@@ -12,7 +12,7 @@ import pytest
 from fairway.cli import connection
 from tests.e2e.conftest import Installation, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 PIPELINE = """
 from kfp import dsl

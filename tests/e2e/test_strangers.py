@@ -31,7 +31,7 @@ from tests.e2e.town import (
     visits,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
 
 

@@ -73,7 +73,7 @@ class Answer:
 
 def ask(port: int, method: str, path: str, body: str = "", **headers: str) -> Answer:
     """One request to the public port, with the path and the Host exactly as given."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
     sent = {"Host": f"127.0.0.1:{port}", **headers}
     for name, value in (sent | ({"Content-Length": str(len(body))} if body else {})).items():
@@ -105,7 +105,7 @@ class Cluster:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._access.server + path, data=data, headers=headers, method=method)
         try:
-            with urllib.request.urlopen(request, context=self._access.tls(), timeout=10) as answer:
+            with urllib.request.urlopen(request, context=self._access.tls(), timeout=60) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as refused:
             with refused:

@@ -134,7 +134,7 @@ async def test_one_run_starts_another_by_its_end_and_by_what_it_made(platform: P
     by_end = await platform.trigger(run={"pipeline_name": "training"})
     by_model = await platform.trigger(artifact={"type": "Model"})
     run = await platform.run(rows=3)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         for trigger in (by_end, by_model):
             started = await platform.started(trigger)
             assert (started["state"], started["trigger_id"]) == ("SUCCEEDED", trigger["trigger_id"])
@@ -144,7 +144,7 @@ async def test_one_run_starts_another_by_its_end_and_by_what_it_made(platform: P
 async def test_a_call_from_outside_starts_a_run(platform: Platform) -> None:
     trigger = await platform.trigger(webhook={})
     await platform.call("POST", f"triggers/{trigger['trigger_id']}:fire", {"parameters": {"text": "hello"}})
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         started = await platform.started(trigger)
     assert (started["state"], started["runtime_config"]["parameters"]) == ("SUCCEEDED", {"text": "hello"})
 
@@ -154,7 +154,7 @@ async def test_a_failure_is_told_to_programs_and_people_with_the_end_of_its_log(
     await platform.call("POST", "notices", {**rule, "webhook": {"url": platform.receiver.url}})
     await platform.call("POST", "notices", {**rule, "email": {"to": ["team@example.com"]}})
     run = await platform.run(rows=0)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while not platform.receiver.calls or not platform.mail.letters:
             await asyncio.sleep(0.05)
     assert platform.receiver.bodies[0]["run"]["run_id"] == run
@@ -178,7 +178,7 @@ async def test_a_scheduled_run_that_takes_too_long_is_told_of_while_it_runs(plat
         "late_after_seconds": 1,
     }
     made = await platform.call("POST", "recurringruns", schedule)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while not platform.receiver.calls:
             await asyncio.sleep(0.05)
     await platform.call("POST", f"recurringruns/{made['recurring_run_id']}:disable")

@@ -70,12 +70,12 @@ class Here:
             newest = obj is not None and status.get("observedGeneration") == obj["metadata"]["generation"]
             return newest and holds(status)
 
-        found = await self.client.wait(INFERENCE_SERVICE, name, "default", settled, timeout=10)
+        found = await self.client.wait(INFERENCE_SERVICE, name, "default", settled, timeout=60)
         assert found is not None
         return dict(found["status"])
 
     async def until_event(self, reason: str) -> None:
-        async with asyncio.timeout(10), aclosing(self.client.watch(EVENT, "default")) as events:
+        async with asyncio.timeout(60), aclosing(self.client.watch(EVENT, "default")) as events:
             async for event in events:
                 if event.object.get("reason") == reason:
                     return
@@ -216,7 +216,7 @@ async def test_an_update_that_fails_leaves_the_old_version_and_one_that_works_re
 
 async def test_what_the_user_takes_away_goes(here: Here, models: Path) -> None:
     await here.deploy(str(models / "iris"), nodeSelector={"kubernetes.io/os": "any"})
-    await here.client.wait(DEPLOYMENT, "iris-predictor", "default", lambda obj: obj is not None, timeout=10)
+    await here.client.wait(DEPLOYMENT, "iris-predictor", "default", lambda obj: obj is not None, timeout=60)
     await here.change({"spec": {"predictor": {"nodeSelector": None}}})
     await here.until(lambda status: ready(status) and rolled_out(status))
     deployment = await here.client.get(DEPLOYMENT, "iris-predictor", "default")
@@ -241,7 +241,7 @@ async def test_stop_and_start(here: Here, models: Path) -> None:
     await here.deploy(str(models / "iris"))
     await here.until(ready)
     await here.change({"metadata": {"annotations": {"serving.kserve.io/stop": "true"}}})
-    gone = here.client.wait(DEPLOYMENT, "iris-predictor", "default", lambda obj: obj is None, timeout=10)
+    gone = here.client.wait(DEPLOYMENT, "iris-predictor", "default", lambda obj: obj is None, timeout=60)
     await gone
     await here.until(lambda status: conditions.is_true({"status": status}, "Stopped"))
     assert not (await here.client.list(HTTP_ROUTE, "default")).items
@@ -254,7 +254,7 @@ async def test_deleting_it_is_enough(here: Here, models: Path) -> None:
     await here.until(ready)
     await here.client.delete(INFERENCE_SERVICE, "iris", "default")
     for kind, name in ((DEPLOYMENT, "iris-predictor"), (SERVICE, "iris-predictor"), (HTTP_ROUTE, "iris.path")):
-        await here.client.wait(kind, name, "default", lambda obj: obj is None, timeout=10)
+        await here.client.wait(kind, name, "default", lambda obj: obj is None, timeout=60)
 
 
 async def test_a_late_view_does_not_pass_for_the_newest(here: Here, models: Path) -> None:
@@ -265,7 +265,7 @@ async def test_a_late_view_does_not_pass_for_the_newest(here: Here, models: Path
         def has(obj: Object | None) -> bool:
             return obj is not None and f"--model_dir={uri}" in obj["spec"]["template"]["spec"]["containers"][0]["args"]
 
-        await here.client.wait(DEPLOYMENT, "iris-predictor", "default", has, timeout=10)
+        await here.client.wait(DEPLOYMENT, "iris-predictor", "default", has, timeout=60)
 
     await here.deploy(first)
     await here.until(lambda status: ready(status) and rolled_out(status))

@@ -73,11 +73,11 @@ async def here(tmp_path: Path) -> AsyncGenerator[Cluster, None]:
 
 async def test_it_becomes_a_service_and_a_route_and_a_change_takes_away_what_is_gone(here: Cluster) -> None:
     await here.client.create(LLM_SERVICE, llm(template=container(resources={"limits": {"cpu": "1"}})))
-    child = await here.client.wait(INFERENCE_SERVICE, "opt-kserve", "default", lambda obj: obj is not None, timeout=10)
+    child = await here.client.wait(INFERENCE_SERVICE, "opt-kserve", "default", lambda obj: obj is not None, timeout=60)
     assert child is not None
     model = child["spec"]["predictor"]["model"]
     assert (model["storageUri"], model["args"]) == ("hf://facebook/opt-125m", ["--model_name=facebook/opt-125m"])
-    route = await here.client.wait(HTTP_ROUTE, "opt-kserve-route", "default", lambda obj: obj is not None, timeout=10)
+    route = await here.client.wait(HTTP_ROUTE, "opt-kserve-route", "default", lambda obj: obj is not None, timeout=60)
     assert route is not None
     assert route["spec"]["rules"][0]["matches"] == [{"path": {"type": "PathPrefix", "value": "/default/opt"}}]
     await here.client.patch(LLM_SERVICE, "opt", "default", {"spec": {"template": None}})
@@ -86,9 +86,9 @@ async def test_it_becomes_a_service_and_a_route_and_a_change_takes_away_what_is_
         "opt-kserve",
         "default",
         lambda obj: "resources" not in (obj or child)["spec"]["predictor"]["model"],
-        timeout=10,
+        timeout=60,
     )
-    found = await here.client.wait(LLM_SERVICE, "opt", "default", lambda obj: "status" in (obj or {}), timeout=10)
+    found = await here.client.wait(LLM_SERVICE, "opt", "default", lambda obj: "status" in (obj or {}), timeout=60)
     assert found is not None
     assert found["status"]["url"].endswith("/default/opt")
     assert conditions.is_true(found, "PresetsCombined")

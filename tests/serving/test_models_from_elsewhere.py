@@ -17,7 +17,7 @@ from fairway.serving.feature import FEATURE
 from fairway.serving.kinds import INFERENCE_SERVICE
 from fairway.testing.cluster import Cluster, cluster
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ async def test_draining_it_is_not_ready_still_answers_and_finishes_what_it_began
         assert (await server.get("/v2/health/live"))[0] == 200
         assert (await server.post(PREDICT, {"instances": [[0]]}))[0] == 200
         assert (await long)[0] == 200
-        await asyncio.wait_for(server.done, 2)
+        await asyncio.wait_for(server.done, 60)
 
 
 async def test_a_rolling_update_under_load_loses_no_request(models: Path) -> None:
@@ -90,7 +90,7 @@ async def test_a_rolling_update_under_load_loses_no_request(models: Path) -> Non
             old.end.set()  # the pod is told to go; the gateway hears of it a little later
             await asyncio.sleep(0.1)
             endpoints[0] = new
-            await asyncio.wait_for(old.done, 2)
+            await asyncio.wait_for(old.done, 60)
             await asyncio.sleep(0.1)
             stop.set()
     assert len(answers) > 50

@@ -98,14 +98,14 @@ async def until(here: Cluster, name: str, holds: Callable[[Object], bool]) -> Ob
 async def _take_routes(here: Cluster) -> None:
     """There is no gateway here: its part is played."""
     for name in ("many", "many.path"):
-        await here.client.wait(HTTP_ROUTE, name, "default", lambda route: route is not None, timeout=30)
+        await here.client.wait(HTTP_ROUTE, name, "default", lambda route: route is not None, timeout=60)
         taken = {"type": "Accepted", "status": "True"}
         parent = {"parentRef": {"name": "fairway"}, "controllerName": "test", "conditions": [taken]}
         await here.client.patch_status(HTTP_ROUTE, name, "default", {"parents": [parent]})
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_models_come_and_go_while_the_server_runs(here: Cluster, models: Path) -> None:
     await here.client.create(INFERENCE_SERVICE, service())
     await here.client.create(TRAINED_MODEL, model("iris", str(models / "iris")))
@@ -121,7 +121,7 @@ async def test_models_come_and_go_while_the_server_runs(here: Cluster, models: P
         async with session.post(url, json={"instances": TWO_FLOWERS}) as answer:
             assert await answer.json() == {"predictions": [1, 1]}
         await here.client.delete(TRAINED_MODEL, "iris", "default")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 async with session.post(url, json={"instances": TWO_FLOWERS}) as answer:
                     if "It was unloaded" in await answer.text():

@@ -16,7 +16,7 @@ from .test_through_the_gateway import House, house
 
 __all__ = ["house"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 DOUBLING = """
 import argparse, json, os, urllib.request
@@ -108,7 +108,7 @@ async def test_a_transformer_beside_the_model_takes_its_requests(house: House, m
 
 async def asked(session: aiohttp.ClientSession, url: str, **headers: str) -> Any:
     """The gateway learns of a route a moment after it accepted it."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             async with session.post(url, json={"instances": TWO_FLOWERS}, headers=headers) as answer:
                 if answer.status == 200:

@@ -32,7 +32,7 @@ class Ends:
         self._news.set()
 
     async def of(self, container: ContainerId) -> ContainerState:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 for state in self.heard:
                     if state.id == container:
@@ -44,7 +44,7 @@ class Ends:
 async def said(talk: Talk) -> bytes:
     """What is said on its output, to its end."""
     heard = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (piece := await talk.read()) is not None:
             heard += piece[1] if piece[0] == 1 else b""
     return heard

@@ -71,7 +71,7 @@ def _by_clients(python: str, http: int, grpc: int) -> dict[str, Any]:
 
 
 def _asked(question: Question, port: int) -> Seen:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     method = question.method or ("GET" if question.body is None else "POST")
     headers = {"Content-Type": "application/json", **question.headers}
     connection.request(method, question.path, question.body, {key: value for key, value in headers.items() if value})

@@ -105,7 +105,7 @@ def _stream(client: Any) -> Any:
     client.start_stream(lambda result, error: answers.put("refused" if error else _values(result, "SUM")))
     for number in range(3):
         client.async_stream_infer("other" if number == 1 else "sums", _two(rpc), request_id=str(number))
-    seen = [answers.get(timeout=10) for _ in range(3)]
+    seen = [answers.get(timeout=60) for _ in range(3)]
     client.stop_stream()
     return seen
 

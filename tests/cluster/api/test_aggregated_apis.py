@@ -45,7 +45,7 @@ class Here:
             found = conditions.find(service or {}, "Available") or {}
             return (found.get("status"), found.get("reason")) == (status, reason)
 
-        found = await self.client.wait(API_SERVICE, NAME, None, says, timeout=30)
+        found = await self.client.wait(API_SERVICE, NAME, None, says, timeout=60)
         assert found is not None
         return found
 
@@ -138,7 +138,7 @@ async def test_a_watch_is_passed_on_as_it_comes(here: Here) -> None:
     for client in (Client(transport), here.client):
         here.server.changes.clear()
         events = client.watch(FLUNDER, "default")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             for name in ("one", "two"):
                 here.server.add(name)
                 assert (await anext(events)).object["metadata"]["name"] == name
@@ -162,7 +162,7 @@ async def test_a_server_that_breaks_the_protocol_costs_its_readers_an_error_and_
     here.server.add("one")
     here.server.broken = said + b"\n"
     events = here.client.watch(FLUNDER, "default")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await anext(events)
         with pytest.raises(errors.InternalError, match="the server behind"):
             await anext(events)
@@ -176,7 +176,7 @@ async def test_a_change_of_protocol_is_passed_on_with_who_asks(here: Here) -> No
     reader, writer = await asyncio.open_connection(host, int(port), ssl=access.tls())
     lines = (f"GET {ROOT}/flunders HTTP/1.1", f"Host: {host}", f"Authorization: Bearer {access.token}")
     writer.write("\r\n".join((*lines, "Upgrade: echo", "Connection: Upgrade", "X-Remote-User: root", "", "")).encode())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert b"101" in (await reader.readuntil(b"\r\n\r\n"))
         said = await reader.read(100)
     assert said and said != b"root"
@@ -261,7 +261,7 @@ async def test_a_namespace_waits_for_a_server_that_might_keep_something_in_it(he
     assert f"1 failing: unable to retrieve the complete list of server APIs: {wardle.GROUP}" in said["message"]
     here.server.silent = False
     await here.look_again()
-    await here.client.wait(NAMESPACE, "team", None, lambda one: one is None, timeout=30)
+    await here.client.wait(NAMESPACE, "team", None, lambda one: one is None, timeout=60)
 
 
 async def test_another_authority_than_the_bundles_is_not_believed(here: Here) -> None:

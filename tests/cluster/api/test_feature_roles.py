@@ -24,7 +24,7 @@ async def test_people_with_edit_may_use_our_kinds_and_with_view_see_them(tmp_pat
         before = await here.client.get(CLUSTER_ROLE, "fairway:features:edit")
         await roles.keep(here.client, KINDS)
         assert await here.client.get(CLUSTER_ROLE, "fairway:features:edit") == before
-        await here.client.wait(CLUSTER_ROLE, "edit", None, knows_things, timeout=10)
+        await here.client.wait(CLUSTER_ROLE, "edit", None, knows_things, timeout=60)
         for role in ("edit", "view"):
             await bind(here.client, role)
         await here.client_as("edit-user").create(THING, THING.new("t", "default", spec={}))

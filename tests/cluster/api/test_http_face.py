@@ -149,14 +149,14 @@ async def test_a_write_ends_though_its_client_has_gone(world: World, admin: Clie
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     await writer.drain()
     writer.transport.abort()
-    await admin.wait(CONFIG_MAP, "c", "default", lambda found: found is not None, timeout=5)
+    await admin.wait(CONFIG_MAP, "c", "default", lambda found: found is not None, timeout=60)
 
 
 async def test_a_watch_ends_with_its_connection(world: World) -> None:
     remote = Client(HTTPTransport(world.url, token=world.token(), tls=world.tls))
     events = remote.watch(CONFIG_MAP, "default")
     waiting = asyncio.ensure_future(anext(events))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not world.store._broadcast.count("configmaps"):
             await asyncio.sleep(0.01)
         waiting.cancel()

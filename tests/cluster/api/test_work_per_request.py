@@ -121,7 +121,7 @@ async def _first(stream: AsyncGenerator[WatchEvent, None]) -> WatchEvent:
 async def _opened(world: World, streams: list[AsyncGenerator[WatchEvent, None]]) -> list[asyncio.Task[WatchEvent]]:
     """Who waits for the first event of each stream, once all of them are in force."""
     tasks = [asyncio.create_task(_first(stream)) for stream in streams]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while world.store._broadcast.count("configmaps") < len(streams):
             await asyncio.sleep(0.01)
     return tasks

@@ -93,7 +93,7 @@ class World:
 
 async def take(events: AsyncGenerator[WatchEvent, None], count: int) -> list[WatchEvent]:
     """The next events of a watch; fails when they do not come."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [await anext(events) for _ in range(count)]
 
 

@@ -50,7 +50,7 @@ class Bench:
         spec = {"restartPolicy": "Never", "nodeName": NODE, "containers": [container], **spec}
         return await self.client.create(POD, POD.new(name, "default", metadata={"annotations": annotations}, spec=spec))
 
-    async def until(self, name: str, condition: Callable[[Object], object], timeout: float = 10) -> Object:
+    async def until(self, name: str, condition: Callable[[Object], object], timeout: float = 60) -> Object:
         found = await self.client.wait(
             POD, name, "default", lambda pod: pod is not None and bool(condition(pod)), timeout=timeout
         )
@@ -61,11 +61,11 @@ class Bench:
         return await self.until(name, lambda pod: phase(pod) in ("Succeeded", "Failed"))
 
     async def gone(self, name: str) -> None:
-        await self.client.wait(POD, name, "default", lambda pod: pod is None, timeout=15)
+        await self.client.wait(POD, name, "default", lambda pod: pod is None, timeout=60)
 
     async def swept(self, pod: Object) -> None:
         """Once nothing of the pod is on disk any more."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (self.folder / "pods" / pod["metadata"]["uid"]).exists():
                 await asyncio.sleep(0.01)
 
@@ -100,7 +100,7 @@ def state(pod: Object, word: str) -> Object:
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     async with cluster(tmp_path / "cluster") as here:
-        await asyncio.wait_for(_default_account(here), 10)
+        await asyncio.wait_for(_default_account(here), 60)
         yield Bench(here, tmp_path / "node")
 
 

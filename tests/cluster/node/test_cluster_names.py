@@ -105,7 +105,7 @@ def env_of(library: Path, folder: Path) -> dict[str, str]:
 
 
 def said(library: Path, folder: Path, *command: str) -> list[str]:
-    done = subprocess.run(command, env=env_of(library, folder), capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(command, env=env_of(library, folder), capture_output=True, text=True, check=False, timeout=60)
     return done.stdout.splitlines()
 
 

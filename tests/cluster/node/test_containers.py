@@ -15,7 +15,7 @@ from .conftest import NODE as HERE
 from .conftest import Bench, main, phase, state
 
 pytestmark = pytest.mark.slow
-_LONG = 40
+_LONG = 60
 
 
 async def run(pods: Bench, name: str, image: str, script: str, **spec: Any) -> Any:

@@ -20,7 +20,7 @@ from fairway.testing.containers import Local
 from .conftest import Bench, main, phase, state
 
 pytestmark = pytest.mark.slow
-_LONG = 40
+_LONG = 60
 _STAY = ("sh", "-c", "trap 'exit 4' TERM; echo begun; sleep 1000 & wait")
 
 

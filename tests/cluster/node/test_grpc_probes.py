@@ -50,7 +50,7 @@ async def served(answers: dict[bytes, bytes]) -> AsyncIterator[int]:
 
 
 async def test_a_server_says_how_it_and_each_of_its_services_is() -> None:
-    async with served({b"": b"\x08\x01", b"\x0a\x05model": b"\x08\x02"}) as port, asyncio.timeout(20):
+    async with served({b"": b"\x08\x01", b"\x0a\x05model": b"\x08\x02"}) as port, asyncio.timeout(60):
         await health.check("127.0.0.1", port, "")
         with pytest.raises(health.Unhealthy, match='responded with "NOT_SERVING"'):
             await health.check("127.0.0.1", port, "model")
@@ -69,7 +69,7 @@ async def test_what_speaks_no_grpc_is_unhealthy() -> None:
 
     for answer in (hang_up, web):
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        async with server, asyncio.timeout(20):
+        async with server, asyncio.timeout(60):
             with pytest.raises((health.Unhealthy, ConnectionError)):
                 await health.check("127.0.0.1", server.sockets[0].getsockname()[1], "")
     with pytest.raises(OSError):
@@ -80,4 +80,4 @@ async def test_a_pod_is_ready_once_its_health_service_says_so(pods: Bench) -> No
     probe = {"grpc": {"port": 50051}, "periodSeconds": 1, "failureThreshold": 30}
     container = {"image": "python:3", "readinessProbe": probe}
     await pods.create("serves", "python3", "-c", SERVER, container=container, terminationGracePeriodSeconds=0)
-    await pods.until("serves", lambda pod: conditions.is_true(pod, "Ready"), timeout=30)
+    await pods.until("serves", lambda pod: conditions.is_true(pod, "Ready"), timeout=60)

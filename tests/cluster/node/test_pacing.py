@@ -20,13 +20,13 @@ async def test_the_next_begins_when_one_has_ended() -> None:
     await asyncio.sleep(0)
     assert not third.done()
     pace.begun(container(1))
-    await asyncio.wait_for(third, 5)
+    await asyncio.wait_for(third, 60)
 
 
 async def test_one_that_stays_is_waited_for_a_moment_only() -> None:
     pace = Pace(most=1, moment=0.01)
     for number in range(5):
-        await asyncio.wait_for(pace.begin(container(number)), 5)
+        await asyncio.wait_for(pace.begin(container(number)), 60)
 
 
 async def test_an_end_that_is_told_late_or_twice_gives_no_second_place() -> None:
@@ -49,4 +49,4 @@ async def test_who_is_cancelled_while_waiting_leaves_its_place_to_others() -> No
     second.cancel()
     await asyncio.wait({second})
     pace.begun(container(1))
-    await asyncio.wait_for(pace.begin(container(3)), 5)
+    await asyncio.wait_for(pace.begin(container(3)), 60)

@@ -131,7 +131,7 @@ async def test_why_a_pod_does_not_become_ready_is_told_once(pods: Bench) -> None
     await pods.create("slow", "sleep", "1000", container={"readinessProbe": probe})
     pod = await pods.until("slow", lambda pod: state(pod, "running"))
     looks = pods.folder / "pods" / pod["metadata"]["uid"] / "home" / "looks"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await _events(pods, "Unhealthy"):
             await asyncio.sleep(0.05)
         before = looks.read_text().count("\n")
@@ -275,7 +275,7 @@ async def test_a_claim_that_is_deleted_takes_its_bytes_along_and_a_new_one_begin
         assert await pods.log(name) == ""
         (folder,) = tmp_path.glob("**/claims/default/data")
         await pods.client.delete(PERSISTENT_VOLUME_CLAIM, "data", "default")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while folder.exists():
                 await asyncio.sleep(0.02)
 
@@ -303,7 +303,7 @@ async def test_volumes_made_by_hand_and_volumes_for_one_pod(pods: Bench, tmp_pat
     await pods.create("pod", "sh", "-c", script, volumes=volumes, container={"volumeMounts": mounts})
     pod = await pods.over("pod")
     assert await pods.log("pod") == "by handtmpfs\nf\n"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while volumes_in_memory(pod["metadata"]["uid"]).exists():
             await asyncio.sleep(0.02)
     await pods.client.delete(PERSISTENT_VOLUME_CLAIM, "mine", "default")

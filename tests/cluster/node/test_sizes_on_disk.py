@@ -73,7 +73,7 @@ async def test_an_empty_dir_over_its_limit_ends_the_pod(timed: Bench, clock: Fak
     events = (await timed.client.list(EVENT, "default", fields="involvedObject.name=big")).items
     assert [event["message"] for event in events if event["reason"] == "Evicted"] == [message]
     taken = timed.folder / "pods" / pod["metadata"]["uid"] / "volumes" / "x" / "f"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while taken.exists():  # it is given back once the pod is over
             await clock.advance(0.5)
             await asyncio.sleep(0.02)

@@ -26,14 +26,14 @@ def _alive(pid: int) -> bool:
 
 
 async def _pid(file: Path) -> int:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (file.exists() and file.read_text().strip()):
             await asyncio.sleep(0.01)
     return int(file.read_text())
 
 
 async def _gone(pid: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while _alive(pid):
             await asyncio.sleep(0.01)
 

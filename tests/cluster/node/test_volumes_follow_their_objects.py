@@ -41,13 +41,13 @@ def folder(bench: Bench, pod: Object) -> Path:
 
 async def seen(path: Path, text: str | None) -> None:
     """Once the file says so, or is gone."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (path.read_text() if path.exists() else None) != text:
             await asyncio.sleep(0.01)
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -160,10 +160,10 @@ async def test_a_container_of_an_engine_sees_the_change(engine_pods: Bench, loca
     spec["container"]["volumeMounts"].append({"name": "c", "mountPath": "/part-test", "subPath": "word"})
     script = "echo begun; until grep -q two /c-test/word; do sleep 0.02; done; cat /part-test; touch /c-test/x || true"
     pod = await engine_pods.create("p", "sh", "-c", script, **spec)
-    await engine_pods.until("p", lambda pod: state(pod, "running"), timeout=40)
+    await engine_pods.until("p", lambda pod: state(pod, "running"), timeout=60)
     await engine_pods.said("p", "begun")
     await change(engine_pods, "c", word="two")
-    await engine_pods.until("p", lambda pod: phase(pod) == "Succeeded", timeout=40)
+    await engine_pods.until("p", lambda pod: phase(pod) == "Succeeded", timeout=60)
     assert "one" in await engine_pods.log("p")
     assert not (folder(engine_pods, pod) / "volumes" / "c" / "x").exists()
 

@@ -93,7 +93,7 @@ async def _looked(clock: FakeClock, seconds: float, until: Any = None) -> None:
         await clock.advance(100)
         for _ in range(20):
             await asyncio.sleep(0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while until is not None and not until():
             await asyncio.sleep(0.01)
 

@@ -21,7 +21,7 @@ from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import EVENT, NAMESPACE, NODE, POD, Kind, Object
 from fairway.up.front import install
 
-SEEN_WITHIN = 10.0
+SEEN_WITHIN = 60.0
 
 
 class Node:

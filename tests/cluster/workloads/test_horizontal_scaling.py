@@ -135,7 +135,7 @@ def test_the_older_version_loses_nothing() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(300)
 async def test_a_busy_pod_gets_company(tmp_path: Path) -> None:
     container = {
         "name": "busy",

@@ -139,7 +139,7 @@ class Here:
         await self.client.create(HORIZONTAL_POD_AUTOSCALER, HORIZONTAL_POD_AUTOSCALER.new("web", "default", spec=asked))
 
     async def until(self, kind: Kind, holds: Callable[[Object], Any]) -> Object:
-        found = await self.client.wait(kind, "web", "default", lambda one: one is not None and holds(one), timeout=30)
+        found = await self.client.wait(kind, "web", "default", lambda one: one is not None and holds(one), timeout=60)
         assert found is not None
         return found
 

@@ -31,7 +31,7 @@ async def spec(server: Server, run: str, **wanted: Any) -> None:
     def says(found: Any) -> bool:
         return found is not None and all(found["spec"].get(key) == value for key, value in wanted.items())
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await server.client.wait(RUN, run, "default", says)
 
 

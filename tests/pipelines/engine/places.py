@@ -104,7 +104,7 @@ class Here:
             status = (run or {}).get("status") or {}
             return status.get("phase") in tasks.OVER and (status.get("retries") or 0) == retries
 
-        run = await self.cluster.client.wait(RUN, run_id, "default", over, timeout=40)
+        run = await self.cluster.client.wait(RUN, run_id, "default", over, timeout=60)
         assert run is not None
         return run
 
@@ -129,7 +129,7 @@ class Here:
         )
         return dict(await self.records.read(lambda c: [tuple(row) for row in c.execute(query)]))
 
-    async def until(self, look: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
+    async def until(self, look: Callable[[], Awaitable[Any]], seconds: float = 60) -> Any:
         async with asyncio.timeout(seconds):
             while not (found := await look()):
                 await asyncio.sleep(0.02)
@@ -154,7 +154,7 @@ class Here:
         query = query.where(
             task_rows.c.run_id == run_id, task_rows.c.scope_path == path, task_rows.c.error_message != ""
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (found := await self.records.read(lambda c: c.execute(query).scalars().all())):
                 await asyncio.sleep(0.02)
         return str(found[0])
@@ -168,7 +168,7 @@ class Here:
         def over(pod: Object | None) -> bool:
             return ((pod or {}).get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
-        ended = await self.cluster.client.wait(POD, name, "default", over, timeout=20)
+        ended = await self.cluster.client.wait(POD, name, "default", over, timeout=60)
         assert ended is not None
         assert ended["status"]["phase"] == "Succeeded"
 

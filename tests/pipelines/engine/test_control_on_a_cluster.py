@@ -286,9 +286,9 @@ async def test_what_the_cluster_holds_of_a_run_goes_in_time_and_the_records_stay
             await engines.aclose()
             await asyncio.sleep(1.0)
             await engines.enter_async_context(here.engine())
-        await client.wait(RUN, run, "default", lambda found: found is None, timeout=20)
+        await client.wait(RUN, run, "default", lambda found: found is None, timeout=60)
         row = (await here.rows(run))["s"]
-        await client.wait(POD, row["pod_name"], "default", lambda found: found is None, timeout=20)
+        await client.wait(POD, row["pod_name"], "default", lambda found: found is None, timeout=60)
     assert row["state"] == "SUCCEEDED"
     assert b"a last word" in await here.artifacts.get(f"{row['folder']}/executor-logs")
     query = select(runs.c.state, runs.c.expires_at).where(runs.c.id == run)
@@ -316,7 +316,7 @@ def _everything(marks: Path, looks: Path, there: Path, items: int) -> dict[str, 
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_whenever_the_engine_dies_everything_that_holds_steps_back_still_does(
     here: Here, tmp_path: Path, seed: int
 ) -> None:

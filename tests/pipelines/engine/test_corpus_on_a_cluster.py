@@ -46,7 +46,7 @@ PROGRAMS = {"critical/parameters_simple": "jq"}
 
 @pytest.mark.skipif(not CORPUS.exists(), reason=f"the corpus of compiled pipelines is not at {CORPUS}")
 @pytest.mark.parametrize("name", [name for name in names() if needs_a_pod(name)] or ["absent"])
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 async def test_a_pipeline_of_the_corpus_ends_as_it_should(name: str, here: Here, tmp_path: Path) -> None:
     if name in NOT_HERE:
         pytest.skip(NOT_HERE[name])

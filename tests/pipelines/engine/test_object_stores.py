@@ -104,7 +104,7 @@ async def test_the_cache_counts_what_is_still_in_the_bucket(
     assert len(marks.read_text().split()) == 2
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_whenever_the_engine_dies_nothing_that_was_recorded_is_missing_in_the_bucket(
     far: Here, s3_server: S3Server, bucket: str, tmp_path: Path
 ) -> None:

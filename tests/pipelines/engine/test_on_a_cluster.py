@@ -60,7 +60,7 @@ async def test_a_run_goes_to_its_end_and_the_records_tell_it(here: Here, tmp_pat
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_whenever_the_engine_dies_no_step_runs_twice_and_the_run_ends(
     here: Here, tmp_path: Path, seed: int
 ) -> None:
@@ -81,7 +81,7 @@ async def test_whenever_the_engine_dies_no_step_runs_twice_and_the_run_ends(
     assert row == {"sum": count * (count - 1)}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_two_engines_at_once_run_no_step_twice(here: Here, tmp_path: Path) -> None:
     """What leadership is to prevent, and what must do no harm where it fails: both work on the same run."""
     marks, count = tmp_path / "marks", 20
@@ -131,7 +131,7 @@ async def test_termination_ends_pods_and_a_retry_runs_what_had_not_succeeded(her
     document = spec.compiled({"first": task("first"), "second": task("second", after=("first",))})
     async with here.engine():
         run_id = await here.submit(document)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (marks.exists() and "second" in marks.read_text()):
                 await asyncio.sleep(0.02)
         await here.cluster.client.patch(RUN, run_id, "default", {"spec": {"terminate": True}})
@@ -163,7 +163,7 @@ async def test_a_pod_that_is_deleted_fails_its_step_and_a_run_that_is_deleted_ta
         run_id = await here.submit(document)
         pod = await pod_of(run_id)
         await client.delete(RUN, run_id, "default")
-        await client.wait(POD, pod["metadata"]["name"], "default", lambda found: found is None, timeout=45)
+        await client.wait(POD, pod["metadata"]["name"], "default", lambda found: found is None, timeout=60)
 
 
 async def test_a_step_whose_pod_cannot_run_here_fails_and_says_why(here: Here) -> None:

@@ -82,7 +82,7 @@ SHAPES = (loop, bounded_loop, flat, chain, funnel)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_time_grows_with_the_number_of_tasks(shape: Callable[[int], dict[str, Any]]) -> None:
     small, large = shape(2_000), shape(20_000)
     play(small)  # what is done once is done now
@@ -91,7 +91,7 @@ def test_time_grows_with_the_number_of_tasks(shape: Callable[[int], dict[str, An
     assert each_of_large < 3 * each_of_small
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_memory_grows_with_the_number_of_tasks() -> None:
     def kept(count: int) -> float:
         document = loop(count)

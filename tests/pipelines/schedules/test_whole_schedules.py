@@ -88,7 +88,7 @@ async def test_every_second_a_step_really_runs(platform: Platform, tmp_path: Pat
     begin = time.time()
     window = f"start_time={moment(begin)}&end_time={moment(begin + 30)}"
     slots: list[dict[str, str]] = []
-    async with asyncio.timeout(45):
+    async with asyncio.timeout(60):
         while len([slot for slot in slots if slot["state"] == "SUCCEEDED"]) < 4:
             await asyncio.sleep(0.2)
             slots = (await platform.call("GET", f"recurringruns/{made['recurring_run_id']}/slots?{window}"))["slots"]

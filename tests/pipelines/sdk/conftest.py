@@ -43,7 +43,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     folder, started = tmp_path_factory.mktemp("platform"), Future[Installed]()
     thread = threading.Thread(target=lambda: asyncio.run(_serve(folder, started)))
     thread.start()
-    here = started.result(timeout=30)
+    here = started.result(timeout=60)
     try:
         yield here
     finally:

@@ -16,23 +16,23 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:This client o
 @pytest.fixture
 def squares(server: sdk.Server) -> sdk.Run:
     run = sdk.submit(flows.squares, {"n": 3, "factor": 2}, name="squares")
-    run.wait(timeout=30)
+    run.wait(timeout=60)
     assert run.outputs() == {"Output": 10}
     return run
 
 
 def states(run: sdk.Run) -> dict[str, str]:
-    return {step.path: step.state for step in run.wait(timeout=30).steps if step.path}
+    return {step.path: step.state for step in run.wait(timeout=60).steps if step.path}
 
 
 def test_a_clone_has_the_given_parameters_and_the_other_ones_of_the_old_run(squares: sdk.Run, fairway: Command) -> None:
     clone = squares.clone({"n": 4}, name="more")
-    clone.wait(timeout=30)
+    clone.wait(timeout=60)
     assert (clone.outputs(), clone.record()["display_name"]) == ({"Output": 28}, "more")
     assert clone.record()["source_run_id"] == squares.id
     said = fairway("runs", "clone", squares.id, "--param", "factor=1", "--json")
     other = sdk.run(json.loads(said.out)["run_id"])
-    other.wait(timeout=30)
+    other.wait(timeout=60)
     assert other.outputs() == {"Output": 5}
     assert "no parameter m" in fairway("runs", "clone", squares.id, "--param", "m=1").err
 

@@ -25,7 +25,7 @@ HEAVY = ("aiohttp", "sqlalchemy", "yaml", "kfp", "pandas", "obstore", "cryptogra
 @pytest.fixture
 def ended(server: sdk.Server) -> sdk.Run:
     run = sdk.submit(flows.squares, {"n": 3}, name="squares")
-    run.wait(timeout=30)
+    run.wait(timeout=60)
     return run
 
 
@@ -109,7 +109,7 @@ def test_a_file_is_run(fairway: Command, tmp_path: Path) -> None:
     assert said.code == 0
     assert json.loads(said.out.splitlines()[-1])["state"] == "SUCCEEDED"
     started = fairway("run", str(file), "--pipeline", "squares", "--no-follow").out.strip()
-    assert sdk.run(started).wait(timeout=30).state == "SUCCEEDED"
+    assert sdk.run(started).wait(timeout=60).state == "SUCCEEDED"
     assert "NAME=VALUE, not 'n'" in fairway("run", str(file), "--pipeline", "squares", "--param", "n").err
 
 
@@ -122,24 +122,24 @@ def test_mistakes_are_told_in_a_sentence(fairway: Command) -> None:
 @pytest.mark.slow
 def test_a_step_that_stands_still_is_told_to_go_on(server: sdk.Server, fairway: Command) -> None:
     run = sdk.submit(flows.looked_at)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while "stopped before" not in (message := " ".join(step.message for step in run.snapshot().steps)):
         assert time.monotonic() < deadline, message
         time.sleep(0.1)
     said = fairway("runs", "continue", run.id, "measure")
     assert (said.code, "goes on" in said.out) == (0, True)
-    assert run.wait(timeout=30).state == "SUCCEEDED"
+    assert run.wait(timeout=60).state == "SUCCEEDED"
     assert "does not stand still" in fairway("runs", "continue", run.id, "measure").err
 
 
 @pytest.mark.slow
 def test_a_run_is_deleted_with_what_only_it_used(server: sdk.Server, fairway: Command) -> None:
     run = sdk.submit(flows.squares, {"n": 3}, caching=False)
-    run.wait(timeout=30)
+    run.wait(timeout=60)
     path = run.artifact("measure/rows").path()
     said = fairway("runs", "delete", run.id, "--with-artifacts")
     assert (said.code, "with what only it used" in said.out) == (0, True)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -39,7 +39,7 @@ class Receiver:
         self._told = told
 
     def next(self) -> dict[str, Any]:
-        return self._told.get(timeout=30)
+        return self._told.get(timeout=60)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_webhook_is_told_of_runs_that_fail(server: sdk.Server, receiver: Recei
     assert notice.record()["display_name"] == f"failed to {receiver.url}"
     assert notice.test()["state"] == "DELIVERED"
     assert receiver.next()["event"] == "TEST"
-    sdk.submit(flows.squares, {"n": 1}).wait(timeout=30)
+    sdk.submit(flows.squares, {"n": 1}).wait(timeout=60)
     run = sdk.submit(flows.mended, {"flag": str(tmp_path / "flag")})
     told = receiver.next()
     assert (told["event"], told["run"]["run_id"]) == ("FAILED", run.id)

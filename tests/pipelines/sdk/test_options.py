@@ -69,11 +69,11 @@ def disappointed(run_id: str) -> None:
 @pytest.mark.slow
 def test_a_sensor_ends_when_what_it_waits_for_is_there(server: sdk.Server, tmp_path: Path) -> None:
     before = sdk.submit(flows.squares, {"n": 1})
-    before.wait(timeout=30)
+    before.wait(timeout=60)
     inputs = {"path": f"file://{tmp_path}", "run_id": before.id, "url": f"{server.url}/apis/v2beta1/healthz"}
-    sdk.submit(due, inputs).wait(timeout=30)
+    sdk.submit(due, inputs).wait(timeout=60)
     with pytest.raises(sdk.Failure, match="is SUCCEEDED, and FAILED was waited for"):
-        sdk.submit(disappointed, {"run_id": before.id}).wait(timeout=30)
+        sdk.submit(disappointed, {"run_id": before.id}).wait(timeout=60)
 
 
 @dsl.component(base_image="python:3.11")
@@ -92,5 +92,5 @@ def inside() -> str:
 @pytest.mark.slow
 def test_a_step_finds_the_platform_by_itself(server: sdk.Server) -> None:
     run = sdk.submit(inside, name="who am I")
-    run.wait(timeout=30)
+    run.wait(timeout=60)
     assert run.outputs() == {"Output": "who am I"}

@@ -44,7 +44,7 @@ def loud() -> None:
 def failed(server: sdk.Server) -> sdk.Run:
     run = sdk.submit(divided)
     with pytest.raises(sdk.Failure, match="ZeroDivisionError"):
-        run.wait(timeout=30)
+        run.wait(timeout=60)
     return run
 
 
@@ -117,7 +117,7 @@ def test_the_command_says_how_the_step_failed(
 
 def test_a_command_is_run_as_it_was(server: sdk.Server) -> None:
     run = sdk.submit(loud)
-    run.wait(timeout=30)
+    run.wait(timeout=60)
     assert run.outputs("shout")["said"].strip() == "hey!"
     assert sdk.replay(run, "shout").outputs["said"].strip() == "hey!"
     with pytest.raises(sdk.Failure, match="the step is a command and has no function"):

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:This client o
 
 def test_a_run_tells_its_outputs_metrics_and_inputs(server: sdk.Server) -> None:
     run = sdk.submit(flows.squares, {"n": 3}, name="mine", caching=False)
-    assert run.wait(timeout=30).name == "mine"
+    assert run.wait(timeout=60).name == "mine"
     assert run.outputs() == {"Output": 5}
     assert run.inputs() == {"n": 3, "factor": 1}
     assert run.outputs("measure")["Output"] == 3
@@ -25,7 +25,7 @@ def test_a_run_tells_its_outputs_metrics_and_inputs(server: sdk.Server) -> None:
 
 def test_an_artifact_is_bytes_a_path_a_copy_and_a_table(server: sdk.Server, tmp_path: Path) -> None:
     run = sdk.submit(flows.squares, {"n": 2})
-    run.wait(timeout=30)
+    run.wait(timeout=60)
     rows = run.artifact("measure/rows")
     assert rows.read() == b"x,y\n0,0\n1,1\n"
     assert rows.path().read_bytes() == rows.read()
@@ -39,19 +39,19 @@ def test_an_artifact_is_bytes_a_path_a_copy_and_a_table(server: sdk.Server, tmp_
 
 def test_a_run_is_given_what_another_made_or_a_file(server: sdk.Server, tmp_path: Path) -> None:
     before = sdk.submit(flows.squares, {"n": 3})
-    before.wait(timeout=30)
+    before.wait(timeout=60)
     run = sdk.submit(flows.added, {"rows": before.artifact("measure/rows"), "factor": 3})
-    run.wait(timeout=30)
+    run.wait(timeout=60)
     assert run.outputs() == {"Output": 15}
     (tmp_path / "rows.csv").write_text("x,y\n1,7\n")
     run = sdk.submit(flows.added, {"rows": tmp_path / "rows.csv"})
-    run.wait(timeout=30)
+    run.wait(timeout=60)
     assert run.outputs() == {"Output": 7}
 
 
 def test_a_step_is_named_by_its_path_or_a_name_that_only_one_has(server: sdk.Server) -> None:
     run = sdk.submit(flows.doubled)
-    run.wait(timeout=30)
+    run.wait(timeout=60)
     assert run.outputs("for-loop-2[1]/double") == {"Output": 4}
     with pytest.raises(sdk.NotThere, match=r"several steps 'double'; say which: .*for-loop-2\[2\]/double"):
         run.step("double")
@@ -67,7 +67,7 @@ def test_a_run_is_found_by_id_beginning_name_and_age(server: sdk.Server) -> None
     assert [run.id for run in sdk.runs(experiment="finding")] == [new.id, old.id]
     assert [run.id for run in sdk.runs(experiment="finding", name="old")] == [old.id]
     assert sdk.runs(experiment="finding", limit=1) == [new]
-    old.wait(timeout=30), new.wait(timeout=30)
+    old.wait(timeout=60), new.wait(timeout=60)
     assert {run.id for run in sdk.runs(experiment="finding", state="succeeded")} == {old.id, new.id}
     assert not sdk.runs(experiment="finding", state="FAILED")
     with pytest.raises(sdk.NotThere, match='no run "nobody"'):
@@ -88,15 +88,15 @@ def test_a_log_is_followed_line_by_line_until_its_step_ends(server: sdk.Server, 
             go.touch()
         seen.append(line)
     assert [line for line in seen if line in ("first", "last")] == ["first", "last"]
-    run.wait(timeout=30)
+    run.wait(timeout=60)
 
 
 def test_a_failed_run_says_so_and_is_tried_again(server: sdk.Server, tmp_path: Path) -> None:
     run = sdk.submit(flows.mended, {"flag": str(tmp_path / "flag")})
     with pytest.raises(sdk.Failure, match=r"is FAILED: .*the first time it fails"):
-        run.wait(timeout=30)
+        run.wait(timeout=60)
     run.retry()
-    assert run.wait(timeout=30).state == "SUCCEEDED"
+    assert run.wait(timeout=60).state == "SUCCEEDED"
     with pytest.raises(sdk.Failure, match="only a failed or canceled run can be retried"):
         run.retry()
 

@@ -28,7 +28,7 @@ def test_a_schedule_is_made_changed_and_run_at_once(server: sdk.Server) -> None:
     assert (record["status"], record["no_catchup"], record["late_after_seconds"]) == ("ENABLED", True, 60)
     assert len(record["next_slots"]) == 5
     run = made.run()
-    run.wait(timeout=30)
+    run.wait(timeout=60)
     assert run.inputs()["n"] == 2
     made.edit(parameters={"n": 3}, every=3600, name="hourly")
     record = made.record()

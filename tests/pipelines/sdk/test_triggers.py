@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:This client o
 
 def fired(trigger: sdk.Trigger) -> sdk.Run:
     """The run that it started first, once the engine has taken it up."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (started := [one for one in trigger.events() if one["state"] == "STARTED"]):
         assert time.monotonic() < deadline, trigger.events()
         time.sleep(0.05)
@@ -54,7 +54,7 @@ def test_a_webhook_is_called_with_its_own_token(server: sdk.Server) -> None:
     hook.fire({"n": 3}, key="once")
     hook.fire({"n": 3}, key="once")
     run = fired(hook)
-    run.wait(timeout=30)
+    run.wait(timeout=60)
     assert run.outputs() == {"Output": 10}
     assert len(hook.events()) == 1
     with pytest.raises(sdk.Failure, match="factor"):

@@ -20,7 +20,7 @@ def test_a_pipeline_is_kept_in_versions_and_run_by_its_name(server: sdk.Server) 
     assert (first.id, first.name) == (again.id, "squares")
     assert [one["name"] for one in first.versions()] == ["better", "squares"]
     run = sdk.submit("squares", {"n": 3}, name="by-name", experiment="named")
-    assert run.wait(timeout=30).name == "by-name"
+    assert run.wait(timeout=60).name == "by-name"
     assert run.outputs() == {"Output": 5}
     assert [one.id for one in sdk.runs(experiment="named")] == [run.id]
     first.delete()

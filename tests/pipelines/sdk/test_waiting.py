@@ -60,7 +60,7 @@ def test_a_step_starts_once_a_person_has_approved(server: sdk.Server, fairway: C
     [question] = sdk.approvals()
     assert (question.step, question.question, question.state) == ("double", "Double the 21?", "WAITING")
     assert fairway("approvals", "approve", run.id, "--comment", "why not").code == 0
-    assert run.wait(timeout=30)
+    assert run.wait(timeout=60)
     assert run.outputs() == {"Output": 42}
     [answered] = run.approvals(state="")
     assert (answered.decided_by, answered.comment) == ("fairway:admin", "why not")
@@ -75,7 +75,7 @@ def test_a_rejection_fails_the_step(server: sdk.Server) -> None:
     once(run, lambda now: waits(now, "double", "waits for approval"))
     run.reject("double", "not today")
     with pytest.raises(sdk.Failure, match="rejected by fairway:admin: not today"):
-        run.wait(timeout=30)
+        run.wait(timeout=60)
 
 
 def test_steps_wait_for_slots_of_a_pool(server: sdk.Server, fairway: Command, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_steps_wait_for_slots_of_a_pool(server: sdk.Server, fairway: Command, tm
     sdk.set_pool("desk", 2)
     once(run, lambda now: [step.state for step in steps.doing(now.steps)] == ["RUNNING", "RUNNING"])
     go.touch()
-    run.wait(timeout=30)
+    run.wait(timeout=60)
     assert [pool.used for pool in sdk.pools()] == [0]
     assert fairway("pools", "delete", "desk").code == 0
     with pytest.raises(sdk.NotThere, match='no pool "desk"'):
@@ -103,12 +103,12 @@ def test_a_sensor_looks_again_until_it_is_time(server: sdk.Server, tmp_path: Pat
     run = sdk.submit(expecting, {"path": str(path)})
     once(run, lambda now: any(step.message for step in now.steps if step.path == "wait-for-file"))
     path.touch()
-    run.wait(timeout=30)
+    run.wait(timeout=60)
 
 
 def test_a_sensor_gives_up(server: sdk.Server, tmp_path: Path) -> None:
     with pytest.raises(sdk.Failure, match="wait-for-file"):
-        sdk.submit(in_vain, {"path": str(tmp_path / "never")}).wait(timeout=30)
+        sdk.submit(in_vain, {"path": str(tmp_path / "never")}).wait(timeout=60)
 
 
 def test_a_paused_run_starts_nothing_until_it_goes_on(server: sdk.Server, fairway: Command, tmp_path: Path) -> None:
@@ -121,4 +121,4 @@ def test_a_paused_run_starts_nothing_until_it_goes_on(server: sdk.Server, fairwa
     assert paused.state == run.state == "PAUSED"
     assert "‖" in fairway("runs", "show", run.id).out
     assert fairway("runs", "resume", run.id).code == 0
-    assert run.wait(timeout=30).state == "SUCCEEDED"
+    assert run.wait(timeout=60).state == "SUCCEEDED"

@@ -68,7 +68,7 @@ class Here:
         generation = {"observedGeneration": found["metadata"]["generation"]}
         await self.client.patch_status(DEPLOYMENT, "g", "default", {**counts, **generation})
         for name in ("g.graph", "g.graph.path"):
-            route = await self.client.wait(HTTP_ROUTE, name, "default", lambda one: one is not None, timeout=10)
+            route = await self.client.wait(HTTP_ROUTE, name, "default", lambda one: one is not None, timeout=60)
             assert route is not None
             accepted = {"type": "Accepted", "status": "True", "reason": "Accepted"}
             told = {**accepted, "observedGeneration": route["metadata"]["generation"]}

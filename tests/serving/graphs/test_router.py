@@ -221,7 +221,7 @@ async def test_the_last_step_streams(town: Town) -> None:
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await answer.prepare(request)
         await answer.write(b"data: 1\n\n")
-        await asyncio.wait_for(seen.wait(), 5)
+        await asyncio.wait_for(seen.wait(), 60)
         await answer.write(b"data: 2\n\n")
         return answer
 
@@ -352,9 +352,9 @@ async def test_a_client_that_leaves_ends_its_steps(town: Town) -> None:
 
     url = await town.route(root("Ensemble", {"serviceUrl": await town.url(long)}))
     asking = asyncio.create_task(ask(url))
-    await asyncio.wait_for(at_work.wait(), 5)
+    await asyncio.wait_for(at_work.wait(), 60)
     asking.cancel()
-    await asyncio.wait_for(cancelled.wait(), 5)
+    await asyncio.wait_for(cancelled.wait(), 60)
 
 
 async def test_steps_of_an_ensemble_run_at_once(town: Town) -> None:

@@ -71,7 +71,7 @@ async def test_a_stream_ends_with_the_client(load: Load) -> None:
     assert reply.stream is not None
     assert [await anext(reply.stream) for _ in range(3)] == [b"0 ", b"1 ", b"2 "]
     await reply.stream.aclose()  # type: ignore[attr-defined]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while "stream ended" not in app._app.__globals__["events"]:
             await asyncio.sleep(0.01)
 

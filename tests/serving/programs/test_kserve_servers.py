@@ -90,20 +90,20 @@ class Program:
 
     def _asked(self, request: urllib.request.Request) -> tuple[int, Any]:
         try:
-            with urllib.request.urlopen(request, timeout=20) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as refused:
             return refused.code, json.load(refused)
 
     def ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.address}/v2/health/ready", timeout=2) as response:
+            with urllib.request.urlopen(f"{self.address}/v2/health/ready", timeout=20) as response:
                 return bool(response.status == 200)
         except OSError:
             return False
 
     def wait(self) -> None:
-        end = time.monotonic() + 40
+        end = time.monotonic() + 60
         while not self.ready():
             assert self.process.poll() is None, self.process.communicate()[1]
             assert time.monotonic() < end

@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(folder: Path) -> Iterator[Any]:
     with server("--model_name", "llm", "--model_dir", str(folder), "--model_format", "huggingface") as address:
-        client = openai.OpenAI(base_url=f"{address}/openai/v1", api_key="none", max_retries=0, timeout=50)
+        client = openai.OpenAI(base_url=f"{address}/openai/v1", api_key="none", max_retries=0, timeout=60)
         client.address = address
         yield client
         client.close()

@@ -227,7 +227,7 @@ async def test_a_generator_streams_and_is_closed_when_nobody_reads_on(load: Load
     assert reply.stream is not None
     assert [await anext(reply.stream) for _ in range(3)] == [b'{"first":[1]}\n', b"1 ", b"2 "]
     await reply.stream.aclose()  # type: ignore[attr-defined]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not program.owner.ended:
             await asyncio.sleep(0.01)
 

@@ -27,7 +27,7 @@ from fairway.up.front import start
 from tests.ports import free_port
 from tests.serving.programs.tiny_models import tiny_llama
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 KSERVE_PROGRAM = """
 import argparse

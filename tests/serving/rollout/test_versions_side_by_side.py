@@ -14,7 +14,7 @@ from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import DEPLOYMENT, POD, Object
 from tests.serving.scaling.conftest import Heard, House
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PATH = "/serving/default/iris"
 OLD, NEW = '{"predictions":[1,1]}', '{"predictions":[7,8]}'
@@ -35,7 +35,7 @@ def _traffic(status: Object) -> dict[bool, int]:
 
 async def _only(heard: Heard, text: str, count: int = 100) -> None:
     """Wait until that many answers in a row are this one."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             before = heard.texts.copy()
             await asyncio.sleep(0.5)
@@ -89,7 +89,7 @@ async def test_a_share_for_the_newest_more_of_it_all_of_it(house: House, two_ver
         predictor = status["components"]["predictor"]
         assert predictor["latestRolledoutRevision"] == "iris-predictor-00002"
         assert predictor["previousRolledoutRevision"] == "iris-predictor-00001"
-        gone = house.cluster.client.wait(DEPLOYMENT, "iris-predictor", "default", lambda one: one is None, timeout=20)
+        gone = house.cluster.client.wait(DEPLOYMENT, "iris-predictor", "default", lambda one: one is None, timeout=60)
         await gone
         assert await _uids(house, "iris-predictor-00002") == pods, "promoted without a new pod"
         await asyncio.sleep(2)
@@ -166,7 +166,7 @@ async def test_a_canary_of_the_list_is_tried_and_promoted(house: House, two_vers
         await house.change(promoted)
         await house.until(_rolled_out)
         await _only(heard, NEW)
-        await house.cluster.client.wait(DEPLOYMENT, "iris-predictor", "default", lambda one: one is None, timeout=20)
+        await house.cluster.client.wait(DEPLOYMENT, "iris-predictor", "default", lambda one: one is None, timeout=60)
         await asyncio.sleep(2)
         assert pods <= await _uids(house, "iris-v2-predictor")
     _no_failure(heard)
@@ -183,7 +183,7 @@ async def test_a_canary_of_the_list_is_dropped(house: House, two_versions: tuple
         await house.change({"spec": {"canary": None}})
         await house.until(lambda status: conditions.find({"status": status}, "CanaryPredictorReady") is None)
         await _only(heard, OLD)
-        await house.cluster.client.wait(DEPLOYMENT, "iris-v2-predictor", "default", lambda one: one is None, timeout=20)
+        await house.cluster.client.wait(DEPLOYMENT, "iris-v2-predictor", "default", lambda one: one is None, timeout=60)
         await asyncio.sleep(2)
     _no_failure(heard)
 

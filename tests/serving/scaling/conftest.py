@@ -74,7 +74,7 @@ class House:
     async def change(self, patch: Object, name: str = "iris") -> None:
         await self.cluster.client.patch(INFERENCE_SERVICE, name, "default", patch)
 
-    async def until(self, holds: Callable[[Object], bool], name: str = "iris", timeout: float = 30) -> Object:
+    async def until(self, holds: Callable[[Object], bool], name: str = "iris", timeout: float = 60) -> Object:
         """The status, once it holds and is of the newest generation."""
 
         def settled(obj: Object | None) -> bool:
@@ -86,7 +86,7 @@ class House:
         assert found is not None
         return dict(found["status"])
 
-    async def replicas(self, count: int, name: str = "iris", *, timeout: float = 30) -> None:
+    async def replicas(self, count: int, name: str = "iris", *, timeout: float = 60) -> None:
         """Wait until that many pods are wanted and there."""
 
         def so(deployment: Object | None) -> bool:

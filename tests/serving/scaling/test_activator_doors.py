@@ -67,7 +67,7 @@ async def _echo(request: web.BaseRequest) -> web.StreamResponse:
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.005)
 
@@ -239,7 +239,7 @@ async def test_calls_over_grpc_wait_for_their_pod_too() -> None:
             await server.start()
             doors.tell("127.0.0.1")
             assert await asyncio.gather(*asked) == [b"HELLO"] * 5
-            assert await call(b"again", timeout=5) == b"AGAIN"
+            assert await call(b"again", timeout=60) == b"AGAIN"
             seen, waiting = doors.activator.look(KEY)
             assert seen.came > 0
             assert waiting == 0
@@ -252,6 +252,6 @@ async def test_over_grpc_it_is_said_that_a_service_does_not_start() -> None:
         doors.tell(broken=f"50% of the model is at {'/very' * 50}/é")
         async with grpc.aio.insecure_channel(doors.url.removeprefix("http://")) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await channel.unary_unary("/t.Voice/Shout")(b"hello", timeout=5)
+                await channel.unary_unary("/t.Voice/Shout")(b"hello", timeout=60)
             assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
             assert refused.value.details() == f"50% of the model is at {'/very' * 50}/é"

@@ -22,7 +22,7 @@ from fairway.serving.scaling.controller import Autoscaler
 from fairway.serving.scaling.decider import Spec
 from tests.serving.scaling.conftest import House, open_house
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 FAST = Contract(
     scaler="kpa",
@@ -183,8 +183,8 @@ async def _stands_before(house: House, whether: bool) -> None:
     def so(service: Object | None) -> bool:
         return service is not None and proxying.hidden(service) == whether
 
-    await house.cluster.client.wait(SERVICE, "iris-predictor", "default", so, timeout=30)
-    async with asyncio.timeout(30):
+    await house.cluster.client.wait(SERVICE, "iris-predictor", "default", so, timeout=60)
+    async with asyncio.timeout(60):
         while True:
             slices = await house.cluster.client.list(ENDPOINT_SLICE, "default")
             filled = {meta.name(one) for one in slices.items if one.get("endpoints")}

@@ -66,7 +66,7 @@ async def test_who_hangs_up_just_as_it_is_its_turn_takes_no_place() -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert await asyncio.wait_for(hall.enter(), 1) == "a"
+    assert await asyncio.wait_for(hall.enter(), 60) == "a"
 
 
 async def test_a_service_that_cannot_start_keeps_nobody_waiting() -> None:

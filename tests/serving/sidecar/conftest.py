@@ -74,6 +74,6 @@ async def before(port: int, *more: str) -> AsyncGenerator[Sidecar, None]:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for what comes soon."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.005)

@@ -32,7 +32,7 @@ async def test_an_answer_is_seen_piece_by_piece_while_it_is_made() -> None:
         answer = web.StreamResponse()
         await answer.prepare(request)
         await answer.write(b"first")
-        await asyncio.wait_for(seen.wait(), 5)
+        await asyncio.wait_for(seen.wait(), 60)
         await answer.write(b"second")
         return answer
 
@@ -57,7 +57,7 @@ async def test_a_request_reaches_the_container_while_it_is_sent() -> None:
 
     async def body():  # type: ignore[no-untyped-def]
         yield b"one"
-        await asyncio.wait_for(begun.wait(), 5)
+        await asyncio.wait_for(begun.wait(), 60)
         yield b"two"
 
     async with (
@@ -83,9 +83,9 @@ async def test_a_client_that_leaves_takes_its_request_back() -> None:
 
     async with listening(long) as port, before(port) as sidecar:
         asking = asyncio.create_task(sidecar.post("/", b"{}"))
-        await asyncio.wait_for(at_work.wait(), 5)
+        await asyncio.wait_for(at_work.wait(), 60)
         asking.cancel()
-        await asyncio.wait_for(cancelled.wait(), 5)
+        await asyncio.wait_for(cancelled.wait(), 60)
         assert (await sidecar.metrics())["fairway_inference_requests_inside"] == 0
 
 
@@ -171,7 +171,7 @@ async def test_what_two_parsers_could_read_in_two_ways_is_refused(request_: byte
     async with listening(echo) as port, before(port) as sidecar:
         reader, writer = await asyncio.open_connection(*sidecar.address)
         writer.write(request_)
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 60)
         writer.close()
     assert answer.startswith(b"HTTP/1.1 400 ")
 
@@ -188,7 +188,7 @@ async def test_every_split_of_a_chunked_request_is_the_same_request() -> None:
                 writer.write(whole[start : start + size])
                 await writer.drain()
                 await asyncio.sleep(0)
-            assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"abcde")
+            assert (await asyncio.wait_for(reader.read(), 60)).endswith(b"abcde")
             writer.close()
 
 
@@ -220,4 +220,4 @@ async def test_what_is_under_way_ends_before_the_sidecar_does() -> None:
         assert not sidecar.done.done()
         go.set()
         assert await asking == (200, "done")
-        await asyncio.wait_for(sidecar.done, 5)
+        await asyncio.wait_for(sidecar.done, 60)

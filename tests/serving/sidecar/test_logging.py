@@ -111,7 +111,7 @@ async def test_a_stream_is_seen_at_once_and_told_of_whole() -> None:
         answer = web.StreamResponse()
         await answer.prepare(request)
         await answer.write(b"data: 1\n\n")
-        await asyncio.wait_for(seen.wait(), 5)
+        await asyncio.wait_for(seen.wait(), 60)
         await answer.write(b"data: 2\n\n")
         return answer
 
