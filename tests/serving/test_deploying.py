@@ -44,7 +44,7 @@ async def test_services_are_listed_with_why_they_do_not_answer(tmp_path: Path) -
         spec = {"predictor": {"paddle": {"storageUri": "/m"}}}
         await here.client.create(INFERENCE_SERVICE, INFERENCE_SERVICE.new("odd", "default", spec=spec))
         await here.client.wait(
-            INFERENCE_SERVICE, "odd", "default", lambda obj: bool((obj or {}).get("status")), timeout=10
+            INFERENCE_SERVICE, "odd", "default", lambda obj: bool((obj or {}).get("status")), timeout=60
         )
         (found,) = await asyncio.to_thread(sdk.services, kubeconfig_file=here.kubeconfig)
         assert (found.name, found.ready, found.format) == ("odd", False, "paddle")

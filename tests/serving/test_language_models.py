@@ -99,7 +99,7 @@ async def test_its_older_version_is_the_same_object(here: Cluster) -> None:
     older = Kind("serving.kserve.io", "v1alpha1", "LLMInferenceService", "llminferenceservices")
     await here.client.create(older, older.new("opt", "default", spec={"model": MODEL, "prefill": {"replicas": 1}}))
     found = await here.client.wait(
-        LLM_SERVICE, "opt", "default", lambda obj: bool((obj or {}).get("status")), timeout=10
+        LLM_SERVICE, "opt", "default", lambda obj: bool((obj or {}).get("status")), timeout=60
     )
     assert found is not None
     assert found["apiVersion"] == "serving.kserve.io/v1alpha2"

@@ -76,7 +76,7 @@ async def test_an_approved_request_gives_a_certificate_that_says_who_one_is(here
         "PATCH", path, body=answered("Approved"), content_type="application/merge-patch+json"
     )
     signed = await here.client.wait(
-        REQUEST, "ann", None, lambda obj: bool(obj and obj["status"].get("certificate")), timeout=10
+        REQUEST, "ann", None, lambda obj: bool(obj and obj["status"].get("certificate")), timeout=60
     )
     assert signed is not None
     assert [each["type"] for each in signed["status"]["conditions"]] == ["Approved"]
@@ -96,7 +96,7 @@ async def test_what_cannot_be_signed_says_why(here: Cluster) -> None:
         "PATCH", path, body=answered("Approved"), content_type="application/merge-patch+json"
     )
     failed = await here.client.wait(
-        REQUEST, "server", None, lambda obj: bool(obj and len(obj["status"]["conditions"]) == 2), timeout=10
+        REQUEST, "server", None, lambda obj: bool(obj and len(obj["status"]["conditions"]) == 2), timeout=60
     )
     assert failed is not None
     last = failed["status"]["conditions"][-1]

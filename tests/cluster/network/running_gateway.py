@@ -131,7 +131,7 @@ class Gateway:
         made = HTTP_ROUTE.new(name, "default", metadata={"annotations": annotations}, spec=spec)
         await self.client.create(HTTP_ROUTE, made)
         told = await self.client.wait(
-            HTTP_ROUTE, name, "default", lambda r: bool(r and (r.get("status") or {}).get("parents")), timeout=10
+            HTTP_ROUTE, name, "default", lambda r: bool(r and (r.get("status") or {}).get("parents")), timeout=60
         )
         assert told is not None
         return told

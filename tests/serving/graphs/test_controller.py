@@ -42,7 +42,7 @@ class Here:
 
     async def until(self, holds: Callable[[Object], bool]) -> Object:
         found = await self.client.wait(
-            INFERENCE_GRAPH, "g", "default", lambda one: one is not None and holds(one), timeout=10
+            INFERENCE_GRAPH, "g", "default", lambda one: one is not None and holds(one), timeout=60
         )
         assert found is not None
         return found
@@ -56,7 +56,7 @@ class Here:
 
     async def deployment(self, holds: Callable[[Object], bool] = bool) -> Object:
         found = await self.client.wait(
-            DEPLOYMENT, "g", "default", lambda one: one is not None and holds(one), timeout=10
+            DEPLOYMENT, "g", "default", lambda one: one is not None and holds(one), timeout=60
         )
         assert found is not None
         return found

@@ -175,7 +175,7 @@ async def test_a_language_model_of_the_hub_answers_openais_client(house: House, 
 
     def ask() -> tuple[str, str]:
         with openai.OpenAI(
-            base_url=f"{house.gateway}/default/chat/v1", api_key=house.token, max_retries=0, timeout=30
+            base_url=f"{house.gateway}/default/chat/v1", api_key=house.token, max_retries=0, timeout=60
         ) as client:
             asked = {"model": "tiny", "prompt": "the fox", "max_tokens": 8, "temperature": 0}
             whole = client.completions.create(**asked).choices[0].text

@@ -113,7 +113,7 @@ async def test_back_to_the_version_before(house: House, two_versions: tuple[Path
         await house.change(_predictor(old, canaryTrafficPercent=None))
         await house.until(lambda status: _traffic(status) == {True: 100})
         await house.cluster.client.wait(
-            DEPLOYMENT, "iris-predictor-00002", "default", lambda one: one is None, timeout=20
+            DEPLOYMENT, "iris-predictor-00002", "default", lambda one: one is None, timeout=60
         )
         await asyncio.sleep(2)
     _no_failure(heard)
