@@ -36,6 +36,18 @@ class Slow:
         return np.zeros(len(rows), dtype=int)
 
 
+class Gated:
+    """As slow as a test wants it: what is not zero in its first cell waits until there is a file."""
+
+    def __init__(self, gate: Path) -> None:
+        self.gate = gate
+
+    def predict(self, rows: Any) -> Any:
+        while np.asarray(rows)[0][0] and not self.gate.exists():
+            time.sleep(0.005)
+        return np.zeros(len(rows), dtype=int)
+
+
 class Broken:
     def predict(self, rows: Any) -> Any:
         raise RuntimeError("out of cheese")
@@ -58,6 +70,16 @@ class Server:
     async def get(self, path: str) -> tuple[int, Any]:
         async with self.session.get(self.url + path) as answer:
             return answer.status, orjson.loads(await answer.read())
+
+    async def metrics(self) -> str:
+        async with self.session.get(self.url + "/metrics") as page:
+            return await page.text()
+
+    async def inside(self, count: int) -> None:
+        """Until so many predictions wait or are at work."""
+        async with asyncio.timeout(60):
+            while f"fairway_inference_requests_inside {count}\n" not in await self.metrics():
+                await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
@@ -97,6 +119,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / name).mkdir()
         joblib.dump(estimator, root / name / "model.joblib")
     return root
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """What the model of `gated` waits for."""
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def gated(tmp_path: Path, gate: Path) -> Path:
+    folder = tmp_path / "gated"
+    folder.mkdir()
+    joblib.dump(Gated(gate), folder / "model.joblib")
+    return folder
 
 
 @pytest.fixture

@@ -69,11 +69,10 @@ async def test_what_piles_up_is_predicted_together_and_each_gets_its_own(tmp_pat
 
 
 async def test_v2_joins_v1_where_the_rows_are_alike(tmp_path: Path) -> None:
+    """And a full batch does not wait for its latency, which is longer here than the test may take."""
     tensor = {"name": "input-0", "shape": [1, 1], "datatype": "INT64", "data": [100]}
-    async with serving(saved(Doubling(), tmp_path), "--max_batch_latency_ms=20000", "--max_batch_size=4") as server:
-        started = time.perf_counter()
+    async with serving(saved(Doubling(), tmp_path), "--max_batch_latency_ms=3600000", "--max_batch_size=4") as server:
         (first, *_), v2 = await asyncio.gather(many(server, 3), server.post("/v2/models/m/infer", {"inputs": [tensor]}))
-        assert time.perf_counter() - started < 10, "a full batch does not wait for its latency"
         assert (first, v2[1]["outputs"][0]["data"]) == ((200, {"predictions": [0]}), [200])
         assert 'fairway_batch_requests_bucket{model_name="m",le="2"} 0' in await metrics(server)
 

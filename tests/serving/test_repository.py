@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import joblib
@@ -90,16 +91,22 @@ async def test_a_version_is_swapped_under_load_and_no_request_is_lost(tmp_path: 
         async with asyncio.TaskGroup() as clients:
             for _ in range(4):
                 clients.create_task(client())
+            await until(lambda: 1 in set().union(*seen))
             for version in (2, 3, 10):
-                await asyncio.sleep(0.1)
                 save(version, tmp_path / "m" / str(version))
                 assert (await server.post("/v2/repository/models/m/load", {}))[0] == 200
-            await asyncio.sleep(0.1)
+                await until(lambda version=version: version in set().union(*seen))  # type: ignore[misc]
             stop.set()
         assert (await server.get("/v2/models/m"))[1]["versions"] == ["10"]
         assert (await server.get("/v2/models/m/versions/3"))[0] == 404
     assert all(answers == sorted(answers) for answers in seen)
     assert set().union(*seen) == {1, 2, 3, 10}
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.01)
 
 
 async def test_a_version_that_does_not_load_leaves_the_old_one_serving(tmp_path: Path) -> None:

@@ -106,16 +106,17 @@ async def self_check(server: Process) -> None:
         assert (await server.ask("POST", "/v1/models/one:predict", ROWS))[0] == 503
 
 
-async def test_requests_inside_are_answered_before_all_end(models: Path) -> None:
-    async with processes(models / "slow") as server:
-        calls = [
-            asyncio.create_task(server.ask("POST", "/v1/models/m:predict", {"instances": [[0.7]]})) for _ in "1234"
-        ]
-        await asyncio.sleep(0.3)
-        assert await server.metric("fairway_inference_requests_inside") == 4.0
+async def test_requests_inside_are_answered_before_all_end(gated: Path, gate: Path) -> None:
+    async with processes(gated) as server:
+        calls = [asyncio.create_task(server.ask("POST", "/v1/models/m:predict", {"instances": [[1]]})) for _ in "1234"]
+        while await server.metric("fairway_inference_requests_inside") < 4.0:
+            await asyncio.sleep(0.01)
         server.popen.terminate()
+        _, pending = await asyncio.wait(calls, timeout=0.3)
+        assert len(pending) == 4
+        gate.touch()
         assert [status for status, _ in await asyncio.gather(*calls)] == [200] * 4
-        assert await asyncio.to_thread(server.popen.wait, 10) == 0
+        assert await asyncio.to_thread(server.popen.wait, 60) == 0
 
 
 async def test_where_the_process_that_looks_after_them_is_killed_they_end(models: Path) -> None:

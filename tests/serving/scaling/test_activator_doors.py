@@ -129,7 +129,7 @@ async def test_a_pod_that_takes_too_long_is_given_up() -> None:
         raise AssertionError
 
     async with _pod(never) as target, _doors(target) as doors:
-        doors.tell("127.0.0.1", patience=0.1)
+        doors.tell("127.0.0.1", patience=0.5)
         async with doors.session.get(doors.url) as answer:
             assert answer.status == 504
 
@@ -163,12 +163,13 @@ async def test_who_hangs_up_waits_no_more() -> None:
 
 async def test_a_pod_gets_no_more_at_once_than_it_takes() -> None:
     inside = most = 0
+    two = asyncio.Barrier(2)
 
     async def counted(request: web.BaseRequest) -> web.StreamResponse:
         nonlocal inside, most
         inside += 1
         most = max(most, inside)
-        await asyncio.sleep(0.01)
+        await two.wait()
         inside -= 1
         return web.Response()
 

@@ -181,13 +181,15 @@ async def test_batches_become_files_with_upstreams_names_and_columns(tmp_path: P
 
 
 async def test_a_batch_that_is_not_full_goes_after_its_interval(tmp_path: Path) -> None:
-    where = (f"--log-url=file://{tmp_path}", "--log-mode=request", "--log-batch-size=100", "--log-batch-interval=50ms")
+    where = (f"--log-url=file://{tmp_path}", "--log-mode=request", "--log-batch-size=3", "--log-batch-interval=50ms")
+
+    def ids() -> list[str]:
+        batches = [json.loads(path.read_text()) for path in tmp_path.rglob("*.json")]
+        return sorted(row["id"] for batch in batches for row in (batch if isinstance(batch, list) else [batch]))
+
     async with listening(predict) as port, before(port, *where) as sidecar:
-        for _ in range(2):
-            await sidecar.post("/", {})
-        await until(lambda: bool(list(tmp_path.rglob("*.json"))))
-        (path,) = tmp_path.rglob("*.json")
-        assert len(json.loads(path.read_text())) == 2
+        await asyncio.gather(*(sidecar.post("/", {}, **{"Ce-Id": name}) for name in "ab"))
+        await until(lambda: ids() == ["a", "b"])
 
 
 async def test_a_marshaller_of_the_users_own_writes_the_files(tmp_path: Path) -> None:
