@@ -414,7 +414,7 @@ def test_stop_is_quick_during_a_run_and_with_pods_that_are_stuck(installation: I
     eventually(lambda: kubectl(installation, "get", "pods").count("CreateContainerConfigError") == 2)
     begun = time.monotonic()
     installation.stop()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 25  # nobody gets the 30 s that a pod may ask for
     eventually(lambda: not processes_of(installation.folder), seconds=60)
 
 

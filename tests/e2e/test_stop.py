@@ -62,7 +62,7 @@ def test_a_run_that_is_stopped_with_the_platform_goes_on_and_succeeds(
     eventually(lambda: begun() == {"python": 1, "shell": 1})
     begin = time.monotonic()
     installation.stop()
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 25  # nobody gets the 30 s that a pod may ask for
     eventually(lambda: not _processes(installation.folder), seconds=60)
     assert begun() == {"python": 1, "shell": 1}
     installation.up()

@@ -32,7 +32,7 @@ class ApiServer:
         self.reviews = 0
         self.deleted: list[str] = []
         self.watch_ended = asyncio.Event()
-        self.log_ended = asyncio.Event()
+        self.log_asked, self.log_ended = asyncio.Event(), asyncio.Event()
         self.away = False
 
     async def request(
@@ -67,6 +67,7 @@ class ApiServer:
 
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         if path.endswith("/silent/log"):
+            self.log_asked.set()
             try:
                 await asyncio.Event().wait()
             finally:

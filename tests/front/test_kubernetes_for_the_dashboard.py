@@ -42,10 +42,10 @@ async def test_a_reader_who_leaves_before_the_answer_is_no_error(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(tmp_path) as house:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05), house.http.get(house.url + PODS + "/silent/log", headers=bearer()):
-                pass
+        reader = asyncio.ensure_future(house.http.get(house.url + PODS + "/silent/log", headers=bearer()))
         async with asyncio.timeout(60):
+            await house.api.log_asked.wait()
+            reader.cancel()
             await house.api.log_ended.wait()
         await house.stop()
     assert not caplog.records
@@ -103,5 +103,5 @@ async def test_an_open_watch_does_not_hold_up_the_end(tmp_path: Path) -> None:
         await answer.content.readline()
         begun = time.monotonic()
         await house.stop()
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 20  # by itself the watch ends never
         assert house.api.watch_ended.is_set()

@@ -1,5 +1,6 @@
 """Programs as users write them, loaded from files and asked without a server before them."""
 
+import asyncio
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -39,6 +40,15 @@ def load(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     yield write_and_load
     for program in loaded:
         program.close()
+
+
+async def while_our_loop_turns(asked: asyncio.Future[Any], gate: Path) -> Any:
+    """The answer of a program that blocks until there is a file, and before it proof that this loop is not blocked."""
+    for _ in range(10):
+        await asyncio.sleep(0.01)
+        assert not asked.done()
+    gate.touch()
+    return await asked
 
 
 async def answer(program: Any, message: Message) -> Reply:

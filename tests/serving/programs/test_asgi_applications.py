@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fairway.serving.inpod.messages import Refusal
 from fairway.serving.inpod.model import CannotLoad, Reply, Speaks
+from tests.serving.programs.conftest import while_our_loop_turns
 
 Load = Callable[..., Any]
 
@@ -35,8 +37,9 @@ async def app(scope, receive, send):
         finally:
             events.append("stream ended")
     elif scope["path"] == "/slow":
-        import time
-        time.sleep(0.3)
+        import os, time
+        while not os.path.exists(scope["query_string"]):
+            time.sleep(0.01)
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
     else:
@@ -44,8 +47,8 @@ async def app(scope, receive, send):
 """
 
 
-async def speak(app: Speaks, path: str, body: bytes = b"", **headers: str) -> Reply:
-    return await app.speak("POST", path, "q=1", headers, body)
+async def speak(app: Speaks, path: str, body: bytes = b"", query: str = "q=1", **headers: str) -> Reply:
+    return await app.speak("POST", path, query, headers, body)
 
 
 async def test_a_request_reaches_the_application_and_its_answer_the_client(load: Load) -> None:
@@ -76,15 +79,10 @@ async def test_a_stream_ends_with_the_client(load: Load) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_handler_that_blocks_leaves_our_loop_free(load: Load) -> None:
-    app = load(PLAIN)
-    asked = asyncio.create_task(speak(app, "/slow"))
-    turns = 0
-    while not asked.done():
-        await asyncio.sleep(0.01)
-        turns += 1
-    assert turns > 10
-    assert asked.result().status == 204
+async def test_a_handler_that_blocks_leaves_our_loop_free(load: Load, tmp_path: Path) -> None:
+    app, gate = load(PLAIN), tmp_path / "gate"
+    asked = asyncio.create_task(speak(app, "/slow", query=str(gate)))
+    assert (await while_our_loop_turns(asked, gate)).status == 204
 
 
 async def test_what_an_application_raises_is_a_500_with_its_reason(load: Load) -> None:

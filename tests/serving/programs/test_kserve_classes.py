@@ -14,7 +14,7 @@ import pytest
 from fairway.serving.inpod.messages import Refusal
 from fairway.serving.inpod.model import CannotLoad, Inputs, Message, Tensor
 from fairway.serving.inpod.programs import SITE
-from tests.serving.programs.conftest import answer, v1, v2
+from tests.serving.programs.conftest import answer, v1, v2, while_our_loop_turns
 
 Load = Callable[..., Any]
 
@@ -117,22 +117,18 @@ async def test_without_a_predictor_the_base_class_says_so(load: Load) -> None:
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
-async def test_a_model_that_blocks_leaves_our_loop_free(load: Load, kind: str) -> None:
+async def test_a_model_that_blocks_leaves_our_loop_free(load: Load, tmp_path: Path, kind: str) -> None:
     program = load(f"""
-    import time
+    import os, time
     import kserve
 
     class Slow(kserve.Model):
         {kind} predict(self, payload, headers=None):
-            time.sleep(0.3)
+            while not os.path.exists({str(tmp_path / "gate")!r}):
+                time.sleep(0.01)
             return payload
     """)
-    asked = asyncio.create_task(v1(program, 1))
-    turns = 0
-    while not asked.done():
-        await asyncio.sleep(0.01)
-        turns += 1
-    assert turns > 10
+    await while_our_loop_turns(asyncio.create_task(v1(program, 1)), tmp_path / "gate")
 
 
 async def test_an_iterator_of_a_model_is_streamed(load: Load) -> None:

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 Start = Callable[..., "Program"]
 
 PREDICTOR = """
+import os
 import time
 import kserve
 from kserve.utils.utils import get_predict_input, get_predict_response
@@ -33,9 +34,11 @@ class Doubles(kserve.Model):
         self.ready = True
 
     async def predict(self, payload, headers=None):
-        if isinstance(payload, dict) and "sleep" in payload:
-            time.sleep(payload["sleep"])
-            return payload
+        if isinstance(payload, dict) and "until" in payload:
+            open(payload["begun"], "w").close()
+            while not os.path.exists(payload["until"]):
+                time.sleep(0.01)
+            return {}
         return get_predict_response(payload, get_predict_input(payload) * 2, self.name)
 
 if __name__ == "__main__":
@@ -130,18 +133,25 @@ def start(tmp_path: Path) -> Iterator[Start]:
         program.process.stderr.close()
 
 
-async def test_a_program_is_served_and_drains(start: Start) -> None:
+async def test_a_program_is_served_and_drains(start: Start, tmp_path: Path) -> None:
     program = start(PREDICTOR, "--enable_grpc=false")
     program.wait()
     assert program.post("/v1/models/doubles:predict", {"instances": [[1, 2]]}) == (200, {"predictions": [[2, 4]]})
-    slow = asyncio.create_task(asyncio.to_thread(program.post, "/v1/models/doubles:predict", {"sleep": 1}))
-    await asyncio.sleep(0.3)
-    asked = time.perf_counter()
-    assert await asyncio.to_thread(program.ready)
-    assert time.perf_counter() - asked < 0.5  # a predict that blocks keeps nobody from answering health
+    begun, gate = tmp_path / "begun", tmp_path / "gate"
+    body = {"begun": str(begun), "until": str(gate)}
+    slow = asyncio.create_task(asyncio.to_thread(program.post, "/v1/models/doubles:predict", body))
+    async with asyncio.timeout(60):
+        while not begun.exists():
+            await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(program.ready)  # a predict that blocks keeps nobody from answering health
     program.process.send_signal(signal.SIGTERM)
-    assert await slow == (200, {"sleep": 1})
-    assert await asyncio.to_thread(program.process.wait, 20) == 0
+    async with asyncio.timeout(60):
+        while await asyncio.to_thread(program.ready):
+            await asyncio.sleep(0.01)
+    assert not slow.done()
+    gate.touch()
+    assert await slow == (200, {})
+    assert await asyncio.to_thread(program.process.wait, 60) == 0
 
 
 @pytest.mark.parametrize("protocol", ["v1", "v2", "grpc-v2"])

@@ -207,13 +207,22 @@ async def test_a_program_that_fails_says_so_in_openais_shape(load: Load) -> None
     assert reply.body["error"]["message"] == "The program failed: RuntimeError: no memory"
 
 
-async def test_too_many_requests_are_told_at_once(load: Load) -> None:
-    program = load("import time\ndef generate(prompt):\n    time.sleep(0.2)\n    return prompt")
+async def test_too_many_requests_are_told_at_once(load: Load, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    program = load(f"""
+    import os, time
+
+    def generate(prompt):
+        while not os.path.exists({str(gate)!r}):
+            time.sleep(0.01)
+        return prompt
+    """)
     program._at_once, program._turns = 1, asyncio.Semaphore(1)
     body = json.dumps({"model": "m", "prompt": "hello"}).encode()
     asked = [asyncio.create_task(program.speak("POST", "/openai/v1/completions", "", {}, body)) for _ in range(70)]
-    done, pending = await asyncio.wait(asked, timeout=0.15)
+    done, pending = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
     assert {task.result().status for task in done} == {429}
+    gate.touch()
     for task in pending:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)

@@ -12,7 +12,7 @@ import pytest
 from fairway.serving.inpod import programs
 from fairway.serving.inpod.messages import Refusal
 from fairway.serving.inpod.model import CannotLoad, Message, Tensor
-from tests.serving.programs.conftest import answer, v1, v2
+from tests.serving.programs.conftest import answer, v1, v2, while_our_loop_turns
 
 Load = Callable[..., Any]
 
@@ -174,22 +174,18 @@ async def test_what_a_program_raises_becomes_a_status_and_a_sentence(
     assert refused.value.status == 501
 
 
-async def test_a_coroutine_that_blocks_leaves_our_loop_free(load: Load) -> None:
-    program = load("""
-    import time
+async def test_a_coroutine_that_blocks_leaves_our_loop_free(load: Load, tmp_path: Path) -> None:
+    program = load(f"""
+    import os, time
 
     async def predict(x: list):
-        time.sleep(0.3)
+        while not os.path.exists({str(tmp_path / "gate")!r}):
+            time.sleep(0.01)
         return x
     """)
     assert program.asynchronous
     asked = asyncio.create_task(v1(program, 1))
-    turns = 0
-    while not asked.done():
-        await asyncio.sleep(0.01)
-        turns += 1
-    assert turns > 10
-    assert asked.result() == {"predictions": [1]}
+    assert await while_our_loop_turns(asked, tmp_path / "gate") == {"predictions": [1]}
 
 
 async def test_plain_steps_of_a_program_with_coroutines_run_beside_its_loop(load: Load) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ async def _only(heard: Heard, text: str, count: int = 100) -> None:
                 return
 
 
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
 async def _uids(house: House, deployment: str) -> set[str]:
     found = await house.cluster.client.get(DEPLOYMENT, deployment, "default")
     app = found["spec"]["selector"]["matchLabels"]["app"]
@@ -77,9 +84,9 @@ async def test_a_share_for_the_newest_more_of_it_all_of_it(house: House, two_ver
     async with house.calling(PATH) as heard:
         await house.change(_predictor(new, canaryTrafficPercent=20))
         await house.until(lambda status: _traffic(status) == {True: 20, False: 80})
-        await asyncio.sleep(1)
+        await _until(lambda: heard.texts[NEW] > 0)
         before = heard.texts.copy()
-        await asyncio.sleep(3)
+        await _until(lambda: (heard.texts - before).total() >= 400)
         shares = heard.texts - before
         assert 0.1 < shares[NEW] / shares.total() < 0.3, shares
         pods = await _uids(house, "iris-predictor-00002")
@@ -159,8 +166,8 @@ async def test_a_canary_of_the_list_is_tried_and_promoted(house: House, two_vers
         status = await house.until(lambda status: conditions.is_true({"status": status}, "CanaryPredictorReady"))
         assert status["canaryStatuses"] == [{"name": "v2", "ready": True, "trafficPercent": 20}]
         await house.replicas(1, "iris-predictor")  # it makes room only once the canary is ready
-        await asyncio.sleep(2)
-        assert 0 < heard.texts[NEW] < heard.texts[OLD]
+        await _until(lambda: heard.texts[NEW] > 0)
+        assert heard.texts[NEW] < heard.texts[OLD]
         pods = await _uids(house, "iris-v2-predictor")
         promoted = {"spec": {"canary": None, "predictor": {"name": "v2", "model": {"storageUri": str(new)}}}}
         await house.change(promoted)
