@@ -251,6 +251,33 @@ async def test_logs_come_from_whoever_keeps_them(world: World, admin: Client) ->
     await remote.close()
 
 
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ({"tailLines": "-1"}, "tailLines: Invalid value: -1: must be greater than or equal to 0"),
+        ({"limitBytes": "0"}, "limitBytes: Invalid value: 0: must be greater than 0"),
+        ({"sinceSeconds": "0"}, "sinceSeconds: Invalid value: 0: must be greater than 0"),
+        (
+            {"sinceSeconds": "5", "sinceTime": "2026-11-26T19:00:00Z"},
+            "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified",
+        ),
+        ({"sinceTime": "yesterday"}, 'sinceTime: "yesterday" is no RFC 3339 time'),
+    ],
+)
+async def test_what_cannot_be_asked_of_a_log_is_named(
+    world: World, admin: Client, query: dict[str, str], text: str
+) -> None:
+    world.server.reach_pods(Shelf())
+    statuses = [
+        {"name": "main", "state": {"running": {}}, "ready": True, "restartCount": 0, "image": "", "imageID": ""}
+    ]
+    await admin.create(POD, pod("one"))
+    await admin.transport.request("POST", POD.path("default", "one", "binding"), body={"target": {"name": "n"}})
+    await admin.patch_status(POD, "one", "default", {"containerStatuses": statuses})
+    with pytest.raises(errors.ApiError, match=text):
+        [chunk async for chunk in admin.transport.stream(POD.path("default", "one", "log"), query)]
+
+
 async def test_a_taken_port_is_told_and_another_serves(world: World) -> None:
     server = ApiServer(MemoryStore(), clock=SystemClock(), issuer=world.issuer)
     taken = int(world.url.rpartition(":")[2])

@@ -14,7 +14,7 @@ from fairway.cluster.node.runtime import ContainerId, ContainerSpec
 from fairway.cluster.node.shepherd.logfile import LONGEST_LINE, LogFile
 from fairway.kernel.clock import SystemClock
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import POD
+from fairway.kernel.objects.kinds import POD, Object
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Options:
     previous: bool = False
     timestamps: bool = False
     tail_lines: int | None = None
-    since_seconds: int | None = None
+    since: float | None = None
     limit_bytes: int | None = None
     stream: str = ""
 
@@ -85,8 +85,13 @@ async def runtime(tmp_path: Path) -> AsyncIterator[FakeRuntime]:
 
 
 async def read(runtime: FakeRuntime, **options: object) -> str:
-    pod = POD.new("p", "default", metadata={"uid": "u"})
-    pieces = Logs(runtime, SystemClock()).read(pod, Options(**options))  # type: ignore[arg-type]
+    return await read_of({"state": {"running": {}}}, runtime, **options)
+
+
+async def read_of(status: Object, runtime: FakeRuntime, **options: object) -> str:
+    """What a reader gets while the container's status is this one."""
+    pod = POD.new("p", "default", metadata={"uid": "u"}, status={"containerStatuses": [{"name": "main", **status}]})
+    pieces = Logs(runtime).read(pod, Options(**options))  # type: ignore[arg-type]
     return b"".join([piece async for piece in pieces]).decode()
 
 
@@ -95,7 +100,9 @@ async def test_what_a_reader_may_ask_for(runtime: FakeRuntime) -> None:
     assert await read(runtime, tail_lines=1) == "line 4\n"
     assert await read(runtime, tail_lines=0) == ""
     assert await read(runtime, limit_bytes=8) == "line 0\nl"
-    assert await read(runtime, since_seconds=3600, tail_lines=1) == "line 4\n"
+    now = SystemClock().now()
+    assert await read(runtime, since=now - 3600, tail_lines=1) == "line 4\n"
+    assert await read(runtime, since=now + 3600) == ""
     stamp, text = (await read(runtime, timestamps=True, tail_lines=1)).split(" ", 1)
     assert (stamp[-1], text) == ("Z", "line 4\n")
 
@@ -103,6 +110,16 @@ async def test_what_a_reader_may_ask_for(runtime: FakeRuntime) -> None:
 async def test_there_is_no_previous_log_before_a_restart(runtime: FakeRuntime) -> None:
     with pytest.raises(errors.BadRequest, match="previous terminated container"):
         await read(runtime, previous=True)
+
+
+async def test_the_previous_log_while_a_container_waits_for_its_next_attempt_is_that_of_its_last(
+    runtime: FakeRuntime,
+) -> None:
+    runtime.end(ContainerId("u", "main", 0), 3)
+    waiting = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 3}}}
+    assert await read_of(waiting, runtime, previous=True, tail_lines=1) == "line 4\n"
+    with pytest.raises(errors.BadRequest, match="previous terminated container"):
+        await read_of({"state": {"terminated": {"exitCode": 3}}}, runtime, previous=True)
 
 
 async def test_a_container_that_has_not_started_has_no_log(runtime: FakeRuntime) -> None:

@@ -108,7 +108,7 @@ class Node:
         )
         self._agent = Agent(tools, pods)
         self._claims = Claims(Mirror(client, PERSISTENT_VOLUME_CLAIM, clock), folders, self._agent.uses, clock)
-        self.logs = Logs(self._runtime, clock)
+        self.logs = Logs(self._runtime)
         self.measures = Measuring(self._runtime, clock, config.name)
         self.executions = Executions(self._runtime)
         self.parts = Parts(services=(Service("node", self._run),))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fairway.cluster.node.runtime import ContainerId, ContainerState, PodRuntime
-from fairway.kernel.clock import Clock, parse
+from fairway.kernel.clock import parse
 from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import Object
 
@@ -36,7 +36,7 @@ class Options(Protocol):
     @property
     def tail_lines(self) -> int | None: ...
     @property
-    def since_seconds(self) -> int | None: ...
+    def since(self) -> float | None: ...
     @property
     def limit_bytes(self) -> int | None: ...
     @property
@@ -44,8 +44,8 @@ class Options(Protocol):
 
 
 class Logs:
-    def __init__(self, runtime: PodRuntime, clock: Clock) -> None:
-        self._runtime, self._clock = runtime, clock
+    def __init__(self, runtime: PodRuntime) -> None:
+        self._runtime = runtime
 
     async def read(self, pod: Object, options: Options) -> AsyncGenerator[bytes, None]:
         """Raises NotFound for a previous attempt that is not there, BadRequest before the first has started."""
@@ -63,11 +63,14 @@ class Logs:
     def _choose(self, pod: Object, options: Options) -> ContainerId:
         states = [state for state in self._runtime.states(meta.uid(pod)) if state.id.name == options.container]
         if options.previous:
-            if len(states) < 2:
+            # While a container waits for its next attempt, the one that is over is the previous one.
+            waits = bool(states) and not states[-1].running and _waits(pod, options.container)
+            past = states if waits else states[:-1]
+            if not past:
                 raise errors.BadRequest(
                     f'previous terminated container "{options.container}" in pod "{meta.name(pod)}" not found'
                 )
-            return states[-2].id
+            return past[-1].id
         if not states:
             raise errors.BadRequest(
                 f'container "{options.container}" in pod "{meta.name(pod)}" is waiting to start: ContainerCreating'
@@ -75,8 +78,7 @@ class Logs:
         return states[-1].id
 
     async def _pieces(self, chosen: ContainerId, options: Options) -> AsyncGenerator[bytes, None]:
-        since = self._clock.now() - options.since_seconds if options.since_seconds else 0.0
-        form = _form(options.timestamps, since, options.stream)
+        form = _form(options.timestamps, options.since or 0.0, options.stream)
         follower = _Follower(lambda: self._runtime.logs(chosen))
         first = follower.new_lines()
         if options.tail_lines is not None:
@@ -99,6 +101,12 @@ class Logs:
                 yield batch
             if running:
                 await asyncio.sleep(_POLL)
+
+
+def _waits(pod: Object, container: str) -> bool:
+    status = pod.get("status") or {}
+    entries = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return any(entry["name"] == container and "waiting" in (entry.get("state") or {}) for entry in entries)
 
 
 class _Follower:

@@ -30,20 +30,22 @@ def open_log(backend: Backend, call: Call) -> AsyncGenerator[bytes, None]:
         follow=call.flag("follow"),
         previous=previous,
         timestamps=call.flag("timestamps"),
-        tail_lines=_not_negative(call, "tailLines"),
-        since_seconds=_since(backend, call),
-        limit_bytes=_not_negative(call, "limitBytes"),
+        tail_lines=_at_least(call, "tailLines", 0, "must be greater than or equal to 0"),
+        since=_since(backend, call),
+        limit_bytes=_positive(call, "limitBytes"),
         stream=_stream(call),
     )
     return backend.logs.read(pod, options)
 
 
-def _not_negative(call: Call, name: str) -> int | None:
+def _positive(call: Call, name: str) -> int | None:
+    return _at_least(call, name, 1, "must be greater than 0")
+
+
+def _at_least(call: Call, name: str, least: int, rule: str) -> int | None:
     value = call.number(name)
-    if value is not None and value < 0:
-        raise call.served.invalid(
-            call.name, [errors.Cause(name, f"Invalid value: {value}: must be greater than or equal to 0")]
-        )
+    if value is not None and value < least:
+        raise call.served.invalid(call.name, [errors.Cause(name, f"Invalid value: {value}: {rule}")])
     return value
 
 
@@ -62,12 +64,16 @@ def _stream(call: Call) -> str:
     return _STREAMS.get(asked, "")
 
 
-def _since(backend: Backend, call: Call) -> int | None:
+def _since(backend: Backend, call: Call) -> float | None:
     moment = call.query.get("sinceTime", "")
     if not moment:
-        return _not_negative(call, "sinceSeconds")
+        seconds = _positive(call, "sinceSeconds")
+        return None if seconds is None else backend.clock.now() - seconds
+    if call.query.get("sinceSeconds"):
+        text = "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"
+        raise call.served.invalid(call.name, [errors.Cause("", text)])
     try:
-        return max(0, int(backend.clock.now() - time.parse(moment)))
+        return time.parse(moment)
     except ValueError:
         raise errors.BadRequest(f'sinceTime: "{moment}" is no RFC 3339 time') from None
 

@@ -16,7 +16,8 @@ class LogOptions:
     previous: bool = False
     timestamps: bool = False
     tail_lines: int | None = None
-    since_seconds: int | None = None
+    since: float | None = None
+    """The moment from which on; what was written before is left out."""
     limit_bytes: int | None = None
     stream: str = ""
     """stdout or stderr; empty for both."""
