@@ -1,6 +1,7 @@
 """SPDY frames: they survive their bytes, in pieces of any size, and nonsense is refused at once."""
 
 import asyncio
+import gc
 import struct
 import zlib
 from collections.abc import Awaitable, Callable
@@ -161,3 +162,32 @@ async def test_who_does_not_read_makes_the_other_side_wait(inward: bool) -> None
             task.cancel()
     writer.transport.abort()
     await runner.cleanup()
+
+
+async def test_a_client_that_goes_while_its_bytes_are_carried_leaves_nothing_behind() -> None:
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hi")
+        await writer.drain()
+        writer.close()
+
+    troubles: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(context))
+    gone, reader, client = asyncio.Event(), Reader(), Writer()
+
+    async def send(data: bytes) -> None:
+        if gone.is_set() or any(frame.payload == b"hi" for frame in reader.feed(data)):
+            gone.set()
+            raise ConnectionResetError("the client has gone")
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    tunnel = Tunnel(Target("p", "127.0.0.1"), send)
+    async with server, asyncio.timeout(10):
+        for number, kind in ((1, "error"), (3, "data")):
+            words = {"streamtype": kind, "port": str(port), "requestid": "1"}
+            await tunnel.feed(client.frame(Frame(SYN_STREAM, number, headers=words)))
+        await gone.wait()
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=1)
+        await tunnel.close()
+    gc.collect()
+    assert troubles == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import zlib
 from collections.abc import AsyncGenerator
 
@@ -132,6 +133,19 @@ async def test_odd_bodies_never_break_the_server(
     got, _, body = await world.raw("POST", path, data=data, headers={"Content-Type": media})
     strict_yaml = code == 201 and validation == "Strict"
     assert got == (400 if strict_yaml else code), body
+
+
+async def test_a_body_is_taken_as_it_is_whatever_its_encoding_is_called(world: World) -> None:
+    body = gzip.compress(b'{"metadata":{"name":"c"}}')
+    code, _, told = await world.raw("POST", CONFIG_MAP.path("default"), data=body, headers={"Content-Encoding": "gzip"})
+    assert (code, orjson.loads(told)["reason"]) == (400, "BadRequest")
+
+
+async def test_an_address_may_be_as_long_as_upstreams(world: World) -> None:
+    """It holds the whole command of an exec, and every value of a selector."""
+    values = ",".join(str(number) for number in range(10_000))
+    code, _, told = await world.raw("GET", f"{CONFIG_MAP.path('default')}?labelSelector=a%20in%20({values})")
+    assert (code, orjson.loads(told)["items"]) == (200, [])
 
 
 async def test_what_is_not_served_is_named_whatever_the_body(world: World) -> None:

@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 3 * 1024 * 1024
 COMPRESSED_ABOVE = 128 * 1024
 
+_LARGEST_HEAD = 1024 * 1024
+"""Of a request's address, and of each of its headers: upstream's limit of all together."""
 _PUBLIC = ("/livez", "/readyz", "/healthz")
 _JSON = "application/json"
 _READ_BY_PEOPLE = ("curl/", "Wget/", "Mozilla/5.0")
@@ -68,7 +70,14 @@ class HTTPFace:
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """Listen; gives the port, which the system chose where `port` is 0."""
-        server = self._server = _Server(self._handle, request_factory=_request, access_log=None)
+        server = self._server = _Server(
+            self._handle,
+            request_factory=_request,
+            access_log=None,
+            max_line_size=_LARGEST_HEAD,  # an address holds the whole command of an exec, and long selectors
+            max_field_size=_LARGEST_HEAD,
+            auto_decompress=False,  # upstream reads no compressed bodies, and a proxied one goes on as it is
+        )
         runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE_AT_CLOSE)
         await runner.setup()
         try:

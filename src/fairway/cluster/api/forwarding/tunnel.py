@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -113,6 +114,10 @@ class Tunnel:
             task.add_done_callback(partial(self._carried, pair.data.number))
 
     async def _carry(self, port: int, data: _Stream, error: _Stream) -> None:
+        with suppress(ConnectionError):  # the client has gone: nobody is left to tell
+            await self._connect(port, data, error)
+
+    async def _connect(self, port: int, data: _Stream, error: _Stream) -> None:
         try:
             reader, writer = await self._target.connect(port)
         except NoConnection as failure:
@@ -123,12 +128,14 @@ class Tunnel:
         finally:
             self._end(error)
         try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(_to_pod(data, writer))
-                both.create_task(self._from_pod(data, reader))
-            await self._write(Frame(0, error.number, last=True))
-        except* (ConnectionError, OSError) as failures:
-            await self._write(Frame(0, error.number, str(failures.exceptions[0]).encode(), last=True))
+            why = ""
+            try:
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(_to_pod(data, writer))
+                    both.create_task(self._from_pod(data, reader))
+            except* OSError as failures:
+                why = str(failures.exceptions[0])
+            await self._write(Frame(0, error.number, why.encode(), last=True))
         finally:
             writer.close()
             self._end(data)
@@ -136,7 +143,7 @@ class Tunnel:
     def _carried(self, number: int, task: asyncio.Task[None]) -> None:
         self._carrying.pop(number, None)
         if not task.cancelled() and (failure := task.exception()):
-            log.debug("a forwarded connection ended: %s", failure)  # the client has gone, and cannot be told
+            log.error("a forwarded connection cannot be carried", exc_info=failure)
 
     async def _from_pod(self, data: _Stream, reader: asyncio.StreamReader) -> None:
         while chunk := await reader.read(CHUNK):
