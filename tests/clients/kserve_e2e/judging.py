@@ -1,6 +1,7 @@
 """Runs upstream's tests with their own pytest, some side by side, and reads what came of each from its report.
 
-One pytest runs them all in a few processes, because importing the `kserve` package takes longer than many a test.
+One pytest runs nearly all in a few processes, because importing the `kserve` package takes longer than many a test.
+What asks for the whole machine goes before them, by itself: whatever fails may leave its services behind.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.clients.kserve_e2e.places import Ground
+from tests.clients.kserve_e2e.tests import alone
 
 _LIMIT = 1500
 """Seconds for each test. Their clients try an answer of 404 again for over eight minutes, also where they expect it,
@@ -30,12 +32,20 @@ class Verdict:
 
 
 def judge(python: str, upstream: Path, ground: Ground, tests: Sequence[str], at_once: int) -> list[Verdict]:
+    found = {}
+    for round_, lanes in (([test for test in tests if alone(test)], 1),
+                          ([test for test in tests if not alone(test)], at_once)):  # fmt: skip
+        if round_:
+            found |= _ran(python, upstream, ground, round_, lanes)
+    return [found.get(key(test)) or Verdict(test, "failed", 0.0, "it did not end") for test in tests]
+
+
+def _ran(python: str, upstream: Path, ground: Ground, tests: Sequence[str], at_once: int) -> dict[str, Verdict]:
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         command = [python, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-o", "log_cli=false", "--tb=short"]
         command += ["-n", str(at_once), "--dist=worksteal", f"--timeout={_LIMIT}", f"--junitxml={report.name}", *tests]
         subprocess.run(command, cwd=upstream / "test/e2e", env=ground.environment(), check=False)
-        found = read(Path(report.name))
-    return [found.get(key(test)) or Verdict(test, "failed", 0.0, "it did not end") for test in tests]
+        return read(Path(report.name))
 
 
 def read(report: Path) -> dict[str, Verdict]:

@@ -13,6 +13,7 @@ from fairway.serving.render import children as rendering
 from fairway.serving.render import routes, workload
 from fairway.serving.render.children import Children
 from fairway.serving.render.place import Place
+from fairway.serving.rollout import ports
 from fairway.serving.rollout.arrangement import STAGE, VERSION, Arrangement, version_of
 from fairway.serving.status import ingress
 from fairway.serving.status.seen import Seen
@@ -20,6 +21,7 @@ from fairway.serving.status.seen import Seen
 
 def children(isvc: Object, arrangement: Arrangement, at: Place, there: Seen, services: Iterable[Object]) -> Children:
     """`services` are the Services that are there."""
+    services = list(services)
     asked, kept = arrangement.asked, _kept(arrangement, services)
     made = rendering.children(isvc, asked, at, _entry(arrangement, kept))
     canaries = [workload.deployment(isvc, one) for one in arrangement.canaries]
@@ -35,7 +37,7 @@ def children(isvc: Object, arrangement: Arrangement, at: Place, there: Seen, ser
     return replace(
         made,
         deployments=tuple(deployments),
-        services=tuple(wanted.values()),
+        services=tuple(ports.moving(wanted.values(), services, deployments, there)),
         routes=(*made.routes, *tagged),
     )
 
@@ -70,9 +72,9 @@ def _entry(arrangement: Arrangement, kept: Mapping[str, Component]) -> Entry:
     usual = arrangement.asked.entry()
     if not arrangement.weights or arrangement.asked.transformer:
         return usual
-    ports = {one.name: one.ports for one in (*arrangement.canaries, *kept.values())}
+    listening = {one.name: one.ports for one in (*arrangement.canaries, *kept.values())}
     own = arrangement.asked.predictor.ports
-    backends = [Backend(name, weight, ports.get(name, own)) for name, weight in arrangement.weights.items()]
+    backends = [Backend(name, weight, listening.get(name, own)) for name, weight in arrangement.weights.items()]
     return replace(usual, backends=tuple(backends))
 
 
