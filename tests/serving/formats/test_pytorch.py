@@ -115,7 +115,7 @@ def test_what_cannot_load_says_what_to_do(tmp_path: Path) -> None:
     torch.save({"layer.weight": torch.ones(2, 4)}, tmp_path / "broken" / "model.pt")
     (tmp_path / "broken" / "net.py").write_text("import a_module_of_yours")
 
-    assert "is not TorchScript, an exported program, or plain weights" in sentence("pickled")
+    assert "or plain weights; a pickled module is code, and is not loaded here. Save the" in sentence("pickled")
     assert "put the file there that defines the class" in sentence("bare")
     assert "is not TorchScript" in sentence("garbage")
     assert "is not the weights of Twice in net.py" in sentence("wrong")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import pickle  # its error alone
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,13 @@ def signature(module: Any) -> Signature:
 def _weights(torch: Any, path: Path) -> Any:
     advice = "Save the module with torch.export.save(), or its state_dict() beside the file of its class."
     with failures.loading(path, "TorchScript, an exported program, or plain weights", advice):
-        weights = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError:  # torch's own words are how to run what is in the file
+            raise CannotLoad(
+                f"{path} is not TorchScript, an exported program, or plain weights; a pickled module is code, and is "
+                f"not loaded here. {advice}"
+            ) from None
     if isinstance(weights, dict) and isinstance(weights.get("state_dict"), dict):
         weights = weights["state_dict"]  # a checkpoint of a training run
     if not isinstance(weights, dict):
