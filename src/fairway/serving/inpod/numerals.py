@@ -26,8 +26,9 @@ WORTH = 2048
 
 _WINDOW = 4096  # bytes of anything else before numbers, and between them
 _MOST_DIMENSIONS = 16
-_ROWS = re.compile(rb'"(?:instances|inputs)"\s*:\s*(?=\[[\s\[]*[-\d])')
-_DATA = re.compile(rb'"data"\s*:\s*(?=\[[\s\[]*[-\d])')
+_ROWS = re.compile(rb'"(?:instances|inputs)"\s*:\s*')
+_DATA = re.compile(rb'"data"\s*:\s*')
+_NUMBER = re.compile(rb"\[[\s\[]*[-\d]")
 _MARK = "\ue000"
 """Begins the text that stands in a body for what was cut out."""
 
@@ -59,7 +60,7 @@ def _apart(simdjson: ModuleType, body: bytes, start: re.Pattern[bytes]) -> tuple
     at = 0
     while found := start.search(body, at, at + _WINDOW):
         text = _numbers_text(body, found.end())
-        array = _array(simdjson, text)
+        array = _array(simdjson, text) if text else None
         if array is None:
             return body, {}
         place = f"{_MARK}{len(arrays)}"
@@ -73,12 +74,16 @@ def _apart(simdjson: ModuleType, body: bytes, start: re.Pattern[bytes]) -> tuple
 
 
 def _numbers_text(body: bytes, begin: int) -> bytes:
-    """From the bracket at `begin` to the last one before anything that has no place among numbers."""
+    """From the bracket at `begin` to the last one before anything that has no place among numbers; empty where
+    something else stands there, or null, true or false among them."""
+    if not _NUMBER.match(body, begin):
+        return b""
     end = len(body)
     for stop in (b"}", b'"'):
         found = body.find(stop, begin, end)
         end = found if found >= 0 else end
-    return body[begin : body.rfind(b"]", begin, end) + 1]
+    text = body[begin : body.rfind(b"]", begin, end) + 1]
+    return b"" if b"l" in text or b"t" in text else text
 
 
 def _array(simdjson: ModuleType, text: bytes) -> Array | None:
