@@ -51,6 +51,9 @@ async def test_a_function_of_several_arguments_gets_them_by_name(load: Load) -> 
         with pytest.raises(Refusal) as refused:
             await v1(program, row)
         assert (refused.value.status, str(refused.value)) == (400, sentence)
+    with pytest.raises(Refusal, match="The function asks for age, height; send each row as an object") as refused:
+        await v1(load("predict <- function(age, height) age * height", "model.R"), [3, 1.8])
+    assert refused.value.status == 400
 
 
 async def test_types_go_there_and_back(load: Load) -> None:

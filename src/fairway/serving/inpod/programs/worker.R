@@ -59,15 +59,18 @@ called_with <- function(request, formals) {
   wanted <- names(formals)
   alone <- length(wanted) == 1L && identical(names(request$data), wanted)
   many <- length(wanted) > 1L && !(wanted[[1]] %in% c("data", "newdata", "x", "df", "rows"))
+  needed <- setdiff(wanted[vapply(formals, function(default) identical(default, quote(expr = )), TRUE)], "...")
   if (!request$single && (alone || many)) {
-    needed <- wanted[vapply(formals, function(default) identical(default, quote(expr = )), TRUE)]
-    missing <- setdiff(setdiff(needed, "..."), names(request$data))
+    missing <- setdiff(needed, names(request$data))
     if (length(missing)) bad_request(paste0("The request has no ", paste(missing, collapse = ", "), "."))
     unknown <- setdiff(names(request$data), wanted)
     if (length(unknown) && !("..." %in% wanted)) {
       bad_request(paste0("The request has ", paste(unknown, collapse = ", "), ", which is not asked for."))
     }
     return(request$data)
+  }
+  if (request$single && many && length(needed) > 1L) {
+    bad_request(paste0("The function asks for ", paste(needed, collapse = ", "), "; send each row as an object."))
   }
   if (request$single) return(list(request$data[[1]]))
   list(as.data.frame(request$data, check.names = FALSE, stringsAsFactors = FALSE))
