@@ -44,7 +44,7 @@ async def _names(events: AsyncGenerator[WatchEvent, None], count: int) -> list[s
 
 @pytest.mark.slow
 async def test_who_does_not_read_is_cut_off_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_SLOWEST_READER", 0.3)
+    monkeypatch.setattr(http, "_SLOWEST_READER", 1.0)
     admin = Client(HTTPTransport(world.url, token=world.token(), tls=world.tls))
     silent = await silent_watch(world)
     others = admin.watch(CONFIG_MAP, "default")

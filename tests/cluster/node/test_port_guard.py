@@ -30,12 +30,13 @@ listener = socket.socket({family})
 listener.bind(({address!r}, 0))
 listener.listen()
 address = listener.getsockname()
-listener.settimeout(0.7)
-if os.fork() == 0:
+listener.settimeout(0.05)
+child = os.fork()
+if child == 0:
     if {user}:
         os.setuid({user})
     client = socket.socket({family})
-    client.settimeout(2)
+    client.settimeout(20)
     if {source!r}:
         client.bind(({source!r}, 0))
     client.connect(address)
@@ -47,13 +48,13 @@ if os.fork() == 0:
     except TimeoutError:
         print("unanswered", flush=True)
     os._exit(0)
-try:
-    connection, _ = listener.accept()
+while not os.waitpid(child, os.WNOHANG)[0]:
+    try:
+        connection, _ = listener.accept()
+    except TimeoutError:
+        continue
     connection.recv(1)
     connection.sendall(b"y")
-except TimeoutError:
-    pass
-os.wait()
 """
 
 

@@ -25,6 +25,11 @@ def _alive(pid: int) -> bool:
         return False
 
 
+def _until(file: Path) -> str:
+    """What a shell says to wait until something is written there."""
+    return f"until test -s {file}; do sleep 0.02; done"
+
+
 async def _pid(file: Path) -> int:
     async with asyncio.timeout(60):
         while not (file.exists() and file.read_text().strip()):
@@ -45,7 +50,9 @@ async def test_a_process_in_a_session_of_its_own_ends_with_its_container(
     """With and without its environment; in the second case nothing but the lack of neighbours tells whose it is."""
     file = tmp_path / "pid"
     start = "env -i " if clean else ""
-    await pods.create("leaves", "sh", "-c", f"setsid {start}sh -c 'echo $$$$ > {file}; cd /; sleep 1000' & sleep 0.3")
+    await pods.create(
+        "leaves", "sh", "-c", f"setsid {start}sh -c 'echo $$$$ > {file}; cd /; sleep 1000' & {_until(file)}"
+    )
     pid = await _pid(file)
     try:
         assert phase(await pods.over("leaves")) == "Succeeded"
@@ -60,7 +67,7 @@ async def test_a_daemon_ends_with_its_container_and_the_neighbours_daemon_does_n
     stay = f"{LEAVE}open('{theirs}', 'w').write(str(os.getpid()))\ntime.sleep(1000)\n"
     await pods.create("neighbour", "sh", "-c", f'python3 -c "{stay}"; sleep 1000')
     neighbour = await _pid(theirs)
-    await pods.create("leaves", "sh", "-c", f'python3 -c "{stay.replace(str(theirs), str(mine))}"; sleep 0.2')
+    await pods.create("leaves", "sh", "-c", f'python3 -c "{stay.replace(str(theirs), str(mine))}"; {_until(mine)}')
     pid = await _pid(mine)
     try:
         assert phase(await pods.over("leaves")) == "Succeeded"

@@ -134,6 +134,10 @@ def test_the_older_version_loses_nothing() -> None:
     assert horizontal_views.to_v2(old) == obj
 
 
+def _idle(pod: Object) -> bool:
+    return int(pod["containers"][0]["usage"]["cpu"].removesuffix("n")) == 0
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_a_busy_pod_gets_company(tmp_path: Path) -> None:
@@ -155,10 +159,11 @@ async def test_a_busy_pod_gets_company(tmp_path: Path) -> None:
 
         await client.create(DEPLOYMENT, DEPLOYMENT.new("busy", "default", spec=spec))
         await until(DEPLOYMENT, lambda one: (one.get("status") or {}).get("readyReplicas") == 1)
-        await asyncio.sleep(1)
-        (pod,) = (await client.list(POD_METRICS, "default", labels="app=busy")).items
+        async with asyncio.timeout(60):
+            while not (pods := (await client.list(POD_METRICS, "default", labels="app=busy")).items) or _idle(pods[0]):
+                await asyncio.sleep(0.1)
+        (pod,) = pods
         assert pod["containers"][0]["name"] == "busy"
-        assert int(pod["containers"][0]["usage"]["cpu"].removesuffix("n")) > 0
         (node,) = (await client.list(NODE_METRICS)).items
         assert int(node["usage"]["memory"].removesuffix("Ki")) > 0
         target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "busy"}

@@ -118,13 +118,13 @@ async def test_it_is_given_up_in_the_end_and_says_why(world: World, receiver: Re
 
 
 async def test_nobody_there_and_no_answer(world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "SECONDS", 0.2)
+    monkeypatch.setattr(webhooks, "SECONDS", 0.8)
     receiver.held.clear()
     silent = await world.rule(webhook={"url": receiver.url})
     nobody = await world.rule(webhook={"url": "http://127.0.0.1:9/"})
     await failed(world)
     await world.tell()
-    assert (await world.deliveries(silent))[0]["error_message"] == "127.0.0.1 did not answer within 0.2 s"
+    assert (await world.deliveries(silent))[0]["error_message"] == "127.0.0.1 did not answer within 0.8 s"
     assert (await world.deliveries(nobody))[0]["error_message"].startswith("127.0.0.1 cannot be reached: Connect")
 
 
