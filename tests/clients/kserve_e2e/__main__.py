@@ -20,6 +20,8 @@ def main() -> int:
     upstream, python = places.checkout(), places.interpreter()
     if upstream is None or python is None:
         parser.error(f"set {places.CHECKOUT} and {places.PYTHON}: see tests/clients/README.md")
+    if not (upstream / places.PROGRAMS).is_dir():
+        parser.error(f"{upstream} has no {places.PROGRAMS}: see tests/clients/README.md")
     if options.write and options.names:
         parser.error("the table is of everything: name nothing")
     everything = _collected(python, upstream)

@@ -22,6 +22,8 @@ from tests.ports import free_port
 ROOT = Path(__file__).parents[3]
 CHECKOUT, PYTHON = "FAIRWAY_KSERVE_CHECKOUT", "FAIRWAY_KSERVE_PYTHON"
 NAMESPACE = "kserve-ci-e2e-test"
+PROGRAMS = "python/test_resources/graph"
+"""Where upstream's own little programs lie, of which its images are made."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def ground(upstream: Path) -> Iterator[Ground]:
 
 def _programs(upstream: Path) -> list[str]:
     """Stand-ins for images of upstream's: its own little programs, and one that prints events."""
-    graphs = upstream / "python/test_resources/graph"
+    graphs = upstream / PROGRAMS
     found = {
         "kserve/success-200-isvc": f"python3 {graphs / 'success_200_isvc/model.py'}",
         "kserve/error-404-isvc": f"python3 {graphs / 'error_404_isvc/model.py'}",
