@@ -123,11 +123,18 @@ spec:
         assert "cordoned" in await kubectl.run("cordon", NODE)
         assert "SchedulingDisabled" in await kubectl.run("get", "nodes")
         # One pod goes; its successor has nowhere to run, so the budget keeps the other.
-        drained = await kubectl.run("drain", NODE, "--ignore-daemonsets", "--timeout=4s", fails=True)
-        assert drained.count("evicting pod default/web-") >= 2
-        assert "Cannot evict pod as it would violate the pod's disruption budget" in drained
-        await kubectl.run("delete", "pdb", "web")
-        assert f"node/{NODE} drained" in await kubectl.run("drain", NODE, "--timeout=60s")
+        draining = await kubectl.start("drain", NODE, "--ignore-daemonsets")
+        assert draining.stdout is not None
+        said = b""
+        async with asyncio.timeout(60):
+            while b"Cannot evict pod as it would violate the pod's disruption budget" not in said:
+                line = await draining.stdout.readline()
+                assert line, said  # it ended
+                said += line
+            assert said.count(b"evicting pod default/web-") >= 2
+            assert draining.returncode is None
+            await kubectl.run("delete", "pdb", "web")
+            assert f"node/{NODE} drained".encode() in (await draining.communicate())[0]
         assert "uncordoned" in await kubectl.run("uncordon", NODE)
         await kubectl.run("rollout", "status", "deploy/web", "--timeout=60s")
 

@@ -25,7 +25,7 @@ from fairway.cluster.network.errors import NetworkError
 
 log = logging.getLogger(__name__)
 
-_START_LIMIT = 15.0
+_START_LIMIT = 45.0
 _END_LIMIT = 3.0
 _THREADS = "2"
 
