@@ -164,7 +164,9 @@ async def test_who_does_not_read_makes_the_other_side_wait(inward: bool) -> None
     await runner.cleanup()
 
 
-async def test_a_client_that_goes_while_its_bytes_are_carried_leaves_nothing_behind() -> None:
+async def test_a_client_that_goes_while_its_bytes_are_carried_leaves_nothing_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"hi")
         await writer.drain()
@@ -190,4 +192,4 @@ async def test_a_client_that_goes_while_its_bytes_are_carried_leaves_nothing_beh
         await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=1)
         await tunnel.close()
     gc.collect()
-    assert troubles == []
+    assert (troubles, [record.message for record in caplog.records]) == ([], [])
