@@ -279,9 +279,6 @@ class Pipeline:
     sdk_version: str
     config: Config = field(default_factory=Config)
 
-    def component_of(self, task: Task) -> Component:
-        return self.components[task.component]
-
     @property
     def entry(self) -> Component:
         return self.components[self.root]
