@@ -57,9 +57,7 @@ async def test_what_cannot_be_fetched_is_said_in_a_sentence(
     note = tmp_path / "note"
     monkeypatch.setenv("FAIRWAY_TERMINATION_LOG", str(note))
     assert await fetched(f"{site}/m/model.bin", str(tmp_path / "a"), monkeypatch=monkeypatch) == 1
-    assert note.read_text().startswith(
-        "The model cannot be fetched: http://127.0.0.1/m/model.bin is not for us (HTTP 403)"
-    )
+    assert note.read_text().startswith(f"The model cannot be fetched: {site}/m/model.bin is not for us (HTTP 403)")
 
 
 @pytest.mark.parametrize(

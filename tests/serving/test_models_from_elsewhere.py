@@ -61,7 +61,7 @@ async def test_an_archive_on_the_web_is_served_and_a_wrong_address_says_why(here
     status = await until(here, "wrong", lambda status: "lastFailureInfo" in (status.get("modelStatus") or {}))
     failure = status["modelStatus"]["lastFailureInfo"]
     assert failure["reason"] == "ModelLoadFailed"
-    assert "there is nothing at http://127.0.0.1/nothing.tar.gz (HTTP 404)" in failure["message"]
+    assert f"there is nothing at {site}/nothing.tar.gz (HTTP 404)" in failure["message"]
     assert status["modelStatus"]["transitionStatus"] == "BlockedByFailedLoad"
     await until(here, "right", lambda status: conditions.is_true({"status": status}, "PredictorReady"))
     assert not conditions.is_true({"status": status}, "PredictorReady")
