@@ -21,7 +21,7 @@ from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec
 from fairway.cluster.node.status import CREATING, View, runs_again
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock
-from fairway.kernel.objects import errors, meta
+from fairway.kernel.objects import errors, meta, pod_statuses
 from fairway.kernel.objects.kinds import Object
 
 _LONGEST_BACK_OFF = 300.0
@@ -126,9 +126,7 @@ class Container:
 
     def _take_word(self) -> None:
         """It ran on while there was no node: it is as ready as it was said to be, until a probe says otherwise."""
-        status = self._pod().get("status") or {}
-        statuses = (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ()))
-        said: Object = next((one for one in statuses if one["name"] == self.view.name), {})
+        said = pod_statuses.of_container(self._pod(), self.view.name)
         if said.get("restartCount") == self.view.attempt:
             self.view.started, self.view.ready = bool(said.get("started")), bool(said.get("ready"))
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from fairway.cluster.node.runtime import ContainerId, ContainerState, PodRuntime
 from fairway.kernel.clock import parse
-from fairway.kernel.objects import errors, meta
+from fairway.kernel.objects import errors, meta, pod_statuses
 from fairway.kernel.objects.kinds import Object
 
 _POLL = 0.1
@@ -64,7 +64,8 @@ class Logs:
         states = [state for state in self._runtime.states(meta.uid(pod)) if state.id.name == options.container]
         if options.previous:
             # While a container waits for its next attempt, the one that is over is the previous one.
-            waits = bool(states) and not states[-1].running and _waits(pod, options.container)
+            said = pod_statuses.of_container(pod, options.container)
+            waits = bool(states) and not states[-1].running and "waiting" in (said.get("state") or {})
             past = states if waits else states[:-1]
             if not past:
                 raise errors.BadRequest(
@@ -101,12 +102,6 @@ class Logs:
                 yield batch
             if running:
                 await asyncio.sleep(_POLL)
-
-
-def _waits(pod: Object, container: str) -> bool:
-    status = pod.get("status") or {}
-    entries = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    return any(entry["name"] == container and "waiting" in (entry.get("state") or {}) for entry in entries)
 
 
 class _Follower:

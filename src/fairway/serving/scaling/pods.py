@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fairway.kernel.objects import conditions, meta
+from fairway.kernel.objects import conditions, meta, pod_statuses
 from fairway.kernel.objects.kinds import Object
 from fairway.serving.scaling.stats import PORT_ANNOTATION, Place
 
@@ -25,8 +25,7 @@ def place(pod: Object) -> Place:
 def broken(pods: Iterable[Object]) -> str:
     """Why the pods do not start, once one of them has failed and was tried again; empty where nothing is known."""
     for pod in pods:
-        status = pod.get("status") or {}
-        for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        for container in pod_statuses.of_containers(pod):
             ended = (container.get("lastState") or {}).get("terminated") or {}
             if not container.get("ready") and container.get("restartCount") and ended.get("exitCode"):
                 return str(ended.get("message") or f"its server ended with exit code {ended['exitCode']}").strip()

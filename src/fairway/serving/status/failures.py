@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fairway.kernel.objects import conditions, meta
+from fairway.kernel.objects import conditions, meta, pod_statuses
 from fairway.kernel.objects.kinds import Object
 from fairway.serving.component import PREDICTOR
 from fairway.serving.kinds import COMPONENT_LABEL
@@ -42,7 +42,7 @@ def of_pod(pod: Object) -> Failure | None:
     """Of the first of its containers that failed: what fetches the model comes before what serves it."""
     if conditions.is_true(pod, "Ready"):
         return None
-    return next(filter(None, (_of_container(pod, one) for one in _containers(pod))), None)
+    return next(filter(None, (_of_container(pod, one) for one in pod_statuses.of_containers(pod))), None)
 
 
 def waiting(pods: Iterable[Object]) -> str:
@@ -95,9 +95,3 @@ def _memory_limit(pod: Object, name: str) -> str:
 
 def _loads_a_model(pod: Object) -> bool:
     return meta.labels(pod).get(COMPONENT_LABEL, PREDICTOR) == PREDICTOR
-
-
-def _containers(pod: Object) -> Iterator[Object]:
-    status = pod.get("status") or {}
-    yield from status.get("initContainerStatuses") or ()
-    yield from status.get("containerStatuses") or ()

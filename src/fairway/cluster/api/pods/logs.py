@@ -9,7 +9,7 @@ from fairway.cluster.api.backend import Backend
 from fairway.cluster.api.calls import Call
 from fairway.cluster.api.pods.podlogs import LogOptions
 from fairway.kernel import clock as time
-from fairway.kernel.objects import errors
+from fairway.kernel.objects import errors, pod_statuses
 from fairway.kernel.objects.kinds import Object
 
 _ALL, _STREAMS = "All", {"Stdout": "stdout", "Stderr": "stderr"}
@@ -99,21 +99,15 @@ def container_of(pod: Object, asked: str) -> str:
 
 
 def _started(pod: Object, container: str, previous: bool) -> None:
-    name, status = pod["metadata"]["name"], pod.get("status") or {}
+    name = pod["metadata"]["name"]
     if not pod["spec"].get("nodeName"):
         raise errors.BadRequest(f"pod {name} does not have a host assigned")
-    found = [
-        entry
-        for part in ("initContainerStatuses", "containerStatuses")
-        for entry in status.get(part) or ()
-        if entry.get("name") == container
-    ]
-    state = found[0] if found else {}
+    state = pod_statuses.of_container(pod, container)
     if previous:
         if not (state.get("lastState") or {}).get("terminated"):
             raise errors.BadRequest(f'previous terminated container "{container}" in pod "{name}" not found')
         return
     waiting = (state.get("state") or {}).get("waiting")
-    if not found or (waiting and not (state.get("lastState") or {}).get("terminated")):
+    if not state or (waiting and not (state.get("lastState") or {}).get("terminated")):
         reason = (waiting or {}).get("reason") or "ContainerCreating"
         raise errors.BadRequest(f'container "{container}" in pod "{name}" is waiting to start: {reason}')

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fairway.cluster.workloads.jobs import counting, policies
 from fairway.cluster.workloads.jobs.counting import Counts
 from fairway.kernel import clock
-from fairway.kernel.objects import conditions
+from fairway.kernel.objects import conditions, pod_statuses
 from fairway.kernel.objects.kinds import Object
 
 
@@ -87,9 +87,6 @@ def _restarts_exceed(job: Object, active: list[Object], limit: int) -> bool:
     if job["spec"]["template"]["spec"].get("restartPolicy") != "OnFailure":
         return False
     restarts = sum(
-        int(container.get("restartCount") or 0)
-        for pod in active
-        for part in ("initContainerStatuses", "containerStatuses")
-        for container in (pod.get("status") or {}).get(part) or ()
+        int(container.get("restartCount") or 0) for pod in active for container in pod_statuses.of_containers(pod)
     )
     return restarts > 0 and restarts >= limit
