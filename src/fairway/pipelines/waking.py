@@ -8,10 +8,16 @@ does, it rests until something is due.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 from fairway.kernel.clock import Clock
+from fairway.kernel.objects import errors
 from fairway.records.database import Database
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
 """Between two looks where other servers may write, and after a failure."""
@@ -23,9 +29,28 @@ _CLOCK_SECONDS = 15.0
 """The clock may be set, and a laptop be closed and opened: a moment that has come is noticed within this time."""
 
 
-def rest(records: Database) -> float:
-    """The longest time without a look while all goes well."""
-    return LOOK_SECONDS if records.shared else REST_SECONDS
+Rest = tuple[float, float]
+"""Seconds after which the next look is due at the latest, and the moment at which something else is."""
+
+
+def rest(records: Database, until: float, *, failed: bool = False) -> Rest:
+    """After a look in which all went well, or `failed` at one of several."""
+    return LOOK_SECONDS if records.shared or failed else REST_SECONDS, until
+
+
+async def follow(what: str, look: Callable[[], Awaitable[Rest]], ear: Ear, clock: Clock, pause: float) -> NoReturn:
+    """Look again and again, with a pause of `pause` seconds at least. What goes wrong is told and tried again: the
+    platform goes on without `what` rather than not at all."""
+    while True:
+        found: Rest = LOOK_SECONDS, math.inf
+        try:
+            found = await look()
+        except (OSError, errors.ApiError) as failure:
+            log.warning("%s cannot be followed, trying again: %s", what, failure)
+        except Exception:
+            log.exception("%s cannot be followed", what)
+        await clock.sleep(pause)
+        await ear.wait(clock, *found)
 
 
 class Ear:

@@ -12,11 +12,12 @@ import math
 
 from fairway.kernel.feature import Ready
 from fairway.kernel.objects import errors
+from fairway.pipelines import waking
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.notices import noticing, sending
 from fairway.pipelines.notices.sending import Sender
 from fairway.pipelines.notices.tables import deliveries
-from fairway.pipelines.waking import LOOK_SECONDS, rest
+from fairway.pipelines.waking import LOOK_SECONDS, Rest
 
 log = logging.getLogger(__name__)
 
@@ -41,22 +42,15 @@ class Notices:
         self._forget_at = 0.0
 
     async def run(self, ready: Ready) -> None:
-        clock = self._context.clock
         ready()
         try:
             async with asyncio.TaskGroup() as tasks:
-                while True:
-                    pause, until = LOOK_SECONDS, math.inf
-                    try:
-                        await self.look()
-                        until = await self._begin(tasks)
-                        pause = rest(self._context.records)
-                    except (OSError, errors.ApiError) as failure:
-                        log.warning("notices cannot be followed, trying again: %s", failure)
-                    except Exception:  # the platform goes on without notices rather than not at all
-                        log.exception("notices cannot be followed")
-                    await clock.sleep(_PAUSE_SECONDS)
-                    await self._ear.wait(clock, pause, until)
+
+                async def turn() -> Rest:
+                    await self.look()
+                    return waking.rest(self._context.records, await self._begin(tasks))
+
+                await waking.follow("notices", turn, self._ear, self._context.clock, _PAUSE_SECONDS)
         finally:
             self._sender.letters.close()
 

@@ -21,11 +21,12 @@ from sqlalchemy import Connection, select
 from fairway.kernel.cron import WrongCron, zone
 from fairway.kernel.feature import Ready
 from fairway.kernel.objects import errors
+from fairway.pipelines import waking
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.schedules import backfilling, finding, lateness, slots, starts
 from fairway.pipelines.schedules.lateness import Lateness
 from fairway.pipelines.schedules.tables import recurring_runs
-from fairway.pipelines.waking import LOOK_SECONDS, rest
+from fairway.pipelines.waking import Rest
 
 log = logging.getLogger(__name__)
 
@@ -43,25 +44,20 @@ class Schedules:
         self._zone: tzinfo = zone(context.settings.cron_time_zone)
         self._ear = context.bell.ear()
         self._lateness = Lateness(context)
+        self._refreshed = False
         self._failed = False  # at a single schedule, in the last look
 
     async def run(self, ready: Ready) -> None:
-        clock, refreshed = self._context.clock, False
         ready()
-        while True:
-            pause, until = LOOK_SECONDS, math.inf
-            try:
-                if not refreshed:
-                    await self.refresh()
-                    refreshed = True
-                until = await self.look()
-                pause = LOOK_SECONDS if self._failed else rest(self._context.records)
-            except (OSError, errors.ApiError) as failure:
-                log.warning("schedules cannot be followed, trying again: %s", failure)
-            except Exception:  # the platform goes on without schedules rather than not at all
-                log.exception("schedules cannot be followed")
-            await clock.sleep(_PAUSE_SECONDS)
-            await self._ear.wait(clock, pause, until)
+        self._refreshed = False
+        await waking.follow("schedules", self._turn, self._ear, self._context.clock, _PAUSE_SECONDS)
+
+    async def _turn(self) -> Rest:
+        if not self._refreshed:
+            await self.refresh()
+            self._refreshed = True
+        until = await self.look()
+        return waking.rest(self._context.records, until, failed=self._failed)
 
     async def refresh(self) -> None:
         """Where the time zone of the settings, or the law of one, was changed since, slots are at other moments."""

@@ -15,12 +15,13 @@ from sqlalchemy import Connection, select
 
 from fairway.kernel.feature import Ready
 from fairway.kernel.objects import errors
+from fairway.pipelines import waking
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.triggers import finding, sources, starts
 from fairway.pipelines.triggers.finding import Event, Found
 from fairway.pipelines.triggers.places import Places
 from fairway.pipelines.triggers.tables import events, triggers
-from fairway.pipelines.waking import LOOK_SECONDS, rest
+from fairway.pipelines.waking import Rest
 
 log = logging.getLogger(__name__)
 
@@ -47,20 +48,13 @@ class Triggers:
         self._failed = False  # at a single trigger, in the last look
 
     async def run(self, ready: Ready) -> None:
-        clock = self._context.clock
         ready()
-        while True:
-            pause, until = LOOK_SECONDS, math.inf
-            try:
-                await self.look()
-                pause = LOOK_SECONDS if self._failed else rest(self._context.records)
-                until = min(self._visits.values(), default=math.inf)
-            except (OSError, errors.ApiError) as failure:
-                log.warning("triggers cannot be followed, trying again: %s", failure)
-            except Exception:  # the platform goes on without triggers rather than not at all
-                log.exception("triggers cannot be followed")
-            await clock.sleep(_PAUSE_SECONDS)
-            await self._ear.wait(clock, pause, until)
+        await waking.follow("triggers", self._turn, self._ear, self._context.clock, _PAUSE_SECONDS)
+
+    async def _turn(self) -> Rest:
+        await self.look()
+        until = min(self._visits.values(), default=math.inf)
+        return waking.rest(self._context.records, until, failed=self._failed)
 
     async def look(self) -> None:
         """Once: see what happened, and start what there is room for, of each trigger in turn."""
