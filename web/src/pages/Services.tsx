@@ -75,11 +75,11 @@ export function ServicePage({ namespace, name, publicUrl }: { namespace: string;
           </span>
         )}
       </p>
-      {trouble && <WhatIsWrong trouble={trouble} answers={condition(service, "Ready")?.status === "True"} namespace={namespace} />}
+      {trouble && <WhatIsWrong trouble={trouble} answers={answers(service)} namespace={namespace} />}
       <Tabs
         label="About this service"
         tabs={[
-          { name: "Try it", content: () => <TryIt path={`serving/${namespace}/${name}`} name={name} publicUrl={publicUrl} ready={condition(service, "Ready")?.status === "True"} /> },
+          { name: "Try it", content: () => <TryIt path={`serving/${namespace}/${name}`} name={name} publicUrl={publicUrl} ready={answers(service)} /> },
           { name: "Conditions", content: () => <Conditions of={service} now={now} /> },
           { name: "Pods", content: () => <PodsOf namespace={namespace} label="serving.kserve.io/inferenceservice" value={name} /> },
           { name: "Log", content: () => <LogOf namespace={namespace} name={name} /> },
@@ -108,9 +108,13 @@ export function ServicePage({ namespace, name, publicUrl }: { namespace: string;
   );
 }
 
+function answers(service: InferenceService): boolean {
+  return condition(service, "Ready")?.status === "True";
+}
+
 /** Whether it answers; if it does although its newest version cannot, that too. */
 function Readiness({ service }: { service: InferenceService }) {
-  const trouble = condition(service, "Ready")?.status === "True" ? troubleOf(service) : undefined;
+  const trouble = answers(service) ? troubleOf(service) : undefined;
   return (
     <>
       <Ready of={service} />
