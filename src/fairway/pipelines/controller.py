@@ -21,6 +21,8 @@ from fairway.pipelines.engine.slots import Slots
 from fairway.pipelines.engine.transfers import Transfers
 from fairway.pipelines.kinds import RUN
 
+_AT_ONCE = 0.01
+
 
 class Engine:
     def __init__(self, means: Means) -> None:
@@ -59,10 +61,12 @@ class Engine:
             return await expiring.expire(self._means, world, run)
         try:
             return await self._reconcile(world, run)
-        except BaseException:
+        except BaseException as failure:
             self._plays.pop(key, None)  # what it holds may be ahead of the records
             self._slots.drop(key)
             self.transfers.forget(key)
+            if isinstance(failure, following.Overtaken):
+                return _AT_ONCE
             raise
 
     async def _abandon(self, run_id: str, now: float) -> None:
@@ -108,4 +112,4 @@ class Engine:
             return None
         until = None if graph.next_tick is None else graph.next_tick - play.now
         waits = [wait for wait in (look_again, until) if wait is not None]
-        return max(min(waits), 0.01) if waits else None
+        return max(min(waits), _AT_ONCE) if waits else None

@@ -39,6 +39,12 @@ def requests(connection: Connection, run_id: str) -> Requests:
     return Requests(bool(paused), approvals.verdicts(connection, run_id))
 
 
+def may_start(connection: Connection, run_id: str) -> bool:
+    """Whether steps of the run may begin: it is not paused, and is not until this transaction is over."""
+    row = select(runs.c.paused).where(runs.c.id == run_id).with_for_update()
+    return not connection.execute(row).scalar()
+
+
 def finish(
     connection: Connection,
     run_id: str,

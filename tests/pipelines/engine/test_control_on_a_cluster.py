@@ -268,6 +268,28 @@ async def test_a_run_that_is_paused_says_so_and_starts_nothing_until_it_goes_on(
     assert order(marks) == [1, 2]
 
 
+async def test_nothing_starts_after_a_pause_was_acknowledged_though_the_object_does_not_tell_of_it_yet(
+    here: Here, tmp_path: Path
+) -> None:
+    marks, gate = tmp_path / "marks", tmp_path / "gate"
+    spec = pooled(Spec(), CACHE="by=id")
+    given = {"marks": str(marks), "seconds": 0.0, "gate": str(gate)}
+    first, second = task("use", {"n": 1, **given}), task("use", {"n": 2, **given}, after=("first",))
+    async with here.engine():
+        run = await here.submit(spec.compiled({"first": first, "second": second}))
+        await here.until(lambda: _begun(marks, 1))
+        paused = {"paused": True, "asked": runs.c.asked + 1}
+        await here.records.write(lambda c: c.execute(runs.update().where(runs.c.id == run).values(**paused)))
+        gate.touch()
+        await here.until(lambda: _is(here, run, "first", "SUCCEEDED"))
+        await asyncio.sleep(0.3)
+        assert order(marks) == [1]
+        assert "second" not in await here.rows(run)
+        await here.pause(run, False)
+        assert (await here.ended(run))["status"]["phase"] == "SUCCEEDED"
+    assert order(marks) == [1, 2]
+
+
 async def test_a_run_ends_at_its_deadline(here: Here) -> None:
     document = Spec().step("s", command=["sleep", "60"]).compiled({"s": task("s")})
     config = {"platforms": {"kubernetes": {"pipelineConfig": {"activeDeadlineSeconds": 2}}}}

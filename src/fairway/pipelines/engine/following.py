@@ -12,6 +12,10 @@ from fairway.pipelines.render import gates
 from fairway.pipelines.render.model import Decisions, Hit, Instance, State, Type
 
 
+class Overtaken(Exception):
+    """The run was paused while its next steps were being decided: none of that was done, and it is opened again."""
+
+
 async def read(play: Play, asked: int) -> None:
     """Requests have come in: what people decided, whether the run is to pause, and pools that have changed."""
     run_id = play.graph.run.id
@@ -25,7 +29,8 @@ async def read(play: Play, asked: int) -> None:
 
 
 async def follow(play: Play) -> None:
-    """Do what the graph decides until it has nothing more to say."""
+    """Do what the graph decides until it has nothing more to say. Raises Overtaken where the records say that the
+    run is paused, of which its object has not told yet: from the moment a pause is acknowledged nothing starts."""
     graph = play.graph
     graph.granted(play.slots.given(play.key), play.now)
     while True:
@@ -90,6 +95,7 @@ async def _write_records(play: Play, decided: Decisions) -> None:
     graph, now = play.graph, play.now
     changes = recording.Changes(graph.pipeline, graph.run, decided.changed.values(), now)
     questions = {each.id: gates.question(each) for each in decided.questions if not each.state.ended}
+    starting = bool((decided.starts or decided.claims or questions) and not graph.paused)
     ended, root = graph.state if graph.state.ended else None, graph.root
     results = dict(root.outputs.parameters)
     message = root.failure if ended is State.FAILED else ""
@@ -97,7 +103,9 @@ async def _write_records(play: Play, decided: Decisions) -> None:
         play.expires_at = expiring.expires_at(play)
     expires_at = play.expires_at
 
-    def write(connection: Any) -> None:
+    def write(connection: Any) -> bool:
+        if starting and not tasks.may_start(connection, graph.run.id):
+            return False
         changes.write(connection)
         if questions:
             approvals.ask(connection, graph.run.id, questions, now)
@@ -105,5 +113,7 @@ async def _write_records(play: Play, decided: Decisions) -> None:
             tasks.finish(
                 connection, graph.run.id, str(ended), now, message=message, results=results, expires_at=expires_at
             )
+        return True
 
-    await play.means.records.write(write)
+    if not await play.means.records.write(write):
+        raise Overtaken
