@@ -16,7 +16,11 @@ from bench.platform import Platform, free_port, peak_memory
 from bench.wire import Wire
 from fairway.kernel.client import kubeconfig
 
-_WATCHERS, _EVENTS, _SHARED = 1_000, 300, 20
+_WATCHERS, _SHARED = 1_000, 20
+_WARMING = 50
+"""Writes that nobody watches, before those that are timed: the first ones of a server's life are others' business."""
+_STEP = 7
+"""From one watcher to the next: neighbours would share pages of memory that one of them has just touched."""
 _OBJECTS, _CLIENTS, _PAGE = 100_000, 32, 500
 _MB = 2**20
 
@@ -37,13 +41,14 @@ async def _watchers(platform: Platform) -> list[Row]:
     access = kubeconfig.load(Path(platform.server.kubeconfig))
     writing = await Wire.open(access)
     own = [await _watching(await Wire.open(access), f"watcher={number}") for number in range(_WATCHERS)]
+    for number in range(_WARMING):
+        await writing.ask(writing.request("POST", PATH, config_map(f"warming-{number}")))
     seconds = []
-    for number in range(_EVENTS):
-        labels = {"watcher": str(number * 7 % _WATCHERS)}
-        request = writing.request("POST", PATH, config_map(f"crowd-{number}", labels))
+    for number in (each * _STEP % _WATCHERS for each in range(_WATCHERS)):
+        request = writing.request("POST", PATH, config_map(f"crowd-{number}", {"watcher": str(number)}))
         begin = time.perf_counter()
         write = asyncio.ensure_future(writing.ask(request))
-        await own[number * 7 % _WATCHERS].event()
+        await own[number].event()
         seconds.append(time.perf_counter() - begin)
         await write
     same = await _shared(writing, [await _watching(wire, "shared") for wire in await _renewed(access, own)])
