@@ -65,3 +65,18 @@ async def test_a_class_stays_what_it_is(client: Client) -> None:
             await client.patch(STORAGE_CLASS, "mine", None, change)
     with pytest.raises(errors.Invalid, match="provisioner: Required value"):
         await client.create(STORAGE_CLASS, STORAGE_CLASS.new("empty"))
+
+
+async def test_only_fairway_itself_makes_claims_of_a_folder_of_the_machine(world: World, client: Client) -> None:
+    workload = Identity("system:serviceaccount:default:default", ("system:serviceaccounts", "system:authenticated"))
+    theirs = Client(world.server.transport(workload))
+    folder = {"annotations": {"fairway.dev/host-path": "/root"}}
+    wanted = claim("a") | {"metadata": {"name": "a", "namespace": "default", **folder}}
+    with pytest.raises(errors.Forbidden, match="Fairway's own; mount the folder as a hostPath volume"):
+        await theirs.create(PERSISTENT_VOLUME_CLAIM, wanted)
+    await client.create(PERSISTENT_VOLUME_CLAIM, wanted)
+    await theirs.patch(PERSISTENT_VOLUME_CLAIM, "a", "default", {"metadata": {"labels": {"theirs": "may"}}})
+    elsewhere = {"metadata": {"annotations": {"fairway.dev/host-path": "/etc"}}}
+    with pytest.raises(errors.Forbidden):
+        await theirs.patch(PERSISTENT_VOLUME_CLAIM, "a", "default", elsewhere)
+    await theirs.create(PERSISTENT_VOLUME_CLAIM, claim("b"))

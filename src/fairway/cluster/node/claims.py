@@ -1,7 +1,8 @@
 """Folders of PersistentVolumeClaims: one for each claim, made at its first use, removed after the claim is deleted.
 
 A folder is its claim's by uid: a claim that is made again under the same name begins empty, whatever happened in
-between. A claim may say that a folder of the machine is its volume; that one is nobody's to remove.
+between. A claim may say that a folder of the machine is its volume, where Fairway made it (`admission.host_folders`);
+that one is nobody's to remove.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ _LOOK_AGAIN = 2.0
 
 def volume_name(claim: Object) -> str:
     return f"pvc-{meta.uid(claim)}"
+
+
+def is_of(volume: Object, claim: Object) -> bool:
+    """Whether the volume says that it is this claim's: since it was bound, or because its maker meant it so."""
+    reference = volume["spec"].get("claimRef") or {}
+    named = (reference.get("namespace"), reference.get("name")) == meta.key(claim)
+    return named and reference.get("uid") in (None, "", meta.uid(claim))
 
 
 def volume(claim: Object, folder: Path, node: str) -> Object:

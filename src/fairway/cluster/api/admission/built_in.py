@@ -5,6 +5,7 @@ from __future__ import annotations
 from fairway.cluster.api.admission.account_tokens import AccountTokens
 from fairway.cluster.api.admission.accounts import Accounts
 from fairway.cluster.api.admission.chain import Chain
+from fairway.cluster.api.admission.host_folders import HostFolders
 from fairway.cluster.api.admission.jobsets import JobSets
 from fairway.cluster.api.admission.limits import Limits
 from fairway.cluster.api.admission.namespaces import NamespaceLifecycle
@@ -48,6 +49,7 @@ def chain(
             ValidatingWebhooks(store, registry, asker),
             AccountTokens(store, issuer),
             CertificateRequests(grants),
+            HostFolders(),
             NoEscalation(grants),
             PodSecurity(store),
             Quota(store),

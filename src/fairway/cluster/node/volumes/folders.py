@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from fairway.cluster.node.claims import Folders, volume_name
+from fairway.cluster.node.claims import Folders, is_of, volume_name
 from fairway.cluster.node.runtime import CannotStart, Mount
 from fairway.cluster.node.variables import Facts, Fetch, expand
 from fairway.cluster.node.volumes import contents, publishing
@@ -78,18 +78,22 @@ class Volumes:
         claim = await self._fetch(PERSISTENT_VOLUME_CLAIM, name, namespace)
         if claim is None:
             raise CannotStart("VolumeNotReady", f'persistentvolumeclaim "{name}" not found')
-        if (claim.get("status") or {}).get("phase") != "Bound":
-            await self._bind(claim)
         volume = claim["spec"].get("volumeName")
         if volume and volume != volume_name(claim):
-            return await self._static(volume)
+            return await self._static(volume, claim)
+        if (claim.get("status") or {}).get("phase") != "Bound":
+            await self._bind(claim)
         return self._claims.of(claim)
 
-    async def _static(self, name: str) -> Path:
-        """A volume that an administrator made by hand, and a claim names."""
+    async def _static(self, name: str, claim: Object) -> Path:
+        """A volume that an administrator made by hand. The claim names it, which anybody's may: whose the volume is, it
+        says itself."""
         volume = await self._fetch(PERSISTENT_VOLUME, name, "")
         if volume is None:
             raise CannotStart("VolumeNotReady", f'persistentvolume "{name}" not found')
+        if not is_of(volume, claim):
+            text = f'persistentvolumeclaim "{meta.name(claim)}" is not bound: persistentvolume "{name}" is not its own'
+            raise CannotStart("VolumeNotReady", text)
         for kind in ("hostPath", "local"):
             if place := volume["spec"].get(kind):
                 return _host_path(place)
