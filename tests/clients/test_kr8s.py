@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from fairway.up.machine import ADMIN
+from fairway.up.owner import ADMIN
 from tests.clients.house import House, pod
 
 kr8s: Any = pytest.importorskip("kr8s", reason="the kr8s package is not installed")

@@ -64,6 +64,11 @@ async def test_a_copy_of_the_cookie_ends_with_the_session(house: House) -> None:
         assert answer.status == 401
 
 
+async def test_a_form_that_is_larger_than_any_token_is_not_read(house: House) -> None:
+    async with house.http.post(house.url + "/login", data={"token": "x" * 100_000}) as answer:
+        assert answer.status == 413
+
+
 async def test_wrong_tokens_and_those_of_workloads_get_the_form_again(house: House) -> None:
     for token, status in [("wrong", 401), ("step-token", 403)]:
         async with house.http.post(house.url + "/login", data={"token": token}) as answer:
@@ -107,6 +112,18 @@ async def test_a_session_that_was_left_stays_so_after_a_restart(tmp_path: Path) 
     restarted = Sessions(tmp_path / "front.key", clock)
     assert restarted.check(left) is None
     assert restarted.check(other) == ADA
+
+
+@pytest.mark.parametrize("half", ["", '{"a', "[1]", "null"])
+def test_where_nobody_knows_who_has_left_all_sessions_begin_anew(tmp_path: Path, half: str) -> None:
+    clock = FakeClock()
+    sessions = Sessions(tmp_path / "front.key", clock)
+    left, stayed = sessions.issue(ADA), sessions.issue(ADA)
+    sessions.end(left)
+    (tmp_path / "front.left").write_text(half)
+    again = Sessions(tmp_path / "front.key", clock)
+    assert again.check(left) is again.check(stayed) is None
+    assert again.check(again.issue(ADA)) == ADA
 
 
 def test_a_cookie_signed_by_another_server_is_worth_nothing(tmp_path: Path) -> None:

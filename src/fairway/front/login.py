@@ -13,6 +13,8 @@ from fairway.front.routing import Access, Entry
 from fairway.front.sessions import SESSION_SECONDS, OneTimeLinks, Sessions
 from fairway.kernel.feature import IDENTITY, Identity
 
+_LARGEST_FORM = 64 * 1024
+
 THIS_MACHINE = Identity("fairway:admin", (MASTERS,))
 """Whoever sees the terminal that the server was started in."""
 
@@ -57,6 +59,8 @@ class Login:
         origin = request.headers.get("Origin")
         if origin is not None and not is_own_origin(origin, request):
             return refusal(403, 7, "The login form works only from its own page.")
+        if (request.content_length or _LARGEST_FORM + 1) > _LARGEST_FORM:
+            return refusal(413, 3, "The form is larger than any token is.")
         form = await request.post()
         identity = await self._reviewer.identify(str(form.get("token", "")).strip())
         if identity is None:

@@ -26,11 +26,17 @@ _MOST_LINKS = 1000
 
 class Sessions:
     def __init__(self, key_file: Path, clock: Clock) -> None:
-        self._key = _key(key_file)
         self._clock = clock
         self._left_file = key_file.with_suffix(".left")
-        self._left: dict[str, float] = json.loads(self._left_file.read_text()) if self._left_file.exists() else {}
+        self._left: dict[str, float] = {}
         """The ids of the sessions that were left, and when each would have ended."""
+        try:
+            self._left |= json.loads(self._left_file.read_text())
+        except FileNotFoundError:
+            pass
+        except (TypeError, ValueError):  # cut off by a power failure: nobody knows who left, so all begin anew
+            key_file.unlink(missing_ok=True)
+        self._key = _key(key_file)
 
     def issue(self, identity: Identity) -> str:
         claims = {

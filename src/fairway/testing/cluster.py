@@ -35,7 +35,7 @@ from fairway.kernel.feature import Feature, Identity, Parts, Platform, Service
 from fairway.kernel.objects.crds import CustomKind
 from fairway.kernel.settings import Settings
 from fairway.up.front import install, start, task_group
-from fairway.up.machine import ADMIN
+from fairway.up.owner import ADMIN
 
 NODE = "test-node"
 

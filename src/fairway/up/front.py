@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from fairway.artifacts.settings import ArtifactsSettings
@@ -36,7 +36,7 @@ async def front_of_the_seam(
     client: Client,
     clock: Clock,
     tasks: asyncio.TaskGroup,
-    token: str,
+    token: Callable[[], str],
     host: str,
     port: int,
 ) -> Front:
@@ -60,7 +60,7 @@ async def front_of_the_seam(
         public_url=public_url(settings),
         allowed_hosts=settings.allowed_hosts,
         state_dir=settings.data_dir,
-        token=lambda: token,
+        token=token,
     )
     front = Front(platform, built, config)
     await start([parts for _, parts in built], client, clock, tasks)

@@ -15,6 +15,7 @@ import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fairway.cluster.api import addresses
@@ -40,18 +41,16 @@ from fairway.kernel.client.client import Client
 from fairway.kernel.client.http import HTTPTransport
 from fairway.kernel.clock import Clock, SystemClock
 from fairway.kernel.control.running import start_service
-from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import NAMESPACE
 from fairway.kernel.settings import Settings
 from fairway.up import roles
 from fairway.up.front import front_of_the_seam, install, public_url, start, task_group
+from fairway.up.owner import ADMIN, OwnerToken
 from fairway.up.settings import StartError, UpSettings, claim
 
 log = logging.getLogger(__name__)
 
-ADMIN = Identity("fairway:admin", ("system:masters", "system:authenticated"))
-_TOKEN_SECONDS = 30 * 24 * 3600
 _STOP_SECONDS = 45
 _LOOK_SECONDS = 5.0
 
@@ -110,7 +109,7 @@ async def _on_this_machine(
         own = (*NETWORK_KINDS, *WORKLOAD_KINDS)
         await install(client, own)
         await roles.keep(client, (*own, *(kind for feature in FEATURES for kind in feature.kinds)))
-        front = await front_of_the_seam(settings, rooms, client, clock, tasks, cluster.token, "127.0.0.1", 0)
+        front = await front_of_the_seam(settings, rooms, client, clock, tasks, cluster.token.now, "127.0.0.1", 0)
         gateway = NetworkConfig(
             host=settings.host,
             port=settings.port,
@@ -127,6 +126,7 @@ async def _on_this_machine(
         )
         await start((workloads, node.parts, build_network(client, clock, gateway)), client, clock, tasks)
         tasks.create_task(_end_without(folder, clock), name="data-directory")
+        tasks.create_task(cluster.token.keep(), name="owner-token")
         yield Running(public_url(settings), front.one_time_url(), folder / "kubeconfig", folder, cluster.api_url)
         await _stop_pods(node)
 
@@ -165,7 +165,7 @@ class _Cluster:
     api_url: str
     issuer: Issuer
     ca_pem: str
-    token: str
+    token: OwnerToken
     client: Client
     node: Node
 
@@ -188,8 +188,8 @@ async def _cluster(settings: UpSettings, clock: Clock) -> AsyncGenerator[_Cluste
         )
         try:
             api_url = f"https://127.0.0.1:{await _listen(api, folder / 'api-port', server_context(tls))}"
-            token = issuer.mint(ADMIN.user, ADMIN.groups, seconds=_TOKEN_SECONDS)
-            kubeconfig.write(folder / "kubeconfig", server=api_url, ca_pem=tls.ca_pem, token=token)
+            where = partial(kubeconfig.write, folder / "kubeconfig", server=api_url, ca_pem=tls.ca_pem)
+            token = OwnerToken(issuer, clock, lambda fresh: where(token=fresh))
             client = Client(api.transport(ADMIN))
             node = build_node(client, clock, _node(settings, api_url, tls.ca_pem))
             api.reach_pods(node.logs, node.executions)
@@ -226,7 +226,7 @@ async def _on_another_cluster(
         await _greet(client, access.server, path)
         async with task_group() as tasks:
             front = await front_of_the_seam(
-                settings, rooms, client, clock, tasks, access.token, settings.host, settings.port
+                settings, rooms, client, clock, tasks, lambda: access.token, settings.host, settings.port
             )
             yield Running(public_url(settings), front.one_time_url(), path, settings.data_dir, access.server)
     finally:
@@ -246,10 +246,15 @@ async def _greet(client: Client, server: str, path: Path) -> None:
 
 async def _listen(api: ApiServer, remembered: Path, tls: ssl.SSLContext) -> int:
     """Serve on the port of last time where it is free, so that kubeconfigs stay good over restarts."""
-    wanted = int(remembered.read_text()) if remembered.exists() else 0
+    try:
+        wanted = int(remembered.read_text())
+    except (OSError, ValueError):  # a new folder, or a power failure left the file empty
+        wanted = 0
     try:
         port = await api.serve("127.0.0.1", wanted, tls)
     except OSError:
         port = await api.serve("127.0.0.1", 0, tls)
-    remembered.write_text(str(port))
+    beside = remembered.with_name(f".{remembered.name}")
+    beside.write_text(str(port))
+    beside.replace(remembered)
     return port

@@ -20,7 +20,7 @@ from fairway.kernel.client.http import HTTPTransport
 from fairway.kernel.objects import conditions, errors
 from fairway.kernel.objects.kinds import API_SERVICE, CRD, ENDPOINT_SLICE, NAMESPACE, SERVICE, Kind, Object
 from fairway.testing.cluster import Cluster, cluster
-from fairway.up.machine import ADMIN
+from fairway.up.owner import ADMIN
 from tests.cluster.api import extension_server as wardle
 from tests.cluster.api.extension_server import NAME, ROOT, ExtensionServer
 from tests.cluster.api.world import define
