@@ -44,6 +44,13 @@ async def eventually(check: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+async def test_who_deletes_without_a_name_deletes_nothing(client: Client) -> None:
+    await client.create(CONFIG_MAP, config("kept"))
+    with pytest.raises(ValueError, match="without one they all would"):
+        await client.delete(CONFIG_MAP, "", "default")
+    assert [meta.name(each) for each in (await client.list(CONFIG_MAP, "default")).items] == ["kept"]
+
+
 async def test_a_mirror_follows_births_changes_and_deaths(client: Client) -> None:
     await client.create(CONFIG_MAP, config("early"))
     mirror = Mirror(client, CONFIG_MAP, CLOCK)

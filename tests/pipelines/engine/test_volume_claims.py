@@ -11,7 +11,7 @@ from places import Here
 from specs import In, Out, Spec, task
 from test_deciding import World
 
-from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, Object
+from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, POD, Object
 from fairway.pipelines.render import claims
 from fairway.pipelines.render.inputs import InputError
 
@@ -95,6 +95,15 @@ def test_only_a_claim_with_a_name_of_its_own_is_the_same_in_another_run() -> Non
     assert World(document).settle().at("delete").fingerprint == ""  # what was deleted once is not deleted
 
 
+def test_a_claim_that_is_decided_when_the_end_comes_is_not_made_and_has_no_pod_to_end() -> None:
+    world = World(_alone())
+    world.graph.cancel(0.0)
+    decided = world.graph.decide()
+    assert [each.state.ended for each in decided.claims] == [True]
+    assert decided.stops == []
+    assert str(world.graph.state) == "CANCELED"
+
+
 @pytest.mark.slow
 async def test_steps_share_a_volume_that_the_pipeline_makes_and_deletes(here: Here, tmp_path: Path) -> None:
     read = ["sh", "-c", f"cat /data/a/file > {tmp_path}/seen"]
@@ -174,3 +183,15 @@ async def test_a_cached_claim_counts_while_it_is_there(here: Here) -> None:
             await here.ended(run_id)
             states.append((await here.states(run_id))["create"])
     assert states == ["SUCCEEDED", "CACHED", "SUCCEEDED"]
+
+
+@pytest.mark.slow
+async def test_a_termination_that_comes_with_a_claim_ends_no_pod_of_anybody_else(here: Here) -> None:
+    main = {"name": "main", "image": "busybox", "command": ["sleep", "600"]}
+    await here.cluster.client.create(POD, POD.new("bystander", "default", spec={"containers": [main]}))
+    run_id = await here.submit(_alone())
+    await here.terminate(run_id)
+    async with here.engine():
+        assert (await here.ended(run_id))["status"]["phase"] == "CANCELED"
+    pod = await here.cluster.client.get(POD, "bystander", "default")
+    assert "deletionTimestamp" not in pod["metadata"]

@@ -100,6 +100,8 @@ class Client:
         uid: str = "",
     ) -> bool:
         """Ask for the end of an object; False where there was none. Its end may take a while (finalizers, grace)."""
+        if not name:
+            raise ValueError(f"no name says which of the {kind.plural} is to go, and without one they all would")
         options: Object = {"propagationPolicy": propagation}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds

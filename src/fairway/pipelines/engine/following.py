@@ -44,7 +44,8 @@ async def follow(play: Play) -> None:
         play.slots.give_back(decided.returns)
         await attempts.begin(play, near)
         for instance in decided.claims:
-            await claims.carry_out(play, instance)
+            if not instance.state.ended:
+                await claims.carry_out(play, instance)
         await attempts.stop(play, decided.stops)
         if any(task_id in graph.wants for task_id in decided.changed):
             # The records say since now that these wait: a pool that was changed before that woke nobody up.

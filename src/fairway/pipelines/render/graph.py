@@ -255,10 +255,13 @@ class Graph:
         if board.stopping or self.root.state.ended:
             return
         board.stopping = why
+        claims = [instance for instance in board.live.values() if not instance.pod]
+        for instance in claims:  # which nobody has begun yet, and which have no pod that could be ended
+            del board.live[instance.id]
         board.decisions.stops.extend(board.live.values())
         asking = [instance for instance in board.instances.values() if instance.state is State.ASKING]
         timed = [instance for _, _, instance, _ in board.timers]
-        held = (*board.questions.values(), *board.wants.values())
+        held = (*claims, *board.questions.values(), *board.wants.values())
         for instance in {each.id: each for each in (*asking, *timed, *held, *board.to_go, *board.to_start)}.values():
             if instance.id not in board.live and not instance.state.ended:
                 board.end(instance, State.CANCELED, why)
