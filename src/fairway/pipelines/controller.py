@@ -32,6 +32,8 @@ class Engine:
         self.transfers = Transfers(self._nudges)
         self._plays: dict[Key, Play] = {}
         self._moved: dict[Key, set[str]] = {}
+        self._expired: set[Key] = set()
+        """Runs whose objects this engine has removed itself, since their time in the cluster was over."""
 
     def controller(self) -> Controller:
         return Controller(
@@ -50,15 +52,17 @@ class Engine:
             self._moved.pop(key, None)
             self._slots.forget(key)
             self.transfers.forget(key)
-            play = self._plays.pop(key, None)
-            await self._abandon(play.graph.run.id if play is not None else name, world.clock.now())
+            self._plays.pop(key, None)
+            await self._abandon(key, world.clock.now())
+            if run is None:
+                self._expired.discard(key)
             return None
         status, spec = run.get("status") or {}, run.get("spec") or {}
         if status.get("phase") in tasks.OVER and (status.get("retries") or 0) == (spec.get("retries") or 0):
             self._plays.pop(key, None)
             self._moved.pop(key, None)
             self._slots.forget(key)
-            return await expiring.expire(self._means, world, run)
+            return await self._expire(world, run)
         try:
             return await self._reconcile(world, run)
         except BaseException as failure:
@@ -69,10 +73,26 @@ class Engine:
                 return _AT_ONCE
             raise
 
-    async def _abandon(self, run_id: str, now: float) -> None:
-        """Of a run that was not taken up yet, too: without its object nobody would end its record."""
-        if await self._means.records.read(lambda connection: tasks.is_open(connection, run_id)):
+    async def _abandon(self, key: Key, now: float) -> None:
+        """Of a run that was not taken up yet, too: without its object nobody would end its record. An object that
+        this engine has removed itself is missed by nobody: a run that was to begin again meanwhile gets another."""
+        namespace, run_id = key
+        if key in self._expired:
+            return
+        if await self._means.records.read(lambda connection: tasks.is_open(connection, run_id, namespace)):
             await self._means.records.write(lambda connection: tasks.abandon(connection, run_id, now))
+
+    async def _expire(self, world: World, run: Object) -> float | None:
+        left = await expiring.due(self._means, world, run)
+        if left == 0:
+            self._expired.add(meta.key(run))
+            try:
+                await expiring.remove(world, run)
+            except BaseException:
+                self._expired.discard(meta.key(run))
+                raise
+            return None
+        return left
 
     def _run_of(self, pod: Object) -> Iterable[Key]:
         """The run of a pod, noting that the pod moved: a reconcile looks at those and at no others."""
@@ -85,7 +105,8 @@ class Engine:
     async def _reconcile(self, world: World, run: Object) -> float | None:
         key, spec = meta.key(run), run.get("spec") or {}
         play = self._plays.get(key)
-        if play is None or play.retries != (spec.get("retries") or 0):
+        known = play is not None and play.owner == meta.uid(run)  # who deletes it and makes it anew makes another
+        if play is None or not known or play.retries != (spec.get("retries") or 0):
             self._moved.pop(key, None)  # opening looks at every pod there is to look at
             await self._slots.count()
             self.transfers.forget(key)

@@ -16,14 +16,18 @@ from fairway.pipelines.render.model import Type, Verdict
 from fairway.pipelines.tables import run_states, runs, tasks
 
 OVER = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
+ENDING = "CANCELING"
+"""Somebody has asked for the end."""
 
 
-def start(connection: Connection, run_id: str, now: float) -> None:
+def start(connection: Connection, run_id: str, now: float) -> bool:
+    """The run is taken up. Gives whether steps of it may begin."""
     changed = connection.execute(
         runs.update().where(runs.c.id == run_id, runs.c.state == "PENDING").values(state="RUNNING")
     )
     if changed.rowcount:
         connection.execute(run_states.insert().values(run_id=run_id, state="RUNNING", at=now))
+    return may_start(connection, run_id)
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,11 @@ def requests(connection: Connection, run_id: str) -> Requests:
 
 
 def may_start(connection: Connection, run_id: str) -> bool:
-    """Whether steps of the run may begin: it is not paused, and is not until this transaction is over."""
-    row = select(runs.c.paused).where(runs.c.id == run_id).with_for_update()
-    return not connection.execute(row).scalar()
+    """Whether steps of the run may begin: nobody has paused or ended it, and nobody does until this transaction is
+    over."""
+    query = select(runs.c.paused, runs.c.state).where(runs.c.id == run_id).with_for_update()
+    found = connection.execute(query).first()
+    return found is not None and not found.paused and found.state not in (*OVER, ENDING)
 
 
 def finish(
@@ -70,10 +76,10 @@ def finish(
         approvals.withdraw(connection, run_id)
 
 
-def is_open(connection: Connection, run_id: str) -> bool:
-    """Whether there is such a run, played here, that is not over."""
+def is_open(connection: Connection, run_id: str, namespace: str) -> bool:
+    """Whether there is such a run, played here by an object of that namespace, that is not over."""
     query = select(runs.c.id).where(runs.c.id == run_id, runs.c.state.not_in(OVER), ~runs.c.external)
-    return connection.execute(query).first() is not None
+    return connection.execute(query.where(runs.c.object_namespace == namespace)).first() is not None
 
 
 def abandon(connection: Connection, run_id: str, now: float) -> None:

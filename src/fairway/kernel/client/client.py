@@ -98,15 +98,20 @@ class Client:
         propagation: str = "Background",
         grace_seconds: int | None = None,
         uid: str = "",
+        revision: str = "",
     ) -> bool:
-        """Ask for the end of an object; False where there was none. Its end may take a while (finalizers, grace)."""
+        """Ask for the end of an object; False where there was none. Its end may take a while (finalizers, grace).
+
+        Raises Conflict where the object has another uid, or changed since that revision.
+        """
         if not name:
             raise ValueError(f"no name says which of the {kind.plural} is to go, and without one they all would")
         options: Object = {"propagationPolicy": propagation}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
-        if uid:
-            options["preconditions"] = {"uid": uid}
+        if uid or revision:
+            named = {"uid": uid, "resourceVersion": revision}
+            options["preconditions"] = {word: value for word, value in named.items() if value}
         try:
             await self.transport.request("DELETE", kind.path(namespace, name), body=options)
         except errors.NotFound:

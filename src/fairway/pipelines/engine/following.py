@@ -13,15 +13,19 @@ from fairway.pipelines.render.model import Decisions, Hit, Instance, State, Type
 
 
 class Overtaken(Exception):
-    """The run was paused while its next steps were being decided: none of that was done, and it is opened again."""
+    """The run was paused or ended while its next steps were being decided: none of that was done, and it is opened
+    again. So is one that goes on, where an engine before this one had decided on steps."""
 
 
 async def read(play: Play, asked: int) -> None:
-    """Requests have come in: what people decided, whether the run is to pause, and pools that have changed."""
+    """Requests have come in: what people decided, whether the run is to pause, and pools that have changed. Raises
+    Overtaken."""
     run_id = play.graph.run.id
     found = await play.means.records.read(lambda connection: tasks.requests(connection, run_id))
     play.graph.decided(found.verdicts, play.now)
     play.graph.pause(found.paused, play.now)
+    if play.held and not found.paused:
+        raise Overtaken
     if play.graph.wants:
         play.graph.granted(await play.slots.look(play.key), play.now)
         play.graph.held({each.id: play.slots.why(each) for each in play.graph.wants.values()}, play.now)
@@ -30,7 +34,8 @@ async def read(play: Play, asked: int) -> None:
 
 async def follow(play: Play) -> None:
     """Do what the graph decides until it has nothing more to say. Raises Overtaken where the records say that the
-    run is paused, of which its object has not told yet: from the moment a pause is acknowledged nothing starts."""
+    run is paused or is to end, of which its object has not told yet: from the moment that is acknowledged nothing
+    starts."""
     graph = play.graph
     graph.granted(play.slots.given(play.key), play.now)
     while True:

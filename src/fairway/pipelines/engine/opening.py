@@ -15,6 +15,7 @@ from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import POD, Object
 from fairway.pipelines import far, given, ir, outcomes, recalling, tasks
 from fairway.pipelines.engine import attempts, bringing, claims, nodes, telling
+from fairway.pipelines.engine.following import Overtaken
 from fairway.pipelines.engine.play import Means, Play
 from fairway.pipelines.engine.slots import Slots
 from fairway.pipelines.engine.transfers import Transfers
@@ -28,22 +29,25 @@ log = logging.getLogger(__name__)
 
 
 async def opened(means: Means, world: World, slots: Slots, transfers: Transfers, run: Object) -> Play | None:
-    """The run as the records have it, with every open step looked at. None where there is nothing to do."""
-    run_id = str(run["spec"].get("runId") or meta.name(run))
+    """The run as the records have it, with every open step looked at. None where there is nothing to do. Raises
+    Overtaken where it was paused or ended meanwhile."""
+    run_id, now = meta.name(run), world.clock.now()
     retries = int(run["spec"].get("retries") or 0)
-    now = world.clock.now()
-    if retries != int((run.get("status") or {}).get("retries") or 0):
-        await means.records.write(lambda connection: tasks.reset(connection, run_id, now))
-        again = {"retries": retries, "phase": "RUNNING", "message": "", "finishedAt": None, "expiresAt": None}
-        await world.client.patch_status(RUN, meta.name(run), meta.namespace(run), again)
     found = await means.records.read(lambda connection: recalling.find(connection, run_id))
-    if found is None:
-        log.warning("run %s has no record, and is left alone", run_id)
+    if found is None or not _speaks_for(run, found.row):
+        log.warning("the Run %s/%s has no record that is its own, and is left alone", meta.namespace(run), run_id)
         return None
     if found.row["state"] in tasks.OVER:
         row = found.row
-        await telling.show(world, run, row["state"], row["error_message"], row["expires_at"])
+        await telling.show(world, run, row["state"], row["error_message"], row["expires_at"], retries)
         return None
+    if retries != int((run.get("status") or {}).get("retries") or 0):
+        await means.records.write(lambda connection: tasks.reset(connection, run_id, now))
+        again = {"retries": retries, "phase": "RUNNING", "message": "", "finishedAt": None, "expiresAt": None}
+        await world.client.patch_status(RUN, run_id, meta.namespace(run), again)
+        found = await means.records.read(lambda connection: recalling.find(connection, run_id))
+        if found is None:
+            return None  # it was deleted meanwhile
     try:
         pipeline = await asyncio.to_thread(ir.load, found.spec, found.platform)
         remote = await _remote(means, world, run, found.row)
@@ -59,12 +63,23 @@ async def opened(means: Means, world: World, slots: Slots, transfers: Transfers,
     graph = Graph(pipeline, facts, found.known, window=means.window)
     told = str((run.get("status") or {}).get("phase") or "")
     play = Play(means, world, slots, transfers, graph, retries, int(found.row["asked"]), told=told)
-    graph.pause(found.row["paused"], now)
+    ending = found.row["state"] == tasks.ENDING or bool(run["spec"].get("terminate"))
+    graph.pause(found.row["paused"] or ending, now)  # nothing starts, so that the end finds only what runs already
     graph.begin(now)
     slots.take_up(play.key, graph.live)
-    await means.records.write(lambda connection: tasks.start(connection, run_id, now))
+    if not await means.records.write(lambda connection: tasks.start(connection, run_id, now)) and not graph.paused:
+        raise Overtaken
     await _take_up(play, found.known)
+    if ending:
+        graph.cancel(play.now)
     return play
+
+
+def _speaks_for(run: Object, row: Mapping[str, Any]) -> bool:
+    """Whether the object is the one that the record was given: whoever may make Runs in a namespace of his own cannot
+    play, end or read another's."""
+    same = (meta.namespace(run), run["spec"].get("runId")) == (row["object_namespace"], row["id"])
+    return same and not row["external"]
 
 
 async def _remote(means: Means, world: World, run: Object, row: Mapping[str, Any]) -> str:
@@ -143,6 +158,9 @@ async def _take_up(play: Play, known: Mapping[str, Known]) -> None:
             await attempts.give_up(play, instance.pod, why)
         elif attempts.runs(pod):
             graph.running(instance.id, play.now)
+    if graph.paused:
+        play.held = never_begun
+        return
     near = bringing.near(play, never_begun)
     await attempts.prepare(play, near)
     await attempts.begin(play, near)

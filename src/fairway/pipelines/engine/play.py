@@ -42,6 +42,8 @@ class Play:
     asked: int
     """The requests that it has read."""
     pods: dict[str, Instance] = field(default_factory=dict)
+    held: list[Instance] = field(default_factory=list)
+    """Those of them that a pause keeps from being created: an engine that died had decided on them."""
     told: str = ""
     """The phase that the Run object shows."""
     expires_at: float = 0.0
@@ -54,6 +56,11 @@ class Play:
     @property
     def key(self) -> Key:
         return (self.namespace, self.graph.run.id)
+
+    @property
+    def owner(self) -> str:
+        """The uid of the Run object, which the pods belong to."""
+        return str(self.graph.run.owner.get("uid") or "")
 
     @property
     def namespace(self) -> str:

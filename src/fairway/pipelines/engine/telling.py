@@ -26,9 +26,14 @@ async def tell(play: Play, run: Object) -> None:
         play.told = phase
 
 
-async def show(world: World, run: Object, phase: str, message: str, expires_at: float = 0.0) -> None:
+async def show(
+    world: World, run: Object, phase: str, message: str, expires_at: float = 0.0, retries: int | None = None
+) -> None:
+    """`retries` are those that were taken up, where that is to be told anew."""
     now = timestamp(world.clock.now())
     status: Object = {"phase": phase, "message": message[:1024]}
+    if retries is not None:
+        status["retries"] = retries
     if not (run.get("status") or {}).get("startedAt"):
         status["startedAt"] = now
     status["finishedAt"] = now if phase in tasks.OVER else None
