@@ -15,19 +15,12 @@ from places import Here
 from specs import In, Spec, task
 from sqlalchemy import select
 
-from fairway.kernel.clock import timestamp
-from fairway.kernel.control.controller import World
-from fairway.kernel.control.mirror import Mirrors
-from fairway.kernel.objects.kinds import NAMESPACE, POD
+from fairway.kernel.objects.kinds import POD
 from fairway.pipelines import approvals
-from fairway.pipelines.controller import Engine
-from fairway.pipelines.engine import attempts
-from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.render.model import Verdict
 from fairway.pipelines.tables import approvals as approval_rows
 from fairway.pipelines.tables import pools, runs
-from fairway.up.front import task_group
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +106,7 @@ async def test_a_pool_that_is_missing_is_waited_for_and_one_that_changes_counts_
         await change_pool(here, 0)
         await here.until(lambda: _waiting(here, run, "has 0 in all"))
         await change_pool(here, 4)
-        await here.until(lambda: _begun(marks, 4))
+        await here.until(lambda: begun(marks, 4))
         gate.touch()
         await here.ended(run)
     assert most_at_once(marks) == 4
@@ -130,7 +123,7 @@ async def test_after_a_restart_those_who_hold_slots_are_counted_first(here: Here
     await make_pool(here, 2)
     async with here.engine():
         first = await here.submit(fan(marks, [1, 2], gate=gate))
-        await here.until(lambda: _begun(marks, 2))
+        await here.until(lambda: begun(marks, 2))
     second = await here.submit(fan(marks, [3]))
     async with here.engine():
         await here.until(lambda: _waiting(here, second, "waits for a slot of the pool"))
@@ -141,7 +134,7 @@ async def test_after_a_restart_those_who_hold_slots_are_counted_first(here: Here
     assert order(marks)[2] == 3
 
 
-async def _begun(marks: Path, count: int) -> bool:
+async def begun(marks: Path, count: int) -> bool:
     return marks.exists() and marks.read_text().count("begins") >= count
 
 
@@ -151,7 +144,7 @@ async def test_a_run_that_ends_early_gives_its_slots_back(here: Here, tmp_path: 
     await make_pool(here, 1)
     async with here.engine():
         first = await here.submit(fan(marks, [1, 2], 60))
-        await here.until(lambda: _begun(marks, 1))
+        await here.until(lambda: begun(marks, 1))
         second = await here.submit(fan(marks, [3]))
         if gone == "deleted":
             await here.cluster.client.delete(RUN, first, "default")
@@ -201,7 +194,7 @@ async def test_a_retry_asks_again_for_what_was_rejected_and_not_for_what_was_app
         await here.records.write(lambda c: c.execute(runs.update().values(state="RUNNING", retries=1)))
         await here.cluster.client.patch(RUN, run, "default", {"spec": {"retries": 1}})
         assert list((await here.until(lambda: _all(here, run, 1))).values()) == ["Second?"]
-        await here.until(lambda: _is(here, run, "works", "SUCCEEDED"))
+        await here.until(lambda: is_now(here, run, "works", "SUCCEEDED"))
 
 
 async def _all(here: Here, run: str, count: int) -> dict[str, str] | None:
@@ -209,7 +202,7 @@ async def _all(here: Here, run: str, count: int) -> dict[str, str] | None:
     return found if len(found) == count else None
 
 
-async def _is(here: Here, run: str, path: str, state: str) -> bool:
+async def is_now(here: Here, run: str, path: str, state: str) -> bool:
     return (await here.states(run)).get(path) == state
 
 
@@ -259,10 +252,10 @@ async def test_a_run_that_is_paused_says_so_and_starts_nothing_until_it_goes_on(
     first, second = task("use", {"n": 1, **given}), task("use", {"n": 2, **given}, after=("first",))
     async with here.engine():
         run = await here.submit(spec.compiled({"first": first, "second": second}))
-        await here.until(lambda: _begun(marks, 1))
+        await here.until(lambda: begun(marks, 1))
         await here.pause(run, True)
         gate.touch()
-        await here.until(lambda: _is(here, run, "first", "SUCCEEDED"))
+        await here.until(lambda: is_now(here, run, "first", "SUCCEEDED"))
         obj = await here.cluster.client.wait(
             RUN, run, "default", lambda found: (found or {}).get("status", {}).get("phase") == "PAUSED", timeout=60
         )
@@ -284,119 +277,15 @@ async def test_nothing_starts_after_a_pause_was_acknowledged_though_the_object_d
     first, second = task("use", {"n": 1, **given}), task("use", {"n": 2, **given}, after=("first",))
     async with here.engine():
         run = await here.submit(spec.compiled({"first": first, "second": second}))
-        await here.until(lambda: _begun(marks, 1))
+        await here.until(lambda: begun(marks, 1))
         paused = {"paused": True, "asked": runs.c.asked + 1}
         await here.records.write(lambda c: c.execute(runs.update().where(runs.c.id == run).values(**paused)))
         gate.touch()
-        await here.until(lambda: _is(here, run, "first", "SUCCEEDED"))
+        await here.until(lambda: is_now(here, run, "first", "SUCCEEDED"))
         await asyncio.sleep(0.3)
         assert order(marks) == [1]
         assert "second" not in await here.rows(run)
         await here.pause(run, False)
-        assert (await here.ended(run))["status"]["phase"] == "SUCCEEDED"
-    assert order(marks) == [1, 2]
-
-
-async def test_nothing_starts_after_an_end_was_acknowledged_though_the_object_does_not_tell_of_it_yet(
-    here: Here, tmp_path: Path
-) -> None:
-    marks, gate = tmp_path / "marks", tmp_path / "gate"
-    given = {"marks": str(marks), "seconds": 0.0, "gate": str(gate)}
-    first, second = task("use", {"n": 1, **given}), task("use", {"n": 2, **given}, after=("first",))
-    async with here.engine():
-        run = await here.submit(pooled(Spec(), CACHE="by=id").compiled({"first": first, "second": second}))
-        await here.until(lambda: _begun(marks, 1))
-        await here.records.write(lambda c: c.execute(runs.update().where(runs.c.id == run).values(state="CANCELING")))
-        gate.touch()
-        assert (await here.ended(run))["status"]["phase"] == "CANCELED"
-        assert (await here.states(run))["first"] == "SUCCEEDED"
-    assert order(marks) == [1]
-
-
-async def test_what_an_engine_had_decided_on_when_it_died_does_not_start_while_the_run_is_paused(
-    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    marks = tmp_path / "marks"
-    spec = pooled(Spec(), CACHE="by=id")
-    run = await here.submit(
-        spec.compiled({"use": task("use", {"n": 1, "marks": str(marks), "seconds": 0.0, "gate": ""})})
-    )
-
-    async def hang(*_: Any) -> None:
-        await asyncio.Event().wait()
-
-    with monkeypatch.context() as dying:
-        dying.setattr(attempts, "begin", hang)
-        async with here.engine():
-            await here.until(lambda: _is(here, run, "use", "PENDING"))
-    await here.pause(run, True)
-    async with here.engine():
-        await here.until(lambda: _phase_is(here, run, "PAUSED"))
-        assert (await here.cluster.client.list(POD, "default")).items == []
-        await here.pause(run, False)
-        assert (await here.ended(run))["status"]["phase"] == "SUCCEEDED"
-    assert order(marks) == [1]
-    await here.until(lambda: _is(here, run, "use", "SUCCEEDED"))
-
-
-async def _phase_is(here: Here, run: str, phase: str) -> bool:
-    return bool(((await here.cluster.client.get(RUN, run, "default")).get("status") or {}).get("phase") == phase)
-
-
-async def test_a_run_that_is_to_begin_again_does_not_leave_the_cluster_for_its_time_being_over(here: Here) -> None:
-    client, clock = here.cluster.client, here.cluster.platform.clock
-    run = await here.submit(Spec().step("s", command=["false"]).compiled({"s": task("s")}))
-    async with here.engine():
-        await here.ended(run)
-
-    async def retry() -> None:
-        await here.records.write(lambda c: c.execute(runs.update().values(state="RUNNING", retries=runs.c.retries + 1)))
-
-    async def state() -> Any:
-        return await here.records.read(lambda c: c.execute(select(runs.c.state)).scalar())
-
-    async with task_group() as group:
-        world = World(client, clock, Mirrors(client, clock, group))
-        mirror = world.mirror(RUN)
-        await client.patch_status(RUN, run, "default", {"expiresAt": timestamp(clock.now() - 60)})
-        await mirror.synced()
-        engine = Engine(Means(here.records, here.artifacts))
-        await retry()
-        await engine.reconcile(world, "default", run)
-        assert await client.get(RUN, run, "default")
-        # The other way round: the object goes first, and nobody takes that for somebody's wish.
-        await here.records.write(lambda c: c.execute(runs.update().values(state="FAILED")))
-        await engine.reconcile(world, "default", run)
-        await retry()
-        async with asyncio.timeout(60):
-            while mirror.get("default", run) is not None:
-                await asyncio.sleep(0.01)
-        await engine.reconcile(world, "default", run)
-        assert await state() == "RUNNING"
-
-
-async def test_nobody_plays_or_ends_the_run_of_another_namespace(here: Here, tmp_path: Path) -> None:
-    """Whoever may make Runs and pods in one namespace, as its workloads may, has no say in another."""
-    marks, gate, client = tmp_path / "marks", tmp_path / "gate", here.cluster.client
-    spec, given = pooled(Spec(), CACHE="by=id"), {"marks": str(marks), "seconds": 0.0, "gate": str(gate)}
-    await client.create(NAMESPACE, NAMESPACE.new("elsewhere"))
-    async with here.engine():
-        run = await here.submit(spec.compiled({"use": task("use", {"n": 1, **given})}))
-        await here.until(lambda: _begun(marks, 1))
-        for name in (run, "other"):
-            told = {"runId": run, "terminate": True}
-            await client.create(RUN, RUN.new(name, "elsewhere", spec=told))
-        for name in (run, "other"):
-            await client.delete(RUN, name, "elsewhere")
-        owner = {"apiVersion": RUN.api_version, "kind": RUN.kind, "name": run, "uid": "0", "controller": True}
-        main = {"name": "main", "image": "busybox", "command": ["true"]}
-        forged = POD.new("forged", "elsewhere", metadata={"ownerReferences": [owner]}, spec={"containers": [main]})
-        await client.create(POD, forged)
-        later = await here.submit(spec.compiled({"use": task("use", {"n": 2, **given, "gate": ""})}))
-        await here.ended(later)
-        query = select(runs.c.state).where(runs.c.id == run)
-        assert await here.records.read(lambda c: c.execute(query).scalar()) == "RUNNING"
-        gate.touch()
         assert (await here.ended(run))["status"]["phase"] == "SUCCEEDED"
     assert order(marks) == [1, 2]
 
