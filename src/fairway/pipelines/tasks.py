@@ -96,7 +96,8 @@ def reset(connection: Connection, run_id: str, now: float) -> None:
     stays approved.
     """
     of_run = tasks.c.run_id == run_id
-    tried = (tasks.c.type == str(Type.STEP)) & (tasks.c.attempts > 0)
+    leaves = (str(Type.STEP), str(Type.IMPORTER))  # an importer that brings bytes has pods and folders too
+    tried = tasks.c.type.in_(leaves) & (tasks.c.attempts > 0)
     again = of_run & tried & tasks.c.state.in_(("FAILED", "CANCELED"))
     connection.execute(
         tasks.update()

@@ -12,6 +12,8 @@ from specs import In, Out, Spec, task
 from test_deciding import World
 
 from fairway.pipelines import ir
+from fairway.pipelines.kinds import RUN
+from fairway.pipelines.tables import runs
 
 PLATFORM = {"platforms": {"kubernetes": {"pipelineConfig": {"workspace": {"size": "1Gi"}}}}}
 READ = "def run(data: Input[Dataset]) -> str:\n    return open(data.path).read() + ' of ' + data.uri.split('/')[-1]\n"
@@ -65,6 +67,31 @@ def test_steps_read_the_copy_and_know_the_address(tmp_path: Path, scheme: str) -
     assert artifact.copy == f"{workspace}/.artifacts/{artifact.id}/data.csv"
     Path(artifact.copy).write_text("changed")
     assert (tmp_path / "data.csv").read_text() == "a,b"  # it is a copy
+
+
+def test_a_placeholder_that_nobody_knows_fails_the_download_and_nothing_else() -> None:
+    reader = Spec().step("read", {"data": "Dataset"}, {"Output": str})
+    document = _fetching(reader, "/data")
+    metadata = {"key": "{{$.inputs.parameters['other']}}"}
+    document["deploymentSpec"]["executors"]["exec-fetch"]["importer"]["metadata"] = metadata
+    world = World(document, platform=PLATFORM).settle()
+    assert world.states == {"fetch": "FAILED", "read": "SKIPPED"}
+    assert "no input parameter 'other'" in world.at("fetch").message
+
+
+@pytest.mark.slow
+async def test_a_download_that_failed_is_begun_again_by_a_retry(here: Here, tmp_path: Path) -> None:
+    spec = Spec().python("read", READ, {"data": "Dataset"}, {"Output": str})
+    where = tmp_path / "data.csv"
+    async with here.engine():
+        run = await here.submit(_fetching(spec, str(where)), PLATFORM)
+        assert (await here.ended(run))["status"]["phase"] == "FAILED"
+        where.write_text("a,b")
+        again = {"state": "RUNNING", "retries": 1}
+        await here.records.write(lambda c: c.execute(runs.update().where(runs.c.id == run).values(**again)))
+        await here.cluster.client.patch(RUN, run, "default", {"spec": {"retries": 1}})
+        assert (await here.ended(run, retries=1))["status"]["phase"] == "SUCCEEDED"
+        assert (await here.rows(run))["fetch"]["attempts"] == 2
 
 
 def test_a_folder_is_brought_whole_and_commands_are_led_to_it(tmp_path: Path) -> None:

@@ -100,10 +100,11 @@ def _take_up(board: Board, instance: Instance, known: Known) -> bool:
 
 
 def _import(board: Board, instance: Instance, importer: Importer) -> None:
+    made = importing.made(board.pipeline, board.run, instance)
     if importer.download:
         board.to_start.append(instance)
         return
-    instance.outputs = importing.made(board.pipeline, board.run, instance)
+    instance.outputs = made
     if importer.reimport:
         board.end(instance, State.SUCCEEDED)
         return
