@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from places import Here
 from player import Player
-from specs import Out, Spec, task
+from specs import In, Out, Spec, task
 
 from fairway.cluster.node.shepherd import memory
 from fairway.pipelines import collecting
@@ -56,6 +57,18 @@ def test_a_parameter_that_is_too_large_is_to_be_an_artifact(tmp_path: Path, writ
     graph = Player(tmp_path).play(spec.compiled({"s": task("s")}))
     assert "the output parameter 'Output' has 8,388,609 bytes" in graph.root.failure
     assert "give it as an artifact" in graph.root.failure
+
+
+def test_a_number_that_no_64_bits_hold_goes_on_as_it_would_on_the_wire(tmp_path: Path) -> None:
+    spec = Spec().python("make", "def run() -> int:\n    return 10**30\n", outputs={"Output": int})
+    source = "def run(n: int, most: float = 0.0) -> float:\n    return n * most\n"
+    spec.python("use", source, {"n": int, "most": (float, 1e200)}, {"Output": float})
+    tasks = {"make": task("make"), "use": task("use", {"n": Out("make"), "most": In("most")})}
+    document = spec.compiled(tasks, {"most": (float, 1e200)}, {"Output": float}, Output=Out("use"))
+    graph = Player(tmp_path).play(document)
+    assert graph.root.outputs.parameters == {"Output": pytest.approx(1e230)}
+    for each in graph.instances.values():  # as the records and task folders keep them
+        orjson.dumps([each.inputs.parameters, each.outputs.parameters])
 
 
 def test_an_input_without_bytes_is_named_with_its_place_where_the_step_fails_of_it(tmp_path: Path) -> None:

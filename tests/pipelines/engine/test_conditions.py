@@ -58,6 +58,33 @@ def test_a_condition_without_a_value_is_an_error_and_not_false(condition: str) -
         holds(condition, {"text": "five"})
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "(" * 3000 + "true" + ")" * 3000,
+        "!" * 3000 + "true",
+        "string(" * 3000 + "1" + ")" * 3000,
+        "inputs" + "[inputs" * 3000 + "]" * 3000,
+        "inputs" + ".a" * 3000,
+    ],
+)
+def test_an_expression_that_nobody_could_evaluate_is_refused(condition: str) -> None:
+    with pytest.raises(ExpressionError, match="more than 50 levels deep"):
+        compiled(condition)
+
+
+def test_an_expression_may_join_as_much_as_it_likes() -> None:
+    parts = [f"inputs.parameter_values['a'] == {number}" for number in range(3000)]
+    assert holds(" || ".join(parts), {"a": 2999})
+    assert not holds(" && ".join(parts), {"a": 2999})
+
+
+def test_a_text_that_is_nested_too_deep_or_has_half_a_character_is_no_json() -> None:
+    for written in ("[" * 100_000, '"\\ud800"'):
+        with pytest.raises(ExpressionError, match="not JSON"):
+            holds("parseJson(inputs.parameter_values['a']) == 1", {"a": written})
+
+
 def test_selectors_take_parts_of_structs() -> None:
     assert selected('parseJson(string_value)["a"]', {"a": [1.0, 2]}) == [1, 2]
     assert selected('parseJson(string_value)["a"]["b"]', '{"a": {"b": "c"}}') == "c"

@@ -10,14 +10,13 @@ refused by name when the pipeline is loaded.
 from __future__ import annotations
 
 import functools
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from fairway.pipelines.ir.model import Value
-from fairway.pipelines.ir.values import plain, text
+from fairway.pipelines.ir.values import read_json, text
 
 
 class ExpressionError(Exception):
@@ -36,6 +35,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_DEEPEST = 50
+"""Levels of one expression inside each other: each is read by some calls inside each other, and evaluated by some."""
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _ORDERINGS: dict[str, Callable[[Value, Value], bool]] = {
     "<": lambda a, b: bool(a < b),
@@ -90,19 +91,19 @@ class _Parser:
     """Recursive descent; each method gives the evaluation of what it read."""
 
     def __init__(self, source: str, tokens: list[_Token]) -> None:
-        self.source, self.tokens, self.position = source, tokens, 0
+        self.source, self.tokens, self.position, self.depth = source, tokens, 0, 0
 
     def either(self) -> Evaluate:
-        left = self._both()
+        parts = [self._both()]
         while self._take("||"):
-            left = _or(left, self._both())
-        return left
+            parts.append(self._both())
+        return _joined(any, parts)
 
     def _both(self) -> Evaluate:
-        left = self._comparison()
+        parts = [self._comparison()]
         while self._take("&&"):
-            left = _and(left, self._comparison())
-        return left
+            parts.append(self._comparison())
+        return _joined(all, parts)
 
     def _comparison(self) -> Evaluate:
         left = self._negation()
@@ -113,18 +114,20 @@ class _Parser:
 
     def _negation(self) -> Evaluate:
         if self._take("!"):
-            inner = self._negation()
+            inner = self._deeper(self._negation)
             return lambda variables: not _boolean(inner(variables))
         if self._take("-"):
-            number = self._negation()
+            number = self._deeper(self._negation)
             return lambda variables: -_number(number(variables))
         return self._member()
 
     def _member(self) -> Evaluate:
-        value = self._primary()
+        value, before = self._primary(), self.depth
         while True:
+            if self._peek("[") or self._peek("."):
+                self._descend()
             if self._take("["):
-                value = _item(value, self.either())
+                value = _item(value, self._deeper(self.either))
                 self._expect("]")
             elif self._take("."):
                 name = self._next()
@@ -132,11 +135,12 @@ class _Parser:
                     self.refuse(f".{name.text}")
                 value = _item(value, _literal(name.text))
             else:
+                self.depth = before
                 return value
 
     def _primary(self) -> Evaluate:
         if self._take("("):
-            inner = self.either()
+            inner = self._deeper(self.either)
             self._expect(")")
             return inner
         token = self._next()
@@ -154,12 +158,23 @@ class _Parser:
         if self._take("("):
             if name not in _FUNCTIONS:
                 self.refuse(f"{name}()")
-            argument, function = self.either(), _FUNCTIONS[name]
+            argument, function = self._deeper(self.either), _FUNCTIONS[name]
             self._expect(")")
             return lambda variables: function(argument(variables))
         if name not in ("inputs", "string_value"):
             self.refuse(name)
         return lambda variables: variables[name]
+
+    def _deeper(self, read: Callable[[], Evaluate]) -> Evaluate:
+        self._descend()
+        found = read()
+        self.depth -= 1
+        return found
+
+    def _descend(self) -> None:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise ExpressionError(f"{self.source[:60]!r}... is nested more than {_DEEPEST} levels deep")
 
     def _next(self) -> _Token:
         if self.position == len(self.tokens):
@@ -190,12 +205,11 @@ def _literal(value: Value) -> Evaluate:
     return lambda variables: value
 
 
-def _or(left: Evaluate, right: Evaluate) -> Evaluate:
-    return lambda variables: _boolean(left(variables)) or _boolean(right(variables))
-
-
-def _and(left: Evaluate, right: Evaluate) -> Evaluate:
-    return lambda variables: _boolean(left(variables)) and _boolean(right(variables))
+def _joined(join: Callable[[Iterable[bool]], bool], parts: Sequence[Evaluate]) -> Evaluate:
+    """By `any` or `all`: what decides is the first that does, and nothing after it is looked at."""
+    if len(parts) == 1:
+        return parts[0]
+    return lambda variables: join(_boolean(part(variables)) for part in parts)
 
 
 def _compare(sign: str, left: Evaluate, right: Evaluate) -> Evaluate:
@@ -286,7 +300,7 @@ def _parse_json(value: Value) -> Value:
     if not isinstance(value, str):
         raise ExpressionError(f"parseJson({text(value)}) needs a text")
     try:
-        return plain(json.loads(value))
+        return read_json(value)
     except ValueError:
         raise ExpressionError(f"parseJson({value!r}) has no value, because the text is not JSON") from None
 

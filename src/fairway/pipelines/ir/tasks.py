@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 
 from fairway.pipelines.ir.expressions import ExpressionError, compiled
@@ -20,7 +19,7 @@ from fairway.pipelines.ir.model import (
     Task,
 )
 from fairway.pipelines.ir.reading import Node
-from fairway.pipelines.ir.values import plain
+from fairway.pipelines.ir.values import plain, read_json
 
 STRATEGIES = {"": False, "TRIGGER_STRATEGY_UNSPECIFIED": False, "ALL_UPSTREAM_TASKS_SUCCEEDED": False}
 STRATEGIES["ALL_UPSTREAM_TASKS_COMPLETED"] = True
@@ -122,7 +121,7 @@ def _loop(node: Node) -> Loop | None:
     if items_node.has("inputParameter"):
         return Loop(iterator.text("itemInput"), parallel, parameter=items_node.text("inputParameter"))
     try:
-        raw = plain(json.loads(items_node.text("raw")))
+        raw = read_json(items_node.text("raw"))
     except ValueError:
         raise items_node.wrong("the items of the loop are not JSON") from None
     if not isinstance(raw, list):

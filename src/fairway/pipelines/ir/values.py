@@ -7,6 +7,7 @@ integers, so whole floats become integers at every door (`plain`).
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -14,6 +15,7 @@ from fairway.pipelines.ir.model import ParameterType, Value
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 _KINDS = {str: "the string", int: "the number", float: "the number", list: "the list", dict: "the struct"}
 EXPECTED = {
     ParameterType.STRING: "a string",
@@ -32,17 +34,28 @@ class WrongType(Exception):
 
 
 def plain(value: Any) -> Value:
-    """The value with whole floats as integers, at any depth.
+    """The value with whole floats as integers, at any depth. Those that no 64 bits hold are floats, as they are on the
+    wire: nothing that keeps values keeps larger integers.
 
-    >>> plain({"a": [1.0, 2.5]})
-    {'a': [1, 2.5]}
+    >>> plain({"a": [1.0, 2.5, 1e30, 10**30]})
+    {'a': [1, 2.5, 1e+30, 1e+30]}
     """
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _number(value)
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def read_json(written: str) -> Value:
+    """A value that somebody wrote down. Raises ValueError for what is not JSON, or cannot be kept."""
+    try:
+        value = plain(json.loads(written))
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no character
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
     return value
 
 
@@ -60,7 +73,7 @@ def parsed(content: str, type_: ParameterType) -> Value:
     if type_ is ParameterType.STRING:
         return content
     try:
-        value = plain(json.loads(content))
+        value = read_json(content)
     except ValueError:
         value = content
     if type_ is ParameterType.BOOLEAN and isinstance(value, str) and value.strip().lower() in ("true", "false"):
@@ -71,9 +84,11 @@ def parsed(content: str, type_: ParameterType) -> Value:
 def text(value: Value) -> str:
     """A string as it is, everything else as compact JSON.
 
-    >>> text(True), text(3), text([1, "a"])
-    ('true', '3', '[1,"a"]')
+    >>> text(True), text(3), text([1, "a"]), text(1e22)
+    ('true', '3', '[1,"a"]', '10000000000000000000000')
     """
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -87,6 +102,17 @@ def duration(written: str) -> float:
     if match is None:
         raise ValueError(f"{written!r} is not a time such as 90, 90s, 15m, 6h or 7d")
     return float(match["number"]) * _UNITS[match["unit"]]
+
+
+def _number(value: float) -> int | float:
+    if isinstance(value, float) and not value.is_integer():
+        return value
+    if _LEAST <= value <= _MOST:
+        return int(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _fits(value: Value, type_: ParameterType) -> bool:

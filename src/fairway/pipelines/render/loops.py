@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from fairway.pipelines.ir.model import Loop
-from fairway.pipelines.ir.values import WrongType, fitted, plain, text
+from fairway.pipelines.ir.values import WrongType, fitted, read_json, text
 from fairway.pipelines.render.inputs import InputError
 from fairway.pipelines.render.model import Instance, Values
 
@@ -42,6 +41,6 @@ def given(looping: Instance, number: int) -> Values:
 
 def _from_json(value: str) -> Any:
     try:
-        return plain(json.loads(value))
+        return read_json(value)
     except ValueError:
         return value
