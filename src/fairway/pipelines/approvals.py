@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, select
 
 from fairway.pipelines.render.model import Verdict
 from fairway.pipelines.tables import approvals, runs
+from fairway.records import texts
 
 WAITING, APPROVED, REJECTED = "WAITING", "APPROVED", "REJECTED"
 
@@ -19,7 +20,7 @@ def ask(connection: Connection, run_id: str, questions: Mapping[str, str], now: 
     """Questions by task, whose rows are there already. One that was asked before stays as it is."""
     known = set(connection.execute(select(approvals.c.task_id).where(approvals.c.run_id == run_id)).scalars())
     new = [
-        {"task_id": task_id, "run_id": run_id, "state": WAITING, "message": message, "asked_at": now}
+        {"task_id": task_id, "run_id": run_id, "state": WAITING, "message": texts.kept(message), "asked_at": now}
         for task_id, message in questions.items()
         if task_id not in known
     ]

@@ -15,7 +15,7 @@ from typing import Any
 
 from fairway.pipelines import digests
 from fairway.pipelines.ir.model import ParameterType
-from fairway.pipelines.ir.values import WrongType, parsed, plain, text
+from fairway.pipelines.ir.values import DEEPEST, WrongType, parsed, plain, shallow, text
 
 LARGEST = 8 << 20
 """Bytes of one parameter. Parameters are kept in the records and shown as they are; larger values are artifacts."""
@@ -46,7 +46,7 @@ def leave(path: str, outcome: dict[str, Any]) -> None:
     is a short step's longest wait.
     """
     unfinished = f"{path}.part"
-    content = json.dumps(_finite(outcome), ensure_ascii=False).encode()
+    content = json.dumps(_finite(outcome), ensure_ascii=False).encode(errors="replace")  # half a surrogate pair
     with open(unfinished, "wb") as file:
         file.write(content)
         file.flush()
@@ -60,15 +60,20 @@ def _told(path: str) -> dict[str, Any]:
             content = json.load(file)
     except FileNotFoundError:
         return {}
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:
         raise BadOutput(f"the file {os.path.basename(path)} that the step wrote is not JSON: {wrong}") from wrong
-    return content if isinstance(content, dict) else {}
+    for part in ("parameterValues", "artifacts"):
+        if not isinstance(content, dict) or not isinstance(content.get(part) or {}, dict):
+            raise BadOutput(f"the file {os.path.basename(path)} that the step wrote has no struct under {part!r}")
+    return dict(content)
 
 
 def _parameters(types: dict[str, str], files: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
     result = {}
     for name, type_ in types.items():
         if name in told:
+            if not shallow(told[name]):
+                raise BadOutput(f"the output parameter {name!r} is nested more than {DEEPEST} levels deep")
             _check_size(name, len(text(told[name])))
             result[name] = plain(told[name])
             continue
@@ -80,6 +85,8 @@ def _parameters(types: dict[str, str], files: dict[str, Any], told: dict[str, An
             raise BadOutput(f"the step did not write its output parameter {name!r}") from None
         except WrongType as wrong:
             raise BadOutput(f"the output parameter {name!r} does not fit: {wrong}") from wrong
+        except UnicodeDecodeError as wrong:
+            raise BadOutput(f"the output parameter {name!r} is not a text in UTF-8: {wrong}") from wrong
     return result
 
 
@@ -95,7 +102,7 @@ def _artifacts(declared: dict[str, Any], told: dict[str, Any], digested: bool) -
     result = {}
     for name, entry in declared.items():
         ours = entry["artifacts"][0]
-        found = (told.get(name, {}).get("artifacts") or [ours])[0]
+        found = _said(name, told, ours)
         uri = str(found.get("uri") or ours["uri"])
         if "://" not in uri:
             uri = os.path.abspath(uri)
@@ -111,6 +118,15 @@ def _artifacts(declared: dict[str, Any], told: dict[str, Any], digested: bool) -
             with contextlib.suppress(OSError):  # the server may still read it
                 result[name]["digest"] = digests.of(place)
     return result
+
+
+def _said(name: str, told: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """What the step says of an output artifact; kfp's executor writes it, and a command may write it by hand."""
+    entry = told.get(name) or {}
+    found = (entry.get("artifacts") or [ours])[0] if isinstance(entry, dict) else None
+    if not isinstance(found, dict) or not isinstance(found.get("metadata") or {}, dict) or not shallow(found):
+        raise BadOutput(f"what the step says of its output artifact {name!r} is not understood: {text(entry)[:200]}")
+    return found
 
 
 def _here(made: dict[str, Any]) -> str:

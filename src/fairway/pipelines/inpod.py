@@ -13,6 +13,7 @@ before it, `collect` waits until it has ended and gathers what it made. Whether 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -60,6 +61,8 @@ def run(arguments: list[str]) -> int:
         return ALREADY_STARTED
     outcome: dict[str, Any]
     told: dict[str, Any] | None = None
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")  # as a new interpreter has it: a failure can be told
     try:
         _prepare(task, folder)
         if stopping.BEFORE in task.get("stops", ()):
@@ -193,7 +196,7 @@ def _run_python(task: dict[str, Any], folder: str) -> dict[str, Any] | None:
         _wait_for_threads()
     except SystemExit as end:
         if end.code not in (None, 0):
-            code = end.code if isinstance(end.code, int) else 1
+            code = end.code & 0xFF or 1 if isinstance(end.code, int) else 1
             raise StepFailed(f"the step ended with exit status {end.code}", code) from end
         return None
     except Exception as failure:

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from fairway.kernel.objects.kinds import Object
+from fairway.pipelines.ir import values
 from fairway.pipelines.render import folders
 from fairway.pipelines.render.model import Outcome
 
@@ -38,6 +39,23 @@ be installed fails, as it would in a container of its own. On other clusters an 
 
 
 _SIGKILL = 137
+_FIELDS: tuple[tuple[str, type], ...] = (
+    ("succeeded", bool),
+    ("parameters", dict),
+    ("artifacts", dict),
+    ("present", list),
+    ("message", str),
+    ("code", int),
+    ("beside", bool),
+)
+_HIGHEST_CODE = (1 << 31) - 1
+_LONGEST_MESSAGE = 16 << 10
+"""Characters of what a step says of its failure; its log has all of it."""
+_LARGEST = 64 << 20
+_TOO_LARGE = (
+    f"the output parameters and the metadata of the step have more than {_LARGEST >> 20} MiB together: "
+    "give what is large as an artifact"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +93,8 @@ def intact(addresses: Iterable[str]) -> list[bool]:
 
 def taken(address: str) -> list[str] | None:
     """Where the artifacts of a step are since the engine took them from its folder; None where it has not."""
-    try:
-        found: list[str] = orjson.loads((Path(folders.path(address)) / folders.TAKEN).read_bytes())
-    except (FileNotFoundError, orjson.JSONDecodeError):
-        return None
-    return found
+    found = _read(Path(folders.path(address)) / folders.TAKEN)
+    return found if isinstance(found, list) and all(isinstance(uri, str) for uri in found) else None
 
 
 def leave_taken(address: str, uris: list[str]) -> None:
@@ -172,20 +187,20 @@ def _trace(folder: Path) -> Trace:
     return Trace(
         _begun(folder),
         Outcome(
-            succeeded=bool(content["succeeded"]),
-            parameters=content.get("parameters") or {},
-            artifacts=content.get("artifacts") or {},
-            message=content.get("message") or "",
-            code=int(content.get("code") or 0),
+            succeeded=content["succeeded"],
+            parameters=content.get("parameters", {}),
+            artifacts=content.get("artifacts", {}),
+            message=content.get("message", "")[:_LONGEST_MESSAGE],
+            code=content.get("code", 0),
         ),
-        bool(content.get("beside")),
+        content.get("beside", False),
     )
 
 
 def _begun(folder: Path) -> float:
     try:
         return (folder / folders.STARTED).stat().st_mtime
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0.0
 
 
@@ -193,16 +208,34 @@ def _intact(folder: Path) -> bool:
     content = _outcome(folder)
     if content is not None and (folder / folders.TAKEN).exists():
         return True  # elsewhere, and looked for there
-    return content is not None and all(os.path.exists(path) for path in content.get("present") or ())
+    return content is not None and all(os.path.exists(path) for path in content.get("present", ()))
 
 
 def _outcome(folder: Path) -> dict[str, Any] | None:
-    """One that cannot be read was being written when the machine lost its power: its step had not ended."""
+    """One that cannot be read was being written when the machine lost its power: its step had not ended. One that is
+    none was written by the step itself, which may write in its folder as it likes."""
+    content = _read(folder / folders.OUTCOME)
+    return content if isinstance(content, dict) and _is_outcome(content) else None
+
+
+def _is_outcome(content: dict[str, Any]) -> bool:
+    if "succeeded" not in content or not all(isinstance(content.get(key, kind()), kind) for key, kind in _FIELDS):
+        return False
+    made = content.get("artifacts", {}).values()
+    told = all(isinstance(each, dict) and isinstance(each.get("metadata", {}), dict) for each in made)
+    code = content.get("code", 0)
+    return told and abs(code) <= _HIGHEST_CODE and all(isinstance(path, str) for path in content.get("present", ()))
+
+
+def _read(file: Path) -> Any:
+    """The JSON in a file; None where there is none, or what nobody here could keep."""
     try:
-        content: dict[str, Any] = orjson.loads((folder / folders.OUTCOME).read_bytes())
-    except (FileNotFoundError, orjson.JSONDecodeError):
+        if file.stat().st_size > _LARGEST:
+            return {"succeeded": False, "message": _TOO_LARGE, "code": 1}
+        content = orjson.loads(file.read_bytes())
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, orjson.JSONDecodeError):
         return None
-    return content
+    return content if values.shallow(content) else None
 
 
 def _terminated(status: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from fairway.pipelines.recalling import chunks
 from fairway.pipelines.render import folders, outputs, sources
 from fairway.pipelines.render.model import Artifact, Instance, RunFacts, State, Type
 from fairway.pipelines.tables import artifacts, cache_entries, run_metrics, task_artifacts, tasks
-from fairway.records import inserting
+from fairway.records import inserting, texts
+
+_LONGEST_KEY = 255
 
 
 def keep_metrics(connection: Connection, run: str, metrics: Mapping[str, float]) -> None:
@@ -93,7 +95,7 @@ class Changes:
             "fingerprint": instance.fingerprint,
             "cached_from": instance.cached_from,
             "error_code": instance.code,
-            "error_message": instance.message,
+            "error_message": texts.kept(instance.message),
             "outputs": dict(instance.outputs.parameters) if instance.state.ended else {},
             "states": [{"state": str(state), "at": at} for state, at in instance.history],
         }
@@ -121,7 +123,7 @@ class Changes:
             "run_id": self._run.id,
             "parent_task_id": instance.parent.id if instance.parent else "",
             "name": instance.name,
-            "display_name": instance.display_name,
+            "display_name": texts.kept(instance.display_name, 255),
             "type": str(instance.type),
             "scope_path": instance.path,
             "iteration_index": instance.iteration,
@@ -147,6 +149,8 @@ class Changes:
             self._link(instance, key, items, "OUTPUT", "", output=True)
             for item in items:
                 for name, value in outputs.metrics(item).items():
+                    if "\0" in name or len(f"{key}/{name}") > _LONGEST_KEY:
+                        continue  # the artifact's metadata have it, and no row of its own has room for it
                     self._metrics[name] = value
                     scalar = Artifact(str(uuid.uuid5(uuid.UUID(item.id), name)), name, outputs.METRIC, item.version, "")
                     self._link(instance, f"{key}/{name}", (scalar,), "OUTPUT", "", output=True)
@@ -193,11 +197,11 @@ class Changes:
     def _artifact(self, item: Artifact, number: float | None) -> dict[str, Any]:
         return {
             "id": item.id,
-            "name": item.name,
-            "type": item.type[:255],
-            "schema_version": item.version,
-            "uri": item.uri,
-            "digest": item.digest,
+            "name": texts.kept(item.name, 255),
+            "type": texts.kept(item.type, 255),
+            "schema_version": texts.kept(item.version, 32),
+            "uri": texts.kept(item.uri),
+            "digest": texts.kept(item.digest, 64),
             "metadata": dict(item.metadata),
             "number_value": number,
             "namespace": self._run.cache_namespace,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from fairway.pipelines import approvals
 from fairway.pipelines.render.model import Type, Verdict
 from fairway.pipelines.tables import run_states, runs, tasks
+from fairway.records import texts
 
 OVER = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
 ENDING = "CANCELING"
@@ -61,6 +62,7 @@ def finish(
     results: Mapping[str, Any],
     expires_at: float = 0.0,
 ) -> None:
+    message = texts.kept(message)
     values = {
         "state": state,
         "finished_at": now,

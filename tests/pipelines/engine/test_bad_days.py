@@ -12,8 +12,10 @@ from player import Player
 from specs import In, Out, Spec, task
 
 from fairway.cluster.node.shepherd import memory
-from fairway.pipelines import collecting
+from fairway.pipelines import collecting, outcomes, stopping
+from fairway.pipelines.engine import stops
 from fairway.pipelines.outcomes import Trace, of_pod
+from fairway.pipelines.render import folders
 from fairway.pipelines.render.model import Outcome, State
 
 MEGABYTE = 1 << 20
@@ -69,6 +71,82 @@ def test_a_number_that_no_64_bits_hold_goes_on_as_it_would_on_the_wire(tmp_path:
     assert graph.root.outputs.parameters == {"Output": pytest.approx(1e230)}
     for each in graph.instances.values():  # as the records and task folders keep them
         orjson.dumps([each.inputs.parameters, each.outputs.parameters])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "{}",
+        '{"succeeded": "yes"}',
+        '{"succeeded": true, "parameters": [1]}',
+        '{"succeeded": true, "artifacts": {"m": [1]}}',
+        '{"succeeded": true, "artifacts": {"m": {"metadata": [1]}}}',
+        '{"succeeded": true, "present": [5]}',
+        '{"succeeded": false, "code": 1e30}',
+        '{"succeeded": false, "code": 4294967296}',
+        '{"succeeded": true, "parameters": {"x": ' + "[" * 500 + "]" * 500 + "}}",
+        "\x00",
+    ],
+)
+def test_an_outcome_that_is_none_says_nothing_to_its_own_run_and_to_those_that_ask_the_cache(
+    tmp_path: Path, content: str
+) -> None:
+    (tmp_path / folders.OUTCOME).write_text(content)
+    (tmp_path / folders.TAKEN).write_text(content)
+    assert outcomes.traces([str(tmp_path)]) == [Trace(0.0, None)]
+    assert outcomes.intact([str(tmp_path)]) == [False]
+    assert outcomes.taken(str(tmp_path)) in (None, [])
+
+
+def test_what_is_no_file_in_a_task_folder_and_what_is_too_large_is_no_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / folders.OUTCOME).mkdir()
+    (tmp_path / stopping.STOPPED).mkdir()
+    assert outcomes.traces([str(tmp_path)]) == [Trace(0.0, None)]
+    assert stops._read([str(tmp_path)]) == [""]
+    (tmp_path / folders.OUTCOME).rmdir()
+    (tmp_path / folders.OUTCOME).write_text('{"succeeded": true, "parameters": {"x": "' + "x" * 100 + '"}}')
+    monkeypatch.setattr(outcomes, "_LARGEST", 100)
+    (found,) = outcomes.traces([str(tmp_path)])
+    assert found.outcome is not None
+    assert (found.outcome.succeeded, "as an artifact" in found.outcome.message) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("[1]", "has no struct under 'parameterValues'"),
+        ('{"artifacts": [1]}', "has no struct under 'artifacts'"),
+        ('{"artifacts": {"m": [1]}}', "says of its output artifact 'm' is not understood: [1]"),
+        ('{"artifacts": {"m": {"artifacts": [{"metadata": [1]}]}}}', "output artifact 'm' is not understood"),
+        ('{"parameterValues": {"x": ' + "[" * 200 + "]" * 200 + "}}", "'x' is nested more than 100 levels deep"),
+        ("[" * 100_000, "is not JSON"),
+        ("", "is not JSON"),
+    ],
+)
+def test_what_a_command_writes_by_hand_and_nobody_understands_fails_it_with_a_sentence(
+    tmp_path: Path, written: str, message: str
+) -> None:
+    (tmp_path / "told").write_text(written)
+    command = ["sh", "-c", f'cat {tmp_path}/told > "$0"', "{{$.outputs.output_file}}"]
+    spec = Spec().step("s", outputs={"m": "Model", "x": list}, command=command)
+    graph = Player(tmp_path / "root").play(spec.compiled({"s": task("s")}))
+    assert message in graph.root.failure
+
+
+def test_a_step_may_fail_with_any_text_and_any_number(tmp_path: Path) -> None:
+    spec = Spec().python("half", "def run():\n    raise ValueError('half a \\ud800 pair')\n")
+    spec.python("status", "def run():\n    raise SystemExit(10**30 + 7)\n")
+    spec.step("bytes", outputs={"x": str}, command=["sh", "-c", 'printf "\\377" > "$0"'])
+    spec.executors["exec-bytes"]["container"]["args"] = ["{{$.outputs.parameters['x'].output_file}}"]
+    tasks = {name: task(name) for name in ("half", "status", "bytes")}
+    graph = Player(tmp_path).play(spec.compiled(tasks))
+    steps = {each.name: each for each in graph.instances.values()}
+    assert steps["half"].message == "ValueError: half a ? pair"
+    assert 0 < steps["status"].code < 256
+    assert "'x' is not a text in UTF-8" in steps["bytes"].message
 
 
 def test_an_input_without_bytes_is_named_with_its_place_where_the_step_fails_of_it(tmp_path: Path) -> None:

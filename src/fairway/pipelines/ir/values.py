@@ -16,6 +16,8 @@ from fairway.pipelines.ir.model import ParameterType, Value
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+DEEPEST = 100
+"""Levels of lists and structs in one value; the API takes no more either."""
 _KINDS = {str: "the string", int: "the number", float: "the number", list: "the list", dict: "the struct"}
 EXPECTED = {
     ParameterType.STRING: "a string",
@@ -52,11 +54,21 @@ def plain(value: Any) -> Value:
 def read_json(written: str) -> Value:
     """A value that somebody wrote down. Raises ValueError for what is not JSON, or cannot be kept."""
     try:
-        value = plain(json.loads(written))
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no character
+        value = json.loads(written)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-    return value
+    if not shallow(value):
+        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+    json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no character
+    return plain(value)
+
+
+def shallow(value: Any, levels: int = DEEPEST) -> bool:
+    """Whether lists and structs are no deeper inside each other than what looks at all of them can bear."""
+    if not levels:
+        return False
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return all(shallow(each, levels - 1) for each in inside if isinstance(each, dict | list))
 
 
 def fitted(value: Value, type_: ParameterType) -> Value:
