@@ -13,6 +13,8 @@ from test_deciding import World
 
 from fairway.pipelines import ir
 from fairway.pipelines.kinds import RUN
+from fairway.pipelines.render import folders
+from fairway.pipelines.render.model import Artifact
 from fairway.pipelines.tables import runs
 
 PLATFORM = {"platforms": {"kubernetes": {"pipelineConfig": {"workspace": {"size": "1Gi"}}}}}
@@ -67,6 +69,23 @@ def test_steps_read_the_copy_and_know_the_address(tmp_path: Path, scheme: str) -
     assert artifact.copy == f"{workspace}/.artifacts/{artifact.id}/data.csv"
     Path(artifact.copy).write_text("changed")
     assert (tmp_path / "data.csv").read_text() == "a,b"  # it is a copy
+
+
+@pytest.mark.parametrize(
+    ("uri", "name", "file"),
+    [
+        ("s3://bucket/data.csv", "x", "data.csv"),
+        ("https://host/get?file=1", "report", "get"),
+        ("https://host/a/?b/?c", "report", "report"),
+        ("https://host/a/?b", "../../../../.ssh/authorized_keys", "artifact"),
+        ("s3://bucket/..", "..", "artifact"),
+        ("s3://bucket/" + "x" * 300, "short", "short"),
+        ("s3://bucket/a\0b", "", "artifact"),
+    ],
+)
+def test_a_copy_stays_in_the_folder_that_it_is_brought_to(uri: str, name: str, file: str) -> None:
+    item = Artifact("1", name, "system.Dataset", "", uri)
+    assert folders.copy("/task", item) == f"/task/inputs/1/{file}"
 
 
 def test_a_placeholder_that_nobody_knows_fails_the_download_and_nothing_else() -> None:

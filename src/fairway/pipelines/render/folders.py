@@ -24,6 +24,9 @@ from fairway.pipelines.render.model import Artifact, Instance, RunFacts
 
 TASK, OUTCOME, STARTED, TAKEN = "task.json", "outcome.json", "started", "taken.json"
 LOG = "executor-logs"
+_NAMELESS = "artifact"
+_LONGEST_NAME = 200
+"""Bytes. While a file is brought it has a longer name beside it."""
 
 
 def address(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> str:
@@ -38,8 +41,16 @@ def remote(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> str:
 
 def copy(folder: str, item: Artifact) -> str:
     """Where an artifact from elsewhere lies for the step, by the name that it has at its address."""
-    name = item.uri.rstrip("/").rpartition("/")[2].partition("?")[0] or item.name
-    return f"{folder}/inputs/{item.id}/{name}"
+    return f"{folder}/inputs/{item.id}/{file_name(item)}"
+
+
+def file_name(item: Artifact) -> str:
+    """The name at its address, or else its own, as far as a file in a folder can have it: both are what a step, or
+    whoever registered the artifact, says."""
+    for told in (item.uri.rstrip("/").rpartition("/")[2].partition("?")[0], item.name):
+        if told not in ("", ".", "..") and "/" not in told and "\0" not in told and len(told.encode()) <= _LONGEST_NAME:
+            return told
+    return _NAMELESS
 
 
 def executor_input(instance: Instance, folder: str, remote: str = "") -> dict[str, Any]:

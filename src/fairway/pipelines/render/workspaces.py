@@ -12,7 +12,7 @@ from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, Object
 from fairway.pipelines import ir
 from fairway.pipelines.ir.model import Container
 from fairway.pipelines.ir.values import text
-from fairway.pipelines.render import mounting
+from fairway.pipelines.render import folders, mounting
 from fairway.pipelines.render.inputs import InputError
 from fairway.pipelines.render.model import Artifact, Instance, RunFacts
 
@@ -23,8 +23,7 @@ COPIES = ".artifacts"
 
 def copy(pipeline: ir.Pipeline, run: RunFacts, artifact: Artifact) -> str:
     """Where an artifact that is downloaded to the workspace lies in it, by the name that it has at its address."""
-    name = artifact.uri.rstrip("/").rpartition("/")[2].partition("?")[0] or artifact.name
-    return f"{run.workspace(pipeline)}/{COPIES}/{artifact.id}/{name}"
+    return f"{run.workspace(pipeline)}/{COPIES}/{artifact.id}/{folders.file_name(artifact)}"
 
 
 def used(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> bool:
