@@ -18,6 +18,7 @@ from specs import In, Out, Spec, task
 from test_deciding import World
 
 from fairway.pipelines import ir, recording
+from fairway.pipelines.render import scopes
 from fairway.pipelines.render.model import State
 
 pytestmark = pytest.mark.slow
@@ -105,6 +106,22 @@ def test_memory_grows_with_the_number_of_tasks() -> None:
             tracemalloc.stop()
 
     assert kept(10_000) < 1.5 * kept(1_000)
+
+
+def test_a_pipeline_that_multiplies_itself_fails_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scopes, "MOST_TASKS", 1_000)
+    spec = Spec().step("s", {"item": int}).dag("level-0", {"a": task("s", {"item": 0}), "b": task("s", {"item": 0})})
+    for level in range(1, 60):
+        inside = task(f"level-{level - 1}")
+        spec.dag(f"level-{level}", {"a": inside, "b": inside})
+    world = World(spec.compiled({"all": task("level-59")})).settle()
+    assert world.graph.state is State.FAILED
+    assert "more than 1,000: let one step do more" in world.graph.root.failure
+    assert len(world.graph.instances) <= 1_000
+    looped = World(Spec().step("s", {"item": int}).compiled({"all": task("s", each=[0] * 1_000)})).settle()
+    assert (looped.graph.state, looped.order) == (State.FAILED, [])
+    fits = World(Spec().step("s", {"item": int}).compiled({"all": task("s", each=[0] * 998)})).settle()
+    assert fits.graph.state is State.SUCCEEDED
 
 
 def test_a_value_that_is_given_to_many_steps_is_there_once() -> None:

@@ -166,7 +166,7 @@ class Graph:
                 sensors.out_of_time(board, instance)
             elif instance.is_scope:
                 instance.retry_at = None
-                scopes.open_again(board, instance)
+                self._guarded(scopes.open_again, instance)
             else:
                 board.to_start.append(instance)
             self._advance()

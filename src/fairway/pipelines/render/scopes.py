@@ -12,6 +12,9 @@ from fairway.pipelines.render.board import Board
 from fairway.pipelines.render.inputs import InputError
 from fairway.pipelines.render.model import Instance, State, Type
 
+MOST_TASKS = 100_000
+"""Of one run, with all iterations. Each is kept in memory while the run is not over."""
+
 
 def begin(board: Board, instance: Instance) -> None:
     """The scope runs: its first children may begin. Raises InputError where a loop has no list to go over.
@@ -23,7 +26,7 @@ def begin(board: Board, instance: Instance) -> None:
         instance.attempts, instance.disruptions = known.attempts, known.disruptions
     if known is None or known.retry_at is None:
         board.enter(instance, State.RUNNING)
-    _open(board, instance)
+    _open(board, instance, new=True)
 
 
 def open_again(board: Board, scope: Instance) -> None:
@@ -61,21 +64,23 @@ def close(board: Board, instance: Instance) -> None:
         _close_scope(board, scope)
 
 
-def _open(board: Board, scope: Instance) -> None:
+def _open(board: Board, scope: Instance, *, new: bool = False) -> None:
     if scope.loop is not None:
         scope.items = loops.items(scope, scope.loop)
+        _check_room(board, len(scope.items) if new else 0)
         scope.iterations = scope.open_children = len(scope.items)
         limit = scope.loop.parallel or len(scope.items)
         for _ in range(min(limit, len(scope.items))):
             _next_iteration(board, scope)
     else:
-        _open_dag(board, scope, scope.component)
+        _open_dag(board, scope, scope.component, new=new)
     if not scope.open_children:
         _close_scope(board, scope)
 
 
-def _open_dag(board: Board, scope: Instance, component: Component) -> None:
+def _open_dag(board: Board, scope: Instance, component: Component, *, new: bool) -> None:
     assert isinstance(component.body, Dag)
+    _check_room(board, len(component.body.tasks) if new else 0)
     for name, task in component.body.tasks.items():
         child_component = board.pipeline.components[task.component]
         path = f"{scope.path}/{name}" if scope.path else name
@@ -84,6 +89,16 @@ def _open_dag(board: Board, scope: Instance, component: Component) -> None:
         scope.children[name] = child
     scope.open_children = len(scope.children)
     board.to_begin.extend(child for child in scope.children.values() if not child.waiting_for)
+
+
+def _check_room(board: Board, more: int) -> None:
+    """A few lines of a pipeline can ask for more tasks than any machine holds: loops and pipelines multiply inside each
+    other."""
+    if len(board.instances) + more > MOST_TASKS:
+        raise InputError(
+            f"with {more:,} more tasks the run would have more than {MOST_TASKS:,}: let one step do more, or start "
+            "several runs"
+        )
 
 
 def _next_iteration(board: Board, loop: Instance) -> None:
