@@ -13,6 +13,10 @@ def _spec() -> dict[str, Any]:
     return spec.compiled({"make": task("make"), "use": task("use", {"n": Out("make")})})
 
 
+def _retry(**policy: Any) -> dict[str, Any]:
+    return {"maxRetryCount": 1, **policy}
+
+
 def _refused(document: dict[str, Any], platform: dict[str, Any] | None = None) -> str:
     with pytest.raises(ir.InvalidPipeline) as refused:
         ir.load(document, platform)
@@ -40,6 +44,21 @@ def test_a_good_pipeline_loads() -> None:
         (("root", "dag", "tasks", "use", "triggerPolicy", "condition"), "size('x') == 1", "size()"),
         (("root", "dag", "tasks", "use", "inputs", "parameters", "n"), {}, "no value"),
         (("root", "dag"), ["x"], "root.dag: this must be a mapping"),
+        (("root", "dag", "tasks", "use", "dependentTasks"), [["make"]], "dependentTasks must be a list of names"),
+        (("root", "dag", "tasks", "use", "iteratorPolicy"), {"parallelismLimit": -1}, "parallelismLimit is -1"),
+        (("root", "dag", "tasks", "use", "retryPolicy"), {"maxRetryCount": "many"}, "maxRetryCount is 'many'"),
+        (("root", "dag", "tasks", "use", "retryPolicy"), _retry(backoffFactor=-1), "backoffFactor is -1"),
+        (("root", "dag", "tasks", "use", "retryPolicy"), _retry(backoffDuration="nans"), "'nans' is not a duration"),
+        (("root", "dag", "tasks", "use", "retryPolicy"), _retry(backoffDuration="-5s"), "'-5s' is not a duration"),
+        (("root", "dag", "outputs"), {"artifacts": {"m": {"artifactSelectors": ["x"]}}}, "artifactSelectors[0]: this"),
+        (("deploymentSpec", "executors", "exec-make", "container", "env"), ["x"], "container.env[0]: this must be"),
+        (("deploymentSpec", "executors", "exec-make"), {"importer": {"metadata": [1]}}, "metadata: this must be"),
+        (
+            ("root", "dag", "tasks", "use[3]"),
+            {"componentRef": {"name": "use"}},
+            "'use[3]' cannot be the name of a task",
+        ),
+        (("root", "dag", "tasks", "ü" * 150), {"componentRef": {"name": "use"}}, "cannot be the name of a task"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(path: tuple[str, ...], value: Any, message: str) -> None:

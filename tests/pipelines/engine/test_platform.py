@@ -117,6 +117,21 @@ def test_node_selectors_and_tolerations_one_or_many_or_none() -> None:
         _pod({"word": "gpu"}, tolerations=[{"tolerationJson": _input("word")}])
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("nodeAffinityJson", {"requiredDuringSchedulingIgnoredDuringExecution": [1]}),
+        ("nodeAffinityJson", {"preferredDuringSchedulingIgnoredDuringExecution": 1}),
+        ("tolerationJson", [1]),
+        ("tolerationJson", {"key": "k", "tolerationSeconds": "soon"}),
+    ],
+)
+def test_a_setting_that_is_known_only_when_the_step_starts_fails_the_step(setting: str, value: Any) -> None:
+    kind = "nodeAffinity" if setting == "nodeAffinityJson" else "tolerations"
+    with pytest.raises(InputError, match="is not what Kubernetes has under that name"):
+        _pod({"given": value}, **{kind: [{setting: _input("given")}]})
+
+
 def test_affinity_to_nodes_and_pods() -> None:
     terms = [{"key": "disk", "operator": "In", "values": ["ssd"]}]
     given = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchFields": terms}]}}
@@ -214,6 +229,9 @@ def test_init_containers_mount_what_the_pod_has() -> None:
         ({"initContainers": [{"name": "main", "image": "x"}]}, "the name 'main' of an init container is taken"),
         ({"initContainers": [{"name": "x", "image": "x", "restartPolicy": "Never"}]}, "can only be Always"),
         ({"podAffinity": [{"matchPodLabels": {"a": "b"}}]}, "podAffinity[0]: this needs topologyKey"),
+        ({"secretAsEnv": [{"secretName": "s", "keyToEnv": ["k"]}]}, "keyToEnv[0]: this must be a mapping"),
+        ({"pvcMount": [{"pvcNameParameter": "x", "mountPath": "/x"}]}, "pvcNameParameter: this must be a mapping"),
+        ({"tolerations": [{"tolerationJson": {"x": 1}}]}, "tolerationJson: the parameter has no value"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(settings: dict[str, Any], message: str) -> None:

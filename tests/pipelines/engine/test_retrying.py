@@ -48,6 +48,16 @@ def test_its_retries_back_off_and_end_with_their_count_and_their_window() -> Non
     assert played(maxRetryCount=9, backoffDuration="10s", backoffFactor=2.0, backoffMaxDuration="35s") == (3, 30.0)
 
 
+def test_a_back_off_is_a_number_after_however_many_tries() -> None:
+    """Powers soon have none, and a step that fails at once may fail thousands of times."""
+    retry = {"maxRetryCount": 3000, "backoffDuration": "0s", "backoffFactor": 2.0}
+    document = Spec().step("s").compiled({"s": task("s", retry=retry)})
+    assert len(World(document, failing("s")).settle().order) == 3001
+    steep = {"maxRetryCount": 200, "backoffDuration": "10s", "backoffFactor": 1e300}
+    world = World(Spec().step("s").compiled({"s": task("s", retry=steep)}), failing("s")).settle()
+    assert (len(world.order), world.now < 1e12) == (201, True)
+
+
 def test_steps_inside_have_their_own_retries_afresh_each_time() -> None:
     inner = {"a": task("s"), "b": task("s", retry={"maxRetryCount": 2})}
     world = World(_group(inner, {"maxRetryCount": 1}), failing("b")).settle()

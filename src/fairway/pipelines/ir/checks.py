@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from fairway.pipelines.ir.model import (
@@ -17,6 +18,8 @@ from fairway.pipelines.ir.model import (
     ParameterType,
     Task,
 )
+
+_LIKE_AN_ITERATION = re.compile(r"\[\d+\]$")
 
 
 def check(components: Mapping[str, Component], root: str) -> None:
@@ -45,8 +48,13 @@ def _check_names(component: Component) -> None:
     """Tasks and artifacts become folders and files: their names must stay inside the folder they are put in."""
     tasks = component.body.tasks if isinstance(component.body, Dag) else ()
     for name in (*tasks, *component.output_parameters, *component.output_artifacts):
-        if not name or name in (".", "..") or "/" in name or "\0" in name or len(name) > 200:
+        if not name or name in (".", "..") or "/" in name or "\0" in name or len(name.encode()) > 200:
             raise InvalidPipeline(f"{name!r} cannot be the name of a task or of an output", component.name)
+    for name in tasks:
+        if _LIKE_AN_ITERATION.search(name):
+            raise InvalidPipeline(
+                f"{name!r} cannot be the name of a task: it is that of a loop's iteration", component.name
+            )
 
 
 def _check_sensor(component: Component) -> None:

@@ -31,7 +31,7 @@ def _leaf(node: Node, extension: Node) -> Leaf:
 
 def _container(node: Node, extension: Node) -> Container:
     image = node.text("image")
-    env = tuple((str(entry.get("name")), str(entry.get("value") or "")) for entry in node.list("env"))
+    env = tuple((str(entry.get("name")), str(entry.get("value") or "")) for entry in node.entries("env"))
     return Container(
         image=image,
         command=tuple(_texts(node, "command")),
@@ -56,7 +56,7 @@ def _importer(node: Node) -> Importer:
         uri=by_parameter or text(uri.get("constant") or ""),
         uri_is_parameter=bool(by_parameter),
         type=ArtifactType(type_.text("schemaTitle"), type_.text("schemaVersion"), type_.text("instanceSchema")),
-        metadata=plain(node.get("metadata") or {}),
+        metadata=plain(dict(node.node("metadata").value)),
         reimport=bool(node.get("reimport", False)),
         download=bool(node.get("downloadToWorkspace", False)),
     )

@@ -90,7 +90,7 @@ def _component(name: str, node: Node, leaves: Mapping[str, executors.Leaf]) -> C
 
 def _passed_on(node: Node) -> dict[str, bool]:
     found = {}
-    for entry in node.list("taskConfigPassthroughs"):
+    for entry in node.entries("taskConfigPassthroughs"):
         field = str(entry.get("field") or "")
         if field not in _PASSED_ON:
             raise node.wrong(f"a task config cannot pass on {field!r}; it can pass on {', '.join(_PASSED_ON)}")
@@ -125,7 +125,7 @@ def _parameter(node: Node) -> Parameter:
         type=type_,
         default=default,
         optional=bool(node.get("isOptional", False)),
-        literals=tuple(plain(list(node.get("literals") or ()))),
+        literals=tuple(plain(node.list("literals"))),
     )
 
 
@@ -134,7 +134,7 @@ def _artifact(node: Node) -> ArtifactSlot:
         type=artifact_type(node.node("artifactType")),
         many=bool(node.get("isArtifactList", False)),
         optional=bool(node.get("isOptional", False)),
-        metadata=plain(node.get("metadata") or {}),
+        metadata=plain(dict(node.node("metadata").value)),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fairway.pipelines.ir import tasks
 from fairway.pipelines.ir.reading import Node
 from fairway.pipelines.ir.values import plain
 
@@ -16,6 +17,10 @@ Check = Callable[[Node], None]
 RESERVED = ("main", "kfp-launcher")
 """Names of containers that an author's own init container cannot have."""
 
+_BY_SOURCE = (
+    *("secretNameParameter", "configMapNameParameter", "pvcNameParameter"),
+    *("nodeSelectorJson", "tolerationJson", "nodeAffinityJson"),
+)
 _CLAIM_SOURCES = ("pvcNameParameter", "constant", "componentInputParameter", "taskOutputParameter")
 _POLICIES = ("Always", "IfNotPresent", "Never")
 
@@ -35,13 +40,9 @@ def _each(known: tuple[str, ...], *checks: Check) -> Callable[[Node, str], None]
     """A list of mappings with these keys."""
 
     def check_list(document: Node, setting: str) -> None:
-        for number, entry in enumerate(document.list(setting)):
-            place = f"{document.place}.{setting}[{number}]"
-            if not isinstance(entry, Mapping):
-                raise Node({}, place).wrong("this must be a mapping")
-            node = Node(entry, place)
+        for node in document.entries(setting):
             node.refuse_others(known, "the key")
-            for check in checks:
+            for check in (_sources, *checks):
                 check(node)
 
     return check_list
@@ -53,10 +54,19 @@ def _one(known: tuple[str, ...], *checks: Check) -> Callable[[Node, str], None]:
     def check_mapping(document: Node, setting: str) -> None:
         node = document.node(setting)
         node.refuse_others(known, "the key")
-        for check in checks:
+        for check in (_sources, *checks):
             check(node)
 
     return check_mapping
+
+
+def _sources(node: Node) -> None:
+    """What is given by a constant, an input or another task's output says which."""
+    for key in node.value:
+        if key in _BY_SOURCE and node.get(key) is not None:
+            source = node.node(key)
+            if not source.has("constant"):
+                tasks.parameter_source(source)
 
 
 def _any_of(*keys: str) -> Check:
@@ -75,7 +85,7 @@ def _mounted(node: Node) -> None:
 
 def _keys(name: str) -> Check:
     def check(node: Node) -> None:
-        for entry in node.list("keyToEnv"):
+        for entry in node.entries("keyToEnv"):
             if not entry.get(name) or not entry.get("envVar"):
                 raise node.wrong(f"each of keyToEnv needs {name} and envVar")
 

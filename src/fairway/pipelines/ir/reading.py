@@ -44,6 +44,24 @@ class Node:
             raise InvalidPipeline("this must be a list", f"{self.place}.{key}")
         return inside
 
+    def entries(self, key: str) -> Iterator[Node]:
+        """The mappings in the list under `key`."""
+        for number, entry in enumerate(self.list(key)):
+            place = f"{self.place}.{key}[{number}]"
+            if not isinstance(entry, Mapping):
+                raise InvalidPipeline("this must be a mapping", place)
+            yield Node(entry, place)
+
+    def whole(self, key: str) -> int:
+        """The whole number under `key`, 0 where there is none; it may come as a text, and none is below 0."""
+        try:
+            number = int(self.value.get(key) or 0)
+        except (TypeError, ValueError, OverflowError):
+            number = -1
+        if not 0 <= number < 1 << 31:
+            raise self.wrong(f"{key} is {self.value[key]!r}, and must be a whole number that is not below 0")
+        return number
+
     def text(self, key: str) -> str:
         """The text under `key`, empty where there is none."""
         inside = self.value.get(key)

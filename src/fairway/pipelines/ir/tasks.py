@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 from fairway.pipelines.ir.expressions import ExpressionError, compiled
@@ -23,6 +24,8 @@ from fairway.pipelines.ir.values import plain, read_json
 
 STRATEGIES = {"": False, "TRIGGER_STRATEGY_UNSPECIFIED": False, "ALL_UPSTREAM_TASKS_SUCCEEDED": False}
 STRATEGIES["ALL_UPSTREAM_TASKS_COMPLETED"] = True
+_STEEPEST = 1e6
+"""Factor of a back-off: from its second attempt on, none above it is told from another."""
 
 
 def dag(node: Node) -> Dag:
@@ -63,7 +66,7 @@ def _task(name: str, node: Node) -> Task:
         component=node.node("componentRef").text("name"),
         parameters=parameters,
         artifacts=artifacts,
-        needs=_needs(node.list("dependentTasks"), parameters, artifacts),
+        needs=_needs(_names(node, "dependentTasks"), parameters, artifacts),
         tolerant=STRATEGIES[strategy],
         condition=_checked(trigger, trigger.text("condition")),
         loop=_loop(node),
@@ -71,6 +74,13 @@ def _task(name: str, node: Node) -> Task:
         cached=bool(caching.get("enableCache", False)),
         cache_key=caching.text("cacheKey"),
     )
+
+
+def _names(node: Node, key: str) -> list[str]:
+    found = node.list(key)
+    if not all(isinstance(name, str) for name in found):
+        raise node.wrong(f"{key} must be a list of names")
+    return found
 
 
 def _needs(
@@ -109,7 +119,7 @@ def _artifact_source(node: Node) -> ArtifactSource:
 
 
 def _loop(node: Node) -> Loop | None:
-    parallel = int(node.node("iteratorPolicy").get("parallelismLimit") or 0)
+    parallel = node.node("iteratorPolicy").whole("parallelismLimit")
     if node.has("artifactIterator"):
         iterator = node.node("artifactIterator")
         items = iterator.node("items").text("inputArtifact")
@@ -130,15 +140,22 @@ def _loop(node: Node) -> Loop | None:
 
 
 def _retry(node: Node) -> Retry | None:
-    count = int(node.get("maxRetryCount") or 0)
+    count = node.whole("maxRetryCount")
     if not count:
         return None
     return Retry(
         count=count,
         delay=_seconds(node, "backoffDuration", 0.0),
-        factor=float(node.get("backoffFactor") or 2.0),
+        factor=_factor(node),
         window=_seconds(node, "backoffMaxDuration", 0.0),
     )
+
+
+def _factor(node: Node) -> float:
+    given = node.get("backoffFactor") or 2.0
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < math.inf:
+        raise node.wrong(f"backoffFactor is {given!r}, and must be a number above 0")
+    return float(min(given, _STEEPEST))
 
 
 def _seconds(node: Node, key: str, default: float) -> float:
@@ -147,22 +164,24 @@ def _seconds(node: Node, key: str, default: float) -> float:
     if not written:
         return default
     try:
-        return float(written.removesuffix("s"))
+        seconds = float(written.removesuffix("s"))
     except ValueError:
-        raise node.wrong(f"{key} {written!r} is not a duration such as '30s'") from None
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise node.wrong(f"{key} {written!r} is not a duration such as '30s'")
+    return seconds
 
 
 def _parameter_output(node: Node) -> tuple[FromTask, ...]:
     if node.has("valueFromParameter"):
         entries = [node.node("valueFromParameter")]
     else:
-        oneof = node.node("valueFromOneof")
-        entries = [Node(entry, oneof.place) for entry in oneof.list("parameterSelectors")]
+        entries = list(node.node("valueFromOneof").entries("parameterSelectors"))
     return tuple(FromTask(entry.text("producerSubtask"), entry.text("outputParameterKey")) for entry in entries)
 
 
 def _artifact_output(node: Node) -> tuple[FromTask, ...]:
-    entries = [Node(entry, node.place) for entry in node.list("artifactSelectors")]
+    entries = node.entries("artifactSelectors")
     return tuple(FromTask(entry.text("producerSubtask"), entry.text("outputArtifactKey")) for entry in entries)
 
 

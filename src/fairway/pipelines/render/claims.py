@@ -16,6 +16,7 @@ from fairway.pipelines.render.model import Instance, RunFacts
 from fairway.pipelines.render.pods import RUN_LABEL, TASK_LABEL
 
 _MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
+_STRUCTURED: dict[str, type] = {"access_modes": list, "annotations": dict, "data_source": dict}
 _REFERENCE = ("apiGroup", "kind", "name")
 
 
@@ -36,6 +37,9 @@ def name(instance: Instance) -> str:
 def render(run: RunFacts, instance: Instance) -> Object:
     """The claim. Raises InputError where it cannot be what is asked for."""
     given = instance.inputs.parameters
+    for key, kind in _STRUCTURED.items():
+        if not isinstance(given.get(key) or kind(), kind):
+            raise InputError(f"{key} is {text(given[key])}, and must be {'a list' if kind is list else 'a struct'}")
     modes = given.get("access_modes") or []
     unknown = [mode for mode in modes if mode not in _MODES]
     if not modes or unknown:

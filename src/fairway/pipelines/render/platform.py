@@ -11,7 +11,7 @@ from typing import Any
 
 from fairway.kernel.objects.kinds import Object
 from fairway.pipelines import ir
-from fairway.pipelines.ir.model import MISSING
+from fairway.pipelines.ir.model import MISSING, InvalidPipeline
 from fairway.pipelines.ir.reading import Node
 from fairway.pipelines.ir.tasks import parameter_source
 from fairway.pipelines.ir.values import text
@@ -24,11 +24,14 @@ Resolve = Callable[[Any], Any]
 
 
 def apply(pod: Object, pipeline: ir.Pipeline, run: RunFacts, instance: Instance, document: Mapping[str, Any]) -> None:
-    """Add what the document says to a pod that nobody else has seen yet."""
+    """Add what the document says to a pod that nobody else has seen yet. Raises InputError."""
     resolve = _resolver(pipeline, run, instance)
     for setting, add in _SETTINGS.items():
         if document.get(setting):
-            add(pod, document[setting], resolve)
+            try:
+                add(pod, document[setting], resolve)
+            except (AttributeError, KeyError, TypeError, ValueError) as wrong:  # a value that was known only now
+                raise InputError(f"{setting} is not what Kubernetes has under that name: {wrong}") from wrong
 
 
 def claims(pipeline: ir.Pipeline, run: RunFacts, instance: Instance, document: Mapping[str, Any]) -> list[str]:
@@ -43,7 +46,11 @@ def _resolver(pipeline: ir.Pipeline, run: RunFacts, instance: Instance) -> Resol
 
     def resolve(source: Any) -> Any:
         written = {"runtimeValue": {"constant": source["constant"]}} if "constant" in source else source
-        value = inputs.resolved(pipeline, run, scope, instance, parameter_source(Node(written, instance.name)))
+        try:
+            found = parameter_source(Node(written, instance.name))
+        except InvalidPipeline as wrong:
+            raise InputError(f"a Kubernetes setting of the step: {wrong}") from wrong
+        value = inputs.resolved(pipeline, run, scope, instance, found)
         return None if value is MISSING else value
 
     return resolve

@@ -75,7 +75,7 @@ def _requirements(install: list[str]) -> list[str] | None:
         return None
     script = install[2]
     body = script.partition("\nfi\n")[2] if "ensurepip" in script else script
-    *commands, last = filter(None, (part.strip() for part in re.split(r"&&|\n", body)))
+    *commands, last = [part for each in re.split(r"&&|\n", body) if (part := each.strip())] or [""]
     if last != '"$0" "$@"':
         return None
     found: list[str] = []

@@ -7,11 +7,15 @@ the scope with what is said here, as it would open it from the records after a c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from fairway.pipelines.ir.model import Dag
+from fairway.pipelines.ir.model import Dag, Retry
 from fairway.pipelines.render.board import Board
 from fairway.pipelines.render.model import Instance, Known, State, Values, Verdict
+
+_LONGEST = 10 * 365 * 86400.0
+"""Seconds of a back-off: powers soon have no number."""
 
 
 def failed(board: Board, instance: Instance, message: str, code: int = 0) -> None:
@@ -32,7 +36,7 @@ def due(instance: Instance, now: float) -> float | None:
     times = tried(instance)
     if times > retry.count:
         return None
-    at = now + retry.delay * retry.factor ** (times - 1)
+    at = now + _backoff(retry, times)
     # A sensor looks for as long as its own timeout says.
     window = 0.0 if instance.options.sensor_every else retry.window
     return None if window and at > begun(instance, now) + window else at
@@ -108,6 +112,12 @@ def remembered(instance: Instance) -> Known:
         history=tuple(instance.history),
         outputs=instance.outputs,
     )
+
+
+def _backoff(retry: Retry, times: int) -> float:
+    """Seconds before the next attempt, where so many have failed."""
+    steps = math.log(max(retry.delay, 1e-9)) + (times - 1) * math.log(retry.factor)
+    return retry.delay and (retry.delay * retry.factor ** (times - 1) if steps < math.log(_LONGEST) else _LONGEST)
 
 
 def _tried_as_a_whole(scope: Instance) -> bool:
