@@ -48,9 +48,13 @@ def find(config: Mapping[str, str], uri: str) -> Provider | None:
     said = _read(config).get(scheme)
     if not said:
         return None
+    if not isinstance(said, dict):
+        raise BadProvider(f"{scheme} in the ConfigMap {CONFIG} is {said!r}, and no provider")
     default = _part(said, "default", f"{scheme}.default")
     overrides = said.get("Overrides") or said.get("overrides") or []
-    for each in overrides if isinstance(overrides, list) else []:
+    if not isinstance(overrides, list) or not all(isinstance(each, dict) for each in overrides):
+        raise BadProvider(f"{scheme}.Overrides in the ConfigMap {CONFIG} is no list of providers")
+    for each in overrides:
         if each.get("bucketName") == bucket and key.startswith(str(each.get("keyPrefix") or "")):
             return _provider(scheme, {**default, **each}, f"{scheme}.Overrides")
     return _provider(scheme, default, f"{scheme}.default")
@@ -59,7 +63,7 @@ def find(config: Mapping[str, str], uri: str) -> Provider | None:
 def _read(config: Mapping[str, str]) -> dict[str, Any]:
     try:
         found = yaml.safe_load(config.get("providers") or "")
-    except yaml.YAMLError as wrong:
+    except (yaml.YAMLError, ValueError, RecursionError) as wrong:
         raise BadProvider(f"providers in the ConfigMap {CONFIG} is not YAML: {wrong}") from wrong
     if found is not None and not isinstance(found, dict):
         raise BadProvider(f"providers in the ConfigMap {CONFIG} is no mapping of schemes")

@@ -82,6 +82,8 @@ class Removing:
                     await self._context.records.write(partial(_done, number=row["number"]))
             except (OSError, errors.ApiError) as failure:
                 log.warning("%s cannot be removed yet: %s", row["address"], failure)
+            except Exception:  # what waits behind it is not to wait for its being understood
+                log.exception("%s cannot be removed", row["address"])
         return waits
 
     async def _remove_old(self) -> None:

@@ -116,7 +116,9 @@ class Stores:
         found = await client.find(SECRET, name, namespace)
         if found is None:
             return None
-        return {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
+        # Keys that are none of ours may hold anything: what is no text is no credential.
+        data = (found.get("data") or {}).items()
+        return {key: base64.b64decode(value).decode(errors="replace") for key, value in data}
 
 
 def _under(uri: str, prefix: str) -> bool:

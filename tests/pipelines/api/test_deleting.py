@@ -149,6 +149,26 @@ async def test_a_removal_that_was_cut_short_is_taken_up(world: World, monkeypatc
     assert not path.exists()
 
 
+async def test_what_nobody_understands_keeps_nothing_behind_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = []
+    for _ in range(2):
+        run = await world.run()
+        _, path = await made(world, run, "model")
+        paths.append(path)
+        await world.end(run)
+        await world.call("DELETE", f"runs/{run}", artifacts="true")
+    delete = world.context.artifacts.delete
+
+    async def fails(uri: str) -> None:
+        if str(paths[0]).startswith(uri.removeprefix("file://")):
+            raise ValueError("no such thing as this address")
+        await delete(uri)
+
+    monkeypatch.setattr(world.context.artifacts, "delete", fails)
+    await Removing(world.context).look()
+    assert [path.exists() for path in paths] == [True, False]
+
+
 async def test_runs_go_when_their_time_is_over(world: World) -> None:
     old, running = await world.run(), await world.run()
     _, path = await made(world, old, "model")

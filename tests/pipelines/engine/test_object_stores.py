@@ -176,7 +176,7 @@ async def _launcher(here: Here, s3_server: S3Server, **data: str) -> None:
     )
     config = {"data": {"providers": providers, **data}}
     await client.create(CONFIG_MAP, CONFIG_MAP.new("kfp-launcher", "default", **config))
-    secret: Object = {"stringData": {"id": "key", "key": "secret"}}
+    secret: Object = {"stringData": {"id": "key", "key": "secret"}, "data": {"ca": "/w=="}}  # and what is no text
     await client.create(SECRET, SECRET.new("keys", "default", **secret))
 
 
