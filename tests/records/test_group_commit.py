@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -83,6 +84,22 @@ async def test_a_read_sees_what_was_acknowledged_before_it(database: Database) -
     for number in range(20):
         await database.write(insert(number))
         assert await database.read(count) == number + 1
+
+
+async def test_a_read_sees_one_state_however_much_it_asks(database: Database) -> None:
+    begun, written = threading.Event(), threading.Event()
+
+    def twice(connection: Connection) -> tuple[int, int]:
+        first = count(connection)
+        begun.set()
+        assert written.wait(60)
+        return first, count(connection)
+
+    reading = asyncio.ensure_future(database.read(twice))
+    assert await asyncio.to_thread(begun.wait, 60)
+    await database.write(insert(1))
+    written.set()
+    assert await reading == (0, 0)
 
 
 async def test_a_read_cannot_write_on_sqlite(database: Database) -> None:

@@ -32,6 +32,8 @@ def open_engine(url: str, *, connections: int, writes: bool) -> Engine:
         engine = create_engine(address, connect_args={"check_same_thread": False}, **options)
         _prepare_sqlite(engine, writes=writes)
         return engine
+    if not writes:
+        options["isolation_level"] = "REPEATABLE READ"  # one state for all that a read asks, as SQLite has it
     try:
         return create_engine(address, pool_pre_ping=True, **options)
     except ImportError as missing:

@@ -1,7 +1,16 @@
 """What is close to SQL, once more with the records on PostgreSQL, where a server is installed."""
 
-import pytest
+import asyncio
+import threading
+from pathlib import Path
 
+import pytest
+from sqlalchemy import Connection, text
+
+from fairway.kernel.client.client import Client
+from fairway.pipelines import tasks
+from fairway.pipelines.settings import PipelinesSettings
+from fairway.records.database import Database
 from tests.pipelines.api.test_conventions import (
     test_a_page_token_carries_its_order_and_filter,
     test_filters_of_all_operations,
@@ -24,9 +33,11 @@ from tests.pipelines.api.test_upstreams_api_tests import (
     test_names_of_pipelines,
     test_tags_are_replaced_cleared_and_left,
 )
+from tests.pipelines.world import client, world_at
 from tests.records.conftest import postgresql_server, postgresql_url
 
 __all__ = [
+    "client",
     "postgresql_server",
     "postgresql_url",
     "run",
@@ -49,3 +60,35 @@ __all__ = [
 @pytest.fixture
 def records_url(postgresql_url: str) -> str:
     return postgresql_url
+
+
+async def test_an_end_that_another_server_writes_while_it_is_asked_for_stays(
+    client: Client,
+    tmp_path: Path,
+    records_url: str,
+) -> None:
+    """Nobody would end a run a second time: it would be about to end for ever."""
+    writing, go = threading.Event(), threading.Event()
+    async with world_at(records_url, client, tmp_path / "artifacts", PipelinesSettings()) as world:
+        other = await asyncio.to_thread(Database.open, records_url)
+        id_ = await world.run()
+
+        def finish(connection: Connection) -> None:
+            tasks.finish(connection, id_, "SUCCEEDED", 1.0, message="", results={})
+            writing.set()
+            assert go.wait(60)
+
+        try:
+            ending = asyncio.ensure_future(other.write(finish))
+            assert await asyncio.to_thread(writing.wait, 60)
+            asking = asyncio.ensure_future(world.call("POST", f"runs/{id_}:terminate"))
+            waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            async with asyncio.timeout(60):
+                while not await world.context.records.read(lambda c: c.execute(waits).scalar_one()):
+                    await asyncio.sleep(0.02)
+            go.set()
+            await asyncio.gather(ending, asking)
+        finally:
+            go.set()
+            await other.close()
+        assert (await world.call("GET", f"runs/{id_}"))["state"] == "SUCCEEDED"

@@ -53,14 +53,16 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def row(connection: Connection, table: Table, id_: str) -> RowMapping | None:
-    found = connection.execute(select(table).where(table.c.id == id_)).first()
+def row(connection: Connection, table: Table, id_: str, *, held: bool = False) -> RowMapping | None:
+    query = select(table).where(table.c.id == id_)
+    found = connection.execute(query.with_for_update() if held else query).first()
     return found._mapping if found else None
 
 
-def existing(connection: Connection, table: Table, id_: str, what: str) -> RowMapping:
-    """The row, or a sentence that says which one there is not: `what` is "run", "experiment", ..."""
-    found = row(connection, table, id_)
+def existing(connection: Connection, table: Table, id_: str, what: str, *, held: bool = False) -> RowMapping:
+    """The row, or a sentence that says which one there is not: `what` is "run", "experiment", ... Nobody else changes a
+    row that is held until the transaction is over."""
+    found = row(connection, table, id_, held=held)
     if found is None:
         raise errors.NotFound(f'there is no {what} "{id_}"')
     return found

@@ -36,7 +36,7 @@ class Control:
             id_, now = request.match_info["id"], self._context.clock.now()
 
             def write(connection: Connection) -> None:
-                found = existing(connection, runs, id_, "run")
+                found = existing(connection, runs, id_, "run", held=True)
                 if found["external"] and change is not _terminated:
                     raise Failed("somebody else plays this run; here it can only be terminated")
                 values = change(found)
