@@ -134,6 +134,33 @@ async def _over(here: Here, run_id: str) -> bool:
     return bool(await here.records.read(lambda c: c.execute(query).scalar()) in ("SUCCEEDED", "FAILED"))
 
 
+async def test_the_server_takes_nothing_from_elsewhere_and_nowhere_else(
+    far: Here, s3_server: S3Server, bucket: str, tmp_path: Path
+) -> None:
+    """Its credentials open what the steps of others have made."""
+    (tmp_path / "secret").write_text("not for this step")
+    source = (
+        "def run(path: str, uri: str, model: Output[Model]):\n"
+        "    import json, os\n"
+        "    told = {'name': 'model', 'uri': uri or model.uri, 'metadata': {}, 'path': path or model.path}\n"
+        "    folder = os.path.dirname(os.path.dirname(model.path))\n"
+        "    open(model.path, 'w').write('mine')\n"
+        "    with open(folder + '/outcome.json', 'w') as file:\n"
+        "        json.dump({'succeeded': True, 'artifacts': {'model': told}}, file)\n"
+        "    os._exit(0)\n"
+    )
+    spec = Spec().python("s", source, {"path": str, "uri": str}, {"model": "Model"})
+    async with far.engine():
+        for given in (
+            {"path": f"{tmp_path}/secret", "uri": ""},
+            {"path": "", "uri": f"s3://{bucket}/kept/other/model"},
+        ):
+            run_id = await far.submit(spec.compiled({"s": task("s", given)}))
+            assert (await far.ended(run_id))["status"]["phase"] == "FAILED"
+            assert "elsewhere than the step was told to put it" in await _failure(far, run_id, "s")
+    assert s3_server.keys(bucket) == []
+
+
 async def test_a_bucket_that_refuses_fails_the_step_and_says_so(far: Here, tmp_path: Path) -> None:
     stores = Stores(
         replace(far.stores.settings, url="s3://no-such-bucket"), "s3://no-such-bucket", tmp_path / "fetched"

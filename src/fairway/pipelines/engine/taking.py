@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from fairway.artifacts.store import ArtifactsUnreachable
 from fairway.pipelines import outcomes
 from fairway.pipelines.engine.play import Play
+from fairway.pipelines.render import folders
 from fairway.pipelines.render.model import Instance, Outcome
 
 _TRIES = 4
@@ -29,7 +30,9 @@ def wanted(play: Play, outcome: Outcome) -> bool:
 
 
 def begin(play: Play, instance: Instance, outcome: Outcome) -> None:
-    work = partial(_take, play, play.folder(instance), outcome)
+    graph = play.graph
+    own = _Place(play.folder(instance), folders.remote(graph.pipeline, graph.run, instance))
+    work = partial(_take, play, own, outcome)
     play.transfers.begin(play.key, instance.pod, work)
 
 
@@ -39,12 +42,29 @@ async def there(play: Play, folder: str) -> bool:
     return await play.means.stores.keeps(play.world.client, play.namespace, uris or ())
 
 
-async def _take(play: Play, folder: str, outcome: Outcome) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The step's own: the address of its task folder, and that under which its artifacts are to be kept."""
+
+    folder: str
+    remote: str
+
+    def check(self, key: str, told: Mapping[str, Any]) -> None:
+        """What is taken is taken by the server, which may read and write what the step may not. Raises OSError."""
+        if (told["path"], told.get("uri")) != (f"{folders.path(self.folder)}/outputs/{key}", f"{self.remote}/{key}"):
+            raise PermissionError(
+                f"the artifact {key!r} is said to be elsewhere than where the step was told to put it"
+            )
+
+
+async def _take(play: Play, own: _Place, outcome: Outcome) -> Outcome:
     """The outcome with the artifacts where they are now. Raises OSError."""
-    if await asyncio.to_thread(outcomes.taken, folder) is None:
-        brought = [told for told in outcome.artifacts.values() if told.get("path")]
-        uris = [uri for told in brought if (uri := await _patiently(play, told))]
-        await asyncio.to_thread(outcomes.leave_taken, folder, uris)
+    brought = {key: told for key, told in outcome.artifacts.items() if told.get("path")}
+    for key, told in brought.items():
+        own.check(key, told)
+    if await asyncio.to_thread(outcomes.taken, own.folder) is None:
+        uris = [uri for told in brought.values() if (uri := await _patiently(play, told))]
+        await asyncio.to_thread(outcomes.leave_taken, own.folder, uris)
     return replace(outcome, artifacts={key: _without_path(told) for key, told in outcome.artifacts.items()})
 
 
