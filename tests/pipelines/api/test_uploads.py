@@ -76,6 +76,39 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
 )
 
 
+def with_holes(size: int) -> bytes:
+    """A tar.gz with a file that is all hole (GNU's sparse form): a few bytes that stand for as many as one likes."""
+    header = bytearray(tarfile.TarInfo("pipeline.yaml").tobuf(tarfile.GNU_FORMAT)[:512])
+    as_binary = b"\x80" + size.to_bytes(11, "big")
+    header[156:157], header[386:398], header[483:495] = b"S", as_binary, as_binary
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return gzip.compress(bytes(header) + bytes(1024), mtime=0)
+
+
+def packed_twice() -> bytes:
+    return gzip.compress(tarred(**{"pipeline.yaml": text(hello())}), mtime=0)
+
+
+def of_one_name_twice() -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("pipeline.yaml")
+        entry.size = len(text(hello()))
+        archive.addfile(entry, io.BytesIO(text(hello())))
+        link = tarfile.TarInfo("pipeline.yaml")
+        link.type, link.linkname = tarfile.SYMTYPE, "pipeline.yaml"
+        archive.addfile(link)
+    return content.getvalue()
+
+
+def zipped_as(method: int) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as archive:
+        archive.writestr("pipeline.yaml", text(hello()))
+    return content.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -102,6 +135,16 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
         (gzip.compress(b"not a tar", mtime=0), "not a valid tar.gz file"),
         (zipped(**{"p.yaml": bytes(40 << 20)}), "unpacks to more than 32 MiB"),
         (gzip.compress(bytes(40 << 20)), "unpacks to more than 32 MiB"),
+        (with_holes(1 << 40), "unpacks to more than 32 MiB"),
+        (packed_twice(), "not a valid tar.gz file"),
+        (zipped_as(zipfile.ZIP_LZMA), "compressed in an unusual way"),
+        (zipped_as(zipfile.ZIP_BZIP2), "compressed in an unusual way"),
+        (b"a: 99999999999999999999", "a value that is none in JSON: a whole number that does not fit into 64 bits"),
+        (b"a: 0x" + b"f" * 5000, "a value that is none in JSON"),
+        (b"a: !!set {b}", "a value that is none in JSON: a set"),
+        (b"a: !!binary aGVsbG8=", "a value that is none in JSON: a bytes"),
+        (b"a: !!bool perhaps", "a value is not what its tag says"),
+        (b"a: !!int ''", "a value is not what its tag says"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",  # packed bytes carry the time, and ids must not
 )
@@ -109,6 +152,10 @@ def test_what_is_no_pipeline_is_refused_with_its_place(content: bytes, sentence:
     with pytest.raises(errors.ApiError) as refused:
         packages.unpack(content, "upload")
     assert sentence in refused.value.message
+
+
+def test_of_two_files_of_one_name_the_one_that_is_no_link_is_the_pipeline() -> None:
+    assert packages.unpack(of_one_name_twice(), "upload").spec == hello()
 
 
 def test_a_date_in_yaml_stays_a_text() -> None:

@@ -107,7 +107,8 @@ async def read(request: web.Request, message: str) -> dict[str, Any]:
 
 
 def bounded(value: Any, place: str) -> None:
-    """Refuse documents that nest too deeply to be walked, or whose YAML aliases unfold to more than was written."""
+    """Refuse documents that nest too deeply to be walked, or whose YAML aliases unfold to more than was written, and
+    values that YAML knows and JSON does not."""
     left = VALUES_LIMIT
     waiting: list[Iterator[Any]] = [iter((value,))]
     while waiting:
@@ -124,10 +125,23 @@ def bounded(value: Any, place: str) -> None:
             if isinstance(inner, list):
                 waiting.append(iter(inner))
                 break
+            if not _is_plain(inner):
+                raise errors.BadRequest(f"{place} has a value that is none in JSON: {_told(inner)}")
         else:
             waiting.pop()
         if len(waiting) > DEPTH_LIMIT:
             raise errors.BadRequest(f"{place} is nested more than {DEPTH_LIMIT} levels deep")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON has such a value; whole numbers are kept in 64 bits."""
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**64
+    return value is None or isinstance(value, str | float)
+
+
+def _told(value: Any) -> str:
+    return "a whole number that does not fit into 64 bits" if isinstance(value, int) else f"a {type(value).__name__}"
 
 
 def part(body: Any, message: str, place: str) -> dict[str, Any]:

@@ -106,6 +106,8 @@ def from_yaml(content: bytes, name: str) -> Documents:
         raise errors.BadRequest(f"{place}: not valid YAML: {wrong.problem or wrong.context}") from wrong
     except (yaml.YAMLError, RecursionError, ValueError) as wrong:
         raise errors.BadRequest(f"{name} is not valid YAML: {wrong}") from wrong
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as wrong:  # of PyYAML, for `!!bool x` and its like
+        raise errors.BadRequest(f"{name} is not valid YAML: a value is not what its tag says") from wrong
     bounded(found, name)
     return _documents(found, name)
 
@@ -155,9 +157,13 @@ def _from_zip(content: bytes, name: str) -> tuple[bytes, str]:
             if len(members) > _MEMBERS:
                 raise errors.BadRequest(f"{name} holds {len(members)} files; a package holds one pipeline")
             chosen = _chosen([member.filename for member in members if not member.is_dir()], name)
-            if archive.getinfo(chosen).flag_bits & 0x1:
+            member = archive.getinfo(chosen)
+            if member.flag_bits & 0x1:
                 raise errors.BadRequest(f"{name} is encrypted")
-            with archive.open(chosen) as file:
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # The others say themselves how much memory they want.
+                raise errors.BadRequest(f"{chosen} in {name} is compressed in an unusual way; use deflate")
+            with archive.open(member) as file:
                 return _read(file.read, f"{chosen} in {name}"), f"{chosen} in {name}"
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as wrong:
         raise errors.BadRequest(f"{name} is not a valid zip file: {wrong}") from wrong
@@ -167,11 +173,14 @@ def _from_tar(content: bytes, name: str) -> tuple[bytes, str]:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             unpacked = _read(file.read, name)
-        with tarfile.open(fileobj=io.BytesIO(unpacked)) as archive:
-            chosen = _chosen([member.name for member in archive if member.isfile()], name)
-            member = archive.extractfile(chosen)
-            assert member is not None  # a regular file, as `isfile` said
-            return member.read(), f"{chosen} in {name}"
+        # Not compressed once more, in which case a little would again be a lot.
+        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
+            files = {member.name: member for member in archive if member.isfile()}
+            chosen = _chosen(list(files), name)
+            file_ = archive.extractfile(files[chosen])
+            assert file_ is not None  # a regular file, as `isfile` said
+            # A file with holes is as large as it says, however little there is of it.
+            return _read(file_.read, f"{chosen} in {name}"), f"{chosen} in {name}"
     except (tarfile.TarError, OSError, zlib.error, EOFError, KeyError) as wrong:
         raise errors.BadRequest(f"{name} is not a valid tar.gz file: {wrong}") from wrong
 
