@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fairway.kernel.client.transport import JSON_PATCH, MERGE_PATCH, Transport, WatchEvent
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import Kind, Object
+from fairway.kernel.objects.kinds import POD, Kind, Object
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Client:
             query["previous"] = "true"
         if tail is not None:
             query["tailLines"] = str(tail)
-        return self.transport.stream(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query)
+        return self.transport.stream(POD.path(namespace, pod, "log"), query)
 
     async def wait(
         self,

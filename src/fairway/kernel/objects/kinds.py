@@ -5,10 +5,16 @@ A `Kind` is a name, not a schema. Features declare their own kinds as `CustomKin
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from fairway.kernel.objects import errors
+
 Object = dict[str, Any]
+
+_NO_SEGMENT = re.compile(r"[/?#%\x00-\x20]|\A\.\.?\Z")
+"""What no name of an object has (upstream's path segment names), and what would make of it another path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,10 @@ class Kind:
         object.__setattr__(self, "resource", resource)
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
+        """Raises NotFound for what can be no name: a user's text must not lead to somebody else's object."""
+        for text in (namespace, name):
+            if text and _NO_SEGMENT.search(text):
+                raise errors.NotFound(f'{self.resource} "{name or namespace}" not found')
         parts = [f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"]
         if self.namespaced and namespace:
             parts.append(f"namespaces/{namespace}")
