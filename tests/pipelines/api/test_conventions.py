@@ -1,10 +1,12 @@
 """How the API speaks: errors with numbers and sentences, unset fields left out, nobody let in without a name."""
 
+import base64
 import json
 from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from fairway.pipelines.kinds import RUN
 from tests.pipelines.api.conftest import Server, hello
@@ -87,9 +89,20 @@ async def test_what_we_do_not_have_is_refused_by_name(server: Server) -> None:
     assert status == 404
 
 
+def token(key: str, *after: Any) -> str:
+    """A page token as it is ours, with a position that a database cannot compare anything with."""
+    kept = {"key": key, "desc": False, "filter": "", "after": after}
+    return base64.urlsafe_b64encode(json.dumps(kept).encode()).decode()
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
+        ({"page_token": token("metric:accuracy", 0, 2**64 - 1, "x")}, "page_token"),
+        ({"page_token": token("metric:accuracy", 0, 1, "x\0")}, "page_token"),
+        ({"page_token": token("created_at", True, "x")}, "page_token"),
+        ({"page_token": token("created_at", 2**64 - 1, "x")}, "page_token"),
+        ({"experiment_id": "x\0"}, "NUL"),
         ({"page_size": "-1"}, "must not be negative"),
         ({"page_size": "many"}, "whole number"),
         ({"sort_by": "colour"}, "cannot sort by 'colour'"),
@@ -108,6 +121,20 @@ async def test_a_wrong_list_is_refused_with_a_sentence(server: Server, query: di
     status, answer = await server.call("GET", "runs", **query)
     assert (status, answer["code"]) == (400, 3)
     assert sentence in answer["message"]
+
+
+async def test_no_address_holds_what_the_records_cannot(server: Server) -> None:
+    for path in ("runs/%00", "pipelines/names/%00", "pools/%00", "runs/%00/nodes/x/log"):
+        async with server.session.get(URL(f"{server.url}/apis/v2beta1/{path}", encoded=True)) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (400, 3)
+
+
+async def test_numbers_beyond_64_bits_are_kept_as_what_they_are_upstream(server: Server) -> None:
+    for times, kept in ((1e308, 1e308), (2**64 - 1, 1.8446744073709552e19), (-3.0, -3)):
+        config = {"parameters": {"text": "hi", "times": times}}
+        status, run = await server.call("POST", "runs", run_of(runtime_config=config))
+        assert status == 200, run
+        assert (await server.get(f"runs/{run['run_id']}"))["runtime_config"]["parameters"]["times"] == kept
 
 
 async def test_filters_of_all_operations(server: Server) -> None:

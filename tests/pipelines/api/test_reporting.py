@@ -1,5 +1,6 @@
 """KFP 3.0's task and artifact services: who plays a run elsewhere reports it; what is played here nobody else does."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -172,8 +173,10 @@ async def test_links_are_listed_page_by_page(server: Server) -> None:
             break
     assert seen == [f"{root}/out/m/{position}" for position in range(5)]
     assert await server.get("artifact_tasks", run_ids=run, type="COMPONENT_INPUT") == {}
+    far = base64.urlsafe_b64encode(b'["a",true,"m",18446744073709551615]').decode()
     for wrong in ({}, {"run_ids": ""}, {"run_ids": run, "sort_by": "key"}, {"run_ids": run, "filter": "{}"},
-                  {"run_ids": run, "page_token": "x"}, {"run_ids": run, "page_size": "-1"}):  # fmt: skip
+                  {"run_ids": run, "page_token": "x"}, {"run_ids": run, "page_token": far},
+                  {"run_ids": run, "page_size": "-1"}):  # fmt: skip
         assert (await server.call("GET", "artifact_tasks", **wrong))[0] == 400, wrong
 
 
@@ -205,6 +208,8 @@ async def test_a_task_is_found_by_its_fingerprint(server: Server) -> None:
         ({"name": "x", "type": "ROOT"}, "the ROOT is the first task"),
         ({"name": "x", "parent_task_id": NOBODY}, "there is no task"),
         ({"name": "x", "create_time": "yesterday"}, "create_time must be a time"),
+        ({"name": "x", "create_time": "9999-12-31T23:59:59-12:00"}, "create_time must be a time"),
+        ({"name": "x", "end_time": "0001-01-01T00:00:00+12:00"}, "end_time must be a time"),
         ({"name": "x", "type_attributes": {"iteration_index": -1}}, "iteration_index must be a whole number"),
         ({"name": "x", "inputs": {"artifacts": [{}]}}, "use POST /apis/v2beta1/artifact_tasks"),
         ({"name": "x", "inputs": {"parameters": {}}}, None),

@@ -144,6 +144,7 @@ async def test_bytes_are_a_download_in_ranges_and_never_from_elsewhere(server: S
     status, content, headers = await read({"Range": "bytes=2-4"}, path="weights.bin")
     assert (status, content, headers["Content-Range"]) == (206, b"234", "bytes 2-4/10")
     assert (await read({"Range": "bytes=10-"}, path="weights.bin"))[0] == 416
+    assert (await read({"Range": f"bytes={'9' * 5000}-"}, path="weights.bin"))[0] == 400
     assert (await read())[0] == 404
     for path in ("../../secret", "config/../../x", "/etc/passwd"):
         assert (await read(path=path))[0] == 403

@@ -154,6 +154,24 @@ def test_what_is_no_pipeline_is_refused_with_its_place(content: bytes, sentence:
     assert sentence in refused.value.message
 
 
+async def test_a_form_that_cannot_be_read_is_refused(server: Server) -> None:
+    url, x = f"{server.url}/apis/v2beta1/pipelines/upload", "multipart/form-data; boundary=x"
+    named = b'--x\r\nContent-Disposition: form-data; name=uploadfile; filename="\xff"\r\n\r\nabc\r\n--x--\r\n'
+    for kind, body in (
+        ("multipart/form-data", b""),
+        (x, b"something else"),
+        (f"multipart/form-data; boundary={'x' * 71}", b""),
+        (x, b"--x\r\nno header\r\n\r\nabc\r\n--x--\r\n"),
+        (x, b"--x\r\n" + b"A: b\r\n" * 20_000 + b"\r\nabc\r\n--x--\r\n"),
+        ("multipart/mixed; boundary=x", b"--x\r\nContent-Type: multipart/mixed\r\n\r\nabc\r\n--x--\r\n"),
+        (x, named),
+    ):
+        async with server.session.post(url, data=body, headers={"Content-Type": kind}) as answer:
+            refusal = await answer.json()
+        assert (answer.status, refusal["code"]) == (400, 3), body[:40]
+        assert refusal["message"]
+
+
 def test_of_two_files_of_one_name_the_one_that_is_no_link_is_the_pipeline() -> None:
     assert packages.unpack(of_one_name_twice(), "upload").spec == hello()
 

@@ -66,6 +66,7 @@ def guarded(route: Route) -> Route:
         try:
             if not route.public and IDENTITY not in request:
                 raise errors.Unauthorized("who are you? send a bearer token (`fairway token` prints one)")
+            _check_storable(request)
             return await route.handler(request)
         except errors.ApiError as failure:
             return _refusal(request, failure)
@@ -78,6 +79,12 @@ def guarded(route: Route) -> Route:
             return _refusal(request, errors.Unavailable(str(failure)))
 
     return Route(route.method, route.path, handle, public=route.public)
+
+
+def _check_storable(request: web.Request) -> None:
+    """Ids and words in the address are looked for in the records, and PostgreSQL takes no NUL."""
+    if any("\0" in text for text in (*request.match_info.values(), *request.query.values())):
+        raise errors.BadRequest("the address must not contain the character NUL (%00)")
 
 
 def _refusal(request: web.Request, failure: errors.ApiError) -> web.Response:

@@ -16,6 +16,7 @@ from fairway.pipelines.api import messages
 from fairway.pipelines.api.answers import answer, compact
 from fairway.pipelines.api.artifact_messages import link, message, title
 from fairway.pipelines.api.context import Context, existing
+from fairway.pipelines.api.filtering import is_amount, is_text
 from fairway.pipelines.api.listing import DEFAULT_PAGE, LARGEST_PAGE, Listed, order_of, page
 from fairway.pipelines.tables import artifacts, task_artifacts
 
@@ -116,6 +117,8 @@ def _after(request: web.Request) -> tuple[Any, ...] | None:
         return None
     try:
         task, output, key, number = orjson.loads(base64.urlsafe_b64decode(token))
-        return str(task), bool(output), messages.storable(str(key), "page_token"), int(number)
+        if not (is_text(task) and isinstance(output, bool) and is_text(key) and is_amount(number)):
+            raise ValueError(token)
+        return task, output, key, number
     except (binascii.Error, ValueError, TypeError) as wrong:
         raise errors.BadRequest("the page_token is not one of ours; start again without it") from wrong

@@ -23,7 +23,7 @@ from fairway.pipelines.api.answers import answer
 from fairway.pipelines.api.context import Context, existing
 from fairway.pipelines.tables import artifacts
 
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})")
 _LISTED_FILES = 1000
 
 

@@ -80,7 +80,7 @@ def _predicate(predicate: Any, terms: Terms) -> ColumnElement[bool]:
     operation, key = _operation(fields.get("operation")), str(fields.get("key") or "")
     value = _value(fields, operation)
     if terms.tagged is not None and key.startswith("tags."):
-        return _has_tag(terms.tagged, key.removeprefix("tags."), operation, value)
+        return _has_tag(terms.tagged, storable(key.removeprefix("tags."), "a tag"), operation, value)
     column = terms.columns.get(key)
     if column is None:
         raise errors.BadRequest(f"cannot filter by {key!r}; possible are {', '.join(terms.columns)}")
@@ -148,6 +148,16 @@ def _fitting(column: ColumnElement[Any], key: str, value: Any, word: Callable[[s
 
 def is_number(column: ColumnElement[Any]) -> bool:
     return column.type.python_type in (float, int)
+
+
+def is_amount(value: Any) -> bool:
+    """Whether a database can compare a number with it. True and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def is_text(value: Any) -> bool:
+    """Whether a database can compare a text with it."""
+    return isinstance(value, str) and "\0" not in value
 
 
 def _has_tag(table: FromClause, name: str, operation: str, value: Any) -> ColumnElement[bool]:

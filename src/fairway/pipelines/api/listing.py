@@ -178,6 +178,4 @@ def _fits(listed: Listed, order: Order) -> bool:
 
 
 def _comparable(column: ColumnElement[Any], value: Any) -> bool:
-    if filtering.is_number(column):
-        return isinstance(value, int | float) and abs(value) < 2**63
-    return isinstance(value, str) and "\0" not in value
+    return filtering.is_amount(value) if filtering.is_number(column) else filtering.is_text(value)

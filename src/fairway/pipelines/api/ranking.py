@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, select, tuple_
 
+from fairway.pipelines.api import filtering
 from fairway.pipelines.tables import run_metrics, runs
 
 PREFIX = "metric:"
@@ -26,7 +27,7 @@ def is_metric(key: str) -> bool:
 
 def fits(after: Position) -> bool:
     """Whether a position, which may come from anybody, is one of these."""
-    return len(after) == 3 and after[0] in (0, 1) and isinstance(after[1], int | float) and isinstance(after[2], str)
+    return len(after) == 3 and after[0] in (0, 1) and filtering.is_amount(after[1]) and filtering.is_text(after[2])
 
 
 def positions(

@@ -15,7 +15,6 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection, RowMapping, select
 
-from fairway.kernel import clock
 from fairway.kernel.feature import IDENTITY, Identity, Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import messages
@@ -177,8 +176,8 @@ def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
     if "cache_fingerprint" in fields:
         values["fingerprint"] = messages.text(fields, "cache_fingerprint", limit=64)
     for name, column in (("create_time", "created_at"), ("start_time", "started_at"), ("end_time", "finished_at")):
-        if name in fields:
-            values[column] = _time(fields, name)
+        if (at := messages.instant(fields, name)) is not None:
+            values[column] = at
     status = messages.part(fields.get("status_metadata"), "StatusMetadata", "status_metadata")
     if status.get("custom_properties"):
         raise Unsupported("status_metadata.custom_properties is not kept; put it into an output parameter")
@@ -230,10 +229,3 @@ def _word(fields: Mapping[str, Any], name: str, known: tuple[str, ...], otherwis
     if word not in (*known, otherwise):
         raise errors.BadRequest(f"{name} is {word!r}, and must be one of {', '.join(known)}")
     return word
-
-
-def _time(fields: Mapping[str, Any], name: str) -> float:
-    try:
-        return clock.parse(messages.text(fields, name))
-    except (ValueError, OverflowError) as wrong:
-        raise errors.BadRequest(f"{name} must be a time such as 2026-01-31T12:00:00Z") from wrong

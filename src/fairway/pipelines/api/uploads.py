@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from fairway.kernel.feature import Route
 from fairway.kernel.objects import errors
@@ -66,12 +67,19 @@ async def _uploaded(request: web.Request) -> tuple[Documents, str]:
     """The checked package in the form, and its file name."""
     if not request.content_type.startswith("multipart/"):
         raise errors.BadRequest(f"an upload is a multipart form with a file part named {PART}")
+    try:
+        content, name = await _part(request)
+    except (ValueError, HttpProcessingError) as wrong:
+        raise errors.BadRequest(f"the multipart form cannot be read: {str(wrong) or type(wrong).__name__}") from wrong
+    return await asyncio.to_thread(checked, content, name), name
+
+
+async def _part(request: web.Request) -> tuple[bytes, str]:
     form = await request.multipart()
     while (part := await form.next()) is not None:
         if isinstance(part, BodyPartReader) and part.name == PART:
-            name = part.filename or "pipeline.yaml"
-            content = await _content(part, name)
-            return await asyncio.to_thread(checked, content, name), name
+            name = (part.filename or "pipeline.yaml").encode(errors="replace").decode()
+            return await _content(part, name), name
     raise errors.BadRequest(f"the form has no file part named {PART}")
 
 
