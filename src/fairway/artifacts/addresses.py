@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
 
 class NotHere(PermissionError):
     """The address is not under the root of this store, or tries to climb out of it."""
@@ -33,6 +37,6 @@ def key_under(root: str, uri: str) -> str:
 
 def checked(key: str) -> str:
     """The key, where every segment is a plain name. Raises NotHere."""
-    if not key or "\0" in key or any(segment in ("", ".", "..") for segment in key.split("/")):
-        raise NotHere(f"{key!r} is not an artifact's name: no empty segment, no '.' and no '..'")
+    if not key or _CONTROL.search(key) or any(segment in ("", ".", "..") for segment in key.split("/")):
+        raise NotHere(f"{key!r} is not an artifact's name: no empty segment, no '.' and no '..', no control character")
     return key

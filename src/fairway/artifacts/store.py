@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
-from collections.abc import AsyncGenerator, Mapping
+import stat
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import unquote
@@ -19,13 +23,16 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
 
-from fairway.artifacts.addresses import NotHere, join, key_under
+from fairway.artifacts.addresses import NotHere, checked, join, key_under
 from fairway.artifacts.failures import CannotFetch, Unreachable
 from fairway.artifacts.sources import buckets
 from fairway.artifacts.sources.objects import translated
 
 CHUNK = 256 * 1024
 _AT_ONCE = 8
+_LISTED = 1000
+_UNFINISHED = re.compile(r"#\d+\Z")
+"""What obstore names a file until it is whole."""
 
 ObjectStore: TypeAlias = LocalStore | MemoryStore | S3Store | GCSStore | AzureStore
 
@@ -97,7 +104,7 @@ class Artifacts:
             return None
         key = key_under(self.root, uri)
         path = self._folder / key if key else self._folder
-        if not path.resolve().is_relative_to(self._folder):
+        if not _leads_into(self._folder, path):
             raise NotHere(f"{uri} is a link that leads out of the artifacts")
         return path
 
@@ -161,14 +168,7 @@ class Artifacts:
 
     async def list(self, uri: str) -> list[Entry]:
         """All files beneath the folder `uri`, by address; none where there is no such folder."""
-        prefix = self._key(uri, root=True)
-        try:
-            found = await obstore.list(self._store, prefix or None).collect_async()
-        except FileNotFoundError:
-            return []
-        except BaseError as failure:
-            raise _translated(uri, failure) from failure
-        entries = [Entry(join(self.root, e["path"]), e["size"], e["last_modified"].timestamp()) for e in found]
+        entries = [entry async for chunk in self._beneath(uri) for entry in chunk]
         return sorted(entries, key=lambda entry: entry.uri)
 
     async def extent(self, uri: str, *, most: int) -> Extent | None:
@@ -178,17 +178,12 @@ class Artifacts:
         if single is not None:
             return Extent(1, single.size, single.modified)
         files, size, modified = 0, 0, 0.0
-        try:
-            async for chunk in obstore.list(self._store, key or None, chunk_size=1000):
-                files += len(chunk)
-                if files > most:
-                    raise ArtifactsFailed(f"the folder {uri} holds more than {most:,} files; name a file in it")
-                size += sum(entry["size"] for entry in chunk)
-                modified = max([modified, *(entry["last_modified"].timestamp() for entry in chunk)])
-        except FileNotFoundError:
-            return None
-        except BaseError as failure:
-            raise _translated(uri, failure) from failure
+        async for chunk in self._beneath(uri):
+            files += len(chunk)
+            if files > most:
+                raise ArtifactsFailed(f"the folder {uri} holds more than {most:,} files; name a file in it")
+            size += sum(entry.size for entry in chunk)
+            modified = max([modified, *(entry.modified for entry in chunk)])
         return Extent(files, size, modified) if files else None
 
     async def delete(self, uri: str) -> None:
@@ -207,12 +202,48 @@ class Artifacts:
         except BaseError as failure:
             raise _translated(uri, failure) from failure
 
+    async def _beneath(self, uri: str) -> AsyncGenerator[list[Entry], None]:
+        """All files beneath a folder, some at a time and in no order."""
+        prefix, folder = self._key(uri, root=True), self.local_path(uri)
+        if folder is not None and self._folder is not None:
+            walk = _walked(self._folder, folder)
+            while chunk := await asyncio.to_thread(lambda: list(islice(walk, _LISTED))):
+                yield [Entry(join(self.root, key), found.st_size, found.st_mtime) for key, found in chunk]
+            return
+        try:
+            async for listed in obstore.list(self._store, prefix or None, chunk_size=_LISTED):
+                yield [Entry(join(self.root, e["path"]), e["size"], e["last_modified"].timestamp()) for e in listed]
+        except FileNotFoundError:
+            return
+        except BaseError as failure:
+            raise _translated(uri, failure) from failure
+
     def _key(self, uri: str, *, root: bool = False) -> str:
         key = key_under(self.root, uri)
         if not key and not root:
             raise NotHere(f"{uri} is the root of the artifacts; name something in it")
         self.local_path(uri)
         return key
+
+
+def _leads_into(top: Path, path: Path) -> bool:
+    """Whether it is there once all links are followed; links that go round lead nowhere, and so not out."""
+    return Path(os.path.realpath(path)).is_relative_to(top)
+
+
+def _walked(top: Path, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """The files beneath a folder, by their keys. Of a link only one to a file under the root is one of them: a step
+    that leaves a link to the whole disk does not have all of it told."""
+    for place, _, names in os.walk(folder):
+        above = "" if place == str(top) else f"{os.path.relpath(place, top)}/"
+        for name in names:
+            path, key = os.path.join(place, name), f"{above}{name}"
+            with suppress(OSError, NotHere, UnicodeEncodeError):  # gone meanwhile, or of a name that no address has
+                found = os.lstat(path)
+                if stat.S_ISLNK(found.st_mode) and _leads_into(top, Path(path)):
+                    found = os.stat(path)
+                if stat.S_ISREG(found.st_mode) and not _UNFINISHED.search(name) and key.encode():
+                    yield checked(key), found
 
 
 def _remove(path: Path) -> None:
