@@ -281,3 +281,38 @@ async def test_a_mirror_takes_the_place_of_a_bucket(s3_server: S3Server, bucket:
     assert (tree(tmp_path / "1"), tree(tmp_path / "2")) == ({"a": b"local"}, {"a": b"remote"})
     with pytest.raises(CannotFetch, match="there is nothing at"):
         await fetch("gs://public/missing", tmp_path / "3", credentials={}, mirrors=kept)
+
+
+@pytest.mark.parametrize(
+    ("uri", "endpoint"),
+    [
+        ("s3://bucket/x", "::::"),
+        ("s3://bucket/x", "http://[bad"),
+        ("s3://bucket/x", "http://a b"),
+        ("s3://bucket/x", "http://127.0.0.1:99999"),
+        ("s3://bucket/x", "http://user@127.0.0.1:1"),
+        ("s3://bucket/x", "ftp://127.0.0.1:1"),
+        ("s3://bucket/x", "http://169.254.169.254"),
+        ("s3://bucket/x", "http://2852039166"),
+        ("s3://bucket/x", "http://0xa9.254.43518"),
+        ("s3://bucket/x", "http://[::ffff:169.254.169.254]:80"),
+        ("s3://bu cket/x", "http://127.0.0.1:1"),
+        ("s3://bucket\n/x", "http://127.0.0.1:1"),
+        ("s3://bucket/x\0y", "http://127.0.0.1:1"),
+        ("s3://bucket/x//y", "http://127.0.0.1:1"),
+        ("https://[bad/x", ""),
+        ("http://127.0.0.1:99999/x", ""),
+        ("http://[::ffff:169.254.169.254]/x", ""),
+    ],
+)
+async def test_what_cannot_be_called_is_refused_before_it_is(uri: str, endpoint: str, tmp_path: Path) -> None:
+    credentials = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL": endpoint}
+    with pytest.raises(CannotFetch):
+        await fetch(uri, tmp_path / "x", credentials=credentials)
+
+
+async def test_credentials_that_are_none_are_told_without_them(tmp_path: Path) -> None:
+    with pytest.raises(CannotFetch) as refused:
+        await fetch("gs://bucket/x", tmp_path / "x", credentials={"GOOGLE_APPLICATION_CREDENTIALS": '{"secret": 1}'})
+    assert "not such as this store takes" in str(refused.value)
+    assert "secret" not in str(refused.value)

@@ -16,6 +16,8 @@ def resolved(uri: str, mirrors: Iterable[str]) -> str:
     's3://mine/1'
     >>> resolved("gs://models-beside/x", ["gs://models=/srv/models"])
     'gs://models-beside/x'
+    >>> resolved("gs://models/../../etc/passwd", ["gs://models=/srv/models"])
+    'gs://models/../../etc/passwd'
     """
     found = [pair for pair in map(split, mirrors) if _under(uri, pair[0])]
     if not found:
@@ -33,4 +35,6 @@ def split(mirror: str) -> tuple[str, str]:
 
 
 def _under(uri: str, prefix: str) -> bool:
-    return uri == prefix or uri.startswith(f"{prefix}/")
+    """What climbs is under nothing: it would lead out of the place that was opened."""
+    climbs = any(segment in (".", "..") for segment in uri.split("/"))
+    return (uri == prefix or uri.startswith(f"{prefix}/")) and not climbs

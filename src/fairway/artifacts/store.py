@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -202,12 +202,12 @@ class Artifacts:
         except BaseError as failure:
             raise _translated(uri, failure) from failure
 
-    async def _beneath(self, uri: str) -> AsyncGenerator[list[Entry], None]:
+    async def _beneath(self, uri: str) -> AsyncGenerator[Sequence[Entry], None]:
         """All files beneath a folder, some at a time and in no order."""
         prefix, folder = self._key(uri, root=True), self.local_path(uri)
         if folder is not None and self._folder is not None:
             walk = _walked(self._folder, folder)
-            while chunk := await asyncio.to_thread(lambda: list(islice(walk, _LISTED))):
+            while chunk := await asyncio.to_thread(lambda: tuple(islice(walk, _LISTED))):
                 yield [Entry(join(self.root, key), found.st_size, found.st_mtime) for key, found in chunk]
             return
         try:

@@ -15,6 +15,7 @@ import yaml
 
 CONFIG = "kfp-launcher"
 ROOT = "defaultPipelineRoot"
+GOOGLE_KEY = "GOOGLE_APPLICATION_CREDENTIALS"
 MINIO_SECRET = "mlpipeline-minio-artifact"  # noqa: S105 - the name of upstream's secret
 MINIO_KEYS = {"accesskey": "AWS_ACCESS_KEY_ID", "secretkey": "AWS_SECRET_ACCESS_KEY"}
 
@@ -38,7 +39,11 @@ class Provider:
         missing = sorted(key for key in self.keys if key not in secret)
         if missing:
             raise BadProvider(f"the secret {self.secret!r} has no {', '.join(map(repr, missing))}")
-        return {**self.values, **{name: secret[key] for key, name in self.keys.items()}}
+        found = {name: secret[key] for key, name in self.keys.items()}
+        if not found.get(GOOGLE_KEY, "{").lstrip().startswith("{"):
+            # Elsewhere it may be a path, which here would be one of the server's own.
+            raise BadProvider(f"the secret {self.secret!r} must hold the service account's key itself, as JSON")
+        return {**self.values, **found}
 
 
 def find(config: Mapping[str, str], uri: str) -> Provider | None:
@@ -65,6 +70,8 @@ def _read(config: Mapping[str, str]) -> dict[str, Any]:
         found = yaml.safe_load(config.get("providers") or "")
     except (yaml.YAMLError, ValueError, RecursionError) as wrong:
         raise BadProvider(f"providers in the ConfigMap {CONFIG} is not YAML: {wrong}") from wrong
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as wrong:  # of PyYAML, for `!!bool x` and its like
+        raise BadProvider(f"providers in the ConfigMap {CONFIG} has a value that is not what its tag says") from wrong
     if found is not None and not isinstance(found, dict):
         raise BadProvider(f"providers in the ConfigMap {CONFIG} is no mapping of schemes")
     return found or {}
@@ -73,7 +80,7 @@ def _read(config: Mapping[str, str]) -> dict[str, Any]:
 def _provider(scheme: str, said: Mapping[str, Any], where: str) -> Provider:
     credentials = _part(said, "credentials", where)
     if scheme == "gs":
-        names, values = {"tokenKey": "GOOGLE_APPLICATION_CREDENTIALS"}, dict[str, str]()
+        names, values = {"tokenKey": GOOGLE_KEY}, dict[str, str]()
     else:
         names = {"accessKeyKey": "AWS_ACCESS_KEY_ID", "secretKeyKey": "AWS_SECRET_ACCESS_KEY"}
         values = _s3(said)

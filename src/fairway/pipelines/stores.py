@@ -54,14 +54,17 @@ class Stores:
     async def open(self, client: Client, namespace: str, uri: str) -> tuple[Artifacts, str]:
         """The bucket (or the folder that mirrors it) of an address, and the address in it. Raises OSError."""
         kept_at = mirrors.resolved(uri, self.settings.mirrors)
-        if kept_at.startswith("/"):
-            kept_at = f"file://{kept_at}"
+        if kept_at.startswith(("/", "file://")):
+            path = Path(kept_at.removeprefix("file://"))
+            return await asyncio.to_thread(_open_beside, path), f"file://{path}"
         try:
             credentials = await self.credentials(client, namespace, uri)
         except CannotFetch as refused:
             raise PermissionError(str(refused)) from refused
         scheme, _, rest = kept_at.partition("://")
-        root = f"{scheme}://{rest.partition('/')[0]}" if scheme in SCHEMES else kept_at.rpartition("/")[0]
+        if scheme not in SCHEMES:
+            raise PermissionError(f"{uri} is kept in no bucket and in no folder here, and is not read")
+        root = f"{scheme}://{rest.partition('/')[0]}"
         return await asyncio.to_thread(open_store, root, credentials), kept_at
 
     async def keeps(self, client: Client, namespace: str, uris: Iterable[str]) -> bool:
@@ -119,6 +122,12 @@ class Stores:
         # Keys that are none of ours may hold anything: what is no text is no credential.
         data = (found.get("data") or {}).items()
         return {key: base64.b64decode(value).decode(errors="replace") for key, value in data}
+
+
+def _open_beside(path: Path) -> Artifacts:
+    """The folder that holds it, or would: nothing is made by looking."""
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    return open_store(folder.as_uri())
 
 
 def _under(uri: str, prefix: str) -> bool:

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from obstore.store import AzureStore
 
 from fairway.artifacts.failures import CannotFetch
+from fairway.artifacts.sources import endpoints
 from fairway.artifacts.sources.words import timeouts
 
 _BLOB = re.compile(r"(?P<account>[^./]+)\.(z\d{1,2}\.)?blob\.(core\.windows\.net|storage\.azure\.net)")
@@ -64,7 +65,7 @@ def store(where: Place, credentials: Mapping[str, str], *, prefix: str = "") -> 
     endpoint = credentials.get("AZURE_STORAGE_ENDPOINT", "")
     config: Any = {"account_name": where.account, **_identity(where, credentials)}
     if endpoint:
-        config["endpoint"] = endpoint
+        config["endpoint"] = endpoints.checked(endpoint)
     return AzureStore(
         where.container,
         prefix=prefix or None,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
+from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from fairway.artifacts.failures import CannotFetch
@@ -13,6 +16,9 @@ from fairway.artifacts.sources import azure, gcs, s3
 
 Credentials: TypeAlias = Mapping[str, str]
 Store: TypeAlias = S3Store | GCSStore | AzureStore
+
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,254}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +32,22 @@ class Bucket:
 
 def find(uri: str, credentials: Credentials) -> Bucket:
     """Raises CannotFetch for an address that names none, and for credentials that cannot be used."""
-    return SCHEMES[uri.partition("://")[0]](uri, credentials)
+    found = SCHEMES[uri.partition("://")[0]](uri, credentials)
+    return replace(found, open=partial(_opened, uri, found.open))
 
 
 def store(uri: str, credentials: Credentials) -> Store:
     """All that is under the address."""
     found = find(uri, credentials)
     return found.open(found.key.rstrip("/"))
+
+
+def _opened(uri: str, open_: Callable[[str], Store], prefix: str) -> Store:
+    try:
+        return open_(prefix)
+    except (BaseError, ValueError) as wrong:  # whose texts may hold a part of the key
+        shown = uri.partition("?")[0]
+        raise CannotFetch(f"{shown} cannot be opened: the credentials are not such as this store takes") from wrong
 
 
 def _s3(uri: str, credentials: Credentials) -> Bucket:
@@ -69,8 +84,13 @@ SCHEMES: Mapping[str, Callable[[str, Credentials], Bucket]] = {
 }
 
 
+def _is_key(key: str) -> bool:
+    plain = not any(letter < " " or letter == "\x7f" for letter in key)
+    return plain and not any(segment in (".", "..") for segment in key.split("/"))
+
+
 def _named(uri: str) -> tuple[str, str]:
     bucket, _, key = uri.partition("://")[2].partition("/")
-    if not bucket or any(segment in (".", "..") for segment in key.split("/")):
+    if not _BUCKET.fullmatch(bucket) or not _is_key(key):
         raise CannotFetch(f"{uri} names no bucket and object: write {uri.partition('://')[0]}://BUCKET/NAME")
     return bucket, key

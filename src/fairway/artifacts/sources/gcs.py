@@ -9,6 +9,7 @@ from typing import Any
 from obstore.store import GCSStore
 
 from fairway.artifacts.failures import CannotFetch
+from fairway.artifacts.sources import endpoints
 from fairway.artifacts.sources.words import timeouts
 
 
@@ -16,9 +17,9 @@ def store(bucket: str, credentials: Mapping[str, str], *, prefix: str = "") -> G
     """GOOGLE_APPLICATION_CREDENTIALS is the path of a key or the key itself, as a secret has it. Raises CannotFetch."""
     given = credentials.get("GOOGLE_APPLICATION_CREDENTIALS", "")
     config: Any = {"service_account_key": _key(given)} if given else {"skip_signature": True}
-    emulator = credentials.get("STORAGE_EMULATOR_HOST", "")
+    emulator = endpoint(credentials)
     if emulator:
-        config["base_url"] = emulator if "://" in emulator else f"http://{emulator}"
+        config["base_url"] = endpoints.checked(emulator if "://" in emulator else f"http://{emulator}")
     return GCSStore(
         bucket,
         prefix=prefix or None,
@@ -37,5 +38,5 @@ def _key(given: str) -> str:
         return given
     try:
         return Path(given).read_text()
-    except OSError as failure:
+    except (OSError, ValueError) as failure:
         raise CannotFetch(f"the key in GOOGLE_APPLICATION_CREDENTIALS ({given}) cannot be read") from failure

@@ -29,7 +29,7 @@ class ObjectsSource:
             if single is not None:
                 return Listing((single,), single=True)
             return Listing(await self._beneath(), single=False)
-        except (BaseError, FileNotFoundError) as failure:
+        except (BaseError, FileNotFoundError, ValueError) as failure:
             raise translated(self._uri, failure) from failure
 
     async def read(self, item: Item, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
@@ -97,6 +97,8 @@ def translated(uri: str, failure: Exception) -> CannotFetch:
             f"{uri} is not for us: the store refuses these credentials, or asks for some; put them into the secret"
         )
     said = str(failure).partition("\n")[0]
+    if isinstance(failure, ValueError):  # an empty segment
+        return CannotFetch(f"{uri} is no object's name here: write it without empty segments")
     if "Not Found" in said or "NoSuchBucket" in str(failure):
         return NothingThere(f"there is nothing at {uri}: look at the bucket and the name")
     if "builder error" in said or "Failed to parse URL" in said:

@@ -39,7 +39,10 @@ def open_source(uri: str, credentials: Credentials) -> Source:
     known = _SCHEMES.get(scheme)
     if known is None or not rest:
         raise _refused(uri, scheme)
-    return known(uri, credentials)
+    try:
+        return known(uri, credentials)
+    except ValueError as wrong:
+        raise CannotFetch(f"{uri.partition('?')[0]} is no address: {wrong}") from wrong
 
 
 def _file(uri: str, credentials: Credentials) -> Source:

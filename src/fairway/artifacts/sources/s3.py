@@ -6,6 +6,7 @@ decides who asks whom is said to it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from urllib.parse import urlsplit
 from obstore.store import S3Store
 
 from fairway.artifacts.failures import CannotFetch
+from fairway.artifacts.sources import endpoints
 from fairway.artifacts.sources.words import on, timeouts
 
+_REGION = re.compile(r"[A-Za-z0-9-]{1,63}")
 _ROLES = {
     "role_arn": "AWS_ROLE_ARN",
     "role_session_name": "AWS_ROLE_SESSION_NAME",
@@ -30,6 +33,8 @@ _ROLES = {
 def store(bucket: str, credentials: Mapping[str, str], *, prefix: str = "") -> S3Store:
     """Without keys and without a role, requests are not signed: public buckets can be read. Raises CannotFetch."""
     region = credentials.get("AWS_REGION") or credentials.get("AWS_DEFAULT_REGION") or "us-east-1"
+    if not _REGION.fullmatch(region):
+        raise CannotFetch(f"the region {region!r} is none: write one such as us-east-1")
     address = endpoint(credentials)
     virtual = on(credentials.get("S3_USER_VIRTUAL_BUCKET")) or not address
     config: dict[str, Any] = {"region": region, "virtual_hosted_style_request": virtual}
@@ -51,15 +56,16 @@ def store(bucket: str, credentials: Mapping[str, str], *, prefix: str = "") -> S
 
 
 def endpoint(credentials: Mapping[str, str]) -> str:
-    """The address of the store; empty for Amazon's own."""
+    """The address of the store; empty for Amazon's own. Raises CannotFetch."""
     given = (
         credentials.get("AWS_ENDPOINT_URL_S3") or credentials.get("AWS_ENDPOINT_URL") or credentials.get("S3_ENDPOINT")
     )
     if not given:
         return ""
     if "://" in given:
-        return given.rstrip("/")
-    return f"{'https' if on(credentials.get('S3_USE_HTTPS', '1')) else 'http'}://{given.rstrip('/')}"
+        return endpoints.checked(given.rstrip("/"))
+    scheme = "https" if on(credentials.get("S3_USE_HTTPS", "1")) else "http"
+    return endpoints.checked(f"{scheme}://{given.rstrip('/')}")
 
 
 def _role(credentials: Mapping[str, str]) -> dict[str, Any]:

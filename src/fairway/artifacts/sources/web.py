@@ -2,13 +2,12 @@
 
 Servers differ in HEAD, and signed addresses allow GET only, so nothing else is asked. What a header of the credentials
 says goes to the host that it is for, also where the address leads on to another. Addresses of a cloud's own metadata
-(169.254.169.254 and its like) are refused: what they tell is who the machine is.
+are refused (see `endpoints`), also where a name leads to one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -19,6 +18,7 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from yarl import URL
 
 from fairway.artifacts.failures import CannotFetch, Changed, NothingThere, Unreachable
+from fairway.artifacts.sources.endpoints import is_metadata
 from fairway.artifacts.sources.source import Item, Listing
 
 CHUNK = 1 << 20
@@ -93,8 +93,8 @@ class WebSource:
         if self._session is None:
             connector = aiohttp.TCPConnector(resolver=_Resolver())
             self._session = ClientSession(timeout=_PATIENCE, auto_decompress=False, connector=connector)
-        url = URL(self._uri, encoded="%" in self._uri)
         try:
+            url = URL(self._uri, encoded="%" in self._uri)
             for _ in range(MOST_REDIRECTS):
                 _check(url, self.shown)
                 answer = await self._session.get(
@@ -130,7 +130,7 @@ class _Resolver(aiohttp.ThreadedResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[aiohttp.abc.ResolveResult]:
         found = await super().resolve(host, port, family)
-        if any(_is_metadata(each["host"]) for each in found):
+        if any(is_metadata(each["host"]) for each in found):
             raise OSError("the address is one of this machine's cloud, and not for fetching")
         return found
 
@@ -138,16 +138,8 @@ class _Resolver(aiohttp.ThreadedResolver):
 def _check(url: URL, shown: str) -> None:
     if url.scheme not in ("http", "https"):
         raise CannotFetch(f"{shown} leads on to an address that is neither http nor https")
-    if _is_metadata(url.host or ""):
+    if is_metadata(url.host or ""):
         raise CannotFetch(f"{shown} is an address of this machine's cloud, and not for fetching")
-
-
-def _is_metadata(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return address.is_link_local or str(address) == "fd00:ec2::254"
 
 
 def _packed(answer: ClientResponse) -> str:

@@ -38,7 +38,11 @@ async def documents_of(fields: Mapping[str, Any], who: Identity) -> Documents:
 
 async def _fetched(url: str, who: Identity) -> tuple[bytes, str]:
     """The file, and its name."""
-    if urlsplit(url).scheme not in ("http", "https"):
+    try:
+        parts = urlsplit(url)
+    except ValueError as wrong:
+        raise errors.BadRequest(f"package_url.pipeline_url is no address: {wrong}") from None
+    if parts.scheme not in ("http", "https"):
         raise errors.BadRequest("package_url.pipeline_url must begin with http:// or https://")
     if who.bound_to:
         raise errors.Forbidden(
@@ -59,4 +63,4 @@ async def _fetched(url: str, who: Identity) -> tuple[bytes, str]:
         raise errors.BadRequest(f"package_url: {source.shown} did not answer within {_WITHIN:g} s") from None
     finally:
         await source.close()
-    return bytes(content), unquote(urlsplit(url).path).rpartition("/")[2] or "pipeline.yaml"
+    return bytes(content), unquote(parts.path).rpartition("/")[2] or "pipeline.yaml"
