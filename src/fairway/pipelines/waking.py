@@ -64,13 +64,7 @@ class Ear:
 
     async def wait(self, clock: Clock, seconds: float, until: float = math.inf) -> None:
         """Until the next ring, or for so many seconds, or until the clock shows a moment."""
-        waiting = [asyncio.ensure_future(_pass(clock, seconds, until)), asyncio.ensure_future(self._rung.wait())]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waiting:
-                one.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+        await until_set(self._rung, clock, seconds, until)
         self._rung.clear()
 
 
@@ -86,6 +80,17 @@ class Bell:
     def ring(self) -> None:
         for ear in self._ears:
             ear.ring()
+
+
+async def until_set(event: asyncio.Event, clock: Clock, seconds: float, until: float = math.inf) -> None:
+    """Until somebody sets it, or for so many seconds, or until the clock shows a moment."""
+    waiting = [asyncio.ensure_future(_pass(clock, seconds, until)), asyncio.ensure_future(event.wait())]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def _pass(clock: Clock, seconds: float, until: float) -> None:

@@ -1,14 +1,19 @@
 """How the API speaks: errors with numbers and sentences, unset fields left out, nobody let in without a name."""
 
+import asyncio
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import pytest
 from yarl import URL
 
+from fairway.kernel.clock import FakeClock
+from fairway.pipelines.api.starting import Starting
 from fairway.pipelines.kinds import RUN
+from fairway.pipelines.tables import runs
 from tests.pipelines.api.conftest import Server, hello
 
 
@@ -180,6 +185,30 @@ async def test_a_record_without_its_object_gets_one_when_the_server_is_back(serv
         again = await server.client.wait(RUN, created["run_id"], "default", lambda found: found is not None)
     assert again is not None
     assert again["spec"]["runId"] == created["run_id"]
+
+
+async def test_a_run_that_cannot_be_started_holds_up_no_other(server: Server) -> None:
+    """Its namespace is gone, say. The clock stands still: nothing here waits for a time."""
+    stuck, other = [(await server.call("POST", "runs", run_of()))[1]["run_id"] for _ in range(2)]
+    for run in (stuck, other):
+        await server.client.wait(RUN, run, "default", lambda found: found is not None)
+
+    async def write(run: str, **values: Any) -> None:
+        change = runs.update().where(runs.c.id == run).values(**values)
+        await server.records.write(lambda connection: connection.execute(change))
+
+    await write(stuck, object_namespace="gone")
+    wake = asyncio.Event()
+    starting = Starting(replace(server.context, clock=FakeClock(), wake=wake))
+    loop = asyncio.ensure_future(starting.run(lambda: None))
+    try:
+        for asked in (1, 2):
+            await write(other, asked=asked)
+            wake.set()
+            await server.client.wait(RUN, other, "default", lambda found, n=asked: found["spec"].get("asked") == n)
+    finally:
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
 
 
 async def test_an_artifact_that_is_not_there_cannot_be_given_to_a_run(server: Server) -> None:

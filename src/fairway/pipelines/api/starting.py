@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from fairway.kernel.feature import Ready
 from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import Object
+from fairway.pipelines import waking
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.api.experiments import default_experiment
 from fairway.pipelines.kinds import RUN
@@ -35,11 +36,13 @@ _READ = (
 
 
 class Starting:
-    """`settled` remembers what was made so, so that a new run costs one write and not a look at all others."""
+    """`settled` remembers what was made so, so that a new run costs one write and not a look at all others; `later`
+    when one that could not be is tried again, so that it holds up nobody else."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._settled: dict[str, Object] = {}
+        self._later: dict[str, float] = {}
 
     async def run(self, ready: Ready) -> None:
         context = self._context
@@ -48,10 +51,10 @@ class Starting:
         ready()
         while True:
             context.wake.clear()
-            if not await self._settle():
-                await context.clock.sleep(AGAIN_AFTER)
-                continue
-            await context.wake.wait()
+            if await self._settle():
+                await context.wake.wait()
+            else:
+                await waking.until_set(context.wake, context.clock, AGAIN_AFTER)
 
     async def _settle(self) -> bool:
         """Bring every object in step; False where some could not be."""
@@ -60,8 +63,10 @@ class Starting:
         except OSError as failure:
             log.warning("runs cannot be read, trying again: %s", failure)
             return False
-        self._settled = {row["id"]: self._settled[row["id"]] for row in found if row["id"] in self._settled}
-        settled = True
+        known = {row["id"] for row in found}
+        self._settled = {id_: wanted for id_, wanted in self._settled.items() if id_ in known}
+        self._later = {id_: at for id_, at in self._later.items() if id_ in known}
+        settled, now = True, self._context.clock.now()
         for row in found:
             wanted: Object = {
                 "terminate": row["state"] == "CANCELING" or None,
@@ -71,11 +76,16 @@ class Starting:
             }
             if self._settled.get(row["id"]) == wanted:
                 continue
+            if now < self._later.get(row["id"], now) <= now + AGAIN_AFTER:  # nor after the clock was set back
+                settled = False
+                continue
             try:
                 await self._apply(row, wanted)
                 self._settled[row["id"]] = wanted
+                self._later.pop(row["id"], None)
             except (errors.ApiError, OSError) as failure:
                 log.warning("run %s cannot be started yet, trying again: %s", row["id"], failure)
+                self._later[row["id"]] = now + AGAIN_AFTER
                 settled = False
         return settled
 
