@@ -87,6 +87,24 @@ async def test_a_late_run_is_told_once(world: World, receiver: Receiver) -> None
     assert len(receiver.calls) == 1
 
 
+async def test_of_more_than_a_page_that_comes_in_one_moment_all_is_told(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a night in which the server was away."""
+    monkeypatch.setattr(noticing, "_AT_ONCE", 2)
+    await world.rule("LATE", "APPROVAL", webhook={"url": receiver.url})
+    await world.clock.advance(1)
+    for _ in range(5):
+        run = await world.run()
+        await world.late(run, world.clock.now() - 60)
+        await world.ask_for(run, "deploy?")
+    await world.tell()
+    assert [body["event"] for body in receiver.bodies].count("LATE") == 5
+    assert [body["event"] for body in receiver.bodies].count("APPROVAL") == 5
+    await world.pass_(60)
+    assert len(receiver.bodies) == 10
+
+
 async def test_a_question_is_told_with_what_answers_it(world: World, receiver: Receiver) -> None:
     await world.rule("APPROVAL", webhook={"url": receiver.url})
     run = await world.run()

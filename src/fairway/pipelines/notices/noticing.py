@@ -6,12 +6,13 @@ has followed. Ends of runs have numbers; lateness and questions have the time at
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from fairway.pipelines import chronicle
 from fairway.pipelines.notices import rules, wording
@@ -78,7 +79,7 @@ def look(connection: Connection, now: float, url: str) -> tuple[list[Noticed], b
         )
         if new or moved != cursor:
             noticed.append(Noticed(rule, moved.text(), new))
-    return noticed, stretch.more
+    return noticed, stretch.more or max(len(late), len(asked)) >= _AT_ONCE
 
 
 def record(connection: Connection, noticed: Iterable[Noticed]) -> None:
@@ -126,20 +127,22 @@ def _of_ends(connection: Connection, rule: Mapping[str, Any], ends: Sequence[chr
 def _late(connection: Connection, after: float) -> list[Event]:
     """Runs that were noticed to be late."""
     told = runs.c.told_late_at
-    query = select(runs).where(told > after).order_by(told).limit(_AT_ONCE)
+    until = _page_end(connection, select(told).where(told > after).order_by(told))
+    query = select(runs).where(told > after, told <= until).order_by(told)
     found = [dict(row) for row in connection.execute(query).mappings()]
     return [Event(rules.LATE, f"late {run['id']}", run["told_late_at"], run, wording.late(run)) for run in found]
 
 
 def _asked(connection: Connection, after: float) -> list[Event]:
     """Questions that wait for an answer."""
+    waiting = (approvals.c.state == "WAITING", approvals.c.asked_at > after)
+    until = _page_end(connection, select(approvals.c.asked_at).where(*waiting).order_by(approvals.c.asked_at))
     query = (
         select(approvals.c.task_id, approvals.c.message, approvals.c.asked_at, tasks.c.display_name, tasks.c.name)
         .add_columns(approvals.c.run_id)
         .join(tasks, tasks.c.id == approvals.c.task_id)
-        .where(approvals.c.state == "WAITING", approvals.c.asked_at > after)
+        .where(*waiting, approvals.c.asked_at <= until)
         .order_by(approvals.c.asked_at)
-        .limit(_AT_ONCE)
     )
     found = connection.execute(query).mappings().all()
     of_runs = select(runs).where(runs.c.id.in_({each["run_id"] for each in found}))
@@ -154,10 +157,16 @@ def _asked(connection: Connection, after: float) -> list[Event]:
     return questions
 
 
+def _page_end(connection: Connection, moments: Select[tuple[float]]) -> float:
+    """The moment that a page ends with. Many may have the same, and a page has all of those: the next begins after."""
+    last = connection.execute(moments.offset(_AT_ONCE - 1).limit(1)).scalar()
+    return math.inf if last is None else last
+
+
 def _settled(before: float, seen: Sequence[Event], now: float) -> float:
     """The time up to which nothing comes to light any more: not while what was seen is young, as with numbers."""
     last = max([before, *(event.at for event in seen)])
-    return last if len(seen) == _AT_ONCE or now - last >= chronicle.IN_FLIGHT_SECONDS else before
+    return last if len(seen) >= _AT_ONCE or now - last >= chronicle.IN_FLIGHT_SECONDS else before
 
 
 def _new(
