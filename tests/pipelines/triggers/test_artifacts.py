@@ -221,6 +221,17 @@ async def test_links_and_dots_lead_nowhere(world: World, watched: Path, tmp_path
         assert "watched_paths" in await refusal(world, uri), uri
 
 
+async def test_a_link_that_leads_to_itself_holds_up_no_other_trigger(world: World, watched: Path) -> None:
+    round_, other = await watching(world, f"file://{watched}/a"), await watching(world, f"file://{watched}/b")
+    (watched / "a").symlink_to("a")
+    write(watched / "b", "1", 100)
+    for _ in range(2):
+        await world.pass_(60)
+    assert len(await world.started(other)) == 1
+    assert await world.started(round_) == []
+    assert "error" in await world.call("GET", f"triggers/{round_['trigger_id']}")
+
+
 async def refusal(world: World, uri: str) -> str:
     fields = {"pipeline_spec": pipeline("downstream"), "runtime_config": {"parameters": {"text": "hi"}}}
     status, answer = await world.ask("POST", "triggers", {"display_name": "x", "artifact": {"uri": uri}, **fields})

@@ -34,6 +34,8 @@ async def test_the_token_may_come_in_a_header_of_its_own(world: World) -> None:
     async with world.session.post(url, headers={"X-Fairway-Token": trigger["token"]}) as response:
         assert response.status == 200
     assert len(await world.started(trigger)) == 1
+    async with world.session.post(url, headers={"X-Fairway-Token": "\udcff"}) as response:
+        assert response.status == 401
 
 
 async def test_strangers_are_told_the_same_whether_there_is_such_a_trigger_or_not(world: World) -> None:

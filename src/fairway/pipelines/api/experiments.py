@@ -17,6 +17,7 @@ from fairway.pipelines.api.listing import Listed, order_of, page
 from fairway.pipelines.schedules.tables import recurring_runs
 from fairway.pipelines.tables import experiments, runs
 from fairway.pipelines.triggers.tables import triggers
+from fairway.records import inserting
 
 DEFAULT_NAME = "Default"
 
@@ -126,16 +127,16 @@ def default_experiment(connection: Connection, now: float) -> RowMapping:
     query = select(experiments).where(named_default)
     found = connection.execute(query).first()
     if found is None:
-        connection.execute(
-            experiments.insert().values(
-                id=new_id(),
-                display_name=DEFAULT_NAME,
-                description="Runs that name no experiment.",
-                namespace=DEFAULT_NAMESPACE,
-                storage_state="AVAILABLE",
-                created_at=now,
-            )
-        )
+        values = {
+            "id": new_id(),
+            "display_name": DEFAULT_NAME,
+            "description": "Runs that name no experiment.",
+            "namespace": DEFAULT_NAMESPACE,
+            "storage_state": "AVAILABLE",
+            "created_at": now,
+        }
+        # Two servers that start together on new records make it once.
+        connection.execute(inserting.insert(connection, experiments).values(values).on_conflict_do_nothing())
         found = connection.execute(query).one()
     return found._mapping
 

@@ -47,7 +47,7 @@ def new_token() -> tuple[str, str]:
 
 
 def digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()  # a header may hold any bytes
 
 
 def message(event: RowMapping) -> dict[str, Any]:

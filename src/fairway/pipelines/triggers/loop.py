@@ -107,6 +107,10 @@ class Triggers:
         except (OSError, errors.ApiError) as failure:
             await self._tell(trigger, str(failure))
             return
+        except Exception:
+            log.exception("the trigger %s cannot look at its address", id_)
+            self._failed = True
+            return
         if id_ in self._complained:
             await self._tell(trigger, "")
         seen_before = self._changing.pop(id_, None)
