@@ -55,7 +55,7 @@ def receiver() -> Iterator[Receiver]:
 
 def test_a_webhook_is_told_of_runs_that_fail(server: sdk.Server, receiver: Receiver, tmp_path: Path) -> None:
     notice = sdk.notify(on=["failed"], webhook=receiver.url, pipeline="mended")
-    assert notice.record()["display_name"] == f"failed to {receiver.url}"
+    assert notice.record()["display_name"] == f"failed to 127.0.0.1:{receiver.server.server_port}"
     assert notice.test()["state"] == "DELIVERED"
     assert receiver.next()["event"] == "TEST"
     sdk.submit(flows.squares, {"n": 1}).wait(timeout=60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,11 @@ def test_an_artifact_is_bytes_a_path_a_copy_and_a_table(server: sdk.Server, tmp_
     assert rows.path().read_bytes() == rows.read()
     assert rows.save(tmp_path / "copy.csv").read_text() == rows.text()
     assert list(rows.frame()["y"]) == [0, 1]
+    # Whoever registers an artifact gives it any name, and a copy is under no other folder for that.
+    elsewhere = replace(rows, uri="s3://elsewhere/rows", name=str(tmp_path / "outside"))
+    assert elsewhere.path().read_bytes() == rows.read()
+    assert not (tmp_path / "outside").exists()
+    assert replace(elsewhere, name="a/..").path().name == "artifact"
     with pytest.raises(sdk.Failure, match="is there already"):
         rows.save(tmp_path / "copy.csv")
     with pytest.raises(sdk.NotThere, match="no artifact 'columns'; it has measure/quality, measure/rows"):

@@ -69,7 +69,7 @@ class Artifact:
         local = self.uri.removeprefix("file://")
         if "://" not in local and os.path.exists(local):
             return Path(local)
-        return self.save(Path(tempfile.mkdtemp(prefix="artifact-")) / (self.name or "artifact"))
+        return self.save(Path(tempfile.mkdtemp(prefix="artifact-")) / _file_name(self.name))
 
     def save(self, to: str | Path) -> Path:
         """A copy at `to`, which must not exist yet: a file, or a folder where the artifact is one."""
@@ -140,6 +140,16 @@ def find(artifacts: list[Artifact], name: str) -> Artifact:
     if found:
         raise NotThere(f"the run has several artifacts {name!r}; say which: {choice}")
     raise NotThere(f"the run has no artifact {name!r}; it has {choice}")
+
+
+def _file_name(name: str) -> str:
+    """A name in a folder, whatever whoever registered the artifact called it.
+
+    >>> _file_name("model"), _file_name("/home/ann/.ssh/authorized_keys"), _file_name("a/..")
+    ('model', 'authorized_keys', 'artifact')
+    """
+    last = PurePosixPath(name).name
+    return last if last not in ("", "..") else "artifact"
 
 
 def _inside(file: str) -> PurePosixPath:

@@ -11,6 +11,8 @@ from fairway.pipelines.sdk.connecting import connect
 from fairway.pipelines.sdk.failures import Failure
 from fairway.pipelines.sdk.wire import Api
 
+_LONGEST_NAME = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -98,5 +100,7 @@ def find_notice(asked: str, *, server: Api | None = None) -> Notice:
 
 
 def _title(events: Sequence[str], webhook: str, email: Sequence[str]) -> str:
+    """Of an address the host only: the rest may be a secret, and a name is shown and sent around."""
     words = [event.lower() for event in events]
-    return f"{', '.join(words)} to {webhook or ', '.join(email)}"
+    whom = webhook.partition("://")[2].partition("/")[0].partition("?")[0] if webhook else ", ".join(email)
+    return f"{', '.join(words)} to {whom}"[:_LONGEST_NAME]
