@@ -234,3 +234,23 @@ async def test_strangers_get_nothing(world: World) -> None:
         ("POST", f"recurringruns/{schedule}:backfill"), ("POST", f"recurringruns/{schedule}:enable"),
     ):  # fmt: skip
         assert (await world.ask(method, path, token="forged"))[0] == 401
+
+
+@pytest.mark.parametrize("what", ["recurringruns", "triggers"])
+async def test_no_workload_puts_code_into_what_another_namespace_runs_by_itself(world: World, what: str) -> None:
+    version = {"name": "one", "pipeline_spec": pipeline("nightly")}
+    made = await world.call("POST", "pipelines/create", {"pipeline": {"name": "nightly"}, "pipeline_version": version})
+    versions = f"pipelines/{made['pipeline_id']}/versions"
+    await world.call("POST", versions, {**version, "name": "two"}, token=WORKLOAD)
+    follows = body(pipeline_version_reference={"pipeline_id": made["pipeline_id"]})
+    del follows["pipeline_spec"]
+    if what == "triggers":
+        follows = {**follows, "run": {}}
+        del follows["trigger"]
+    team = (await world.call("POST", "experiments", {"display_name": "team's", "namespace": "team"}))["experiment_id"]
+    await world.call("POST", what, {**follows, "experiment_id": team}, token=WORKLOAD)
+    await world.call("POST", versions, {**version, "name": "three"}, token=WORKLOAD)
+    await world.call("POST", what, follows)
+    status, answer = await world.ask("POST", versions, {**version, "name": "four"}, token=WORKLOAD)
+    assert (status, "of default runs the newest version" in answer["message"]) == (403, True)
+    await world.call("POST", versions, {**version, "name": "four"})

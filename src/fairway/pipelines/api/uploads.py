@@ -9,7 +9,7 @@ import orjson
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from fairway.kernel.feature import Route
+from fairway.kernel.feature import IDENTITY, Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import messages, pipelines, versions
 from fairway.pipelines.api.answers import answer
@@ -45,7 +45,7 @@ class Uploads:
         fields = _fields(request)
         if not fields.get("name") and not fields.get("display_name"):
             fields["name"] = file_name
-        return answer(await versions.create(self._context, pipeline, fields, documents))
+        return answer(await versions.create(self._context, pipeline, fields, documents, request[IDENTITY]))
 
 
 def _fields(request: web.Request) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from aiohttp import web
 from sqlalchemy import Connection, RowMapping, func, select
 from sqlalchemy.exc import IntegrityError
 
-from fairway.kernel.feature import IDENTITY, Route
+from fairway.kernel.feature import IDENTITY, Identity, Route
 from fairway.kernel.objects import errors
 from fairway.pipelines.api import fetched, messages
 from fairway.pipelines.api.answers import answer, compact, moment
@@ -17,7 +17,9 @@ from fairway.pipelines.api.context import Context, changed, existing, new_id
 from fairway.pipelines.api.listing import Listed, order_of, page
 from fairway.pipelines.api.packages import Documents, from_body
 from fairway.pipelines.api.tagging import set_tags, tags_of
+from fairway.pipelines.schedules.tables import recurring_runs
 from fairway.pipelines.tables import pipeline_versions, pipelines, specs, tags
+from fairway.pipelines.triggers.tables import triggers
 from fairway.records import inserting
 
 LISTED = Listed(
@@ -67,9 +69,9 @@ class Versions:
         fields = await messages.read(request, "PipelineVersion")
         if fields.get("pipeline_id", pipeline) != pipeline:
             raise errors.BadRequest("pipeline_id in the body differs from the one in the address")
-        return answer(
-            await create(self._context, pipeline, fields, await fetched.documents_of(fields, request[IDENTITY]))
-        )
+        caller = request[IDENTITY]
+        documents = await fetched.documents_of(fields, caller)
+        return answer(await create(self._context, pipeline, fields, documents, caller))
 
     # A version is found by its own id, whatever pipeline the address names before it: upstream's tests hold it so.
 
@@ -103,11 +105,14 @@ class Versions:
         return answer({})
 
 
-async def create(context: Context, pipeline: str, fields: Mapping[str, Any], documents: Documents) -> dict[str, Any]:
+async def create(
+    context: Context, pipeline: str, fields: Mapping[str, Any], documents: Documents, caller: Identity
+) -> dict[str, Any]:
     now = context.clock.now()
 
     def write(connection: Connection) -> dict[str, Any]:
         existing(connection, pipelines, pipeline, "pipeline")
+        _check_followers(connection, pipeline, caller)
         return insert(connection, pipeline, fields, documents, now)
 
     try:
@@ -135,6 +140,20 @@ def insert(
     connection.execute(pipeline_versions.insert(), values)
     set_tags(connection, id_, messages.tags(fields))
     return _one(connection, id_)
+
+
+def _check_followers(connection: Connection, pipeline: str, caller: Identity) -> None:
+    """What schedules or triggers take by themselves is code that runs in their namespace. Raises Forbidden."""
+    if not caller.bound_to:
+        return
+    for table in (recurring_runs, triggers):
+        follows = (table.c.pipeline_id == pipeline) & (table.c.pipeline_version_id == "")
+        query = select(table.c.namespace).where(follows, table.c.namespace != caller.bound_to).limit(1)
+        if (namespace := connection.execute(query).scalar()) is not None:
+            raise errors.Forbidden(
+                f"{caller.user} may have code run in the namespace {caller.bound_to} only, and a schedule or a trigger "
+                f"of {namespace} runs the newest version of this pipeline; upload it under another name"
+            )
 
 
 def keep(connection: Connection, documents: Documents) -> str:
