@@ -316,3 +316,14 @@ async def test_credentials_that_are_none_are_told_without_them(tmp_path: Path) -
         await fetch("gs://bucket/x", tmp_path / "x", credentials={"GOOGLE_APPLICATION_CREDENTIALS": '{"secret": 1}'})
     assert "not such as this store takes" in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+async def test_an_archive_that_was_damaged_is_said_to_be(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "model.zip", "w", method) as archive:
+        archive.writestr("a", bytes(range(256)) * 8)
+    content = bytearray((tmp_path / "model.zip").read_bytes())
+    content[40:140] = b"\xff" * 100
+    (tmp_path / "model.zip").write_bytes(content)
+    with pytest.raises(CannotFetch, match="cannot be unpacked"):
+        await fetch(str(tmp_path / "model.zip"), tmp_path / "x", credentials={})

@@ -6,8 +6,10 @@ file that unpacks into a large one are refused before anything else is done with
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -19,6 +21,8 @@ LEAST_ROOM = 1 << 30
 """An archive may always unpack into so many bytes, and beyond that into a hundred times its own size."""
 LARGEST_RATIO = 100
 _CHUNK = 1 << 20
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError,
+            RuntimeError)  # fmt: skip
 
 
 def kind(name: str) -> str:
@@ -45,7 +49,7 @@ def unpack(archive: Path, into: Path, packed: str, called: str) -> None:
             room = _written(called, _inside(called, into, name), content, room)
     except OSError as wrong:
         raise CannotFetch(f"the archive {called} cannot be unpacked: {wrong.strerror or wrong}") from wrong
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError) as wrong:
+    except _DAMAGED as wrong:
         raise CannotFetch(f"the archive {called} cannot be unpacked: {wrong}") from wrong
 
 
