@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from .conftest import before, listening
 
@@ -93,3 +94,27 @@ async def test_other_paths_are_carried_as_they_are() -> None:
 
     async with listening(tell) as port, before(port, "--enable-batcher") as sidecar:
         assert (await sidecar.post("/v2/models/m/infer", {}))[1] == {"path": "/v2/models/m/infer"}
+
+
+async def test_rows_that_cannot_be_written_again_are_400_and_hold_up_no_neighbour() -> None:
+    """JSON may be read nested deeper than it is written."""
+    deep = b'{"instances": [' + b"[" * 300 + b"]" * 300 + b"]}"
+    async with (
+        listening(Container()) as port,
+        before(port, "--enable-batcher", "--max-batchsize=2", "--container-concurrency=2") as sidecar,
+    ):
+        bad, good = await asyncio.gather(sidecar.post(PATH, deep), sidecar.post(PATH, {"instances": [1, 2]}))
+        assert (bad[0], "deep" in bad[1]["error"]) == (400, True)
+        assert good[1]["predictions"] == [2, 3]
+        assert (await sidecar.metrics())["fairway_inference_requests_inside"] == 0
+
+
+@pytest.mark.parametrize("name", ["caf%C3%A9%E2%82%AC", "two%20words", "a%3Fb", "a%23b"])
+async def test_a_name_reaches_the_container_as_it_was_asked_for(name: str) -> None:
+    async def tell(request: web.Request) -> web.Response:
+        return web.json_response({"predictions": [request.raw_path]})
+
+    async with listening(tell) as port, before(port, "--enable-batcher", "--max-batchsize=1") as sidecar:
+        url = URL(f"{sidecar.url}/v1/models/{name}:predict", encoded=True)
+        async with sidecar.session.post(url, json={"instances": [1]}) as answer:
+            assert (await answer.json())["predictions"] == [url.raw_path]

@@ -72,8 +72,8 @@ class Web:
             parts = urlsplit(url)
             port = parts.port or {"http": 80, "https": 443}[parts.scheme]
             host = parts.hostname or ""
-            if not host or any(sign in url for sign in " {}\r\n"):
-                raise ValueError("it names no host")
+            if not host or not url.isascii() or any(sign in url for sign in " {}\r\n"):
+                raise ValueError("it names no host" if not host else "it has signs that are to be percent-encoded")
         except (ValueError, KeyError) as wrong:
             raise Unanswered(f"{url!r} is not an address such as http://host:port/path: {wrong}", sent=False) from None
         key = parts.scheme, host, port

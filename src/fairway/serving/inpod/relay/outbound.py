@@ -68,7 +68,7 @@ class Origin:
                 _, connection = await loop.create_connection(
                     lambda: Outbound(self), self.host, self.port, ssl=self._secure
                 )
-        except (OSError, TimeoutError) as failure:
+        except (OSError, UnicodeError) as failure:  # the latter of a host whose name no resolver can be asked for
             reason = str(failure) or f"no connection within {self._patience:g} seconds"
             sending.lost(f"{self.host}:{self.port} cannot be reached: {reason}", sent=False)
             return

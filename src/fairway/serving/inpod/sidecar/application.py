@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from fairway.serving.inpod.messages import Answer, Refusal, encode
 from fairway.serving.inpod.relay.asking import Unanswered, Web
@@ -78,7 +79,7 @@ class Application:
                     _, writer = await asyncio.open_connection(container.host, container.port)
                 writer.close()
                 return 200, "the container listens"
-            url = f"http://{container.host}:{container.port}{http.get('path') or path}"
+            url = f"http://{container.host}:{container.port}{http.get('path') or quote(path)}"
             reply = await self._parts.web.ask("GET", url, {"user-agent": "kube-probe/fairway"}, timeout=_PROBE_LIMIT)
         except (OSError, TimeoutError, Unanswered) as failure:
             return 503, f"the container does not answer: {failure}"

@@ -8,10 +8,12 @@ of several requests in a batch is bad, each is asked again by itself, so that no
 from __future__ import annotations
 
 import asyncio
+import traceback
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -23,6 +25,7 @@ from fairway.serving.inpod.sidecar.gate import Gate
 from fairway.serving.inpod.sidecar.journal import Entry
 
 MOST_BODY = 64 * 1024 * 1024
+_IN_A_PATH = "/:@!$&'()*+,;=~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,10 @@ class Terms:
 
 @dataclass(eq=False, slots=True)
 class Share:
-    """The rows of one request, and who is told what became of them."""
+    """The rows of one request, as they go into the batch, and who is told what became of them."""
 
-    rows: list[Any]
+    count: int
+    rows: bytes
     respond: Callable[[Answer], None]
     wanted: bool = True
 
@@ -65,7 +69,7 @@ class Batcher:
             batch = self._open[path] = _Batch(path)
             batch.timer = asyncio.get_running_loop().call_later(self._terms.latency, self._go, batch)
         batch.shares.append(share)
-        batch.size += len(share.rows)
+        batch.size += share.count
         if batch.size >= self._terms.rows:
             self._go(batch)
 
@@ -84,18 +88,18 @@ class Batcher:
             task.add_done_callback(self._under_way.discard)
 
     async def _predict(self, path: str, shares: list[Share]) -> None:
-        rows = [row for share in shares for row in share.rows]
+        count = sum(share.count for share in shares)
         self.batches += 1
-        self.rows += len(rows)
+        self.rows += count
         try:
             reply = await self._web.ask(
                 "POST",
                 self._container + path,
                 {"content-type": messages.JSON},
-                encode({"instances": rows}),
+                b'{"instances":[' + b",".join(share.rows for share in shares) + b"]}",
                 timeout=self._terms.timeout or None,
             )
-            predictions = _predictions(reply, len(rows))
+            answers = _cut(shares, _predictions(reply, count))
         except _Failed as failed:
             if failed.answer.status < 500 and len(shares) > 1:
                 await asyncio.gather(*(self._predict(path, [share]) for share in shares))
@@ -103,8 +107,12 @@ class Batcher:
             _tell(shares, failed.answer)
         except Unanswered as failure:
             _tell(shares, Refusal(504 if failure.sent else 503, f"The container does not answer: {failure}.").answer())
+        except Exception as broken:  # whatever it is, nobody is left waiting for ever
+            traceback.print_exception(broken)
+            _tell(shares, Refusal(500, f"The sidecar failed: {type(broken).__name__}: {broken}").answer())
         else:
-            _cut(shares, predictions)
+            for share, answer in zip(shares, answers, strict=True):
+                share.respond(answer)
 
 
 class Gathered:
@@ -149,8 +157,9 @@ class Gathered:
         if not self._is_whole:
             return
         try:
-            self._share = Share(self._rows(), self._respond)
-            self._batcher.take(self._call.head.path, self._share)
+            rows = self._rows()
+            self._share = Share(len(rows), _written(rows), self._respond)
+            self._batcher.take(quote(self._call.head.path, safe=_IN_A_PATH), self._share)
         except Refusal as refusal:
             self._respond(refusal.answer())
 
@@ -179,6 +188,14 @@ class _Failed(Exception):
         self.answer = answer
 
 
+def _written(rows: list[Any]) -> bytes:
+    """Without the brackets around them, so that those of several requests can be laid together."""
+    try:
+        return encode(rows)[1:-1]
+    except TypeError:  # it reads what is nested more deeply than what it writes
+        raise Refusal(400, "The rows are nested too deeply.") from None
+
+
 def _predictions(reply: Reply, count: int) -> list[Any]:
     if reply.status != 200:
         raise _Failed(Answer(reply.status, reply.body, reply.headers.get("content-type", messages.JSON)))
@@ -192,13 +209,16 @@ def _predictions(reply: Reply, count: int) -> list[Any]:
     return predictions
 
 
-def _cut(shares: list[Share], predictions: list[Any]) -> None:
+def _cut(shares: list[Share], predictions: list[Any]) -> list[Answer]:
+    """The answer to each."""
     batch, start = str(uuid.uuid4()), 0
+    answers = []
     for share in shares:
-        end = start + len(share.rows)
+        end = start + share.count
         body = {"message": "", "batchId": batch, "predictions": predictions[start:end]}
-        share.respond(Answer(200, encode(body)))
+        answers.append(Answer(200, encode(body)))
         start = end
+    return answers
 
 
 def _tell(shares: list[Share], answer: Answer) -> None:
