@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,13 @@ def test_it_is_accepted(given: Any) -> None:
     assert list(checks.mistakes(given)) == []
 
 
+def _chain(length: int) -> Any:
+    """Each node leads to the next."""
+    names = ["root", *(f"n{number}" for number in range(length))]
+    nodes = {name: root("Sequence", {"nodeName": after})["root"] for name, after in pairwise(names)}
+    return {**nodes, names[-1]: root("Sequence", STEP)["root"]}
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
@@ -61,15 +69,23 @@ def test_it_is_accepted(given: Any) -> None:
         (graph(root("Sequence", {"nodeName": "root"})), "root -> root lead in a circle"),
         (graph(root("Sequence", {"serviceUrl": "http://x.{$domain}/"})), "is not an address"),
         (graph(root("Sequence", {"serviceUrl": "http://u:p@host/"})), "is not an address"),
+        (graph(root("Sequence", {"serviceUrl": "http://host/caf\u00e9"})), "is not an address"),
+        (graph(root("Sequence", {"serviceUrl": f"http://{'a' * 64}.example/"})), "is not an address"),
         (graph(root("Sequence", {**STEP, "data": "$response.predictions"})), "neither $request nor $response"),
         (graph(root("Switch", STEP)), "would never be taken"),
         (graph(root("Switch", {**STEP, "default": True}, {**STEP, "default": True})), "more than one default"),
         (graph(root("Switch", {**STEP, "condition": "a|b"})), "cannot be read: it has a |"),
+        (graph(root("Switch", {**STEP, "condition": "#(" * 2000 + "a" + ")" * 2000})), "nested too deeply"),
+        (graph(root("Switch", {**STEP, "condition": ".".join("a" * 2000)})), "more than 100 parts"),
+        (graph(_chain(2000)), "through more than 100 nodes"),
+        (graph(dict(reversed(_chain(2000).items()))), "through more than 100 nodes"),
         (graph(root("Sequence", {**STEP, "default": True})), "is for the steps of a Switch"),
         (graph(root("Sequence", STEP, merge="average")), "is for an Ensemble"),
         (graph(root("Sequence", {**STEP, "mystery": 1})), "steps[0].mystery is not supported"),
         (graph(root("Sequence", STEP), minReplicas=3, maxReplicas=2), "maxReplicas not below it"),
         (graph(root("Sequence", STEP), annotations={PROPAGATE: "a["}), "cannot be read"),
+        (graph(root("Sequence", STEP), annotations={PROPAGATE: "a{4294967296}"}), "cannot be read"),
+        (graph(root("Sequence", STEP), annotations={PROPAGATE: "(" * 9000}), "cannot be read"),
         (graph(root("Sequence", STEP), annotations={MODE: "ModelMesh"}), "ModelMesh is not supported"),
     ],
 )

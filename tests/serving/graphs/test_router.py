@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
@@ -202,6 +203,14 @@ async def test_headers_go_on_where_a_pattern_asks(
     assert service.headers[0].keys() - ours == expected
 
 
+async def test_a_body_that_was_unpacked_is_not_said_to_be_packed(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROPAGATE_HEADERS", ".*")
+    service = Service({})
+    url = await town.route(root("Sequence", {"serviceUrl": await town.url(service)}))
+    assert (await ask(url, gzip.compress(orjson.dumps(FLOWERS)), **{"Content-Encoding": "gzip"}))[0] == 200
+    assert (service.bodies, "content-encoding" in service.headers[0]) == ([FLOWERS], False)
+
+
 @pytest.mark.parametrize(("limit", "status"), [(None, 200), (0.05, 504), (5, 200)])
 async def test_a_graph_that_takes_too_long_is_504(town: Town, limit: float | None, status: int) -> None:
     service = Service({"predictions": "1"}, seconds=0.1)
@@ -295,6 +304,28 @@ async def test_answers_that_cannot_be_merged_say_why(town: Town) -> None:
     steps = [{"serviceUrl": await town.url(Service({"predictions": one}))} for one in (["a"], ["b"])]
     status, answer = await ask(await town.route(root("Ensemble", *steps, merge="average")))
     assert (status, "choose majority" in answer["cause"]) == (500, True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"outputs": ["y"]},
+        {"outputs": [{"name": "y", "data": [1]}]},
+        {"predictions": [json.loads("[" * 400 + "]" * 400)]},
+    ],
+)
+async def test_answers_that_nobody_foresaw_are_an_error_and_not_silence(town: Town, answer: Any) -> None:
+    async def say(request: web.Request) -> web.Response:
+        return web.Response(text=json.dumps(answer), content_type="application/json")
+
+    steps = [{"serviceUrl": await town.url(say)}, {"serviceUrl": await town.url(say)}]
+    status, told = await ask(await town.route(root("Ensemble", *steps, merge="majority")))
+    assert (status, bool(told["cause"])) == (500, True)
+
+
+async def test_a_host_that_no_resolver_can_be_asked_for_is_one_that_is_away(town: Town) -> None:
+    url = f"http://{'a' * 64}.example/"
+    assert (await ask(await town.route(root("Sequence", {"serviceUrl": url}))))[0] == 503
 
 
 async def test_the_default_of_a_switch_is_taken_last_wherever_it_stands(town: Town) -> None:

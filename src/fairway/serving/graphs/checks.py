@@ -16,6 +16,9 @@ from fairway.serving.graphs.router import paths
 from fairway.serving.graphs.router.plan import ROOT
 from fairway.serving.render import traffic
 
+MOST_NODES = 100
+"""One after the other on the way of a request, which is inside of all of them."""
+
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _TARGETS = ("nodeName", "serviceName", "serviceUrl")
 _TYPES = ("Sequence", "Splitter", "Ensemble", "Switch")
@@ -69,8 +72,8 @@ def _about_annotations(graph: Object) -> Iterator[str]:
     for pattern in meta.annotations(graph).get(PROPAGATE, "").split(","):
         try:
             re.compile(pattern)
-        except re.error as wrong:
-            yield f"The annotation {PROPAGATE} has the pattern {pattern!r}, which cannot be read: {wrong}."
+        except (re.error, OverflowError, RecursionError) as wrong:
+            yield f"The annotation {PROPAGATE} has the pattern {pattern[:100]!r}, which cannot be read: {wrong}."
 
 
 def _about_numbers(spec: Object) -> Iterator[str]:
@@ -128,7 +131,7 @@ def _about_step(place: str, step: Object, kind: str | None, nodes: Mapping[str, 
     try:
         paths.parse(step.get("condition") or "")
     except paths.Unreadable as wrong:
-        yield f"{place}.condition {step['condition']!r} cannot be read: {wrong}."
+        yield f"{place}.condition {step['condition'][:100]!r} cannot be read: {wrong}."
 
 
 def _about_weights(place: str, steps: Sequence[Object]) -> Iterator[str]:
@@ -141,22 +144,24 @@ def _about_weights(place: str, steps: Sequence[Object]) -> Iterator[str]:
 
 
 def _about_circles(nodes: Mapping[str, Object]) -> Iterator[str]:
-    """A node that leads to itself would never end."""
-    done: set[str] = set()
+    """A node that leads to itself would never end, and a way that is too long would not fit into one request."""
+    longest: dict[str, int] = {}  # ways, by where they begin
 
     def visit(name: str, way: tuple[str, ...]) -> Iterator[str]:
         if name in way:
             yield f"The nodes {' -> '.join((*way[way.index(name) :], name))} lead in a circle, which would never end."
             return
-        if name in done:
+        if name in longest or len(way) > MOST_NODES:
             return
-        for step in (nodes.get(name) or {}).get("steps") or ():
-            if step.get("nodeName"):
-                yield from visit(step["nodeName"], (*way, name))
-        done.add(name)
+        after = [step["nodeName"] for step in (nodes.get(name) or {}).get("steps") or () if step.get("nodeName")]
+        for one in after:
+            yield from visit(one, (*way, name))
+        longest[name] = 1 + max((longest.get(one, MOST_NODES) for one in after), default=0)
 
     for name in nodes:
         yield from visit(name, ())
+    if max(longest.values(), default=0) > MOST_NODES:
+        yield f"The graph has a way through more than {MOST_NODES} nodes, one inside the other; make it shorter."
 
 
 def _unknown(place: str, part: Object, kind: str) -> Iterator[str]:
@@ -168,6 +173,8 @@ def _unknown(place: str, part: Object, kind: str) -> Iterator[str]:
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and "{" not in url
-    except ValueError:
+        (parts.hostname or "").encode("idna")
+    except ValueError:  # of a name that no resolver can be asked for, too
         return False
+    plain = url.isascii() and url.isprintable() and not any(sign in url for sign in " {}")
+    return plain and parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username

@@ -6,6 +6,7 @@ A client that leaves ends its walk, and with it what its steps are still asked.
 from __future__ import annotations
 
 import asyncio
+import traceback
 
 from fairway.serving.graphs.router import chaining, plan, propagation, steps
 from fairway.serving.graphs.router.chaining import Payload
@@ -47,6 +48,9 @@ class Router:
                 outcome = await walk.node(plan.ROOT, request, streams=True)
         except TimeoutError:
             outcome = steps.failed(504, f"The graph gave no answer within {limit:g} seconds.")
+        except Exception as broken:  # what a service answered may be anything, and its client waits
+            traceback.print_exception(broken)
+            outcome = steps.failed(500, f"The router failed: {type(broken).__name__}: {broken}")
         await _answer(call, outcome)
 
 

@@ -24,9 +24,16 @@ def merge(way: str, answers: Sequence[Any]) -> Any:
         raise CannotMerge("no step answered with success")
     if all(isinstance(one, dict) and isinstance(one.get("predictions"), list) for one in answers):
         return {"predictions": _rows(way, [one["predictions"] for one in answers])}
-    if all(isinstance(one, dict) and isinstance(one.get("outputs"), list) for one in answers):
+    if all(isinstance(one, dict) and _are_tensors(one.get("outputs")) for one in answers):
         return _merge_v2(way, answers)
     raise CannotMerge("the steps do not all answer with predictions, or all with outputs")
+
+
+def _are_tensors(outputs: Any) -> bool:
+    return isinstance(outputs, list) and all(
+        isinstance(one, dict) and isinstance(one.get("shape"), list) and one.keys() >= {"name", "datatype"}
+        for one in outputs
+    )
 
 
 def _merge_v2(way: str, answers: Sequence[Any]) -> Any:

@@ -23,6 +23,7 @@ from fairway.serving.graphs.router import patterns
 
 _OPERATORS = ("==", "!=", "<=", ">=", "!%", "=", "<", ">", "%")
 _MISSING = object()
+_MOST_PARTS = 100
 
 
 class Unreadable(Exception):
@@ -75,7 +76,13 @@ def parse(text: str) -> Path:
     >>> parse('instances.#(strval%*red*)').leads_somewhere({"instances": [{"strval": "a red one"}]})
     True
     """
-    return Path(tuple(_parts(text)))
+    try:
+        parts = tuple(_parts(text))
+    except RecursionError:
+        raise Unreadable("it is nested too deeply") from None
+    if len(parts) > _MOST_PARTS:
+        raise Unreadable(f"it has more than {_MOST_PARTS} parts")
+    return Path(parts)
 
 
 def _parts(text: str) -> Iterator[_Part]:

@@ -10,7 +10,10 @@ import re
 from collections.abc import Mapping
 
 _ALWAYS = ("traceparent", "tracestate", "x-request-id")
-_NEVER = {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "expect"}
+_NEVER = {
+    "host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "expect",
+    "content-encoding", "accept-encoding",  # bodies are unpacked here, and read between steps
+}  # fmt: skip
 
 Patterns = tuple[re.Pattern[str], ...]
 
@@ -20,7 +23,7 @@ def read(text: str) -> Patterns:
     for pattern in filter(None, (part.strip() for part in text.split(","))):
         try:
             found.append(re.compile(pattern))
-        except re.error as wrong:
+        except (re.error, OverflowError, RecursionError) as wrong:
             print(f"The pattern {pattern!r} of headers is left out: {wrong}", flush=True)
     return tuple(found)
 
