@@ -129,3 +129,41 @@ async def test_an_empty_repository_is_ready_and_waits_for_models(models: Path, t
         shutil.copytree(models / "iris", tmp_path / "iris")
         assert (await server.post("/v2/repository/models/iris/load", {}))[0] == 200
         assert (await server.post("/v1/models/iris:predict", ROWS))[0] == 200
+
+
+TALKING = """
+import asyncio
+from pathlib import Path
+
+class Talker:
+    closed = Path(__file__).with_name("closed")
+
+    async def predict(self, body):
+        yield "begun "
+        while not Path(__file__).with_name("gate").exists():
+            await asyncio.sleep(0.005)
+        yield "whole"
+
+    async def chat(self, messages):
+        async for word in self.predict(messages):
+            yield word
+
+    def close(self):
+        self.closed.touch()
+"""
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "?"}], "stream": True}
+
+
+@pytest.mark.parametrize("path", ["/v1/models/m:predict", "/openai/v1/chat/completions"])
+async def test_a_stream_that_has_begun_is_ended_by_the_program_that_began_it(tmp_path: Path, path: str) -> None:
+    (tmp_path / "model.py").write_text(TALKING)
+    async with serving(tmp_path, "--model_format=python") as server:
+        async with server.session.post(server.url + path, json=CHAT) as answer:
+            assert b"begun" in await answer.content.readany()
+            assert (await server.post("/v2/repository/models/m/load", {}))[0] == 200
+            for _ in range(20):
+                await server.get("/v2/health/live")
+            assert not (tmp_path / "closed").exists()
+            (tmp_path / "gate").touch()
+            assert b"whole" in await answer.read()
+        await until((tmp_path / "closed").exists)

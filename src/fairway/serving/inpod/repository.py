@@ -131,11 +131,11 @@ class Repository:
     async def close(self) -> None:
         """Let go of all models; what is inside has had its time."""
         for entry in self._entries.values():
-            self._switch(entry, None)
+            self._switch(entry, None, patient=False)
         if self._closing:
             await asyncio.wait(tuple(self._closing), timeout=1.0)
 
-    def _switch(self, entry: Entry, served: Served | None) -> None:
+    def _switch(self, entry: Entry, served: Served | None, *, patient: bool = True) -> None:
         old, entry.served = entry.served, served
         entry.state, entry.reason = (READY, "") if served else (UNAVAILABLE, "It was unloaded.")
         speaking = [each.served for each in self._entries.values() if each.served]
@@ -143,7 +143,7 @@ class Repository:
         self.speakers = sorted(paths, key=lambda spoken: len(spoken[0]), reverse=True)
         self.leaning = [each for each in speaking if each.leans]
         if old:
-            task = self._loop.create_task(old.close())
+            task = self._loop.create_task(old.close(patient=patient))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 

@@ -42,6 +42,9 @@ class Served:
         self.name, self.thing, self.version = name, thing, version
         self._loop, self._limits, self._metrics = loop, limits, metrics
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stays = 0
+        self._quiet = asyncio.Event()  # set while nobody has a stay here
+        self._quiet.set()
         self._at_work = asyncio.Semaphore(limits.threads) if limits.strict else None
         if is_program(thing):
             perform: Callable[[Sequence[Ticket], Finished], None] = partial(_answer_each, cast(Program, thing))
@@ -94,7 +97,7 @@ class Served:
         explain: bool = False,
     ) -> Callable[[], object] | None:
         """Answer a request by calling `done` later; gives what ends it early, where something can. Raises Refusal."""
-        stay = Stay(self._metrics, protocol, explain=explain)
+        stay = self._enter(protocol, explain=explain)
         ticket = Ticket(dialogue, lambda outcome: done(stay.over(outcome)), alive, time.perf_counter())
         try:
             cancel = self._submit(ticket)
@@ -105,7 +108,7 @@ class Served:
 
     async def speak(self, call: Call) -> Answer:
         """The answer of a program to a path of its own. Raises Refusal."""
-        request, stay = call.request, Stay(self._metrics, "own")
+        request, stay = call.request, self._enter("own")
         outcome: Outcome = GONE
         try:
             speaking = cast(Speaks, self.thing)
@@ -131,11 +134,23 @@ class Served:
         task.add_done_callback(self._tasks.discard)
         return task.cancel
 
-    async def close(self) -> None:
-        """Let go of the model once what is inside is done."""
+    def _enter(self, protocol: str, *, explain: bool = False) -> Stay:
+        self._stays += 1
+        self._quiet.clear()
+        return Stay(self._metrics, protocol, self._left, explain=explain)
+
+    def _left(self) -> None:
+        self._stays -= 1
+        if not self._stays:
+            self._quiet.set()
+
+    async def close(self, *, patient: bool = True) -> None:
+        """Let go of the model once what is inside is done: if `patient`, streams and what a program speaks, too."""
         await self._lane.close()
         if self._tasks:
             await asyncio.wait(tuple(self._tasks))
+        if patient:
+            await self._quiet.wait()
         await self._loop.run_in_executor(None, self.thing.close)
 
     async def _converse(self, program: Program, ticket: Ticket) -> None:

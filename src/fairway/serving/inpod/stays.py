@@ -13,11 +13,13 @@ from fairway.serving.inpod.work import Outcome, Times
 
 
 class Stay:
-    """`times` are those of the phases, where the model has any."""
+    """`times` are those of the phases, where the model has any. `left` is called once, when it is over."""
 
-    def __init__(self, metrics: ModelMetrics, protocol: str, *, explain: bool = False) -> None:
+    def __init__(
+        self, metrics: ModelMetrics, protocol: str, left: Callable[[], None], *, explain: bool = False
+    ) -> None:
         self.times: Times | None = None
-        self._metrics, self._protocol, self._explain = metrics, protocol, explain
+        self._metrics, self._protocol, self._left, self._explain = metrics, protocol, left, explain
         self._began = time.perf_counter()
         metrics.entered()
 
@@ -36,6 +38,7 @@ class Stay:
     def _leave(self, status: int) -> None:
         seconds = time.perf_counter() - self._began
         self._metrics.left(self._protocol, status, seconds, self.times, explain=self._explain)
+        self._left()
 
 
 class _Followed:
