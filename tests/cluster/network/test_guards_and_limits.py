@@ -126,6 +126,13 @@ async def test_an_endpoint_is_counted_over_all_its_routes(here: Gateway) -> None
     async with here.http.get(here.url("/iris"), headers=here.token) as answer:
         assert (answer.status, answer.headers["Retry-After"]) == (429, "720")
         assert "more requests than this service takes" in (await answer.json())["error"]
+    for path in ("/iris/openai/v1/models", "/iris/v1/chat/completions?a=b"):  # OpenAI's clients read errors as objects
+        async with here.http.get(here.url(path), headers=here.token) as answer:
+            error = (await answer.json())["error"]
+            assert "more requests than this service takes" in error.pop("message")
+            assert (answer.status, error) == (429, {"type": "rate_limit_error", "param": None, "code": None})
+    async with here.http.get(here.url("/iris/v1/completions")) as answer:
+        assert (answer.status, (await answer.json())["error"]["type"]) == (401, "invalid_request_error")
     async with here.http.post(
         here.url("/iris"), headers={**here.token, "Content-Type": "application/grpc", "TE": "trailers"}
     ) as answer:

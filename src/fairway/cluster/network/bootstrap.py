@@ -7,6 +7,7 @@ Tokens are checked here, in Envoy, with the API's public keys: no call goes back
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from fairway.cluster.network import guards, limits
 from fairway.cluster.network.config import AUDIENCE, NetworkConfig
@@ -16,6 +17,17 @@ from fairway.cluster.network.render import watched
 ADMIN_SOCKET = "admin.sock"
 _NETWORK = "type.googleapis.com/envoy.extensions.filters.network"
 _HTTP = "type.googleapis.com/envoy.extensions.filters.http"
+_SAID = "%LOCAL_REPLY_BODY%"
+_REPLIES = (
+    ("EQ", 401, "invalid_request_error", ": send 'Authorization: Bearer TOKEN'; `fairway token` prints a token"),
+    ("EQ", 403, "invalid_request_error", ": this token does not open this: an endpoint token opens its endpoint"),
+    ("EQ", 429, "rate_limit_error", ": more requests than this service takes; try again in a moment"),
+    ("EQ", 503, "server_error", ": no ready pod answered (%RESPONSE_FLAGS%); see the pods of this service"),
+    ("GE", 500, "server_error", ""),
+)
+"""Of which status, OpenAI's word for it, and how the sentence goes on."""
+_OPENAI = r"[^?]*(/openai/v1/[^?]*|/v1/(chat/completions|completions|embeddings|rerank)/*)(\?.*)?"
+"""The paths of OpenAI's endpoints, wherever they begin."""
 
 
 def bootstrap(config: NetworkConfig) -> Resource:
@@ -87,21 +99,22 @@ def _filter(name: str, kind: str) -> Resource:
 
 
 def _local_replies() -> Resource:
-    """What Envoy itself answers is JSON with a sentence, as every error of the house."""
+    """What Envoy itself answers is JSON with a sentence, as every error of the house, and in OpenAI's shape where its
+    clients ask. The first that fits is taken."""
     return {
-        "mappers": [
-            _reply(401, "%LOCAL_REPLY_BODY%: send 'Authorization: Bearer TOKEN'; `fairway token` prints a token"),
-            _reply(403, "%LOCAL_REPLY_BODY%: this token does not open this: an endpoint token opens its endpoint"),
-            _reply(429, "%LOCAL_REPLY_BODY%: more requests than this service takes; try again in a moment"),
-            _reply(503, "%LOCAL_REPLY_BODY%: no ready pod answered (%RESPONSE_FLAGS%); see the pods of this service"),
-        ],
-        "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}},
+        "mappers": [mapper for reply in _REPLIES for mapper in _reply(*reply)],
+        "body_format": {"json_format": {"error": _SAID}},
     }
 
 
-def _reply(status: int, text: str) -> Resource:
-    comparison = {"op": "EQ", "value": {"default_value": status, "runtime_key": "unused"}}
-    return {
-        "filter": {"status_code_filter": {"comparison": comparison}},
-        "body_format_override": {"json_format": {"error": text}},
+def _reply(op: str, status: int, kind: str, more: str) -> Iterator[Resource]:
+    sentence = _SAID + more
+    comparison = {"op": op, "value": {"default_value": status, "runtime_key": "unused"}}
+    by_status = {"status_code_filter": {"comparison": comparison}}
+    by_path = {"header_filter": {"header": {"name": ":path", "string_match": {"safe_regex": {"regex": _OPENAI}}}}}
+    for_openai = {"message": sentence, "type": kind, "param": None, "code": None}
+    yield {
+        "filter": {"and_filter": {"filters": [by_status, by_path]}},
+        "body_format_override": {"json_format": {"error": for_openai}},
     }
+    yield {"filter": by_status, "body_format_override": {"json_format": {"error": sentence}}}
