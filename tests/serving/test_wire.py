@@ -7,6 +7,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from fairway.serving.inpod.messages import Answer
+from fairway.serving.inpod.wire import Connection, Listener
+
 from .conftest import TWO_FLOWERS, Server, serving
 
 BODY = orjson.dumps({"instances": TWO_FLOWERS})
@@ -98,3 +101,26 @@ async def test_what_could_be_read_in_two_ways_is_refused_and_closed(models: Path
     assert head.startswith(b"HTTP/1.1 %d" % status)
     assert b"connection: close" in head
     assert list(orjson.loads(body)) == ["error"]
+
+
+async def test_a_client_that_asks_on_and_reads_nothing_is_not_read_any_more() -> None:
+    listener = Listener(lambda call: call.respond(Answer(200, bytes(1 << 16))))
+    listening = await asyncio.get_running_loop().create_server(lambda: Connection(listener), "127.0.0.1", 0)
+    count, one = 400, b"GET / HTTP/1.1\r\nHost: x\r\nPadding: " + b"x" * 60_000 + b"\r\n\r\n"
+    async with listening:
+        reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname()[:2])
+        writer.write(one * count)
+        transport = writer.transport
+        async with asyncio.timeout(60):
+            while transport.get_write_buffer_size() and not any(map(_rests, listener.connections)):
+                await asyncio.sleep(0.005)
+        assert transport.get_write_buffer_size(), "all of it was taken in"
+        for _ in range(count):  # and when it reads, it has all its answers
+            async with asyncio.timeout(60):
+                await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(1 << 16)
+        writer.close()
+
+
+def _rests(connection: Connection) -> bool:
+    return not connection._transport.is_reading()

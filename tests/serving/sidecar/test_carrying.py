@@ -8,6 +8,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from fairway.serving.inpod.relay.framing import AnswerHead
+from fairway.serving.inpod.relay.outbound import Origin
+
 from .conftest import before, listening, until
 
 
@@ -108,6 +111,42 @@ async def test_a_slow_reader_holds_the_container_and_not_the_memory() -> None:
         await asyncio.sleep(0.3)
         assert sent < 100
         writer.close()
+
+
+class Sender:
+    """Of a request that nobody answers; remembers whether it is to wait."""
+
+    def __init__(self) -> None:
+        self.waits = False
+
+    def origin_slow(self, slow: bool) -> None:
+        self.waits = slow
+
+    def head(self, head: AnswerHead) -> None: ...
+    def piece(self, raw: bytes) -> None: ...
+    def ended(self) -> None: ...
+    def failed(self, why: str, *, sent: bool) -> None: ...
+
+
+async def test_a_container_that_reads_slowly_from_the_start_holds_its_sender() -> None:
+    accepted = asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]()
+    count = 32
+    listening = await asyncio.start_server(lambda *ends: accepted.put_nowait(ends), "127.0.0.1", 0, limit=1)
+    async with listening:
+        origin, sender = Origin(*listening.sockets[0].getsockname()[:2]), Sender()
+        sending = origin.send("POST", b"", sender)
+        for _ in range(count):  # more than the kernel keeps, before there is a connection
+            sending.write(bytes(1 << 20))
+        reader, writer = await asyncio.wait_for(accepted.get(), 60)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert sender.waits
+        async with asyncio.timeout(60):
+            await reader.readexactly(count << 20)
+        await until(lambda: not sender.waits)
+        sending.give_up()
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_an_answer_that_breaks_off_is_no_whole_answer() -> None:

@@ -22,7 +22,7 @@ from fairway.serving.inpod.messages import Answer, Call, Refusal, Request
 
 MOST_HEAD = 64 * 1024
 MOST_AHEAD = 256 * 1024
-"""What a client may send ahead while its last request is still at work; more waits in the socket."""
+"""What a client may send ahead while its last request is at work, or it does not read; more waits in the socket."""
 
 LARGE = 64 * 1024
 """A body beyond this is kept as it comes and joined once."""
@@ -135,7 +135,7 @@ class Connection(asyncio.Protocol):
             self._buffer += data
         if not self._call:
             self._advance()
-        elif len(self._buffer) > MOST_AHEAD:
+        if (self._call or self._writable) and len(self._buffer) > MOST_AHEAD and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def pause_writing(self) -> None:
@@ -145,6 +145,8 @@ class Connection(asyncio.Protocol):
         if self._writable and not self._writable.done():
             self._writable.set_result(None)
         self._writable = None
+        if not (self._call or self._transport.is_closing()):
+            self._transport.resume_reading()
         self._advance()
 
     # What the listener tells us.

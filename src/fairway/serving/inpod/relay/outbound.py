@@ -135,7 +135,7 @@ class Sending:
         waiting, self._waiting = self._waiting or [], None
         self._connection = connection
         connection.write(b"".join(waiting))
-        if sum(map(len, waiting)) > _REMEMBERED:
+        if sum(map(len, waiting)) > _REMEMBERED and not connection.full:
             self.asker.origin_slow(False)
 
     def lost(self, why: str, *, sent: bool, reused: bool = False) -> None:
@@ -160,6 +160,8 @@ class Outbound(asyncio.Protocol):
         self._answer: Body | None = None
         self._buffer = b""
         self._keep = self._reused = False
+        self.full = False
+        """The origin has not read yet what was written."""
         self._transport: asyncio.Transport
 
     @property
@@ -209,10 +211,12 @@ class Outbound(asyncio.Protocol):
             sending.lost(f"{where} closed the connection before its answer was whole", sent=True, reused=self._reused)
 
     def pause_writing(self) -> None:
+        self.full = True
         if self._sending:
             self._sending.asker.origin_slow(True)
 
     def resume_writing(self) -> None:
+        self.full = False
         if self._sending:
             self._sending.asker.origin_slow(False)
 
