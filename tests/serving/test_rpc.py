@@ -142,6 +142,9 @@ async def test_mistakes_have_the_status_and_a_sentence(models: Path) -> None:
         cases = (
             (client.infer(tensor(FLAT, [2, 5])), "INVALID_ARGUMENT", "wants 10 elements"),
             (client.infer(tensor([1.0], [1, 1])), "INVALID_ARGUMENT", "expecting 4 features"),
+            (client.infer(tensor([1.0], [1] * 99)), "INVALID_ARGUMENT", "99 dimensions"),
+            (client.infer(tensor([], [0, 2**62, 2**62])), "INVALID_ARGUMENT", "inputs[0]: shape [0, 4611"),
+            (client.infer(tensor(FLAT, [2, 4]), name="x" * 50_000), "NOT_FOUND", "Model 'xxx"),
             (client.infer(), "INVALID_ARGUMENT", "no inputs"),
             (client.infer(tensor(FLAT, [2, 4]), raw=(b"", b"")), "INVALID_ARGUMENT", "2 raw_input_contents"),
             (client.infer(tensor(FLAT, [2, 4]), name="other"), "NOT_FOUND", "not here"),

@@ -92,6 +92,8 @@ async def test_a_client_s_mistake_is_a_400_that_names_the_place(models: Path) ->
         ({}, "inputs"),
         ({"inputs": [{"name": "x"}]}, "datatype"),
         ({"inputs": [tensor(row, [1, 5])]}, "wants 5 elements and data has 4"),
+        ({"inputs": [tensor(row, [1, 4] + [1] * 99)]}, "inputs[0]: shape has 101 dimensions"),
+        ({"inputs": [tensor([], [0, 2**62, 2**62])]}, "inputs[0]: shape [0, 4611"),
         ({"inputs": [tensor(row, [1, 4], "FLOAT")]}, "datatype must be one of"),
         ({"inputs": [tensor(row, [1, 4], "FP16")]}, "no form in JSON"),
         ({"inputs": [tensor([1.5], [1, 1], "INT64")]}, "not INT64"),
@@ -103,6 +105,11 @@ async def test_a_client_s_mistake_is_a_400_that_names_the_place(models: Path) ->
     async with serving(models / "iris") as server:
         for body, says in cases:
             await expect_400(server, body, says)
+        for shape in ([1] * 101, [2**62, 0, 2**62]):
+            status, answer = await raw_infer(server, b"", shape=shape, datatype="FP32")
+            assert (status, answer["error"].startswith("inputs[0]: shape ")) == (400, True), answer
+        status, answer = await server.post(INFER, b"{}", **{"Inference-Header-Content-Length": "9" * 5000})
+        assert (status, "does not fit the body" in answer["error"]) == (400, True)
 
 
 async def expect_400(server: Server, body: Any, says: str) -> None:

@@ -31,6 +31,9 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "BYTES": np.dtype("O"),
     "BF16": np.dtype("<u2"),  # as it travels
 }
+MOST_DIMENSIONS = 32
+_MOST_ELEMENTS = 1 << 48
+"""More than there can be in any memory, also where another dimension is 0."""
 _ONLY_BINARY = ("FP16", "BF16")
 _NAMES = {dtype: name for name, dtype in DTYPES.items() if name != "BF16"}
 _SIZE = struct.Struct("<I")
@@ -61,7 +64,7 @@ def from_binary(raw: memoryview, datatype: str, shape: Sequence[int], where: str
     if datatype == "BYTES":
         return shaped(_elements(bytes(raw), where), shape, where)
     dtype = DTYPES[datatype]
-    if len(raw) != math.prod(shape) * dtype.itemsize:
+    if len(raw) != _count(shape, where) * dtype.itemsize:
         raise Refusal(400, f"{where}: {len(raw)} bytes do not fit {datatype} of shape {list(shape)}.")
     array = np.frombuffer(raw, dtype=dtype)
     if datatype == "BF16":  # the upper half of a float32
@@ -102,8 +105,8 @@ def texts(pieces: list[bytes]) -> Array:
 
 
 def shaped(array: Array, shape: Sequence[int], where: str) -> Array:
-    if array.size != math.prod(shape):
-        wanted = math.prod(shape)
+    wanted = _count(shape, where)
+    if array.size != wanted:
         raise Refusal(400, f"{where}: shape {list(shape)} wants {wanted} elements and data has {array.size}.")
     return array.reshape(shape)
 
@@ -126,6 +129,15 @@ def to_binary(array: Array) -> memoryview:
         text = item if isinstance(item, bytes) else str(item).encode()
         parts += (_SIZE.pack(len(text)), text)
     return memoryview(b"".join(parts))
+
+
+def _count(shape: Sequence[int], where: str) -> int:
+    """The elements of a shape that a client states. Raises Refusal where no array has such a shape."""
+    if len(shape) > MOST_DIMENSIONS:
+        raise Refusal(400, f"{where}: shape has {len(shape)} dimensions; send at most {MOST_DIMENSIONS}.")
+    if math.prod(size or 1 for size in shape) > _MOST_ELEMENTS:
+        raise Refusal(400, f"{where}: shape {list(shape)} is larger than any array.")
+    return math.prod(shape)
 
 
 def _all_text(data: Any) -> Array:

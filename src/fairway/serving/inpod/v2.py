@@ -119,8 +119,10 @@ def _parts(request: Request) -> tuple[dict[str, Any], memoryview]:
     length, body = request.headers.get(LENGTH), memoryview(request.body)
     if length is None:
         return numerals.tensors(request.body), body[:0]
-    if not (length.isascii() and length.isdigit()) or int(length) > len(body):
-        raise Refusal(400, f"The header Inference-Header-Content-Length is {length!r}, which does not fit the body.")
+    if not (length.isascii() and length.isdigit()) or len(length) > 15 or int(length) > len(body):
+        raise Refusal(
+            400, f"The header Inference-Header-Content-Length is {length[:20]!r}, which does not fit the body."
+        )
     return decode(body[: int(length)]), body[int(length) :]
 
 

@@ -224,7 +224,13 @@ def _told(call: Callable[[Any, Context], Awaitable[bytes]]) -> Callable[[Any, Co
         code = CODES.get(told.status)
         if code is None:
             code = grpc.StatusCode.INVALID_ARGUMENT if told.status < 500 else grpc.StatusCode.INTERNAL
-        await context.abort(code, str(told))
+        await context.abort(code, _short(str(told)))
         raise AssertionError("abort raises")
 
     return answered
+
+
+def _short(sentence: str) -> str:
+    """What surely fits into a trailer, where a sign may take up to twelve bytes: a longer one costs the status, too."""
+    kept = sentence[:2500]
+    return kept if kept.isascii() else kept[:600]
