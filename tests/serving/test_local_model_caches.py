@@ -93,6 +93,26 @@ async def here(tmp_path: Path) -> AsyncGenerator[Cluster, None]:
         yield running
 
 
+async def test_a_size_that_is_no_amount_is_its_owners_mistake_and_stops_no_other_cache(tmp_path: Path) -> None:
+    async with cluster(tmp_path, features=(FEATURE,), kinds=KINDS) as running:
+        await add_group(running.client, tmp_path)
+        odd = {"sourceModelUri": "s3://b/odd", "modelSize": "much", "nodeGroups": ["workers"]}
+        await running.client.create(
+            LOCAL_MODEL_NAMESPACE_CACHE, LOCAL_MODEL_NAMESPACE_CACHE.new("odd", "default", spec=odd)
+        )
+        await running.client.create(LOCAL_MODEL_CACHE, wish("good", "s3://b/good"))
+
+        async def reason(kind: Kind, name: str, namespace: str | None) -> str:
+            def judged(obj: Object | None) -> bool:
+                return conditions.find(obj or {}, "Ready") is not None
+
+            found = await running.client.wait(kind, name, namespace, judged, timeout=60)
+            return str((conditions.find(found or {}, "Ready") or {})["reason"])
+
+        assert await reason(LOCAL_MODEL_NAMESPACE_CACHE, "odd", "default") == "InvalidSpec"
+        assert await reason(LOCAL_MODEL_CACHE, "good", None) == "NoNodes"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_a_model_is_downloaded_once_and_mounted_by_services(here: Cluster, tmp_path: Path, models: Path) -> None:

@@ -36,9 +36,10 @@ def test_both_ways_to_name_a_model_are_the_same() -> None:
 def test_what_is_explained_is_understood() -> None:
     parts = explained.SPEC["properties"]
     assert parts.keys() == fields.SERVICE
-    assert parts["transformer"]["properties"].keys() <= fields.COMPONENT
+    assert parts["transformer"]["properties"].keys() <= fields.COMPONENT | fields.POD
     predictor = parts["predictor"]["properties"]
-    assert predictor.keys() <= fields.COMPONENT | {"model", "canaryTrafficPercent", *defaults.FRAMEWORKS}
+    own = {"model", "name", "workerSpec", "canaryTrafficPercent", *defaults.FRAMEWORKS}
+    assert predictor.keys() <= fields.COMPONENT | fields.POD | own
     assert predictor["model"]["properties"].keys() <= fields.MODEL | fields.CONTAINER
 
 

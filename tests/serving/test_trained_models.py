@@ -38,9 +38,17 @@ def condition(status: Object, type_: str) -> Object:
 
 def test_the_oldest_models_that_fit_are_admitted() -> None:
     limited = service(resources={"limits": {"memory": "256Mi"}})
-    models = [model("a"), model("b", memory="200Mi"), model("c"), model("d", uri="pvc://x/y")]
+    models = [
+        model("a"),
+        model("b", memory="200Mi"),
+        model("c"),
+        model("d", uri="pvc://x/y"),
+        model("e", uri="s3://[x/y"),
+        model("f", uri="s3://]", memory="-1Gi"),
+        model("g"),
+    ]
     assert [one["metadata"]["name"] for one in trained.admitted(limited, models, ())] == ["a", "c"]
-    assert len(trained.admitted(service(), models, ())) == 3, "a server without a limit takes all that can be fetched"
+    assert len(trained.admitted(service(), models, ())) == 4, "a server without a limit takes all that can be fetched"
     assert trained.admitted(service(storageUri="/m"), models, ()) == []
 
 
@@ -51,6 +59,7 @@ def test_the_oldest_models_that_fit_are_admitted() -> None:
         (model("a"), Around(service(storageUri="/m")), "IsMMSPredictor", "leave its storageUri out"),
         (model("a", memory="much"), Around(service()), "MemoryResourceAvailable", "is no amount"),
         (model("a", uri="oci://x"), Around(service()), "ModelLoaded", "oci:// is not available"),
+        (model("a", uri="s3://[x"), Around(service()), "ModelLoaded", "is not an address"),
         (
             model("a", memory="2Gi"),
             Around(service(resources={"limits": {"memory": "1Gi"}}), [model("a", memory="2Gi")]),

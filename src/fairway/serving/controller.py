@@ -94,8 +94,9 @@ def _reconciler(place: Place, known: set[Key]) -> Reconcile:
         try:
             around = await surroundings.gather(world, isvc, place)
             arrangement = planning.plan(isvc, around, seen.deployments, world.clock.now())
-        except NotSupported as refusal:
-            await _tell(world, isvc, judging.of_refused(isvc, refusal, seen, now))
+        except (NotSupported, errors.BadRequest) as wrong:  # the latter of lists that cannot be laid over each other
+            told = wrong if isinstance(wrong, NotSupported) else NotSupported("InvalidPredictorSpec", [str(wrong)])
+            await _tell(world, isvc, judging.of_refused(isvc, told, seen, now))
             return None
         services = world.mirror(SERVICE).owned(isvc)
         wanted = rollout.children(isvc, arrangement, place, seen, services)

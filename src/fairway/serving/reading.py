@@ -100,7 +100,7 @@ def _mistakes(isvc: Object, stores: Stores) -> Iterator[str]:
     yield from scaling.mistakes(isvc, part)
     written, block = defaults.model(part) or ("containers", {})
     where = f"spec.predictor.{written}"
-    if block:
+    if written != "containers":
         yield from checks.model(block, where)
     yield from workers.checked(isvc, block)
     yield from checks.variables(spec, block)

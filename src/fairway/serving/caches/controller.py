@@ -11,7 +11,7 @@ from decimal import Decimal
 from fairway.kernel.clock import timestamp
 from fairway.kernel.control import children, controller, events, finalizers
 from fairway.kernel.control.controller import Controller, Owners, Reconcile, World
-from fairway.kernel.objects import conditions, meta, patching, quantities
+from fairway.kernel.objects import conditions, errors, meta, patching, quantities
 from fairway.kernel.objects.kinds import (
     JOB,
     NODE,
@@ -166,12 +166,16 @@ def _trouble(world: World, cache: Object, groups: list[Object]) -> str:
     found = [] if containers.taken(uri, _fetchers(world, cache)) else list(uris.mistakes(uri, "spec.sourceModelUri"))
     missing = set(cache["spec"]["nodeGroups"]) - set(map(meta.name, groups))
     found += [f"There is no LocalModelNodeGroup {name}; create it." for name in sorted(missing)]
+    if _amount(cache["spec"]["modelSize"]) is None:
+        found.append(f"spec.modelSize {cache['spec']['modelSize']!r} is no amount; write one such as 5Gi.")
     for group in groups:
         if not matching.volume_path(group):
             found.append(
                 f"LocalModelNodeGroup {meta.name(group)}: persistentVolumeSpec must have local.path or hostPath.path."
             )
-        elif _asked(world, group) > quantities.parse(group["spec"]["storageLimit"]):
+        elif (limit := _amount(group["spec"]["storageLimit"])) is None:
+            found.append(f"LocalModelNodeGroup {meta.name(group)}: storageLimit is no amount; write one such as 50Gi.")
+        elif _asked(world, group) > limit:
             found.append(
                 f"The models of LocalModelNodeGroup {meta.name(group)} ask for more than its storageLimit; raise it."
             )
@@ -181,7 +185,15 @@ def _trouble(world: World, cache: Object, groups: list[Object]) -> str:
 def _asked(world: World, group: Object) -> Decimal:
     caches = [one for kind in CACHES for one in world.mirror(kind).all()]
     mine = {one["spec"]["sourceModelUri"]: one for one in caches if meta.name(group) in one["spec"]["nodeGroups"]}
-    return sum((quantities.parse(one["spec"]["modelSize"]) for one in mine.values()), Decimal(0))
+    return sum((_amount(one["spec"]["modelSize"]) or Decimal(0) for one in mine.values()), Decimal(0))
+
+
+def _amount(said: str | int) -> Decimal | None:
+    """None where it is none: whose it is says so, and no other cache of the node group stops for that."""
+    try:
+        return max(Decimal(0), quantities.parse(said))
+    except errors.BadRequest:
+        return None
 
 
 async def _download(world: World, cache: Object, groups: list[Object], place: Place) -> None:

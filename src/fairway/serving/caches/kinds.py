@@ -37,15 +37,28 @@ _CACHE: Object = {
         "modelSize": {**_AMOUNT, "description": "Counts against the storageLimit of the node group."},
         "nodeGroups": {"type": "array", "minItems": 1, "items": _TEXT, "description": "Where the model is kept."},
         "serviceAccountName": {**_TEXT, "description": "Whose secrets the download may use."},
-        "storage": {**OPEN, "description": "key and parameters of the secret storage-config."},
+        "storage": {
+            **OPEN,
+            "properties": {"parameters": OPEN},
+            "description": "key and parameters of the secret storage-config.",
+        },
     },
+}
+_TERM: Object = {**OPEN, "properties": {"matchExpressions": {"type": "array", "items": OPEN}}}
+_AFFINITY: Object = {
+    **OPEN,
+    "properties": {"required": {**OPEN, "properties": {"nodeSelectorTerms": {"type": "array", "items": _TERM}}}},
 }
 _NODE_GROUP: Object = {
     **OPEN,
     "required": ["storageLimit", "persistentVolumeSpec", "persistentVolumeClaimSpec"],
     "properties": {
         "storageLimit": _AMOUNT,
-        "persistentVolumeSpec": {**OPEN, "description": "With local.path or hostPath.path, and the nodes it is for."},
+        "persistentVolumeSpec": {
+            **OPEN,
+            "properties": {"local": OPEN, "hostPath": OPEN, "nodeAffinity": _AFFINITY},
+            "description": "With local.path or hostPath.path, and the nodes it is for.",
+        },
         "persistentVolumeClaimSpec": OPEN,
     },
 }

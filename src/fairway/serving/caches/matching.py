@@ -117,7 +117,7 @@ def _matches(node: Object, term: Object) -> bool:
 
 
 def _holds(labels: dict[str, str], one: Object) -> bool:
-    value, values = labels.get(one["key"]), one.get("values") or ()
+    value, values = labels.get(one.get("key") or ""), one.get("values") or ()
     match one.get("operator"):
         case "In":
             return value in values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fairway.kernel.objects.crds import OPEN, Column, CustomKind
 from fairway.kernel.objects.kinds import Kind, Object
+from fairway.serving.explained import CONTAINER
 
 _GROUP, _VERSION, _OLDER = "serving.kserve.io", "v1alpha2", ("v1alpha1",)
 
@@ -22,7 +23,15 @@ _SPEC: Object = {
     "properties": {
         "model": _MODEL,
         "replicas": {"type": "integer", "minimum": 0},
-        "template": {**OPEN, "description": "The pod; its container main is the server."},
+        "template": {
+            **OPEN,
+            "description": "The pod; its container main is the server.",
+            "properties": {"containers": {"type": "array", "items": CONTAINER}},
+        },
+        "router": {**OPEN, "properties": {"route": OPEN, "gateway": OPEN}},
+        "parallelism": OPEN,
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+        "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
         "baseRefs": {"type": "array", "items": OPEN, "description": "LLMInferenceServiceConfigs that lie below this."},
     },
 }

@@ -154,12 +154,17 @@ def _memory_limit(service: Object) -> Decimal | None:
     predictor = service["spec"].get("predictor") or {}
     _, block = defaults.model(predictor) or ("", next(iter(predictor.get("containers") or ()), {}))
     limit = ((block.get("resources") or {}).get("limits") or {}).get("memory")
-    return quantities.parse(limit) if limit else None
+    return _amount(limit) if limit else None
 
 
 def _memory(model: Object) -> Decimal | None:
+    return _amount(model["spec"]["model"].get("memory") or 0)
+
+
+def _amount(said: str | int) -> Decimal | None:
+    """None where it is none. What is below zero makes no room for others."""
     try:
-        return quantities.parse(model["spec"]["model"].get("memory") or 0)
+        return max(Decimal(0), quantities.parse(said))
     except BadRequest:
         return None
 

@@ -20,7 +20,7 @@ from fairway.serving.spec.refusals import NotSupported
 def of_model(isvc: Object, block: Mapping[str, Any], where: str, runtime: Object, storage: Storage) -> Pod:
     """A model that `runtime` serves. `where` names the block that the user wrote. Raises NotSupported."""
     predictor, spec, name = isvc["spec"]["predictor"], runtime["spec"], meta.name(runtime)
-    servers = {one["name"]: one for one in spec["containers"]}
+    servers = {one.get("name") or "": one for one in spec["containers"]}
     if containers.SERVER not in servers:
         text = f"{where}.runtime: {name} has no container named {containers.SERVER}; add it to the runtime."
         raise NotSupported("InvalidPredictorSpec", [text])

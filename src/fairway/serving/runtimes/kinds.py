@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fairway.kernel.objects.crds import OPEN, Column, CustomKind
 from fairway.kernel.objects.kinds import Kind, Object
+from fairway.serving.explained import NAMED, NAMED_CONTAINER
 
 GROUP, VERSION = "serving.kserve.io", "v1alpha1"
 
@@ -29,7 +30,15 @@ _SPEC: Object = {
         "multiModel": {"type": "boolean", "description": "It serves several models, which are loaded and unloaded."},
         "disabled": {"type": "boolean", "description": "No new model gets it, nor one that names it."},
         "protocolVersions": {"type": "array", "items": _TEXT, "description": "v1, v2, grpc-v1, grpc-v2."},
-        "containers": {"type": "array", "items": OPEN, "description": "The one named kserve-container is the server."},
+        "containers": {
+            "type": "array",
+            "items": NAMED_CONTAINER,
+            "description": "The one named kserve-container is the server.",
+        },
+        "volumes": {"type": "array", "items": NAMED},
+        "tolerations": {"type": "array", "items": OPEN},
+        "imagePullSecrets": {"type": "array", "items": NAMED},
+        "affinity": OPEN,
         "labels": {"type": "object", "additionalProperties": _TEXT},
         "annotations": {"type": "object", "additionalProperties": _TEXT},
         "nodeSelector": {"type": "object", "additionalProperties": _TEXT},

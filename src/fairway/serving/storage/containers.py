@@ -130,6 +130,14 @@ def _takes(container: Object, uri: str) -> bool:
         if one.get("prefix"):
             if uri.startswith(one["prefix"]):
                 return True
-        elif one.get("regex") and re.search(one["regex"], uri):
+        elif one.get("regex") and _fits(one["regex"], uri):
             return True
     return False
+
+
+def _fits(pattern: str, uri: str) -> bool:
+    """One that cannot be read fits nothing: it must not be in the way of services that have nothing to do with it."""
+    try:
+        return bool(re.search(pattern, uri))
+    except (re.error, OverflowError, RecursionError):
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fairway.kernel.objects.crds import OPEN, Column, CustomKind
 from fairway.kernel.objects.kinds import Kind, Object
+from fairway.serving.explained import CONTAINER
 
 CLUSTER_STORAGE_CONTAINER = Kind(
     "serving.kserve.io", "v1alpha1", "ClusterStorageContainer", "clusterstoragecontainers", namespaced=False
@@ -15,7 +16,7 @@ _SPEC: Object = {
     **OPEN,
     "required": ["container", "supportedUriFormats"],
     "properties": {
-        "container": {**OPEN, "description": "It is given the address and the folder as its last two arguments."},
+        "container": {**CONTAINER, "description": "It is given the address and the folder as its last two arguments."},
         "supportedUriFormats": {"type": "array", "items": _URI_FORMAT},
         "workloadType": {"type": "string", "enum": ["initContainer", "localModelDownloadJob"]},
         "supportsMultiModelDownload": {"type": "boolean", "description": "It takes several pairs of arguments."},

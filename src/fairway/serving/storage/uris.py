@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from fairway.artifacts import mirrors as mirroring
 
@@ -51,9 +51,11 @@ Source: TypeAlias = Local | Claim | Remote
 
 
 def source(uri: str, mirrors: Iterable[str] = ()) -> Source:
-    """Of an address without mistakes."""
+    """Of an address without mistakes; one that cannot be read is elsewhere."""
     uri = mirroring.resolved(uri, mirrors)
-    parts = urlsplit(uri)
+    parts = _parts(uri)
+    if parts is None:
+        return Remote(uri)
     if parts.scheme in ("", "file"):
         return Local(unquote(parts.path) if parts.scheme else uri)
     if parts.scheme == "pvc":
@@ -67,7 +69,10 @@ def mistakes(uri: str | None, where: str, mirrors: Iterable[str] = ()) -> Iterat
         yield f"{where} is missing; {_HOW}."
         return
     uri = mirroring.resolved(uri, mirrors)
-    parts = urlsplit(uri)
+    parts = _parts(uri)
+    if parts is None:
+        yield f"{where} {uri!r} is not an address: what stands in brackets is no IPv6 address; {_HOW}."
+        return
     scheme = "git" if parts.path.rstrip("/").endswith(".git") and parts.scheme == "https" else parts.scheme
     if not scheme and not uri.startswith("/"):
         yield f"{where} {uri!r} is a relative path; make it absolute."
@@ -81,3 +86,11 @@ def mistakes(uri: str | None, where: str, mirrors: Iterable[str] = ()) -> Iterat
         yield f"{where}: {scheme}:// is not available; {_INSTEAD.get(scheme, _HOW)}."
     elif not parts.netloc:
         yield f"{where} {uri!r} names no {'host' if scheme.startswith('http') else 'bucket or model'}."
+
+
+def _parts(uri: str) -> SplitResult | None:
+    """None where it cannot be read."""
+    try:
+        return urlsplit(uri)
+    except ValueError:
+        return None
