@@ -104,3 +104,23 @@ async def test_with_a_small_limit_the_first_is_filled_and_else_all_in_turn(limit
     hall = Hall(limit=limit)
     hall.told(["a", "b"])
     assert [await hall.enter() for _ in range(4)] == first
+
+
+@pytest.mark.parametrize("missed", ["told", "unreachable"])
+async def test_a_pod_that_is_missed_for_a_moment_still_has_whom_it_had(missed: str) -> None:
+    hall = Hall(limit=1)
+    hall.told(["a"])
+    assert await hall.enter() == "a"
+    if missed == "told":
+        hall.told([])
+    else:
+        hall.without("a")
+    assert hall.empty
+    hall.told(["a"])
+    second, third = await _begun(hall), await _begun(hall)
+    assert not second.done()
+    hall.leave("a")
+    assert await second == "a"
+    assert not third.done()
+    hall.leave("a")
+    assert await third == "a"

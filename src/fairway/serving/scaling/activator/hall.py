@@ -30,7 +30,8 @@ class Hall:
         self.limit = limit
         self._most = most_waiting
         self._chance = chance or random.Random()  # noqa: S311  a choice of pods is no secret
-        self._inside: dict[str, int] = {}
+        self._there: dict[str, None] = {}  # the pods that answer, in the order in which they were told
+        self._inside: dict[str, int] = {}  # also of pods that are not there now: they may be again before these leave
         self._waiting: deque[asyncio.Future[str]] = deque()
         self._turn = 0
         self._broken = ""
@@ -42,7 +43,7 @@ class Hall:
     @property
     def empty(self) -> bool:
         """There is no pod at all."""
-        return not self._inside
+        return not self._there
 
     async def enter(self) -> str:
         """The address of a pod that takes the request; `leave` it afterwards. Raises NoRoom and CannotWake."""
@@ -62,13 +63,16 @@ class Hall:
             raise
 
     def leave(self, pod: str) -> None:
-        if pod in self._inside:
-            self._inside[pod] -= 1
+        left = self._inside[pod] - 1
+        if left:
+            self._inside[pod] = left
+        else:
+            del self._inside[pod]
         self._admit()
 
     def told(self, pods: Iterable[str], broken: str = "") -> None:
         """These pods answer now, and no others. `broken` says why none will, where that is known."""
-        self._inside = {pod: self._inside.get(pod, 0) for pod in pods}
+        self._there = dict.fromkeys(pods)
         self._broken = broken
         self._admit()
         while broken and self.empty and self._waiting:
@@ -78,7 +82,7 @@ class Hall:
 
     def without(self, pod: str) -> None:
         """This one did not answer; it is left out until it is told of again."""
-        self._inside.pop(pod, None)
+        self._there.pop(pod, None)
 
     def _admit(self) -> None:
         while self._waiting:
@@ -90,16 +94,16 @@ class Hall:
                 return
 
     def _take(self, pod: str) -> str:
-        self._inside[pod] += 1
+        self._inside[pod] = self._inside.get(pod, 0) + 1
         return pod
 
     def _choose(self) -> str | None:
         """As Knative does: without a limit the emptier of two at random, with a small one the first, else in turn."""
-        free = [pod for pod, inside in self._inside.items() if not self.limit or inside < self.limit]
+        free = [pod for pod in self._there if not self.limit or self._inside.get(pod, 0) < self.limit]
         if not free:
             return None
         if not self.limit:
-            return min(self._chance.sample(free, min(2, len(free))), key=self._inside.__getitem__)
+            return min(self._chance.sample(free, min(2, len(free))), key=lambda pod: self._inside.get(pod, 0))
         if self.limit <= 3:
             return free[0]
         self._turn += 1
