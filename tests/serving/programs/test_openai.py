@@ -7,11 +7,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fairway.serving.inpod import programs
+from fairway.serving.inpod.messages import Refusal
+from fairway.serving.inpod.openai.causal import Causal
+from fairway.serving.inpod.openai.engines import Sampling
 from tests.serving.programs.conftest import v1
 from tests.serving.programs.serving import server
 
@@ -205,6 +209,35 @@ async def test_a_program_that_fails_says_so_in_openais_shape(load: Load) -> None
     reply = await program.speak("POST", "/openai/v1/completions", "", {}, body)
     assert (reply.status, reply.body["error"]["type"]) == (500, "server_error")
     assert reply.body["error"]["message"] == "The program failed: RuntimeError: no memory"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        (b'{"model": "m", "prompt": "hello"}', 500, "AttributeError"),
+        (b'{"model": "m", "prompt": "a", "logit_bias": {"1": "nan"}}', 400, "logit_bias"),
+        (b'{"model": "m", "prompt": "a", "logit_bias": {"1": 1e300}}', 400, "logit_bias"),
+        (b'{"model": "m", "prompt": "' + b"a" * (64 << 20) + b'"}', 413, "bytes"),
+    ],
+)
+async def test_what_goes_wrong_has_openais_shape(load: Load, body: bytes, status: int, says: str) -> None:
+    program = load("def generate(prompt):\n    return prompt\n\ngenerate.count_tokens = None")
+    program._engine._owner.count_tokens = lambda text: text.tokens  # a failure of what stands around the program
+    reply = await program.speak("POST", "/openai/v1/completions", "", {}, body)
+    assert (reply.status, says in reply.body["error"]["message"]) == (status, True)
+
+
+async def test_messages_that_a_template_refuses_are_the_callers_mistake() -> None:
+    def template(*_: Any, **__: Any) -> str:
+        raise LookupError("roles must alternate")
+
+    config = SimpleNamespace(is_encoder_decoder=False, max_position_embeddings=128)
+    module = SimpleNamespace(config=config, generation_config=SimpleNamespace(eos_token_id=0))
+    tokenizer = SimpleNamespace(chat_template="", apply_chat_template=template)
+    engine = Causal(None, module, tokenizer, {})
+    with pytest.raises(Refusal, match="roles must alternate") as refused:
+        await engine.generate([{"role": "user", "content": "?"}], Sampling())
+    assert refused.value.status == 400
 
 
 async def test_too_many_requests_are_told_at_once(load: Load, tmp_path: Path) -> None:

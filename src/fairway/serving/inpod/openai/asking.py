@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from fairway.serving.inpod.messages import MOST_JSON
 from fairway.serving.inpod.openai.engines import Prompt, Sampling
 
 MOST_CHOICES = 16
@@ -47,6 +49,8 @@ class Asked:
 
 
 def document(body: bytes) -> dict[str, Any]:
+    if len(body) > MOST_JSON:
+        raise Wrong(f"JSON is read up to {MOST_JSON} bytes; send fewer texts at a time.", status=413)
     try:
         found = orjson.loads(body or b"null")
     except orjson.JSONDecodeError as wrong:
@@ -164,9 +168,13 @@ def _bias(bias: Any) -> dict[int, float]:
     if bias is None:
         return {}
     try:
-        return {int(token): float(value) for token, value in bias.items()}
+        read = {int(token): float(value) for token, value in bias.items()}
     except (AttributeError, TypeError, ValueError):
-        raise Wrong('"logit_bias" must be an object of tokens and numbers.', param="logit_bias") from None
+        read = {0: math.nan}
+    if not all(-100 <= value <= 100 for value in read.values()):
+        text = '"logit_bias" must be an object of tokens and numbers from -100 to 100.'
+        raise Wrong(text, param="logit_bias")
+    return read
 
 
 def _wants_usage(body: Mapping[str, Any]) -> bool:

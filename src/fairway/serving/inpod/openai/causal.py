@@ -61,9 +61,16 @@ class Causal:
             if max(found) >= self._module.config.vocab_size or min(found) < 0:
                 raise Refusal(400, f"The model has {self._module.config.vocab_size} tokens, numbered from 0.")
         else:
-            text = self._tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-            found = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+            found = self._tokenizer(self._said(prompt), add_special_tokens=False)["input_ids"]
         return found or [self._start()]
+
+    def _said(self, messages: Prompt) -> str:
+        """A chat as the model's own template writes it, which may refuse it for its roles and their order."""
+        try:
+            text: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        except Exception as wrong:  # of the template's language, whose package may be absent
+            raise Refusal(400, f"The model's chat template does not take these messages: {wrong}") from None
+        return text
 
     def _start(self) -> int:
         """What an empty prompt becomes."""

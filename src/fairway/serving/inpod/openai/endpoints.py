@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fairway.serving.inpod.batching import failed
 from fairway.serving.inpod.messages import Refusal
 from fairway.serving.inpod.model import Message, Reply, Signature, Tensor
 from fairway.serving.inpod.openai import asking, telling
@@ -62,8 +63,11 @@ class Endpoints:
         except Wrong as wrong:
             document = telling.error(str(wrong), wrong.status, param=wrong.param, code=wrong.code)
             return Reply(body=document, status=wrong.status)
-        except Refusal as refusal:
-            return Reply(body=telling.error(str(refusal), refusal.status), status=refusal.status)
+        except Refusal as refused:
+            refusal = refused
+        except Exception as broken:
+            refusal = failed(broken)
+        return Reply(body=telling.error(str(refusal), refusal.status), status=refusal.status)
 
     async def answer(self, message: Message) -> Reply:
         """V1 and V2: each text continued."""
