@@ -225,3 +225,19 @@ def test_what_is_not_served_is_refused_by_name(
 
 def test_an_object_store_is_reached_by_its_own_client() -> None:
     assert isinstance(sinks.ObjectStore("s3://bucket/prefix"), sinks.ObjectStore)
+
+
+async def test_a_sink_that_fails_in_an_unforeseen_way_costs_its_events_and_ends_no_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    certificates = tmp_path / "bundle.crt"
+    certificates.write_text("this is none")
+    async with listening(predict) as port:
+        flags = ("--log-url=https://127.0.0.1:1/", f"--logger-ca-cert-file={certificates}", "--workers=1")
+        async with before(port, *flags) as sidecar:
+            for count in (2, 4):
+                assert (await sidecar.post("/v1/models/iris:predict", {"instances": [[1]]}))[0] == 200
+                async with asyncio.timeout(60):
+                    while (await sidecar.metrics())['fairway_logged_events_total{outcome="failed"}'] < count:
+                        await asyncio.sleep(0.005)
+    assert "Events are lost: SSLError" in capsys.readouterr().out

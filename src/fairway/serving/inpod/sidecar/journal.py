@@ -162,6 +162,9 @@ class Journal:
                     continue
                 self.counts.failed += len(events)
                 self._say(str(failure))
+            except Exception as broken:  # it costs these events, and not all that come after them
+                self.counts.failed += len(events)
+                self._say(f"{type(broken).__name__}: {broken}")
             else:
                 self.counts.delivered += len(events)
             return
