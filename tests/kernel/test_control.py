@@ -69,6 +69,28 @@ async def test_a_mirror_follows_births_changes_and_deaths(client: Client) -> Non
     task.cancel()
 
 
+async def test_what_one_subscriber_cannot_read_stops_nobody(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    await client.create(CONFIG_MAP, config("early"))
+    mirror = Mirror(client, CONFIG_MAP, CLOCK)
+    seen: list[str] = []
+
+    def hears(old: Object | None, new: Object | None) -> None:
+        seen.append(meta.name(new or old or {}))
+
+    def fails(old: Object | None, new: Object | None) -> None:
+        raise KeyError("spec")
+
+    mirror.subscribe(fails)
+    mirror.subscribe(hears)
+    task = asyncio.create_task(mirror.run())
+    await mirror.synced()
+    mirror.subscribe(fails)
+    await client.create(CONFIG_MAP, config("late"))
+    await eventually(lambda: seen == ["early", "late"])
+    assert not task.done() and "a change of ConfigMap default/late was not understood" in caplog.text
+    task.cancel()
+
+
 async def test_a_mirror_that_fell_too_far_behind_lists_again(client: Client, store: MemoryStore) -> None:
     mirror = Mirror(client, CONFIG_MAP, CLOCK)
     task = asyncio.create_task(mirror.run())

@@ -3,7 +3,7 @@
 import asyncio
 
 from fairway.kernel.clock import FakeClock
-from fairway.kernel.control.queue import FIRST_DELAY, WorkQueue
+from fairway.kernel.control.queue import FIRST_DELAY, LONGEST_DELAY, WorkQueue
 
 A, B = ("default", "a"), ("default", "b")
 
@@ -57,3 +57,13 @@ async def test_the_earliest_of_several_moments_counts() -> None:
     queue.done(A)
     await clock.advance(20)
     assert len(queue) == 0
+
+
+async def test_what_has_failed_for_days_is_still_tried_again() -> None:
+    clock = FakeClock()
+    queue = WorkQueue(clock)
+    for _ in range(1100):  # once a minute, this is less than a day
+        queue.retry(A)
+    await asyncio.sleep(0)
+    await clock.advance(LONGEST_DELAY)
+    assert await queue.take() == A

@@ -12,6 +12,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+_MOST_DOUBLINGS = 64
+
 
 class Clock(Protocol):
     def now(self) -> float:
@@ -61,6 +63,17 @@ class FakeClock:
                 await asyncio.sleep(0)
         self._now = end
         await asyncio.sleep(0)
+
+
+def back_off(first: float, failures: int, longest: float) -> float:
+    """Seconds until what has failed is tried again: `first` after none, doubled by each failure, and `longest` at most.
+
+    For weeks, too: a float holds the doubles of the first thousand failures, and no more.
+
+    >>> [back_off(0.5, failures, 60) for failures in (0, 3, 10_000)]
+    [0.5, 4.0, 60]
+    """
+    return min(first * 2.0 ** min(failures, _MOST_DOUBLINGS), longest)
 
 
 def timestamp(seconds: float) -> str:

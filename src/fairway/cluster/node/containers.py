@@ -20,7 +20,7 @@ from fairway.cluster.node.probes import Outcome, Prober
 from fairway.cluster.node.runtime import CannotStart, ContainerId, ContainerSpec, ContainerState, PodRuntime, Waiting
 from fairway.cluster.node.status import CREATING, View, runs_again
 from fairway.kernel.client.client import Client
-from fairway.kernel.clock import Clock
+from fairway.kernel.clock import Clock, back_off
 from fairway.kernel.objects import errors, meta, pod_statuses
 from fairway.kernel.objects.kinds import Object
 
@@ -264,7 +264,7 @@ class Container:
             self._at_once, self._failures = False, 0
             view.waiting, view.attempt = CREATING, view.attempt + 1
             return
-        delay = min(self._tools.restart_delay * 2**self._failures, self._tools.longest_restart_delay)
+        delay = back_off(self._tools.restart_delay, self._failures, self._tools.longest_restart_delay)
         self._failures += 1
         pod = self._pod()
         view.waiting = (

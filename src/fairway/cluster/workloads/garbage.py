@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from fairway.cluster.workloads import discovery
 from fairway.kernel.client.client import Client
-from fairway.kernel.clock import Clock
+from fairway.kernel.clock import Clock, back_off
 from fairway.kernel.control import finalizers
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.feature import Ready, Service
@@ -166,7 +166,7 @@ class Collector:
 
     async def _retry(self, item: _Item) -> None:
         failures = self._failures[item] = self._failures.get(item, 0) + 1
-        await self._clock.sleep(min(_FIRST_DELAY * 2**failures, _LONGEST_DELAY))
+        await self._clock.sleep(back_off(_FIRST_DELAY, failures, _LONGEST_DELAY))
         self._add(item)
 
     async def _attend(self, item: _Item) -> None:

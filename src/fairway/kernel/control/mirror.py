@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 from fairway.kernel.client.client import Client
-from fairway.kernel.clock import Clock
+from fairway.kernel.clock import Clock, back_off
 from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import Kind, Object
 from fairway.kernel.objects.meta import Key
@@ -53,7 +53,7 @@ class Mirror:
     def subscribe(self, changed: Changed) -> Callable[[], None]:
         """Hear of every change from now on, and of all that is here at once. Gives the way to stop."""
         for obj in list(self._objects.values()):
-            changed(None, obj)
+            _tell(changed, None, obj)
         self._subscribers.append(changed)
         return lambda: self._subscribers.remove(changed)
 
@@ -82,7 +82,7 @@ class Mirror:
                 failures += 1
                 level = logging.DEBUG if failures < 3 else logging.WARNING
                 log.log(level, "watch of %s interrupted: %s", self.kind.resource, failure)
-                await self._clock.sleep(min(0.1 * 2**failures, 10.0))
+                await self._clock.sleep(back_off(0.1, failures, 10.0))
 
     async def _list(self) -> None:
         page = await self._client.list(self.kind, labels=self._labels, fields=self._fields)
@@ -117,7 +117,7 @@ class Mirror:
         if old is None and new is None:
             return
         for changed in tuple(self._subscribers):
-            changed(old, new)
+            _tell(changed, old, new)
 
     def _unindex(self, key: Key, old: Object) -> None:
         _discard(self._by_namespace, key[0], key)
@@ -138,6 +138,15 @@ class Mirrors:
             mirror = self._mirrors[kind, fields] = Mirror(self._client, kind, self._clock, fields=fields)
             self._tasks.create_task(mirror.run(), name=f"mirror-{kind.resource}")
         return mirror
+
+
+def _tell(changed: Changed, old: Object | None, new: Object | None) -> None:
+    """One object that a subscriber cannot read is not the end of the copy, and of all who live by it."""
+    try:
+        changed(old, new)
+    except Exception:
+        seen = new or old or {}
+        log.exception("a change of %s %s/%s was not understood", seen.get("kind"), *meta.key(seen))
 
 
 def _key(obj: Object) -> Key:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from fairway.kernel.clock import Clock
+from fairway.kernel.clock import Clock, back_off
 from fairway.kernel.objects.meta import Key
 
 FIRST_DELAY = 0.05
@@ -57,7 +57,7 @@ class WorkQueue:
             return
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        self.add_after(key, min(FIRST_DELAY * 2**failures, LONGEST_DELAY))
+        self.add_after(key, back_off(FIRST_DELAY, failures, LONGEST_DELAY))
 
     def forget(self, key: Key) -> None:
         self._failures.pop(key, None)

@@ -192,7 +192,7 @@ class Workers:
             return
         quick = time.monotonic() - each.began < _QUICK_DEATH
         self._deaths[place] = self._deaths.get(place, 0) + 1 if quick else 1
-        pause = min(10.0, 0.1 * 2 ** (self._deaths[place] - 1)) if quick else 0.0
+        pause = min(10.0, 0.1 * 2 ** min(self._deaths[place] - 1, 10)) if quick else 0.0
         print(f"The worker {place} ended with {code}; another takes its place.", file=sys.stderr, flush=True)
         self._due[place] = time.monotonic() + pause
 

@@ -21,7 +21,7 @@ from fairway.cluster.node.variables import Facts, Fetch
 from fairway.cluster.node.volumes import contents, folders
 from fairway.cluster.node.volumes.contents import Token
 from fairway.kernel.client.client import Client
-from fairway.kernel.clock import Clock
+from fairway.kernel.clock import Clock, back_off
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import Kind, Object
@@ -163,7 +163,7 @@ class Following:
             except (errors.ApiError, OSError) as failure:
                 failures += 1
                 log.debug("watch of %s in %s interrupted: %s", kind.resource, namespace, failure)
-                await self._clock.sleep(min(0.1 * 2**failures, 10.0))
+                await self._clock.sleep(back_off(0.1, failures, 10.0))
 
     # Looking
 
