@@ -24,6 +24,14 @@ def test_what_was_in_use_before_is_not_given_again() -> None:
     assert addresses.give("old") == "127.64.0.1"
 
 
+def test_nobody_gets_anothers_or_one_that_is_none_by_saying_so() -> None:
+    addresses = Addresses()
+    addresses.keep("first", "127.64.0.1")
+    for said in ("127.64.0.1", "127.0.0.1", "10.0.0.1", "::1", "x", ""):
+        addresses.keep("second", said)
+    assert (addresses.of("first"), addresses.of("second")) == ("127.64.0.1", None)
+
+
 def test_a_freed_address_rests() -> None:
     addresses = Addresses()
     first = addresses.give("a")

@@ -144,3 +144,34 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+async def test_a_pod_of_which_somebody_wrote_another_address_keeps_its_own(bench: Bench) -> None:
+    """Whoever may write a pod's status could name another pod's address, or nothing that a node can read."""
+    async with bench.node():
+        for name in ("first", "second"):
+            await bench.create(name, "sleep", "1000")
+        first, second = [await bench.until(name, lambda pod: state(pod, "running")) for name in ("first", "second")]
+    ours = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in (first, second)}
+    for name, said in (("first", ours["second"]), ("second", "nowhere")):
+        await bench.client.patch(POD, name, "default", {"status": {"podIP": said}}, subresource="status")
+    async with bench.node() as node:
+        for name, address in ours.items():
+            await bench.until(name, lambda pod, address=address: pod["status"]["podIP"] == address)
+        await node.shutdown(stop_pods=True)
+
+
+async def test_records_that_a_power_failure_left_empty_stop_no_other_pod(bench: Bench) -> None:
+    async with bench.node():
+        for name in ("lost", "stays"):
+            await bench.create(name, "sleep", "1000")
+        lost, _ = [await bench.until(name, lambda pod: state(pod, "running")) for name in ("lost", "stays")]
+    folder = bench.folder / "pods" / lost["metadata"]["uid"] / "main.0"
+    os.kill(_record(bench, lost)["pid"], signal.SIGKILL)
+    await _exists(folder / "exit.json")
+    for name in ("record.json", "exit.json"):
+        (folder / name).write_bytes(b"")
+    async with bench.node() as node:
+        assert state(await bench.over("lost"), "terminated")["reason"] == "ContainerStatusUnknown"
+        assert state(await bench.client.get(POD, "stays", "default"), "running")
+        await node.shutdown(stop_pods=True)

@@ -23,9 +23,12 @@ class Addresses:
         self._taken: set[int] = set()
 
     def keep(self, pod: str, address: str) -> None:
-        """A pod that was here before has this one."""
-        number = int(ipaddress.IPv4Address(address)) - self._first
-        if 0 < number < self._size and pod not in self._by_pod:
+        """A pod that was here before has this one. What is none of ours, or another's, it does not get by saying so."""
+        try:
+            number = int(ipaddress.IPv4Address(address)) - self._first
+        except ValueError:
+            return
+        if 0 < number < self._size and pod not in self._by_pod and number not in self._taken:
             self._take(pod, number)
             self._next = max(self._next, number + 1)
 

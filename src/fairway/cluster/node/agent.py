@@ -35,9 +35,7 @@ class Agent:
             self._tasks = tasks
             tasks.create_task(self._pods.run(), name="node-pods")
             await self._pods.synced()
-            for pod in self._pods.all():
-                if not _is_over(pod):
-                    self._tools.launcher.keep(pod)
+            self._keep()
             self._pods.subscribe(self._changed)
             await self._sweep()
             ready()
@@ -61,6 +59,15 @@ class Agent:
             worker.shut_down()
         if self._running:
             await asyncio.wait(self._running)
+
+    def _keep(self) -> None:
+        """Of a pod that cannot be read its own worker says so: the others are found again, and the node begins."""
+        for pod in self._pods.all():
+            if not _is_over(pod):
+                try:
+                    self._tools.launcher.keep(pod)
+                except Exception as problem:
+                    log.warning("what pod %s had is not known any more: %s", meta.name(pod), problem)
 
     def _changed(self, old: Object | None, new: Object | None) -> None:
         if old is not None and (new is None or meta.uid(new) != meta.uid(old)):
@@ -113,9 +120,17 @@ class Agent:
 
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
         assert self._tasks is not None
-        task = self._tasks.create_task(work, name=name)
+        task = self._tasks.create_task(_alone(work, name), name=name)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+
+async def _alone(work: Coroutine[None, None, None], name: str) -> None:
+    """What goes wrong with one pod ends nothing but the work on it."""
+    try:
+        await work
+    except Exception:
+        log.exception("%s failed", name)
 
 
 def _is_over(pod: Object) -> bool:

@@ -116,7 +116,7 @@ class Attended:
         if pod not in self._found:
             return found
         for folder in (self.pods_folder / pod).glob("*.*"):
-            if (folder / records.RECORD).exists():
+            if folder.suffix[1:].isdecimal() and (folder / records.RECORD).exists():
                 found.append(self._state(ContainerId(pod, folder.stem, int(folder.suffix[1:])), str(folder)))
         return sorted(found, key=lambda state: (state.id.name, state.id.attempt))
 

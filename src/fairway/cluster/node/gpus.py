@@ -6,10 +6,10 @@ restarted agent does not give a device away twice.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from fairway.cluster.node.runtime import CannotStart
+from fairway.cluster.node.shepherd import records
 from fairway.kernel.objects import quantities
 from fairway.kernel.objects.kinds import Object
 
@@ -25,10 +25,10 @@ class Devices:
 
     def keep(self, pod: str, folder: Path) -> None:
         """A pod that was here before has what its note says."""
-        note = folder / _NOTE
-        if self.count and note.exists():
-            self._given[pod] = json.loads(note.read_text())
-            for devices in self._given[pod].values():
+        given = records.read(str(folder), _NOTE) if self.count else None
+        if given:
+            self._given[pod] = given
+            for devices in given.values():
                 self._free -= set(devices)
 
     def variables(self, pod: str, folder: Path, container: Object) -> dict[str, str]:
@@ -45,7 +45,7 @@ class Devices:
             self._free -= set(mine[container["name"]])
             if wanted:
                 folder.mkdir(parents=True, exist_ok=True)
-                (folder / _NOTE).write_text(json.dumps(mine))
+                records.write(str(folder), _NOTE, mine)
         return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, mine[container["name"]]))}
 
     def free(self, pod: str) -> None:

@@ -48,19 +48,19 @@ class Launcher:
     """Whether an image may have to be pulled."""
 
     def address(self, pod: Object) -> str:
-        """The pod's address: the one it has, or a new one, which the runtime writes down with its first container."""
+        """The pod's address: the one it has, or a new one, which the runtime writes down with its first container.
+
+        Its status is not asked: whoever may write that could name another pod's.
+        """
         uid = meta.uid(pod)
-        if given := self.addresses.of(uid):
-            return given
-        if known := (pod.get("status") or {}).get("podIP"):
+        if not self.addresses.of(uid) and (known := self._known_address(uid)):
             self.addresses.keep(uid, known)
-            return str(known)
         return self.addresses.give(uid)
 
     def keep(self, pod: Object) -> None:
         """What a pod that was here before has, so that no other is given it."""
-        known = [(pod.get("status") or {}).get("podIP"), *(each.address for each in self.runtime.states(meta.uid(pod)))]
-        if address := next(filter(None, known), ""):
+        address = self._known_address(meta.uid(pod))
+        if address:
             self.addresses.keep(meta.uid(pod), address)
         folder = self.runtime.folder(meta.uid(pod))
         self.devices.keep(meta.uid(pod), folder)
@@ -69,6 +69,9 @@ class Launcher:
             self.following.follow(pod, folder, self._facts(address), self._token_for(pod), None)
         if address and names.hosts_file(folder).exists():
             self.names.view(pod, address, folder)
+
+    def _known_address(self, uid: str) -> str:
+        return next((state.address for state in self.runtime.states(uid) if state.address), "")
 
     def free(self, uid: str) -> None:
         self.addresses.free(uid)

@@ -152,8 +152,12 @@ async def values(kind: Kind, reference: Object, namespace: str, fetch: Fetch) ->
             return None
         word = kind.kind.lower()
         raise CannotStart("CreateContainerConfigError", f'{word} "{reference["name"]}" not found')
+    encoded = "data" if kind == SECRET else "binaryData"
+    try:
+        binary = {key: base64.b64decode(value) for key, value in (found.get(encoded) or {}).items()}
+    except ValueError:  # what an earlier Fairway took
+        where = f'{kind.kind.lower()} "{reference["name"]}"'
+        raise CannotStart("CreateContainerConfigError", f"{where}: a value under {encoded} is not base64") from None
     if kind == SECRET:
-        return {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
-    plain = {key: text(value).encode() for key, value in (found.get("data") or {}).items()}
-    binary = {key: base64.b64decode(value) for key, value in (found.get("binaryData") or {}).items()}
-    return {**plain, **binary}
+        return binary
+    return {key: text(value).encode() for key, value in (found.get("data") or {}).items()} | binary

@@ -30,12 +30,13 @@ def write(folder: str, name: str, content: Record) -> None:
 
 
 def read(folder: str, name: str) -> Record | None:
+    """None where there is none; a file that a power failure has left empty is none."""
     try:
         with open(f"{folder}/{name}", "rb") as file:
-            content: Record = json.loads(file.read())
-            return content
-    except FileNotFoundError:
+            content = json.loads(file.read())
+    except (FileNotFoundError, ValueError):
         return None
+    return content if isinstance(content, dict) else None
 
 
 def start_ticks(pid: int) -> int:

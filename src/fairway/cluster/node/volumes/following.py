@@ -187,6 +187,8 @@ class Following:
             except (errors.ApiError, OSError) as failure:
                 log.warning("the volumes of pod %s are not renewed yet: %s", meta.name(followed.pod), failure)
                 asyncio.get_running_loop().call_later(_LATER, self._look, uid)
+            except Exception:  # asking again would change nothing, and the volumes of other pods are renewed
+                log.exception("the volumes of pod %s stay as they are", meta.name(followed.pod))
             await asyncio.sleep(0)
 
     async def _renew(self, followed: Followed, fetch: Fetch) -> None:
