@@ -92,6 +92,14 @@ async def test_what_go_clients_leave_empty_is_absent(client: Client) -> None:
     assert "creationTimestamp" not in made["spec"]["template"]["metadata"]
 
 
+def with_volume(**source: Any) -> Object:
+    return {"spec": {"containers": [CONTAINER], "volumes": [{"name": "v", **source}]}}
+
+
+def with_source(**source: Any) -> Object:
+    return with_volume(projected={"sources": [source]})
+
+
 MISTAKES: list[tuple[Kind, Object, str]] = [
     (POD, {"spec": {"containers": []}}, r"spec\.containers: Required value"),
     (POD, {"spec": {"containers": [{"name": "c"}]}}, r"spec\.containers\[0\]\.image: Required value"),
@@ -118,7 +126,30 @@ MISTAKES: list[tuple[Kind, Object, str]] = [
     (SERVICE, {"spec": {"ports": [{"port": 0}]}}, "must be between 1 and 65535, inclusive"),
     (SERVICE, {"spec": {}}, r"spec\.ports: Required value"),
     (CONFIG_MAP, {"data": {"a b": "x"}}, "a valid config key must consist of"),
+    (CONFIG_MAP, {"data": {"..a": "x"}}, r"must not start with '\.\.'"),
+    (CONFIG_MAP, {"binaryData": {"a": "abc"}}, "put plain text under data"),
     (SECRET, {"data": {"a": "not base64"}}, "put plain text under stringData"),
+    (POD, with_volume(configMap={}), r"spec\.volumes\[0\]\.configMap\.name: Required value"),
+    (POD, with_volume(secret={}), r"secret\.secretName: Required value"),
+    (POD, with_volume(hostPath={"path": "/a/../etc"}), r"hostPath\.path: .*must not contain '\.\.'"),
+    (POD, with_volume(hostPath={"path": "/a", "type": "Any"}), 'hostPath.type: Unsupported value: "Any"'),
+    (POD, with_volume(downwardAPI={"items": [{"path": "x"}]}), "one of fieldRef and resourceFieldRef is required"),
+    (POD, with_source(configMap={}), r"projected\.sources\[0\]\.configMap\.name: Required value"),
+    (POD, with_source(serviceAccountToken={"path": "../x"}), r"serviceAccountToken\.path: .*must not contain '\.\.'"),
+    (POD, with_source(serviceAccountToken={"path": "x", "expirationSeconds": 1}), "a duration less than 10 minutes"),
+    (POD, with_source(secret={"name": "s", "items": [{"key": "k", "path": "/x"}]}), "must be a relative path"),
+    (POD, {"spec": {"containers": [{**CONTAINER, "readinessProbe": {}}]}}, "must specify a handler type"),
+    (
+        POD,
+        {"spec": {"containers": [{**CONTAINER, "livenessProbe": {"exec": {"command": ["x"]}, "periodSeconds": -1}}]}},
+        r"livenessProbe\.periodSeconds: .*must be greater than or equal to 0",
+    ),
+    (POD, {"spec": {"containers": [{**CONTAINER, "env": [{"name": "a", "valueFrom": {}}]}]}}, "must specify one of:"),
+    (
+        POD,
+        {"spec": {"containers": [{**CONTAINER, "envFrom": [{"secretRef": {}}]}]}},
+        r"envFrom\[0\]\.secretRef\.name: Required value",
+    ),
     (POD, {"metadata": {"labels": {"a": "b c"}}, "spec": {"containers": [CONTAINER]}}, "a valid label must be"),
 ]
 

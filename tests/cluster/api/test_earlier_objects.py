@@ -22,7 +22,7 @@ from fairway.cluster.workloads import deployments, revisions
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import FakeClock
 from fairway.kernel.feature import Identity
-from fairway.kernel.objects import meta
+from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
@@ -60,6 +60,7 @@ EARLIER: list[tuple[Kind, str, Object]] = [
     (POD, "q", {"spec": POD_SPEC}),
     (LIMIT_RANGE, "l", {"spec": {"limits": [{"type": "Container", "max": {"memory": "1024Mi"}}]}}),
     (CONFIG_MAP, "c", {"data": {"memory": "1024Mi"}}),
+    (CONFIG_MAP, "broken", {"binaryData": {"a": "abc"}}),
     (WIDGET.kind, "w", {"spec": {"limits": {"cpu": 0.5}}}),
 ]
 
@@ -118,6 +119,12 @@ async def test_a_patch_finds_them_complete(client: Client) -> None:
     after = await client.patch(DEPLOYMENT, "d", "default", {"metadata": {"labels": {"a": "b"}}})
     assert after["metadata"]["generation"] == 1
     assert after["spec"] == before["spec"]
+
+
+async def test_what_would_be_refused_today_may_stay_and_nothing_worse_may_come(client: Client) -> None:
+    await client.patch(CONFIG_MAP, "broken", "default", {"data": {"b": "x"}})
+    with pytest.raises(errors.Invalid, match=r"binaryData\[c\]"):
+        await client.patch(CONFIG_MAP, "broken", "default", {"binaryData": {"c": "abc"}})
 
 
 async def test_admission_reads_them_so(client: Client) -> None:

@@ -390,3 +390,10 @@ async def test_a_container_is_stopped_by_the_signal_that_it_names(pods: Bench) -
     await pods.create("p", "sh", "-c", script, container=container, activeDeadlineSeconds=2)
     assert phase(await pods.over("p")) == "Failed"
     assert (await pods.log("p")).splitlines()[-1] == "heard"
+
+
+async def test_a_signal_that_is_none_stops_it_all_the_same(pods: Bench) -> None:
+    await pods.create("p", "sleep", "1000", container={"lifecycle": {"stopSignal": "alarm"}})
+    await pods.until("p", lambda pod: state(pod, "running"))
+    await pods.client.delete(POD, "p", "default")
+    await pods.gone("p")

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from fairway.cluster.node.runtime import CannotStart
+from fairway.cluster.node.variables import values
 from fairway.cluster.node.volumes import publishing
 from fairway.cluster.node.volumes.publishing import File
-from fairway.kernel.objects.kinds import CONFIG_MAP, POD, SECRET, Object
+from fairway.kernel.objects.kinds import CONFIG_MAP, POD, SECRET, Kind, Object
 from fairway.testing.containers import Local
 
 from .conftest import Bench, phase, state
@@ -198,3 +199,13 @@ def test_files_of_an_earlier_version_become_links(tmp_path: Path) -> None:
     publishing.publish(tmp_path, {"a": File(b"1", 0o644), "b/c": File(b"1", 0o644)})
     assert (tmp_path / "a").read_text() == (tmp_path / "b" / "c").read_text() == "1"
     assert (tmp_path / "a").is_symlink() and (tmp_path / "b").is_symlink()
+
+
+async def test_what_cannot_be_decoded_is_said_by_the_pod_that_wants_it() -> None:
+    """Such a ConfigMap is refused today; an earlier Fairway took it."""
+
+    async def fetch(kind: Kind, name: str, namespace: str) -> Object | None:
+        return {**CONFIG_MAP.new(name, namespace), "binaryData": {"a": "abc"}}
+
+    with pytest.raises(CannotStart, match='configmap "c": a value under binaryData is not base64'):
+        await values(CONFIG_MAP, {"name": "c"}, "default", fetch)

@@ -380,7 +380,7 @@ def grace_seconds(pod: Object) -> float:
 
 def _stop_signal(spec: Object) -> int:
     name = (spec.get("lifecycle") or {}).get("stopSignal") or "SIGTERM"
-    return int(getattr(signal, name, signal.SIGTERM))
+    return int(signal.Signals.__members__.get(name, signal.SIGTERM))
 
 
 def _hook_of(spec: Object, name: str) -> Object | None:

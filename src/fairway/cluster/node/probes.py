@@ -51,14 +51,14 @@ class Prober:
             last = outcome.healthy
             if same >= need[outcome.healthy] and not await tell(outcome):
                 return
-            await self._clock.sleep(probe.get("periodSeconds") or 10)
+            await self._clock.sleep(_period(probe))
 
     async def _first_period(self, probe: Object, container: Object, at: ContainerId, host: str) -> None:
         """Ask soon again while it fails, counting nothing: what starts in milliseconds is seen in milliseconds.
 
         The whole seconds of Kubernetes' periods fit containers that are pulled and booted.
         """
-        period, pause = probe.get("periodSeconds") or 10, _SOON
+        period, pause = _period(probe), _SOON
         waited = 0.0
         while waited + pause < period:
             if (await self.attempt(probe, container, at, host, probe.get("timeoutSeconds") or 1)).healthy:
@@ -70,13 +70,13 @@ class Prober:
         """Do it once. Never raises."""
         try:
             async with asyncio.timeout(timeout):
-                if "exec" in action:
-                    result = await self._runtime.exec(at, action["exec"].get("command") or [], timeout)
+                if (wanted := action.get("exec")) is not None:
+                    result = await self._runtime.exec(at, wanted.get("command") or [], timeout)
                     return Outcome(result.exit_code == 0, result.output[:_BODY].decode(errors="replace"))
-                if "httpGet" in action:
-                    return await self._get(action["httpGet"], container, host)
-                if "tcpSocket" in action:
-                    return await self._connect(action["tcpSocket"], container, host)
+                if (wanted := action.get("httpGet")) is not None:
+                    return await self._get(wanted, container, host)
+                if (wanted := action.get("tcpSocket")) is not None:
+                    return await self._connect(wanted, container, host)
                 if wanted := action.get("grpc"):
                     await health.check(host, int(wanted["port"]), wanted.get("service") or "")
                     return Outcome(True)
@@ -106,6 +106,11 @@ class Prober:
         _, writer = await asyncio.open_connection(wanted.get("host") or host, _port(wanted["port"], container))
         writer.close()
         return Outcome(True)
+
+
+def _period(probe: Object) -> float:
+    """At least a second, as upstream: who asks without a pause does nothing else."""
+    return max(float(probe.get("periodSeconds") or 10), 1.0)
 
 
 def _port(port: int | str, container: Object) -> int:

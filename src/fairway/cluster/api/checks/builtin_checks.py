@@ -7,9 +7,6 @@ may surprise. Shapes and types are the schema's part (`schema_of`).
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Callable, Iterable, Iterator
 
 from fairway.cluster.api import objectmeta
@@ -24,6 +21,7 @@ from fairway.cluster.api.checks import (
     pod_checks,
     policy_checks,
     role_checks,
+    volume_checks,
     workload_checks,
 )
 from fairway.cluster.api.custom import crd_checks
@@ -37,7 +35,6 @@ from fairway.kernel.objects.schemas import Schema
 
 _ACCOUNT = "kubernetes.io/service-account.name"
 _MOST_DATA = 1024 * 1024
-_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 
 def schema_of(kind: Kind) -> Callable[[], Schema | None]:
@@ -89,12 +86,7 @@ def _data(obj: Object) -> Iterator[Cause]:
             yield Cause(part, "Invalid value: must be an object", "FieldValueTypeInvalid")
             continue
         for key, value in values.items():
-            if not _DATA_KEY.fullmatch(key):
-                text = (
-                    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  "
-                    "or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
-                )
-                yield causes.invalid(f"{part}[{key}]", key, text)
+            yield from volume_checks.data_key(part, key)
             if not isinstance(value, str):
                 yield causes.invalid(f"{part}[{key}]", value, "the value must be a string; quote it in YAML")
             else:
@@ -103,16 +95,19 @@ def _data(obj: Object) -> Iterator[Cause]:
         yield Cause("", f"Too long: must have at most {_MOST_DATA} bytes", "FieldValueTooLong")
 
 
+def _config_map(obj: Object) -> Iterator[Cause]:
+    yield from _data(obj)
+    yield from volume_checks.base64_problem("binaryData", obj, "the value must be base64; put plain text under data")
+    for key in sorted((obj.get("data") or {}).keys() & (obj.get("binaryData") or {}).keys()):
+        yield causes.invalid(f"data[{key}]", key, "duplicate of key present in binaryData")
+
+
 def _secret(obj: Object) -> Iterator[Cause]:
     yield from _data(obj)
     annotations = obj["metadata"].get("annotations") or {}
     if obj.get("type") == "kubernetes.io/service-account-token" and not annotations.get(_ACCOUNT):
         yield causes.required(f"metadata.annotations[{_ACCOUNT}]")
-    for key, value in (obj.get("data") or {}).items():
-        try:
-            base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError, TypeError):
-            yield causes.invalid(f"data[{key}]", "", "the value must be base64; put plain text under stringData")
+    yield from volume_checks.base64_problem("data", obj, "the value must be base64; put plain text under stringData")
 
 
 def _data_change(new: Object, old: Object) -> Iterator[Cause]:
@@ -208,7 +203,7 @@ CHECKS: dict[str, Check] = {
     "ingressclasses.networking.k8s.io": network_checks.ingress_class,
     "networkpolicies.networking.k8s.io": network_checks.policy,
     "runtimeclasses.node.k8s.io": _runtime_class,
-    "configmaps": _data,
+    "configmaps": _config_map,
     "secrets": _secret,
     "persistentvolumeclaims": _claim,
     "persistentvolumes": _volume,

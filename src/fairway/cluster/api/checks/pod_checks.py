@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from fairway.cluster.api.checks import causes
+from fairway.cluster.api.checks import causes, volume_checks
 from fairway.cluster.api.objectmeta import LABEL_TEXT, labels_problems
 from fairway.kernel.objects import names, quantities
 from fairway.kernel.objects.errors import ApiError, Cause
 from fairway.kernel.objects.kinds import Object
 
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+_VALUES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef")
+_HANDLERS = ("exec", "grpc", "httpGet", "tcpSocket")
+_PROBE_NUMBERS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
 
 
 def pod(obj: Object) -> Iterator[Cause]:
@@ -38,7 +41,7 @@ def pod_spec(spec: Object, path: str, claims: Collection[str] = ()) -> Iterator[
         yield causes.unsupported(f"{path}.dnsPolicy", spec.get("dnsPolicy"), *_DNS_POLICIES)
     yield from labels_problems(spec.get("nodeSelector") or {}, f"{path}.nodeSelector")
     volumes = {str(volume.get("name")) for _, volume in causes.items(spec, "volumes")}.union(claims)
-    yield from _volumes(spec, path)
+    yield from volume_checks.volumes(spec, path)
     seen: set[str] = set()
     for part in ("initContainers", "containers"):
         for index, container in causes.items(spec, part):
@@ -48,24 +51,6 @@ def pod_spec(spec: Object, path: str, claims: Collection[str] = ()) -> Iterator[
                 yield causes.duplicate(f"{at}.name", name)
             seen.add(str(name))
             yield from _container(container, at, volumes)
-
-
-def _volumes(spec: Object, path: str) -> Iterator[Cause]:
-    seen: set[str] = set()
-    for index, volume in causes.items(spec, "volumes"):
-        at, name = f"{path}.volumes[{index}]", volume.get("name")
-        if not name:
-            yield causes.required(f"{at}.name")
-        elif not names.dns_label(str(name)):
-            yield causes.invalid(f"{at}.name", name, "a lowercase RFC 1123 label is required")
-        elif name in seen:
-            yield causes.duplicate(f"{at}.name", name)
-        seen.add(str(name))
-        if len(volume) > 2:
-            sources = sorted(volume.keys() - {"name"})
-            yield Cause(
-                at, f"Forbidden: may not specify more than 1 volume type: {', '.join(sources)}", "FieldValueForbidden"
-            )
 
 
 def _container(container: Object, at: str, volumes: set[str]) -> Iterator[Cause]:
@@ -83,13 +68,34 @@ def _container(container: Object, at: str, volumes: set[str]) -> Iterator[Cause]
             yield causes.required(f"{at}.env[{index}].name")
         if variable.get("value") and variable.get("valueFrom"):
             yield causes.invalid(f"{at}.env[{index}].valueFrom", "", "may not be specified when `value` is not empty")
-    for index, mount in causes.items(container, "volumeMounts"):
-        where = f"{at}.volumeMounts[{index}]"
-        if mount.get("name") not in volumes:
-            yield Cause(f"{where}.name", f"Not found: {causes.shown(mount.get('name'))}", "FieldValueNotFound")
-        if not mount.get("mountPath"):
-            yield causes.required(f"{where}.mountPath")
+        if isinstance(variable.get("valueFrom"), dict):
+            yield from _value_from(variable["valueFrom"], f"{at}.env[{index}].valueFrom")
+    for index, source in causes.items(container, "envFrom"):
+        for reference in ("configMapRef", "secretRef"):
+            if isinstance(source.get(reference), dict) and not source[reference].get("name"):
+                yield causes.required(f"{at}.envFrom[{index}].{reference}.name")
+    yield from volume_checks.mounts(container, at, volumes)
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if isinstance(container.get(probe), dict):
+            yield from _probe(container[probe], f"{at}.{probe}")
     yield from _resources(container.get("resources") or {}, f"{at}.resources")
+
+
+def _value_from(source: Object, at: str) -> Iterator[Cause]:
+    if not any(source.get(word) for word in _VALUES):
+        listed = ", ".join(f"`{word}`" for word in _VALUES[:-1])
+        yield causes.invalid(at, "", f"must specify one of: {listed} or `{_VALUES[-1]}`")
+    for word in _VALUES[2:]:
+        if source.get(word) and not source[word].get("name"):
+            yield causes.required(f"{at}.{word}.name")
+
+
+def _probe(probe: Object, at: str) -> Iterator[Cause]:
+    if not any(isinstance(probe.get(word), dict) for word in _HANDLERS):
+        yield causes.required(at, "must specify a handler type")
+    for field in _PROBE_NUMBERS:
+        if (number := probe.get(field)) is not None and number < 0:
+            yield causes.invalid(f"{at}.{field}", number, "must be greater than or equal to 0")
 
 
 def port_number(value: Any, path: str) -> Iterator[Cause]:
