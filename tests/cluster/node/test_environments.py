@@ -28,6 +28,7 @@ from tests.cluster.node.conftest import Bench, make_wheel, phase, state
         ("aiohttp==0.1", False),
         ("surely-not-installed", False),
         ("surely-not-installed; python_version < '3'", True),
+        ("aiohttp; platform_release ~= 'any'", False),
         ("aiohttp @ file:///tmp/aiohttp", False),
     ],
 )

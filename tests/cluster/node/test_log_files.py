@@ -107,6 +107,13 @@ async def test_what_a_reader_may_ask_for(runtime: FakeRuntime) -> None:
     assert (stamp[-1], text) == ("Z", "line 4\n")
 
 
+async def test_a_line_of_which_a_full_disk_took_a_part_hides_no_other(runtime: FakeRuntime) -> None:
+    path = runtime.logs(ContainerId("u", "main", 0))[-1]
+    path.write_bytes(b"2026-01-0\n" + path.read_bytes() + b"2026-01-02T03:04:05.000000006Z stdout\n")
+    assert await read(runtime, tail_lines=2) == "line 4\n"
+    assert (await read(runtime, since=1.0)).startswith("line 0\n")
+
+
 async def test_there_is_no_previous_log_before_a_restart(runtime: FakeRuntime) -> None:
     with pytest.raises(errors.BadRequest, match="previous terminated container"):
         await read(runtime, previous=True)

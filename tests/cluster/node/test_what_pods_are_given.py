@@ -107,7 +107,8 @@ def test_pull_secrets_of_both_kinds_become_one_document() -> None:
     new = secret("kubernetes.io/dockerconfigjson", ".dockerconfigjson", {"auths": {"a.example": {"auth": "1"}}})
     old = secret("kubernetes.io/dockercfg", ".dockercfg", {"b.example": {"auth": "2"}, "a.example": {"auth": "3"}})
     none = secret("Opaque", "x", {"auths": {"c.example": {}}})
-    assert logins.together([new, old, none]) == {"a.example": {"auth": "1"}, "b.example": {"auth": "2"}}
+    odd = secret("kubernetes.io/dockerconfigjson", ".dockerconfigjson", ["d.example"])
+    assert logins.together([odd, new, old, none]) == {"a.example": {"auth": "1"}, "b.example": {"auth": "2"}}
 
 
 @pytest.mark.parametrize("name", ["podman", "docker"])
@@ -157,6 +158,13 @@ async def test_a_pod_without_volumes_finds_its_token_where_clients_look_and_leav
         pytest.skip("no private mounts here")
     assert (ended["exitCode"], ended["message"], await pods.log("p")) == (0, "done\n", "default")
     assert not Path("/dev/termination-log").exists()
+
+
+async def test_of_a_message_however_long_its_end_is_told(pods: Bench) -> None:
+    script = 'f=$FAIRWAY_TERMINATION_LOG; echo begin > $f; truncate -s 64M $f; printf "%s" end >> $f'
+    await pods.create("p", "sh", "-c", script)
+    ended = state(await pods.over("p"), "terminated")
+    assert (len(ended["message"]), ended["message"].strip("\0")) == (4096, "end")
 
 
 async def test_a_process_gains_no_privileges_and_says_what_it_does_not_keep(pods: Bench) -> None:

@@ -7,10 +7,13 @@ the agent was here, so that it goes on instead of beginning.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import stat
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fairway.cluster.node import security
 from fairway.cluster.node.launching import Launcher, termination_log
@@ -365,12 +368,25 @@ class Container:
         """What it wrote about its end, or the end of its log where the spec asks for that and it failed."""
         runtime = self._tools.runtime
         note = termination_log(runtime.folder(state.id.pod), self.view.name, state.id.attempt)
-        with suppress(OSError):
-            if text := note.read_bytes()[:_LONGEST_MESSAGE].decode(errors="replace"):
-                return text
+        if text := _end_of(note):
+            return text
         if self.view.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError" and state.exit_code:
             return last_lines(runtime.logs(state.id), 80, 2048)
         return ""
+
+
+def _end_of(note: Path) -> str:
+    """The end of a file that a container may make as large as it likes, or another thing than a file."""
+    with suppress(OSError):
+        descriptor = os.open(note, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            if stat.S_ISREG(found.st_mode):
+                last = os.pread(descriptor, _LONGEST_MESSAGE, max(found.st_size - _LONGEST_MESSAGE, 0))
+                return last.decode(errors="replace")
+        finally:
+            os.close(descriptor)
+    return ""
 
 
 def grace_seconds(pod: Object) -> float:

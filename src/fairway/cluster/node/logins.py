@@ -40,7 +40,7 @@ def together(secrets: Iterable[Object]) -> dict[str, Any]:
             document = json.loads(base64.b64decode((secret.get("data") or {}).get(key) or ""))
         except (ValueError, binascii.Error):
             continue
-        found = document.get("auths") if key == ".dockerconfigjson" else document
+        found = document.get("auths") if key == ".dockerconfigjson" and isinstance(document, dict) else document
         for registry, login in (found if isinstance(found, dict) else {}).items():
             result.setdefault(registry, login)
     return result

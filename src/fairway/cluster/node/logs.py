@@ -148,9 +148,13 @@ def _form(timestamps: bool, since: float, stream: str = "") -> Callable[[bytes],
 
     def form(line: bytes) -> bytes:
         time, _, rest = line.partition(b" ")
-        if since and parse(time.decode()[:19] + "Z") < int(since):
+        try:
+            source, mark, text = rest.split(b" ", 2)
+            early = bool(since) and parse(time.decode()[:19] + "Z") < int(since)
+        except ValueError:  # a full disk took a part of it
             return b""
-        source, mark, text = rest.split(b" ", 2)
+        if early:
+            return b""
         if only and source != only:
             return b""
         end = b"" if mark == b"P" else b"\n"

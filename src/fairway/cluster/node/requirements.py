@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 
 from fairway.cluster.node.runtime import CannotStart
@@ -65,10 +66,10 @@ def satisfied(requirements: Sequence[str]) -> bool:
 def _has(text: str, seen: frozenset[str]) -> bool:
     try:
         wanted = Requirement(text)
-    except InvalidRequirement:
+        if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
+            return True
+    except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName):  # the installer says what is wrong
         return False
-    if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
-        return True
     if wanted.url:
         return False
     try:
