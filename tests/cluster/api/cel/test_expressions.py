@@ -217,6 +217,7 @@ _DOES_NOT_COMPILE = {
     "has(self)": "invalid argument to has() macro",
     "package": "Syntax error: reserved identifier: package",
     "9223372036854775808": "invalid int literal",
+    "1" * 5000: "invalid int literal",
     "'open": "Syntax error: token recognition error",
     "'\\q'": "invalid escape sequence",
 }
@@ -259,7 +260,15 @@ def test_expressions_that_have_no_value(expression: str) -> None:
     assert _HAS_NO_VALUE[expression] in str(failed.value)
 
 
+# A value that holds another twice, sixty times over: it is quickly made, and nobody ever walks it to its end.
+_ENDLESS = "[self]" + ".map(a, [a, a])" * 58
 _BOMBS = (
+    f"{_ENDLESS} == {_ENDLESS}",
+    f"{_ENDLESS} in [{_ENDLESS}]",
+    f"sets.contains({_ENDLESS}, {_ENDLESS})",
+    f"{_ENDLESS}.indexOf({_ENDLESS}) == 0",
+    f"{_ENDLESS}.distinct() == []",
+    "self.l.all(a, self.x in [self.x, self.x])",
     "self.l.all(a, self.l.all(b, self.l.all(c, a + b + c >= 0)))",
     "self.l.map(a, self.l.map(b, self.l)) != []",
     "self.l.all(a, self.l + self.l + self.l != [])",
@@ -309,6 +318,8 @@ def test_a_long_expression_is_compiled_in_time_that_grows_with_it() -> None:
         ("'x'.matches('(a{1,100}){1,10}' + 'b')", 2000),
         ("self.all(x, ip('::1').isLoopback())", 20_000),
         ("self.all(x, x / 0 == 1 || true)", 8000),
+        ("[self].all(x, x in [self, self, self, self, self, self])", 300),
+        ("duration('1s'.replace('1s', '1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s')) > duration('1s')", 30),
     ],
 )
 def test_what_takes_long_is_dear_though_upstream_prices_it_low(text: str, least: int) -> None:

@@ -34,7 +34,7 @@ class Frame:
         if known is None:
             if len(self._weights) >= _REMEMBERED:
                 self._weights.clear()
-            total = weight(value)
+            total = weight(value, 2 * max(self.left, 0) + 1)
             self.pay(total // 2)
             known = self._weights[id(value)] = (value, total // 20)
         return known[1]

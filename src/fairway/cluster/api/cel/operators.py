@@ -107,7 +107,7 @@ def _membership(nodes: list[syntax.Node], steps: list[Step]) -> Step:
             return _is_key(one) and one in all_
         if all_.__class__ is not list:
             raise NoSuchOverload
-        frame.pay(1 + len(all_))
+        frame.pay(1 + len(all_) * (1 + (0 if exact else frame.weigh(one))))
         return one in all_ if exact else any(equal(one, each) for each in all_)
 
     return run

@@ -30,6 +30,7 @@ _ESCAPE = re.compile(
     r"|U(?P<long>[0-9a-fA-F]{8})|(?P<octal>[0-3][0-7]{2})|(?P<wrong>[\s\S]))"
 )
 _PLAIN = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_LONGEST_NUMBER = 100
 _BODIES = ("long2", "long1", "short2", "short1")
 RESERVED = frozenset(
     {"as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package"}
@@ -76,6 +77,8 @@ def _token(source: str, kind: str, match: re.Match[str], at: int) -> Token:
             raise CompileError(source, [Issue(at, f"Syntax error: {problem}")]) from None
     if kind == "int":
         unsigned = text[-1] in "uU"
+        if len(text) > _LONGEST_NUMBER:
+            raise CompileError(source, [Issue(at, f"Syntax error: invalid {'u' * unsigned}int literal")])
         return Token("uint" if unsigned else "int", text, at, int(text.rstrip("uU"), 16 if text[:2] == "0x" else 10))
     return Token(kind, text, at, float(text) if kind == "float" else None)
 

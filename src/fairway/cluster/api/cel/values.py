@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
-from fairway.cluster.api.cel.failures import EvaluationError
+from fairway.cluster.api.cel.failures import EvaluationError, OutOfBudget
 from fairway.cluster.api.cel.types import Type
 
 _DATE_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[Tt](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?([Zz]|[+-]\d\d:\d\d))?")
@@ -18,6 +18,8 @@ _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _SECOND = 10**9
 _EARLIEST, _LATEST = -62135596800, 253402300799
+HEAVIEST = 2_000_000
+"""More than the elements of any object, and than one evaluation pays for where it walks them."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -204,12 +206,18 @@ def frozen(value: Any) -> Any:
     return ("bool", value) if value.__class__ is bool else value
 
 
-def weight(value: Any) -> int:
-    """How much there is of a value, for its cost: elements at every depth."""
+def weight(value: Any, most: int = HEAVIEST) -> int:
+    """How much there is of a value, for its cost: elements at every depth.
+
+    A list that holds another twice has it twice, so a short expression can make a value that nobody ever walks to its
+    end. Raises OutOfBudget beyond `most`.
+    """
     total, left = 0, [value]
     while left:
         one = left.pop()
         total += 1
+        if total > most:
+            raise OutOfBudget
         if one.__class__ is list:
             left += one
         elif one.__class__ is dict:

@@ -14,6 +14,8 @@ _SUMMED = ("int", "uint", "double", "duration")
 _ORDERED = ("int", "uint", "double", "bool", "string", "bytes", "timestamp", "duration")
 _NUMBERS = ("int", "uint", "double")
 _LONGEST_RANGE = 1_000_000
+_COMPARED = 20
+"""So many elements are compared for one unit."""
 
 
 def functions() -> Mapping[str, list[Overload]]:
@@ -22,9 +24,9 @@ def functions() -> Mapping[str, list[Overload]]:
         "sum": [overload(f"list({kind}).() {kind}", _summing(kind), _walked) for kind in _SUMMED],
         "min": [overload(f"list({kind}).() {kind}", _least, _walked) for kind in _ORDERED],
         "max": [overload(f"list({kind}).() {kind}", _most, _walked) for kind in _ORDERED],
-        "indexOf": [overload("list(A).(A) int", _index_of, _walked)],
-        "lastIndexOf": [overload("list(A).(A) int", _last_index_of, _walked)],
-        "includes": [overload("dyn.(dyn) bool", _includes, lambda one, _: len(one) if isinstance(one, list) else 0)],
+        "indexOf": [overload("list(A).(A) int", _index_of, _searched)],
+        "lastIndexOf": [overload("list(A).(A) int", _last_index_of, _searched)],
+        "includes": [overload("dyn.(dyn) bool", _includes, _searched)],
         "slice": [overload("list(A).(int, int) list(A)", _slice, traversal)],
         "flatten": [
             overload("list(list(A)).() list(A)", _flattened, _all_of_it),
@@ -56,8 +58,15 @@ def _sorting(items: list[Any], *_: Any) -> int:
     return len(items) * max(1, len(items).bit_length())
 
 
+def _searched(items: Any, wanted: Any) -> int:
+    """Two values are compared no further than the smaller goes."""
+    length = len(items) if isinstance(items, list) else 0
+    return length + min(weight(items), weight(wanted) * max(length, 1)) // _COMPARED
+
+
 def _product(one: list[Any], other: list[Any]) -> int:
-    return len(one) * len(other)
+    """Each with each."""
+    return len(one) * len(other) + min(weight(one) * len(other), weight(other) * len(one)) // _COMPARED
 
 
 def comparable(items: list[Any]) -> None:

@@ -20,6 +20,7 @@ _NUMBERS = ("int", "uint", "double")
 _ORDERED = ("bool", "string", "bytes", "timestamp", "duration")
 _READ, _CALENDAR, _NUMBER_READ = 15, 8, 4
 """What it costs to read a moment or a duration, to look into the calendar, and to read a number."""
+_LONGEST_MOMENT = 40
 _SHOWN = {"int": 0, "uint": 0, "bool": 0, "double": 8, "timestamp": 20, "duration": 8}
 """What it costs to write a value as text."""
 _TIME_ZONE = re.compile(r"([+-]?)(\d\d):(\d\d)")
@@ -209,15 +210,20 @@ def _conversions() -> dict[str, list[Overload]]:
         "bool": [overload("(bool) bool", _same), overload("(string) bool", _parsed_bool)],
         "timestamp": [
             overload("(timestamp) timestamp", _same),
-            overload("(string) timestamp", parsed_timestamp, dear(_READ)),
+            overload("(string) timestamp", parsed_timestamp, dear(_READ, _beyond_usual)),
             overload("(int) timestamp", lambda value: Timestamp(value * 10**9)),
         ],
         "duration": [
             overload("(duration) duration", _same),
-            overload("(string) duration", parsed_duration, dear(_READ)),
+            overload("(string) duration", parsed_duration, dear(_READ, _beyond_usual)),
             overload("(int) duration", Duration),
         ],
     }
+
+
+def _beyond_usual(text: str) -> int:
+    """A moment or a duration is short; what is longer than any is walked, too."""
+    return max(len(text) - _LONGEST_MOMENT, 0)
 
 
 def _same(value: Any) -> Any:
