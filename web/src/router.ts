@@ -13,7 +13,11 @@ export function useAddress(): Address {
   return { path: path.replace(/\/$/, ""), query: new URLSearchParams(query) };
 }
 
-/** The parts of `path` that stand where `pattern` has :name, or nothing where they differ. */
+/** The parts of `path` that stand where `pattern` has :name, or nothing where they differ.
+ *
+ * A link may come from anybody, and a part becomes a part of the path of a request: what browsers would read as a way
+ * up, or what is no spelling of a text, is no such page.
+ */
 export function match(pattern: string, path: string): Record<string, string> | undefined {
   const wanted = pattern.split("/");
   const given = path.split("/");
@@ -21,10 +25,21 @@ export function match(pattern: string, path: string): Record<string, string> | u
   const found: Record<string, string> = {};
   for (const [index, part] of wanted.entries()) {
     const here = given[index] ?? "";
-    if (part.startsWith(":")) found[part.slice(1)] = decodeURIComponent(here);
-    else if (part !== here) return undefined;
+    if (part.startsWith(":")) {
+      const value = decoded(here);
+      if (value === undefined || /^\.*$/.test(value)) return undefined;
+      found[part.slice(1)] = value;
+    } else if (part !== here) return undefined;
   }
   return found;
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Changes what follows the ? without a new entry in the browser's history. */

@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
-import { podStatus, type Pod } from "../src/api/kubernetes";
+import { PODS, podStatus, remove, within, type Pod } from "../src/api/kubernetes";
+import { getRun } from "../src/api/pipelines";
 import { ago, duration, metric, size, span } from "../src/format";
 import { areaUnder, matrixOf, rocOf } from "../src/parts/Metrics";
 import { match } from "../src/router";
@@ -37,6 +38,26 @@ test("classification metrics are read as Kubeflow writes them, wrapped or not", 
   expect(areaUnder([])).toBe(0.5);
 });
 
+test("metadata of another shape is not drawn, and breaks no page", () => {
+  for (const odd of ["x", 5, [], [null], { rows: "ab" }, { rows: [null, { row: [null, "1"] }], annotationSpecs: 3 }]) {
+    const artifact = { artifact_id: "a", metadata: { confusionMatrix: odd, confidenceMetrics: odd } };
+    expect(matrixOf(artifact)?.rows.flat() ?? []).toEqual(matrixOf(artifact) ? [0, 0] : []);
+    expect(areaUnder(rocOf(artifact) ?? [])).toBe(0.5);
+  }
+});
+
+test("an id is one part of a request's path, whatever it holds", async () => {
+  const asked: string[] = [];
+  vi.stubGlobal("fetch", (path: string) => {
+    asked.push(path);
+    return Promise.resolve(new Response("{}"));
+  });
+  await getRun("../../k8s/api/v1/pods?x#y");
+  await remove(within(PODS, "a/b", "c?d"));
+  vi.unstubAllGlobals();
+  expect(asked).toEqual(["/apis/v2beta1/runs/..%2F..%2Fk8s%2Fapi%2Fv1%2Fpods%3Fx%23y", "/k8s/api/v1/namespaces/a%2Fb/pods/c%3Fd"]);
+});
+
 test("the status of a pod is kubectl's word", () => {
   const pod = (status: Pod["status"], more: object = {}): Pod => ({
     metadata: { name: "p", uid: "u", creationTimestamp: "", resourceVersion: "1", ...more },
@@ -54,4 +75,5 @@ test("the status of a pod is kubectl's word", () => {
 test("addresses are matched part by part", () => {
   expect(match("runs/details/:id", "runs/details/a%2Fb")).toEqual({ id: "a/b" });
   expect(match("runs", "runs/details")).toBeUndefined();
+  for (const part of ["", "..", "%2E%2E", "%", "%C3"]) expect(match("runs/details/:id", `runs/details/${part}`)).toBeUndefined();
 });

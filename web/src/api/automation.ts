@@ -47,14 +47,14 @@ export interface Pool {
 const act = (method: "POST" | "DELETE" | "PUT", path: string, body?: unknown) => json(`${API}/${path}`, { method, body });
 
 export const listTriggers = (query: Query) => json<{ triggers?: TriggerRecord[] } & Paging>(`${API}/triggers${text(query)}`);
-export const getTrigger = (id: string) => json<TriggerRecord>(`${API}/triggers/${id}`);
-export const switchTrigger = (id: string, on: boolean) => act("POST", `triggers/${id}:${on ? "enable" : "disable"}`, {});
-export const deleteTrigger = (id: string) => act("DELETE", `triggers/${id}`);
+export const getTrigger = (id: string) => json<TriggerRecord>(`${API}/triggers/${encodeURIComponent(id)}`);
+export const switchTrigger = (id: string, on: boolean) => act("POST", `triggers/${encodeURIComponent(id)}:${on ? "enable" : "disable"}`, {});
+export const deleteTrigger = (id: string) => act("DELETE", `triggers/${encodeURIComponent(id)}`);
 
 export const listNotices = (query: Query) => json<{ notices?: NoticeRule[] } & Paging>(`${API}/notices${text(query)}`);
-export const testNotice = (id: string) => act("POST", `notices/${id}:test`, {});
-export const deleteNotice = (id: string) => act("DELETE", `notices/${id}`);
-export const listDeliveries = (id: string) => json<{ deliveries?: Delivery[] } & Paging>(`${API}/notices/${id}/deliveries`);
+export const testNotice = (id: string) => act("POST", `notices/${encodeURIComponent(id)}:test`, {});
+export const deleteNotice = (id: string) => act("DELETE", `notices/${encodeURIComponent(id)}`);
+export const listDeliveries = (id: string) => json<{ deliveries?: Delivery[] } & Paging>(`${API}/notices/${encodeURIComponent(id)}/deliveries`);
 
 export const listPools = () => json<{ pools?: Pool[] }>(`${API}/pools`);
 export const setPool = (name: string, slots: number, description: string) =>

@@ -155,8 +155,8 @@ export const GRAPHS = "apis/serving.kserve.io/v1alpha1/inferencegraphs";
 /** The path of one object, or of a collection within a namespace. */
 export function within(collection: string, namespace: string, name = ""): string {
   const cut = collection.lastIndexOf("/");
-  const path = `${collection.slice(0, cut)}/namespaces/${namespace}${collection.slice(cut)}`;
-  return name ? `${path}/${name}` : path;
+  const path = `${collection.slice(0, cut)}/namespaces/${encodeURIComponent(namespace)}${collection.slice(cut)}`;
+  return name ? `${path}/${encodeURIComponent(name)}` : path;
 }
 
 export const remove = (path: string) => json(`${API}/${path}`, { method: "DELETE" });

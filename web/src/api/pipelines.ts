@@ -199,17 +199,17 @@ export interface Template {
 
 export const createRun = (template: Template) => json<Run>(`${API}/runs`, { method: "POST", body: template });
 export const listRuns = (query: Query) => json<{ runs?: Run[] } & Paging>(`${API}/runs${text(query)}`);
-export const getRun = (id: string) => json<Run>(`${API}/runs/${id}`);
-export const terminateRun = (id: string) => json(`${API}/runs/${id}:terminate`, { method: "POST" });
+export const getRun = (id: string) => json<Run>(`${API}/runs/${encodeURIComponent(id)}`);
+export const terminateRun = (id: string) => json(`${API}/runs/${encodeURIComponent(id)}:terminate`, { method: "POST" });
 /** With `artifacts` what its steps made goes too, as far as nothing else uses it. */
-export const deleteRun = (id: string, artifacts: boolean) => json(`${API}/runs/${id}?artifacts=${artifacts}`, { method: "DELETE" });
+export const deleteRun = (id: string, artifacts: boolean) => json(`${API}/runs/${encodeURIComponent(id)}?artifacts=${artifacts}`, { method: "DELETE" });
 
 export async function listTasks(run: string): Promise<Task[]> {
   const tasks: Task[] = [];
   let token = "";
   do {
     const page = await json<{ tasks?: Task[] } & Paging>(
-      `${API}/runs/${run}/tasks${text({ page_size: 1000, page_token: token })}`,
+      `${API}/runs/${encodeURIComponent(run)}/tasks${text({ page_size: 1000, page_token: token })}`,
     );
     tasks.push(...(page.tasks ?? []));
     token = page.next_page_token ?? "";
@@ -219,13 +219,13 @@ export async function listTasks(run: string): Promise<Task[]> {
 
 export const listExperiments = (query: Query) =>
   json<{ experiments?: Experiment[] } & Paging>(`${API}/experiments${text(query)}`);
-export const getExperiment = (id: string) => json<Experiment>(`${API}/experiments/${id}`);
+export const getExperiment = (id: string) => json<Experiment>(`${API}/experiments/${encodeURIComponent(id)}`);
 export const listPipelines = (query: Query) =>
   json<{ pipelines?: Pipeline[] } & Paging>(`${API}/pipelines${text(query)}`);
-export const getPipeline = (id: string) => json<Pipeline>(`${API}/pipelines/${id}`);
-export const deletePipeline = (id: string) => json(`${API}/pipelines/${id}?cascade=true`, { method: "DELETE" });
+export const getPipeline = (id: string) => json<Pipeline>(`${API}/pipelines/${encodeURIComponent(id)}`);
+export const deletePipeline = (id: string) => json(`${API}/pipelines/${encodeURIComponent(id)}?cascade=true`, { method: "DELETE" });
 export const listVersions = (id: string, query: Query) =>
-  json<{ pipeline_versions?: PipelineVersion[] } & Paging>(`${API}/pipelines/${id}/versions${text(query)}`);
+  json<{ pipeline_versions?: PipelineVersion[] } & Paging>(`${API}/pipelines/${encodeURIComponent(id)}/versions${text(query)}`);
 
 export interface File {
   path: string;
@@ -233,15 +233,15 @@ export interface File {
 }
 
 export const listFiles = (artifact: string) =>
-  json<{ files?: File[]; total_size?: number }>(`${API}/artifacts/${artifact}:files`);
+  json<{ files?: File[]; total_size?: number }>(`${API}/artifacts/${encodeURIComponent(artifact)}:files`);
 
 /** Where the browser downloads a file of an artifact; the path is empty where the artifact is the file. */
 export const filePath = (artifact: string, path: string) =>
-  `${API}/artifacts/${artifact}:content${text({ path })}`;
+  `${API}/artifacts/${encodeURIComponent(artifact)}:content${text({ path })}`;
 
 /** The log of a step, before its pod begins, while it lives and after. */
 export const logPath = (run: string, task: string, live: boolean) =>
-  `/apis/v1alpha1/runs/${run}/nodes/${task}/log${live ? "?follow=true" : ""}`;
+  `/apis/v1alpha1/runs/${encodeURIComponent(run)}/nodes/${encodeURIComponent(task)}/log${live ? "?follow=true" : ""}`;
 
 export const bareSpec = (document: SpecDocument | undefined): PipelineSpec | undefined =>
   document && "pipeline_spec" in document ? document.pipeline_spec : document;

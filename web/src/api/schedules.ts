@@ -37,7 +37,7 @@ export interface Slot {
   state: string;
 }
 
-const at = (id: string) => `${API}/recurringruns/${id}`;
+const at = (id: string) => `${API}/recurringruns/${encodeURIComponent(id)}`;
 const post = <T>(path: string, body: unknown = {}) => json<T>(path, { method: "POST", body });
 
 export const listSchedules = (query: Query) =>

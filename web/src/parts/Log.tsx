@@ -33,7 +33,7 @@ export function Log({ path, name }: { path: string; name: string }) {
       waiting += piece.replace(COLOURS, "");
       frame ||= requestAnimationFrame(show);
     }).then(
-      () => setEnded(true),
+      () => !stop.signal.aborted && setEnded(true),
       (error: unknown) => !stop.signal.aborted && setFailure(asFailure(error)),
     );
     return () => {

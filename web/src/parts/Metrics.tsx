@@ -24,28 +24,28 @@ export function scalars(artifact: Artifact): [string, number][] {
   return found;
 }
 
+/** Whoever writes an artifact writes its metadata: what has another shape than it should is not drawn. */
 export function matrixOf(artifact: Artifact): Matrix | undefined {
-  const raw = unwrapped(artifact.metadata?.["confusionMatrix"]) as
-    | { annotationSpecs?: { displayName?: string }[]; rows?: { row?: number[] }[] }
-    | undefined;
-  if (!raw?.rows?.length) return undefined;
-  return {
-    labels: (raw.annotationSpecs ?? []).map((spec) => spec.displayName ?? ""),
-    rows: raw.rows.map((row) => row.row ?? []),
-  };
+  const raw = fields(unwrapped(artifact.metadata?.["confusionMatrix"]));
+  const rows = list(raw["rows"]).map((each) => list(fields(each)["row"]).map(number));
+  if (!rows.length) return undefined;
+  return { labels: list(raw["annotationSpecs"]).map((each) => text(fields(each)["displayName"])), rows };
 }
 
 export function rocOf(artifact: Artifact): RocPoint[] | undefined {
-  const raw = unwrapped(artifact.metadata?.["confidenceMetrics"]) as
-    | { confidenceThreshold?: number; recall?: number; falsePositiveRate?: number }[]
-    | undefined;
-  if (!Array.isArray(raw) || !raw.length) return undefined;
-  return raw.map((point) => ({
-    threshold: point.confidenceThreshold ?? 0,
-    truePositive: point.recall ?? 0,
-    falsePositive: point.falsePositiveRate ?? 0,
+  const points = list(unwrapped(artifact.metadata?.["confidenceMetrics"])).map(fields);
+  if (!points.length) return undefined;
+  return points.map((point) => ({
+    threshold: number(point["confidenceThreshold"]),
+    truePositive: number(point["recall"]),
+    falsePositive: number(point["falsePositiveRate"]),
   }));
 }
+
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+const fields = (value: unknown): Record<string, unknown> => (value && typeof value === "object" ? (value as Record<string, unknown>) : {});
+const number = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : 0);
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 /** Kubeflow's executor wraps structured metadata in {"struct": ...} or {"list": ...} at times. */
 function unwrapped(value: unknown): unknown {

@@ -66,17 +66,23 @@ export function Code({ text, label }: { text: string; label?: string }) {
 }
 
 export function Copy({ text, what = "Copy" }: { text: string; what?: string }) {
-  const [done, setDone] = useState(false);
+  const [said, setSaid] = useState<string>();
   const timer = useRef(0);
   useEffect(() => () => window.clearTimeout(timer.current), []);
   const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    setDone(true);
-    timer.current = window.setTimeout(() => setDone(false), 1500);
+    try {
+      await navigator.clipboard.writeText(text);
+      setSaid("Copied");
+    } catch {
+      // Browsers have a clipboard only for pages of this machine or by https, and may ask their user.
+      setSaid("The browser did not allow it");
+    }
+    window.clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => setSaid(undefined), 1500);
   };
   return (
     <button type="button" className="copy" onClick={() => void copy()} aria-live="polite">
-      {done ? "Copied" : what}
+      {said ?? what}
     </button>
   );
 }
