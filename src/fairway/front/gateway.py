@@ -42,7 +42,8 @@ class Gateway:
     async def forward(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
         segments = path.split("/")
-        if segments[0] in self._closed or {".", ".."} & set(segments):
+        first = next(filter(None, segments), "")  # whoever passes it on may take two slashes for one
+        if first in self._closed or {".", ".."} & set(segments):
             return refusal(403, 7, f"/{path} is not a service behind the gateway.")
         assert self._session, "the application's context opens it"
         url = self._public_url.with_path("/" + path).with_query(request.query)
