@@ -85,3 +85,8 @@ def test_nobody_loses_what_another_one_stops_wanting(mine: Any, theirs: Any, lat
 def _full(found: dict[Any, Any]) -> dict[Any, Any]:
     """Without empty containers, which may stay where their last member went."""
     return {path: value for path, value in found.items() if value not in ({}, [])}
+
+
+def test_long_lists_are_laid_over_in_time_that_grows_with_them() -> None:
+    words = [str(number) for number in range(200_000)]
+    assert applying.laid_over({"set": words}, {"set": words[::-1]}, PLACE)["set"] == words[::-1]

@@ -41,6 +41,9 @@ def test_json_patch_leaves_its_target_alone() -> None:
         ([{"op": "add", "path": "/l/7", "value": 1}], Invalid),
         ([{"op": "add", "path": "no-slash", "value": 1}], BadRequest),
         ([{"op": "dance", "path": "/a"}], BadRequest),
+        ([{"op": "copy", "from": "/l", "path": "/l/0"}] * 60, Invalid),  # each doubles what the next one copies
+        ([{"op": "copy", "from": 5, "path": "/l/0"}], BadRequest),
+        ([{"op": "move", "from": None, "path": "/l/0"}], BadRequest),
         ({"op": "add"}, BadRequest),
         (["x"], BadRequest),
     ],
@@ -48,3 +51,10 @@ def test_json_patch_leaves_its_target_alone() -> None:
 def test_a_json_patch_that_cannot_be_applied_says_so(operations: object, error: type[Exception]) -> None:
     with pytest.raises(error):
         patching.json_patch({"a": 1, "l": [1]}, operations)
+
+
+def test_a_json_patch_may_copy_what_a_request_may_hold() -> None:
+    copies = [{"op": "copy", "from": "/a", "path": f"/{number}"} for number in range(29)]
+    assert len(patching.json_patch({"a": "x" * 100_000}, copies)) == 30
+    with pytest.raises(Invalid, match="the accumulated size increase of copy"):
+        patching.json_patch({"a": "x" * 100_000}, [*copies, *copies])

@@ -103,3 +103,11 @@ def test_a_merge_leaves_its_target_alone_and_twice_is_once(old: list[str], patch
     assert target == before
     assert strategic.merge(once, asked, PLACE) == once
     assert sorted(item["name"] for item in once["items"]) == sorted({*old, *patch})
+
+
+def test_long_lists_are_merged_in_time_that_grows_with_them() -> None:
+    old = {"items": names(*map(str, range(40_000))), "words": [str(number) for number in range(40_000)]}
+    turned = {"items": old["items"][::-1], "words": old["words"][::-1], "$setElementOrder/items": old["items"][::-1]}
+    merged = strategic.merge(old, turned, PLACE)
+    assert (merged["items"][0], merged["words"][0]) == ({"name": "39999"}, "39999")
+    assert strategic.merge(old, {"$deleteFromPrimitiveList/words": old["words"]}, PLACE)["words"] == []

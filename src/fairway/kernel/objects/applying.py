@@ -8,6 +8,7 @@ the versions of a kind are taken to have the same fields.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -108,15 +109,15 @@ def _merged_list(live: list[Any], wanted: list[Any], place: Place) -> list[Any]:
     """The wanted elements in their order; the others stay where they were, as far as that goes."""
     old = {fields.element(item, place): item for item in live}
     new = {fields.element(item, place): item for item in wanted}
-    left = list(old)
+    left, taken = deque(old), set()
     result: list[Any] = []
     for word, item in new.items():
-        while left and left[0] not in new:
-            result.append(old[left.pop(0)])
-        if word in old:
-            left.remove(word)
+        while left and (left[0] in taken or left[0] not in new):
+            if (first := left.popleft()) not in taken:
+                result.append(old[first])
+        taken.add(word)
         result.append(laid_over(old[word], item, place.item) if word in old else item)
-    return result + [old[word] for word in left]
+    return result + [old[word] for word in left if word not in taken]
 
 
 def _pruned(value: Any, place: Place, path: Path, gone: set[Path]) -> Any:

@@ -17,6 +17,9 @@ from fairway.kernel.objects.errors import BadRequest, Invalid
 from fairway.kernel.objects.kinds import Object
 
 MOST_OPERATIONS = 10_000
+_EACH = 16
+MOST_COPIED = 3 * 1024 * 1024
+"""Bytes that the operations of one patch may copy, as upstream: a few that copy what holds the copy take all memory."""
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -54,7 +57,13 @@ def json_patch(target: Object, operations: object) -> Object:
     if len(operations) > MOST_OPERATIONS:
         raise BadRequest(f"a JSON patch may have at most {MOST_OPERATIONS} operations")
     document: Any = copy.deepcopy(target)
+    copied = 0
     for operation in operations:
+        if isinstance(operation, dict) and operation.get("op") == "copy":
+            copied += _size(_find(document, _pointer(_source(operation))), MOST_COPIED - copied)
+            if copied > MOST_COPIED:
+                text = "Unable to complete the copy, the accumulated size increase of copy is more than the limit"
+                raise Invalid(f"{text} {MOST_COPIED}")
         document = _operate(document, operation)
     if not isinstance(document, dict):
         raise Invalid("the patch does not leave an object")
@@ -79,9 +88,9 @@ def _operate(document: Any, operation: Any) -> Any:
                 raise Invalid(f"testing path {operation['path']} failed: the value is another one")
             return document
         case "copy":
-            return _add(document, path, copy.deepcopy(_find(document, _pointer(operation.get("from", "")))))
+            return _add(document, path, copy.deepcopy(_find(document, _pointer(_source(operation)))))
         case "move":
-            document, value = _remove(document, _pointer(operation.get("from", "")))
+            document, value = _remove(document, _pointer(_source(operation)))
             return _add(document, path, value)
     raise BadRequest(f"unexpected JSON patch operation {verb!r}")
 
@@ -90,6 +99,28 @@ def _value(operation: Object) -> Any:
     if "value" not in operation:
         raise BadRequest(f"the JSON patch operation {operation.get('op')!r} needs a value")
     return operation["value"]
+
+
+def _source(operation: Object) -> str:
+    source = operation.get("from", "")
+    if not isinstance(source, str):
+        raise BadRequest(f"the JSON patch operation {operation.get('op')!r} needs a path in from")
+    return source
+
+
+def _size(value: Any, most: int) -> int:
+    """About as many bytes as the value has on the wire, or as it takes where it is many small ones; where it is more
+    than `most`, no more is counted."""
+    total, left = 0, [value]
+    while left and total <= most:
+        one = left.pop()
+        total += _EACH + (len(one) if isinstance(one, str) else 0)
+        if isinstance(one, dict):
+            total += sum(map(len, one))
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+    return total
 
 
 def _pointer(path: str) -> list[str]:

@@ -15,6 +15,7 @@ order, the others keep theirs, and between the two the old order decides where i
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from fairway.kernel.objects.errors import BadRequest
@@ -52,9 +53,9 @@ def _object(target: Any, patch: Object, place: Place, at: str) -> Object:
             continue
         if key.startswith(_DELETE):
             name = key.removeprefix(_DELETE)
-            gone = _list(value, f"{at}{key}")
+            gone = _places(_list(value, f"{at}{key}"), "")
             if isinstance(result.get(name), list):
-                result[name] = [one for one in result[name] if one not in gone]
+                result[name] = [one for one in result[name] if _word(one, "") not in gone]
         elif value is None:
             result.pop(key, None)
         else:
@@ -70,7 +71,7 @@ def _retained(target: Object, patch: Object, at: str) -> Object:
     """The target without the fields that $retainKeys does not name, as for unions: one of them only may be there."""
     if _RETAIN not in patch:
         return dict(target)
-    kept = _list(patch[_RETAIN], f"{at}{_RETAIN}")
+    kept = {key for key in _list(patch[_RETAIN], f"{at}{_RETAIN}") if isinstance(key, str)}
     for key, value in patch.items():
         if value is not None and not key.startswith("$") and key not in kept:
             raise BadRequest(f"{at}{key}: the patch sets a field that its $retainKeys does not name")
@@ -97,7 +98,7 @@ def _merged(old: list[Any], patch: list[Any], place: Place, at: str) -> list[Any
     """All elements, the old ones first; `_in_order` puts them right."""
     key = place.merge_key
     if not key:
-        return list(_once([*old, *patch]))
+        return _once([*old, *patch])
     for element in (*old, *patch):
         if not isinstance(element, dict) or (key not in element and element.get(_PATCH) != "replace"):
             raise BadRequest(f"{at}: each element needs {key}, by which the list is merged")
@@ -108,11 +109,12 @@ def _merged(old: list[Any], patch: list[Any], place: Place, at: str) -> list[Any
             raise BadRequest(f"{at}: $patch is {element[_PATCH]!r}, and can be replace or delete in a list")
     if any(element[_PATCH] == "replace" for element in directives):
         return [_plain(element) for element in plain]
-    gone = [element[key] for element in directives]
-    result = [element for element in old if element[key] not in gone]
+    gone = _places(directives, key)
+    result = [element for element in old if _word(element, key) not in gone]
+    places = _places(result, key)
     for element in plain:
-        index = _position(result, element, key)
-        if index < 0:
+        index = places.setdefault(_word(element, key), len(result))
+        if index == len(result):
             result.append(_plain(element))
         else:
             result[index] = _object(result[index], element, place.item, f"{at}[{element[key]}].")
@@ -121,40 +123,55 @@ def _merged(old: list[Any], patch: list[Any], place: Place, at: str) -> list[Any
 
 def _in_order(items: list[Any], wanted: list[Any], old: list[Any], key: str) -> list[Any]:
     """What the patch orders in its order, the rest in its own, each of the rest before what it was before of old."""
-    ordered = sorted(
-        (one for one in items if _position(wanted, one, key) >= 0), key=lambda x: _position(wanted, x, key)
-    )
-    rest = [one for one in items if _position(wanted, one, key) < 0]
-    rest.sort(key=lambda one: _position(old, one, key))
+    asked, before = _places(wanted, key), _places(old, key)
+    found = [(asked.get(word, -1), before.get(word, -1), one) for one in items for word in (_word(one, key),)]
+    ordered = deque(sorted((each for each in found if each[0] >= 0), key=lambda each: each[0]))
+    rest = deque(sorted((each for each in found if each[0] < 0), key=lambda each: each[1]))
     result: list[Any] = []
     while ordered and rest:
-        left, right = _position(old, rest[0], key), _position(old, ordered[0], key)
-        result.append((rest if 0 <= left < right else ordered).pop(0))
-    return result + ordered + rest
+        first = rest if 0 <= rest[0][1] < ordered[0][1] else ordered
+        result.append(first.popleft()[2])
+    return result + [one for _, _, one in (*ordered, *rest)]
 
 
 def _check_order(patch: list[Any], wanted: list[Any], key: str, at: str) -> None:
     """What the patch adds must stand in the order that the patch asks for."""
     added = [one for one in patch if not (isinstance(one, dict) and _PATCH in one)]
-    places = [_position(wanted, one, key) for one in added]
+    asked = _places(wanted, key)
+    places = [asked.get(_word(one, key), -1) for one in added]
     if any(place < 0 for place in places) or places != sorted(places):
         raise BadRequest(f"{at}: the order in the patch's list doesn't match its {_ORDER}{at.rpartition('.')[2]} list")
 
 
-def _position(items: list[Any], wanted: Any, key: str) -> int:
-    """Where the element is that `wanted` means, by its key where it has one; -1 where it is not there."""
+def _places(items: list[Any], key: str) -> dict[Any, int]:
+    """Where each element is first, by what tells it from the others."""
+    found: dict[Any, int] = {}
+    for index, item in enumerate(items):
+        if not key or isinstance(item, dict):
+            found.setdefault(_word(item, key), index)
+    return found
+
+
+def _word(item: Any, key: str) -> Any:
+    """What tells an element from the others, as something that can be hashed: its key, or else all of it."""
     if not key:
-        return items.index(wanted) if wanted in items else -1
-    name = wanted.get(key)
-    return next((index for index, item in enumerate(items) if isinstance(item, dict) and item.get(key) == name), -1)
+        return _hashable(item)
+    return (_hashable(item.get(key)),) if isinstance(item, dict) else None
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_hashable, value))
+    if isinstance(value, dict):
+        return frozenset((name, _hashable(inner)) for name, inner in value.items())
+    return value
 
 
 def _once(items: list[Any]) -> list[Any]:
-    seen: list[Any] = []
+    found: dict[Any, Any] = {}
     for item in items:
-        if item not in seen:
-            seen.append(item)
-    return seen
+        found.setdefault(_hashable(item), item)
+    return list(found.values())
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from fairway.kernel.objects import errors, quantities
 
 _READ, _COMPARED = 12, 4
 """What it costs to read a quantity, however short it is, and to compare or add two."""
-_FORM = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d{1,3})?", re.ASCII)
+_FORM = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d{1,3})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
