@@ -226,3 +226,14 @@ async def test_endpoints_are_addresses_and_nothing_more(client: Client, more: Ob
     with pytest.raises(errors.Invalid, match="externalName"):
         spec = {"type": "ExternalName", "externalName": "a\nb"}
         await client.create(SERVICE, SERVICE.new("s", "default", spec=spec))
+
+
+async def test_long_lists_are_judged_in_time_that_grows_with_them(client: Client) -> None:
+    tolerations = [{"key": f"k{number}", "operator": "Exists"} for number in range(25_000)]
+    await client.create(POD, POD.new("p", "default", spec={"containers": [CONTAINER], "tolerations": tolerations}))
+    more = [{"key": "new", "operator": "Exists"}, *tolerations[::-1]]
+    await client.patch(POD, "p", "default", {"spec": {"tolerations": more}})
+    codes = {"action": "Ignore", "onExitCodes": {"operator": "NotIn", "values": list(range(200_000))}}
+    spec = {"template": template(restartPolicy="Never"), "podFailurePolicy": {"rules": [codes]}}
+    with pytest.raises(errors.Invalid, match="Too many: 200000: must have at most 255 items"):
+        await client.create(JOB, JOB.new("j", "default", spec=spec))

@@ -187,7 +187,7 @@ def check(call: Call, obj: Object, old: Object | None = None, *, only: str = "")
         found += _shape(strategy, schema, obj, old, "")
     if not found and (found := list(strategy.check(obj))) and old is not None:
         # What an earlier Fairway took may stay as it is: else nothing of the object could be changed any more.
-        before = list(strategy.check(old))
+        before = set(strategy.check(old))
         found = [cause for cause in found if cause not in before]
     if not found:
         call.warnings += strategy.warn(obj)

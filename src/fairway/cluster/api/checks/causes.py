@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -35,6 +36,11 @@ def unsupported(path: str, value: Any, *allowed: str) -> Cause:
 
 def duplicate(path: str, value: Any) -> Cause:
     return Cause(path, f"Duplicate value: {shown(value)}", "FieldValueDuplicate")
+
+
+def words(values: Iterable[Any]) -> set[bytes]:
+    """What tells values from each other, for looking up many of them."""
+    return {orjson.dumps(value, option=orjson.OPT_SORT_KEYS) for value in values}
 
 
 def items(parent: Object, key: str) -> list[tuple[int, Object]]:

@@ -160,7 +160,9 @@ def _exit_codes(codes: Object, at: str, containers: set[Any]) -> Iterator[Cause]
     values = codes.get("values") or []
     if not values:
         yield causes.invalid(f"{at}.values", values, "at least one value is required")
-    yield from _too_many(values, f"{at}.values", _MOST_CODES)
+    if len(values) > _MOST_CODES:
+        yield from _too_many(values, f"{at}.values", _MOST_CODES)
+        return
     for index, value in enumerate(values):
         if codes.get("operator") == "In" and value == 0:
             yield causes.invalid(f"{at}.values[{index}]", 0, "must not be 0 for the In operator")

@@ -32,15 +32,17 @@ _JOBS = "spec.replicatedJobs"
 def problems(obj: Object) -> Iterator[Cause]:
     spec, name = obj["spec"], str(obj["metadata"].get("name") or "")
     replicated = causes.items(spec, "replicatedJobs")
-    known = [str(each.get("name")) for _, each in replicated]
+    known = {str(each.get("name")) for _, each in replicated}
     if replicated and replicated[0][1].get("dependsOn"):
         yield Cause(f"{_JOBS}[0].dependsOn", "DependsOn can't be set for the first ReplicatedJob")
     if subdomain := (spec.get("network") or {}).get("subdomain"):
         too_long = ".spec.network.subdomain is too long, must be less than 63 characters"
         yield from _label("spec.network.subdomain", subdomain, subdomain, too_long)
     yield from _manager(spec)
+    before: set[str] = set()
     for index, each in replicated:
-        yield from _replicated(name, each, f"{_JOBS}[{index}]", known[: index + 1])
+        before.add(str(each.get("name")))
+        yield from _replicated(name, each, f"{_JOBS}[{index}]", before)
         yield from _exclusive(each["template"], f"{_JOBS}[{index}].template.metadata.annotations")
     yield from _exclusive(obj, "metadata.annotations")
     for target in (spec.get("successPolicy") or {}).get("targetReplicatedJobs") or ():
@@ -82,7 +84,7 @@ def _without(metadata: Object | None, *parts: str) -> Object:
     return {key: value for key, value in (metadata or {}).items() if key not in parts}
 
 
-def _replicated(jobset: str, each: Object, at: str, before: list[str]) -> Iterator[Cause]:
+def _replicated(jobset: str, each: Object, at: str, before: set[str]) -> Iterator[Cause]:
     job, replicas = each["template"]["spec"], int(each.get("replicas", 1))
     if int(job.get("parallelism", 1)) * replicas > _MOST_PODS:
         text = (
@@ -130,7 +132,7 @@ def _exclusive(obj: Object, at: str) -> Iterator[Cause]:
 # Failure policy
 
 
-def _failure_policy(spec: Object, known: list[str]) -> Iterator[Cause]:
+def _failure_policy(spec: Object, known: set[str]) -> Iterator[Cause]:
     policy = spec.get("failurePolicy")
     if not policy:
         return
@@ -152,7 +154,7 @@ def _failure_policy(spec: Object, known: list[str]) -> Iterator[Cause]:
     yield from _unique([rule["name"] for rule in rules], f"{at}.rules")
 
 
-def _rule(rule: Object, at: str, known: list[str]) -> Iterator[Cause]:
+def _rule(rule: Object, at: str, known: set[str]) -> Iterator[Cause]:
     name = rule["name"]
     if not 1 <= len(name) <= 128:
         text = (
@@ -191,8 +193,10 @@ def _pattern(pattern: str, at: str) -> Iterator[Cause]:
 
 
 def _unique(given: list[str], at: str) -> Iterator[Cause]:
-    for name in dict.fromkeys(given):
-        places = [str(index) for index, other in enumerate(given) if other == name]
+    found: dict[str, list[str]] = {}
+    for index, name in enumerate(given):
+        found.setdefault(name, []).append(str(index))
+    for name, places in found.items():
         if len(places) > 1:
             text = f"rule names are not unique, rules with indices [{' '.join(places)}] all have the same name '{name}'"
             yield Cause(at, text)

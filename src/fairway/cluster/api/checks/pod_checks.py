@@ -165,8 +165,7 @@ def _only_more_tolerations(after: Object, before: Object) -> Iterator[Cause]:
     def lasting(spec: Object) -> list[Object]:
         return [{**each, "tolerationSeconds": None} for _, each in causes.items(spec, "tolerations")]
 
-    kept = lasting(after)
-    if any(each not in kept for each in lasting(before)):
+    if causes.words(lasting(before)) - causes.words(lasting(after)):
         text = "existing toleration can not be modified except its tolerationSeconds"
         yield causes.forbidden("spec.tolerations", text)
 
@@ -192,9 +191,8 @@ def _terms(spec: Object) -> list[Object]:
 def _lost(before: Object, after: Object) -> bool:
     """Whether the term asks for something no longer that it asked for."""
     return any(
-        each not in (after.get(part) or ())
+        causes.words(before.get(part) or ()) - causes.words(after.get(part) or ())
         for part in ("matchExpressions", "matchFields")
-        for _, each in causes.items(before, part)
     )
 
 
