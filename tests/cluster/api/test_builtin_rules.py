@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,10 +10,25 @@ import pytest
 from fairway.kernel.client.client import Client
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import CONFIG_MAP, DEPLOYMENT, ENDPOINT_SLICE, JOB, POD, SECRET, SERVICE, Kind, Object
+from fairway.kernel.objects.kinds import (
+    CLUSTER_ROLE,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    ENDPOINT_SLICE,
+    JOB,
+    PERSISTENT_VOLUME,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+    POD_DISRUPTION_BUDGET,
+    SECRET,
+    SERVICE,
+    Kind,
+    Object,
+)
 from tests.cluster.api.world import World
 
 CONTAINER = {"name": "c", "image": "nginx"}
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 @pytest.fixture
@@ -28,7 +44,7 @@ def template(**spec: Any) -> Object:
 def in_zones(*zones: str) -> Object:
     """An affinity for nodes: a term for each zone."""
     terms = [{"matchExpressions": [{"key": "zone", "operator": "In", "values": [zone]}]} for zone in zones]
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+    return {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": terms}}}
 
 
 def deployment(**spec: Any) -> Object:
@@ -100,6 +116,31 @@ def with_source(**source: Any) -> Object:
     return with_volume(projected={"sources": [source]})
 
 
+ODD: Object = {"matchExpressions": [{"key": "a", "operator": "Perhaps"}]}
+NO_OPERATOR = "not a valid selector operator"
+CLAIMED = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+OFFERED = {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/tmp/there"}}
+
+
+def odd_selectors() -> Iterator[tuple[Object, str]]:
+    """What a pod may not say of the nodes and the pods beside which it wants to be."""
+    for term in ({"labelSelector": ODD}, {"labelSelector": {}, "namespaceSelector": ODD}):
+        for kind in ("podAffinity", "podAntiAffinity"):
+            yield {"affinity": {kind: {REQUIRED: [{"topologyKey": "zone", **term}]}}}, NO_OPERATOR
+    spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+    yield {"topologySpreadConstraints": [{**spread, "labelSelector": ODD}]}, NO_OPERATOR
+    yield {"topologySpreadConstraints": [{**spread, "maxSkew": 0}]}, "must be greater than zero"
+    for key, operator, text in (
+        ("zone", "Perhaps", NO_OPERATOR),
+        ("zone", "Gt", "must be specified single value"),
+        ("zone", "In", "must be specified when `operator` is 'In' or 'NotIn'"),
+        ("no label", "Exists", "name part must consist of alphanumeric characters"),
+    ):
+        terms = [{"matchExpressions": [{"key": key, "operator": operator}]}]
+        yield {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": terms}}}}, text
+    yield {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}}}, "at least one node selector term"
+
+
 MISTAKES: list[tuple[Kind, Object, str]] = [
     (POD, {"spec": {"containers": []}}, r"spec\.containers: Required value"),
     (POD, {"spec": {"containers": [{"name": "c"}]}}, r"spec\.containers\[0\]\.image: Required value"),
@@ -151,6 +192,11 @@ MISTAKES: list[tuple[Kind, Object, str]] = [
         r"envFrom\[0\]\.secretRef\.name: Required value",
     ),
     (POD, {"metadata": {"labels": {"a": "b c"}}, "spec": {"containers": [CONTAINER]}}, "a valid label must be"),
+    *((POD, {"spec": {"containers": [CONTAINER], **spec}}, text) for spec, text in odd_selectors()),
+    (POD_DISRUPTION_BUDGET, {"spec": {"minAvailable": 1, "selector": ODD}}, NO_OPERATOR),
+    (CLUSTER_ROLE, {"aggregationRule": {"clusterRoleSelectors": [ODD]}}, NO_OPERATOR),
+    (PERSISTENT_VOLUME_CLAIM, {"spec": {**CLAIMED, "selector": ODD}}, NO_OPERATOR),
+    (PERSISTENT_VOLUME, {"spec": {**OFFERED, "nodeAffinity": {"required": {"nodeSelectorTerms": [ODD]}}}}, NO_OPERATOR),
 ]
 
 
@@ -159,7 +205,7 @@ MISTAKES: list[tuple[Kind, Object, str]] = [
 )
 async def test_mistakes_are_named(client: Client, kind: Kind, fields: Object, text: str) -> None:
     with pytest.raises(errors.Invalid, match=text):
-        await client.create(kind, kind.new("x", "default", **fields))
+        await client.create(kind, kind.new("x", "default" if kind.namespaced else None, **fields))
 
 
 async def test_a_field_of_the_wrong_type_is_a_bad_request(client: Client) -> None:

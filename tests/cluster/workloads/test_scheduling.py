@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pretend_cluster import Here, add_node, cluster, new_node
 
+from fairway.cluster.api.checks import builtin_checks
 from fairway.cluster.workloads import pods
 from fairway.cluster.workloads.scheduling import demand
 from fairway.cluster.workloads.scheduling.ledger import Ledger
@@ -54,6 +55,20 @@ async def test_a_pod_waits_for_room_is_told_why_and_gets_it(here: Here) -> None:
     assert (event["reason"], event["type"], event["message"]) == ("FailedScheduling", "Warning", told(waiting))
     await here.finish(await here.client.get(POD, "big", "default"))
     await here.until(POD, "next", bound)
+
+
+async def test_a_pod_that_cannot_be_read_keeps_nobody_from_a_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it may be stored from a time when the API took it."""
+    odd = {"topologyKey": "zone", "labelSelector": {"matchExpressions": [{"key": "a", "operator": "Perhaps"}]}}
+    monkeypatch.setitem(builtin_checks.CHECKS, "pods", lambda obj: ())
+    wanted = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [odd]}}
+    async with cluster(tmp_path) as here:
+        await here.client.create(POD, pod("odd", affinity=wanted))
+        assert "cannot be read" in told(await here.until(POD, "odd", told))
+        await here.client.create(POD, pod("other"))
+        await here.until(POD, "other", bound)
 
 
 async def test_a_waiting_pod_gets_the_node_that_comes_later(bare: Here) -> None:

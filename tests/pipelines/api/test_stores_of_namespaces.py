@@ -36,8 +36,8 @@ async def test_nothing_that_it_says_is_more_than_a_sentence(cluster: tuple[ApiSe
         ("s3", DEEP, "is not YAML"),
         ("s3", "s3: !!bool perhaps", "not what its tag says"),
         ("s3", "s3: 2020-99-99", "is not YAML"),
-        ("s3", "s3: text", "is no mapping"),
-        ("s3", "s3: {default: {}, Overrides: [text]}", "no list of mappings"),
+        ("s3", "s3: text", "and no provider"),
+        ("s3", "s3: {default: {}, Overrides: [text]}", "no list of providers"),
         ("s3", providers("s3", f"{{credentials: {{{climbing}}}}}"), "missing"),
         ("gs", providers("gs", f"{{credentials: {{{a_path}}}}}"), "must hold the service account's key itself"),
     ):

@@ -21,6 +21,7 @@ from fairway.cluster.api.checks import (
     pod_checks,
     policy_checks,
     role_checks,
+    selector_checks,
     volume_checks,
     workload_checks,
 )
@@ -125,6 +126,7 @@ def _claim(obj: Object) -> Iterator[Cause]:
         yield causes.required("spec.accessModes", "at least 1 access mode is required")
     if not ((spec.get("resources") or {}).get("requests") or {}).get("storage"):
         yield causes.required("spec.resources[storage]")
+    yield from selector_checks.of_labels(spec.get("selector"), "spec.selector")
     for source in ("dataSource", "dataSourceRef"):
         if spec.get(source):
             yield causes.invalid(
@@ -170,6 +172,7 @@ def _volume(obj: Object) -> Iterator[Cause]:
     if spec.get("persistentVolumeReclaimPolicy") not in policies:
         policy = spec.get("persistentVolumeReclaimPolicy")
         yield causes.unsupported("spec.persistentVolumeReclaimPolicy", policy, *policies)
+    yield from selector_checks.of_nodes((spec.get("nodeAffinity") or {}).get("required"), "spec.nodeAffinity.required")
 
 
 Check = Callable[[Object], Iterable[Cause]]

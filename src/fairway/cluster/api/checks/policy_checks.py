@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fairway.cluster.api.checks import causes
+from fairway.cluster.api.checks import causes, selector_checks
 from fairway.cluster.quotas import scopes, usage
 from fairway.kernel.objects import quantities
 from fairway.kernel.objects.errors import BadRequest, Cause
@@ -185,6 +185,7 @@ def disruption_budget(obj: Object) -> Iterator[Cause]:
     for field in ("minAvailable", "maxUnavailable"):
         if spec.get(field) is not None:
             yield from _share(f"spec.{field}", spec[field])
+    yield from selector_checks.of_labels(spec.get("selector"), "spec.selector")
     policy = spec.get("unhealthyPodEvictionPolicy")
     if policy not in (None, "IfHealthyBudget", "AlwaysAllow"):
         yield causes.unsupported("spec.unhealthyPodEvictionPolicy", policy, "AlwaysAllow", "IfHealthyBudget")

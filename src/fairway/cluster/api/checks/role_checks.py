@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fairway.cluster.api.checks import causes
+from fairway.cluster.api.checks import causes, selector_checks
 from fairway.kernel.objects import names
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import CLUSTER_ROLE, ROLE, ROLE_BINDING, Object
@@ -20,6 +20,8 @@ def role(obj: Object) -> Iterator[Cause]:
     aggregation = obj.get("aggregationRule")
     if aggregation is not None and not aggregation.get("clusterRoleSelectors"):
         yield causes.required("aggregationRule.clusterRoleSelectors", "at least one clusterRoleSelector required")
+    for index, selector in causes.items(aggregation or {}, "clusterRoleSelectors"):
+        yield from selector_checks.of_labels(selector, f"aggregationRule.clusterRoleSelectors[{index}]")
     for index, rule in causes.items(obj, "rules"):
         yield from _rule(rule, f"rules[{index}]", namespaced=namespaced)
 

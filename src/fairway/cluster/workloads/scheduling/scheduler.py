@@ -57,6 +57,7 @@ def service(client: Client, clock: Clock) -> Service:
 
 
 _GATED = "SchedulingGated"
+_UNREADABLE = "what the pod, or a disruption budget, says of other objects cannot be read: see its selectors"
 
 
 @dataclass
@@ -203,8 +204,18 @@ class Scheduler:
         heapq.heapify(heap)
         while heap:
             turn = heapq.heappop(heap)[-1]
-            if await self._take_turn(turn, tasks):
+            if await self._take_turn_safely(turn, tasks):
                 heapq.heappush(heap, (*turn.rank, next(numbers), turn))
+
+    async def _take_turn_safely(self, turn: _Turn, tasks: asyncio.TaskGroup) -> bool:
+        """What one pod asks for, and cannot be read, must not keep all others from their nodes."""
+        try:
+            return await self._take_turn(turn, tasks)
+        except Exception:
+            log.exception("pods that ask for %s are not placed", turn.line.demand.spec)
+            turn.line.reason, turn.line.message = "Unschedulable", _UNREADABLE
+            self._untold.set()
+            return False
 
     async def _take_turn(self, turn: _Turn, tasks: asyncio.TaskGroup) -> bool:
         """Try the next of a line; whether the one behind it may be tried: it got a node, or room is made for it."""
