@@ -172,3 +172,21 @@ async def test_what_a_reconcile_raises_decides_what_is_next(client: Client) -> N
             await client.patch(CONFIG_MAP, "hopeless", "default", {"data": {"changed": "yes"}})
             await eventually(lambda: calls["hopeless"] == 2)
             raise RuntimeError("end of the test")
+
+
+async def test_a_change_that_one_subscriber_cannot_read_is_heard_by_the_others(client: Client) -> None:
+    mirror = Mirror(client, CONFIG_MAP, CLOCK)
+    heard: list[str] = []
+
+    def fails(old: Object | None, new: Object | None) -> None:
+        raise KeyError("spec")
+
+    mirror.subscribe(fails)
+    mirror.subscribe(lambda old, new: heard.append(meta.name(new or old or {})))
+    task = asyncio.create_task(mirror.run())
+    await mirror.synced()
+    await client.create(CONFIG_MAP, config("one"))
+    await eventually(lambda: "one" in heard)
+    await client.create(CONFIG_MAP, config("two"))
+    await eventually(lambda: "two" in heard)
+    task.cancel()

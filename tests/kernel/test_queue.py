@@ -67,3 +67,18 @@ async def test_what_has_failed_for_days_is_still_tried_again() -> None:
     await asyncio.sleep(0)
     await clock.advance(LONGEST_DELAY)
     assert await queue.take() == A
+
+
+async def test_a_race_that_is_lost_for_ever_is_run_less_and_less_often() -> None:
+    clock = FakeClock()
+    queue = WorkQueue(clock)
+    for _ in range(20):
+        queue.retry(A, quick=True)
+        await asyncio.sleep(0)
+        await clock.advance(LONGEST_DELAY)
+        assert await queue.take() == A
+        queue.done(A)
+    queue.retry(A, quick=True)
+    await asyncio.sleep(0)
+    await clock.advance(LONGEST_DELAY / 2)
+    assert len(queue) == 0

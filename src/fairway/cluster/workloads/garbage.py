@@ -163,6 +163,9 @@ class Collector:
             except (errors.ApiError, OSError) as failure:
                 log.debug("garbage of %s %s/%s will be tried again: %s", item.resource, *item.key, failure)
                 tasks.create_task(self._retry(item))
+            except Exception:  # what one object says of its owners must not keep all others
+                log.exception("garbage of %s %s/%s will be tried again", item.resource, *item.key)
+                tasks.create_task(self._retry(item))
 
     async def _retry(self, item: _Item) -> None:
         failures = self._failures[item] = self._failures.get(item, 0) + 1

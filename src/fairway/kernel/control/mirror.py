@@ -19,6 +19,7 @@ from fairway.kernel.objects.meta import Key
 
 log = logging.getLogger(__name__)
 
+_LONGEST_DELAY = 10.0
 _LOOK_AGAIN = 5.0
 """Seconds until a kind that the cluster did not know is asked for again."""
 
@@ -82,7 +83,13 @@ class Mirror:
                 failures += 1
                 level = logging.DEBUG if failures < 3 else logging.WARNING
                 log.log(level, "watch of %s interrupted: %s", self.kind.resource, failure)
-                await self._clock.sleep(back_off(0.1, failures, 10.0))
+                await self._clock.sleep(back_off(0.1, failures, _LONGEST_DELAY))
+            except (LookupError, TypeError, AttributeError, ValueError):
+                # Servers of others may send anything.
+                failures += 1
+                log.exception("what the server sends of %s is not understood", self.kind.resource)
+                self._revision = ""
+                await self._clock.sleep(back_off(0.1, failures, _LONGEST_DELAY))
 
     async def _list(self) -> None:
         page = await self._client.list(self.kind, labels=self._labels, fields=self._fields)

@@ -51,13 +51,13 @@ class WorkQueue:
         self._timers[key] = (due, asyncio.create_task(self._later(key, seconds)))
 
     def retry(self, key: Key, *, quick: bool = False) -> None:
-        """Add again after a back-off; `quick` is for a lost race, which is nobody's failure."""
-        if quick:
-            self.add_after(key, FIRST_DELAY / 10)
-            return
+        """Add again after a back-off; `quick` is for a lost race, of which the first are over in a moment.
+
+        What looks like a lost race may be one for ever: a name that is somebody else's.
+        """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        self.add_after(key, back_off(FIRST_DELAY, failures, LONGEST_DELAY))
+        self.add_after(key, back_off(FIRST_DELAY / 10 if quick else FIRST_DELAY, failures, LONGEST_DELAY))
 
     def forget(self, key: Key) -> None:
         self._failures.pop(key, None)

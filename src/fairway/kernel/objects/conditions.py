@@ -22,13 +22,14 @@ def is_true(obj: Object, type_: str) -> bool:
 def merged(existing: Iterable[Object] | None, now: str, *wanted: tuple[str, bool | None, str, str]) -> list[Object]:
     """`existing` with each wanted (type, status, reason, message) set; None is Unknown.
 
-    lastTransitionTime becomes `now` only where the status changed. Order is kept, new ones come last.
+    lastTransitionTime becomes `now` only where the status changed. Order is kept, new ones come last. What is there
+    may be of somebody who has left something out.
     """
-    result = {condition["type"]: dict(condition) for condition in existing or ()}
+    result = {condition.get("type", ""): dict(condition) for condition in existing or ()}
     for type_, status, reason, message in wanted:
         word = "Unknown" if status is None else str(status)
         old = result.get(type_)
-        since = old["lastTransitionTime"] if old and old.get("status") == word else now
+        since = (old.get("lastTransitionTime") or now) if old and old.get("status") == word else now
         new = {"type": type_, "status": word, "lastTransitionTime": since}
         if reason:
             new["reason"] = reason
