@@ -84,11 +84,11 @@ def is_open(connection: Connection, run_id: str, namespace: str) -> bool:
     return connection.execute(query.where(runs.c.object_namespace == namespace)).first() is not None
 
 
-def abandon(connection: Connection, run_id: str, now: float) -> None:
-    """The run's object was deleted, and its pods with it: what was open is canceled, what was over stays."""
+def abandon(connection: Connection, run_id: str, now: float, why: str = "the Run object was deleted") -> None:
+    """The run's object is gone for good, and its pods with it: what was open is canceled, what was over stays."""
     open_ = (tasks.c.run_id == run_id) & tasks.c.state.in_(("PENDING", "RUNNING"))
     connection.execute(tasks.update().where(open_).values(state="CANCELED", slots=0, finished_at=now))
-    finish(connection, run_id, "CANCELED", now, message="the Run object was deleted", results={})
+    finish(connection, run_id, "CANCELED", now, message=why, results={})
 
 
 def reset(connection: Connection, run_id: str, now: float) -> None:

@@ -11,6 +11,7 @@ import pytest
 from yarl import URL
 
 from fairway.kernel.clock import FakeClock
+from fairway.kernel.objects.kinds import NAMESPACE
 from fairway.pipelines.api.starting import Starting
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.tables import runs
@@ -188,7 +189,7 @@ async def test_a_record_without_its_object_gets_one_when_the_server_is_back(serv
 
 
 async def test_a_run_that_cannot_be_started_holds_up_no_other(server: Server) -> None:
-    """Its namespace is gone, say. The clock stands still: nothing here waits for a time."""
+    """Its namespace is being deleted, say. The clock stands still: nothing here waits for a time."""
     stuck, other = [(await server.call("POST", "runs", run_of()))[1]["run_id"] for _ in range(2)]
     for run in (stuck, other):
         await server.client.wait(RUN, run, "default", lambda found: found is not None)
@@ -197,7 +198,10 @@ async def test_a_run_that_cannot_be_started_holds_up_no_other(server: Server) ->
         change = runs.update().where(runs.c.id == run).values(**values)
         await server.records.write(lambda connection: connection.execute(change))
 
-    await write(stuck, object_namespace="gone")
+    ending = {"metadata": {"finalizers": ["fairway.dev/test"]}}
+    await server.client.create(NAMESPACE, NAMESPACE.new("ending", **ending))
+    await server.client.delete(NAMESPACE, "ending")
+    await write(stuck, object_namespace="ending")
     wake = asyncio.Event()
     starting = Starting(replace(server.context, clock=FakeClock(), wake=wake))
     loop = asyncio.ensure_future(starting.run(lambda: None))
@@ -209,6 +213,18 @@ async def test_a_run_that_cannot_be_started_holds_up_no_other(server: Server) ->
     finally:
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
+    assert (await server.get(f"runs/{stuck}"))["state"] == "PENDING"
+
+
+async def test_a_run_whose_namespace_went_while_nobody_looked_is_over(server: Server) -> None:
+    run = (await server.call("POST", "runs", run_of()))[1]["run_id"]
+    await server.client.wait(RUN, run, "default", lambda found: found is not None)
+    gone = runs.update().where(runs.c.id == run).values(object_namespace="gone")
+    await server.records.write(lambda connection: connection.execute(gone))
+    async with server.starting_again(), asyncio.timeout(60):
+        while (found := await server.get(f"runs/{run}"))["state"] == "PENDING":
+            await asyncio.sleep(0.02)
+    assert (found["state"], found["error"]["message"]) == ("CANCELED", "the namespace gone is gone")
 
 
 async def test_an_artifact_that_is_not_there_cannot_be_given_to_a_run(server: Server) -> None:

@@ -1,6 +1,6 @@
 """Keeping objects in step with records: every run that is not over has its Run object, and it says `terminate`,
 `paused`, `retries` and `asked` as the record does. Woken after each change, and at the start, when it makes up for what
-a crash cut short.
+a crash cut short. A run whose namespace is gone is over: nobody else would end it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select
 
 from fairway.kernel.feature import Ready
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import Object
-from fairway.pipelines import waking
+from fairway.kernel.objects.kinds import NAMESPACE, Object
+from fairway.pipelines import tasks, waking
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.api.experiments import default_experiment
 from fairway.pipelines.kinds import RUN
@@ -84,10 +84,24 @@ class Starting:
                 self._settled[row["id"]] = wanted
                 self._later.pop(row["id"], None)
             except (errors.ApiError, OSError) as failure:
+                if isinstance(failure, errors.NotFound) and await self._ended(row):
+                    continue
                 log.warning("run %s cannot be started yet, trying again: %s", row["id"], failure)
                 self._later[row["id"]] = now + AGAIN_AFTER
                 settled = False
         return settled
+
+    async def _ended(self, row: Mapping[str, Any]) -> bool:
+        """Whether there is no namespace any more in which the run could be."""
+        namespace, now = row["object_namespace"], self._context.clock.now()
+        try:
+            if await self._context.client.find(NAMESPACE, namespace) is not None:
+                return False
+            why = f"the namespace {namespace} is gone"
+            await self._context.records.write(lambda connection: tasks.abandon(connection, row["id"], now, why))
+        except (errors.ApiError, OSError):
+            return False
+        return True
 
     async def _apply(self, row: Mapping[str, Any], wanted: Object) -> None:
         told = {key: value for key, value in wanted.items() if value is not None}
