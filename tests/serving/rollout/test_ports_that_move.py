@@ -23,7 +23,8 @@ LOGGED = {**MODEL, "logger": {"url": "http://sink"}}
 
 
 def _own(number: int, name: str = "http") -> Object:
-    return {"containers": [{"image": "python:3.11", "ports": [{"containerPort": number, "name": name}]}]}
+    named = {"name": name} if name else {}
+    return {"containers": [{"image": "python:3.11", "ports": [{"containerPort": number, **named}]}]}
 
 
 def _children(predictor: Object, there: Children | None = None, *, complete: bool = True) -> Children:
@@ -58,6 +59,27 @@ def test_a_container_that_listens_elsewhere_is_found_by_the_name_of_its_port(nam
     moving = _children(_own(9000, name), _children(_own(8080)))
     assert _targets(moving) == [target]
     assert _targets(_children(_own(9000, name), moving)) == [9000]
+
+
+def test_a_port_without_a_name_is_found_too() -> None:
+    moving = _children(_own(9000, ""), _children(_own(8080, "")))
+    assert _targets(moving) == ["http"]
+    assert _targets(_children(_own(9000, ""), moving)) == [9000]
+    assert _targets(_children(_own(9000, ""), _children(_own(8080)))) == ["http"]
+
+
+def test_only_the_port_that_serves_gets_a_name_and_none_that_is_taken() -> None:
+    def names(*ports: Object, beside: Object | None = None) -> list[str | None]:
+        containers = [{"image": "python:3.11", "ports": list(ports)}, *([beside] if beside else [])]
+        (made,) = _children({"containers": containers}).deployments
+        return [port.get("name") for port in made["spec"]["template"]["spec"]["containers"][0]["ports"]]
+
+    assert names({"containerPort": 8080}, {"containerPort": 9999}) == ["http", None]
+    assert names({"containerPort": 8080}, {"containerPort": 9999, "name": "http"}) == [None, "http"]
+    assert names({"containerPort": 9000, "name": "h2c"}, {"containerPort": 8080}) == ["h2c", "http"]
+    taken = {"name": "web", "image": "nginx", "ports": [{"containerPort": 80, "name": "http"}]}
+    assert names({"containerPort": 8080}, beside=taken) == [None]
+    assert names({"containerPort": 8080}, beside={"name": "transformer-container", "image": "x"}) == [None]
 
 
 def test_where_nothing_moves_the_target_is_a_number_all_along() -> None:

@@ -55,6 +55,7 @@ def pod(isvc: Object, parts: Parts, storage: Storage) -> Pod:
     front = beside[0] if beside else server  # a transformer beside the model takes the requests
     ports = containers.ports(front)
     rest = [one for one in others if one.get("name") != containers.TRANSFORMER]
+    server = server if beside else containers.found_by_name(server, rest)
     finished, volumes, noted = [server, *beside, *rest, *more], [*placed.volumes], {}
     knative = defaults.mode(isvc) == "Knative"
     if sidecar.is_wanted(part, front, scaling.read(isvc, part), ports, knative=knative):

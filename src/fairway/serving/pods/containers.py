@@ -53,6 +53,17 @@ def listening(container: Object) -> Object:
     }
 
 
+def found_by_name(container: Object, others: Iterable[Object]) -> Object:
+    """With a name for the port at which it is asked, unless that or one of `others`, in the same pod, has the name: by
+    it each pod is asked at its own port while pods that listen elsewhere take its place."""
+    given = container["ports"]
+    names = {port.get("name") for one in (container, *others) for port in one.get("ports") or ()}
+    at = next((number for number, port in enumerate(given) if port["containerPort"] == ports(container).http), None)
+    if at is None or given[at].get("name") or "http" in names:
+        return container
+    return {**container, "ports": [*given[:at], {**given[at], "name": "http"}, *given[at + 1 :]]}
+
+
 def with_env(container: Object, entries: Iterable[Object]) -> Object:
     """With further variables in front; one that it has itself stays as it is."""
     own = container.get("env") or []
