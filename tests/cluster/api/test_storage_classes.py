@@ -9,7 +9,7 @@ import pytest
 from fairway.kernel.client.client import Client
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STORAGE_CLASS, Object
+from fairway.kernel.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STATEFUL_SET, STORAGE_CLASS, Object
 from tests.cluster.api.world import World
 
 DEFAULT = {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}
@@ -67,16 +67,21 @@ async def test_a_class_stays_what_it_is(client: Client) -> None:
         await client.create(STORAGE_CLASS, STORAGE_CLASS.new("empty"))
 
 
-async def test_only_fairway_itself_makes_claims_of_a_folder_of_the_machine(world: World, client: Client) -> None:
-    workload = Identity("system:serviceaccount:default:default", ("system:serviceaccounts", "system:authenticated"))
-    theirs = Client(world.server.transport(workload))
-    folder = {"annotations": {"fairway.dev/host-path": "/root"}}
-    wanted = claim("a") | {"metadata": {"name": "a", "namespace": "default", **folder}}
-    with pytest.raises(errors.Forbidden, match="Fairway's own; mount the folder as a hostPath volume"):
-        await theirs.create(PERSISTENT_VOLUME_CLAIM, wanted)
-    await client.create(PERSISTENT_VOLUME_CLAIM, wanted)
-    await theirs.patch(PERSISTENT_VOLUME_CLAIM, "a", "default", {"metadata": {"labels": {"theirs": "may"}}})
-    elsewhere = {"metadata": {"annotations": {"fairway.dev/host-path": "/etc"}}}
-    with pytest.raises(errors.Forbidden):
-        await theirs.patch(PERSISTENT_VOLUME_CLAIM, "a", "default", elsewhere)
-    await theirs.create(PERSISTENT_VOLUME_CLAIM, claim("b"))
+async def test_a_folder_of_this_machine_is_for_who_may_make_volumes(world: World, client: Client) -> None:
+    """Its pods may be such that may not mount one themselves."""
+    here = {"metadata": {"annotations": {"fairway.dev/host-path": "/etc"}}}
+    template = {"spec": claim("data")["spec"], "metadata": {"name": "data", **here["metadata"]}}
+    pod = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "busybox"}]}}
+    sets = {"selector": {"matchLabels": {"a": "b"}}, "template": pod, "volumeClaimTemplates": [template]}
+    worker = Client(world.server.transport(Identity("system:serviceaccount:default:worker")))
+    await worker.create(PERSISTENT_VOLUME_CLAIM, claim("plain"))
+    direct = PERSISTENT_VOLUME_CLAIM.new("direct", "default", spec=claim("direct")["spec"], **here)
+    for attempt in (
+        worker.create(PERSISTENT_VOLUME_CLAIM, direct),
+        worker.patch(PERSISTENT_VOLUME_CLAIM, "plain", "default", here),
+        worker.create(STATEFUL_SET, STATEFUL_SET.new("set", "default", spec=sets)),
+    ):
+        with pytest.raises(errors.Forbidden, match="which is for those who may create persistentvolumes"):
+            await attempt
+    await client.create(PERSISTENT_VOLUME_CLAIM, direct)
+    assert await worker.patch(PERSISTENT_VOLUME_CLAIM, "direct", "default", {"metadata": {"labels": {"a": "b"}}})

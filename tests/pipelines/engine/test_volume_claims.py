@@ -76,6 +76,7 @@ def test_a_claim_is_what_was_asked_for_and_its_name_is_made_from_the_task() -> N
         ({"access_modes": []}, "access_modes is empty"),
         ({"access_modes": ["ReadMostly"]}, 'access_modes has ["ReadMostly"]'),
         ({"data_source": {"name": "x"}}, "needs a kind"),
+        ({"annotations": {"fairway.dev/host-path": "/etc"}}, "is the platform's own"),
     ],
 )
 def test_a_claim_that_cannot_be_says_why(given: dict[str, Any], message: str) -> None:

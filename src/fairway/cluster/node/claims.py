@@ -1,8 +1,7 @@
 """Folders of PersistentVolumeClaims: one for each claim, made at its first use, removed after the claim is deleted.
 
 A folder is its claim's by uid: a claim that is made again under the same name begins empty, whatever happened in
-between. A claim may say that a folder of the machine is its volume, where Fairway made it (`admission.host_folders`);
-that one is nobody's to remove.
+between. A claim may say that a folder of the machine is its volume; that one is nobody's to remove.
 """
 
 from __future__ import annotations
@@ -33,13 +32,6 @@ def volume_name(claim: Object) -> str:
     return f"pvc-{meta.uid(claim)}"
 
 
-def is_of(volume: Object, claim: Object) -> bool:
-    """Whether the volume says that it is this claim's: since it was bound, or because its maker meant it so."""
-    reference = volume["spec"].get("claimRef") or {}
-    named = (reference.get("namespace"), reference.get("name")) == meta.key(claim)
-    return named and reference.get("uid") in (None, "", meta.uid(claim))
-
-
 def volume(claim: Object, folder: Path, node: str) -> Object:
     """The claim's folder as a PersistentVolume of the node, which goes when the claim does. Pure."""
     asked = claim["spec"]
@@ -50,18 +42,32 @@ def volume(claim: Object, folder: Path, node: str) -> Object:
         "persistentVolumeReclaimPolicy": "Delete",
         "hostPath": {"path": str(folder), "type": "DirectoryOrCreate"},
         "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
-        "claimRef": {
-            "apiVersion": "v1",
-            "kind": claim["kind"],
-            "namespace": meta.namespace(claim),
-            "name": meta.name(claim),
-            "uid": meta.uid(claim),
-        },
+        "claimRef": reference(claim),
     }
     if asked.get("storageClassName"):
         spec["storageClassName"] = asked["storageClassName"]
     annotations = {"pv.kubernetes.io/provisioned-by": PROVISIONER}
     return PERSISTENT_VOLUME.new(volume_name(claim), metadata={"annotations": annotations}, spec=spec)
+
+
+def reference(claim: Object) -> Object:
+    """How a volume says whose it is."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "namespace": meta.namespace(claim),
+        "name": meta.name(claim),
+        "uid": meta.uid(claim),
+    }
+
+
+def may_have(claim: Object, volume: Object) -> bool:
+    """Whether the volume is free, or meant for this claim."""
+    owner = volume["spec"].get("claimRef")
+    if not owner:
+        return True
+    named = (owner.get("namespace"), owner.get("name")) == meta.key(claim)
+    return named and owner.get("uid") in (None, "", meta.uid(claim))
 
 
 class Folders:
@@ -88,8 +94,8 @@ class Folders:
         """Of a claim that is gone. What a newer claim of that name has stays."""
         folder, owner = self._places(claim)
         if _text(owner) == meta.uid(claim):
-            owner.unlink()
             self._remove(folder)
+            owner.unlink()  # last: whoever dies before leaves a folder that the next claim of that name does not keep
 
     def _places(self, claim: Object) -> tuple[Path, Path]:
         """The folder, and the file that says whose it is."""
@@ -100,7 +106,7 @@ class Folders:
         """Out of the way at once, and then gone, however long that takes."""
         if not folder.exists():
             return
-        gone = folder.with_name(f".gone-{folder.name}")
+        gone = folder.with_name(f"..{folder.name}")  # which is no claim's name, nor the file of one
         shutil.rmtree(gone, ignore_errors=True)
         folder.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)

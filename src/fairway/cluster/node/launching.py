@@ -181,7 +181,9 @@ class Launcher:
 
     async def _bind(self, claim: Object) -> None:
         spec = claim["spec"]
-        if not spec.get("volumeName") and claims.HOST_PATH not in meta.annotations(claim):
+        if spec.get("volumeName"):
+            await self._take(spec["volumeName"], claim)
+        elif claims.HOST_PATH not in meta.annotations(claim):
             await self._provide(claim)
         status = {
             "phase": "Bound",
@@ -189,6 +191,14 @@ class Launcher:
             "capacity": (spec.get("resources") or {}).get("requests") or {},
         }
         await self.client.patch_status(PERSISTENT_VOLUME_CLAIM, meta.name(claim), meta.namespace(claim), status)
+
+    async def _take(self, name: str, claim: Object) -> None:
+        """A volume that nobody has yet is this claim's from now on. Raises Conflict where another was quicker."""
+        volume = await self._fetch(PERSISTENT_VOLUME, name, "")
+        if volume is not None and not volume["spec"].get("claimRef"):
+            as_it_was = {"resourceVersion": volume["metadata"]["resourceVersion"]}
+            patch = {"metadata": as_it_was, "spec": {"claimRef": claims.reference(claim)}}
+            await self.client.patch(PERSISTENT_VOLUME, name, None, patch)
 
     async def _provide(self, claim: Object) -> None:
         """Make a volume of the claim's folder, so that it is seen where volumes are, and say so in the claim."""

@@ -159,8 +159,8 @@ def _asked(connection: Connection, after: float) -> list[Event]:
 
 def _page_end(connection: Connection, moments: Select[tuple[float]]) -> float:
     """The moment that a page ends with. Many may have the same, and a page has all of those: the next begins after."""
-    last = connection.execute(moments.offset(_AT_ONCE - 1).limit(1)).scalar()
-    return math.inf if last is None else last
+    last = connection.execute(moments.offset(_AT_ONCE - 1).limit(1)).first()
+    return math.inf if last is None else float(last[0])
 
 
 def _settled(before: float, seen: Sequence[Event], now: float) -> float:

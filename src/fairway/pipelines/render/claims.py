@@ -14,6 +14,7 @@ from fairway.pipelines.ir.values import text
 from fairway.pipelines.render.inputs import InputError
 from fairway.pipelines.render.model import Instance, RunFacts
 from fairway.pipelines.render.pods import RUN_LABEL, TASK_LABEL
+from fairway.pipelines.render.workspaces import HOST_PATH
 
 _MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
 _STRUCTURED: dict[str, type] = {"access_modes": list, "annotations": dict, "data_source": dict}
@@ -50,6 +51,8 @@ def render(run: RunFacts, instance: Instance) -> Object:
         spec["storageClassName"] = given["storage_class_name"]
     if given.get("volume_name"):
         spec["volumeName"] = given["volume_name"]
+    if HOST_PATH in (given.get("annotations") or {}):
+        raise InputError(f"the annotation {HOST_PATH} is the platform's own: mount a volume claim that names a volume")
     if given.get("data_source"):
         spec["dataSource"] = _reference(given["data_source"])
     return PERSISTENT_VOLUME_CLAIM.new(

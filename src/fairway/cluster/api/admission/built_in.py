@@ -49,8 +49,8 @@ def chain(
             ValidatingWebhooks(store, registry, asker),
             AccountTokens(store, issuer),
             CertificateRequests(grants),
-            HostFolders(),
             NoEscalation(grants),
+            HostFolders(grants),
             PodSecurity(store),
             Quota(store),
         )

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from fairway.cluster.node.claims import Folders, is_of, volume_name
+from fairway.cluster.node.claims import Folders, may_have, volume_name
 from fairway.cluster.node.runtime import CannotStart, Mount
 from fairway.cluster.node.variables import Facts, Fetch, expand
 from fairway.cluster.node.volumes import contents, publishing
@@ -79,21 +79,18 @@ class Volumes:
         if claim is None:
             raise CannotStart("VolumeNotReady", f'persistentvolumeclaim "{name}" not found')
         volume = claim["spec"].get("volumeName")
-        if volume and volume != volume_name(claim):
-            return await self._static(volume, claim)
+        static = await self._static(volume, claim) if volume and volume != volume_name(claim) else None
         if (claim.get("status") or {}).get("phase") != "Bound":
             await self._bind(claim)
-        return self._claims.of(claim)
+        return static or self._claims.of(claim)
 
     async def _static(self, name: str, claim: Object) -> Path:
-        """A volume that an administrator made by hand. The claim names it, which anybody's may: whose the volume is, it
-        says itself."""
+        """A volume that an administrator made by hand, and a claim names."""
         volume = await self._fetch(PERSISTENT_VOLUME, name, "")
         if volume is None:
             raise CannotStart("VolumeNotReady", f'persistentvolume "{name}" not found')
-        if not is_of(volume, claim):
-            text = f'persistentvolumeclaim "{meta.name(claim)}" is not bound: persistentvolume "{name}" is not its own'
-            raise CannotStart("VolumeNotReady", text)
+        if not may_have(claim, volume):
+            raise CannotStart("VolumeNotReady", f'volume "{name}" already bound to a different claim.')
         for kind in ("hostPath", "local"):
             if place := volume["spec"].get(kind):
                 return _host_path(place)
