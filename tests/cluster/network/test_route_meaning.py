@@ -38,6 +38,10 @@ def rule(path: str = "/", kind: str = "PathPrefix", backend: str = "web", **more
     return {"matches": [match], "backendRefs": [{"name": backend, "port": 80}], **more}
 
 
+def adding(headers: list[Object]) -> Object:
+    return {"type": "RequestHeaderModifier", "requestHeaderModifier": {"add": headers}}
+
+
 def rendered(*routes: Object) -> Resources:
     return render(routes, [service()], [], [], CONFIG)
 
@@ -169,6 +173,17 @@ def test_without_a_timeout_there_is_none_and_a_given_one_is_kept() -> None:
         (rule(timeouts={"request": "soon"}), "'soon' is not a duration"),
         (rule("/a(?=b)", "RegularExpression"), "uses look-around"),
         (rule("/a(", "RegularExpression"), "is not a regular expression"),
+        (rule(r"/a\Z", "RegularExpression"), "takes"),
+        (rule(r"/\u0041", "RegularExpression"), "takes"),
+        (rule("(?x)/a", "RegularExpression"), "takes"),
+        (rule("/a{2000}", "RegularExpression"), "takes"),
+        (rule("/((a{100}){100}){100}", "RegularExpression"), "takes"),
+        (rule(match={"headers": [{"name": "a", "value": "", "type": "RegularExpression"}]}), "takes"),
+        (rule(match={"queryParams": [{"name": "q" * 2000, "value": "z"}]}), "has a name of at most"),
+        (rule(filters=[adding([{"name": "a", "value": "x" * 20_000}])]), "is longer than 4096 characters"),
+        (rule(filters=[adding([{"name": "a" * 20_000, "value": "x"}])]), "is not a header that a route may use"),
+        (rule(filters=[adding([{"name": f"a{number}"} for number in range(1200)])]), "changes at most 16 headers"),
+        (rule(backendRefs=[{"name": "web", "port": 80, "weight": 1_000_000}] * 5000), "are together at most"),
         (rule("no/slash"), "is not a path"),
         (rule("/a?b=c"), "is not a path"),
         (rule(match={"headers": [{"name": "x y", "value": "z"}]}), "is not a header"),
@@ -350,3 +365,17 @@ def test_every_request_needs_a_token_unless_its_route_says_otherwise() -> None:
     assert json.loads(jwt["providers"]["api"]["local_jwks"]["inline_string"]) == {"keys": []}
     closed = only(rendered(route(rule())))
     assert "typed_per_filter_config" not in closed
+
+
+def test_what_somebody_wrote_into_a_status_in_our_name_is_written_anew() -> None:
+    whole = route(rule())
+    found = rendered(whole).rendered["default", "r"]
+    wanted = route_status.parents(whole, found, CONFIG, "now")
+    for odd in (
+        {},
+        {"parentRef": PARENT},
+        {"parentRef": PARENT, "conditions": [{"type": "Accepted", "status": "True"}]},
+    ):
+        said = {"parents": [{"controllerName": "fairway.dev/gateway", **odd}, {"controllerName": "another's"}]}
+        (others, ours) = route_status.parents({**whole, "status": said}, found, CONFIG, "now")
+        assert (others, ours) == ({"controllerName": "another's"}, *wanted)

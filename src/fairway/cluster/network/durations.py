@@ -22,4 +22,4 @@ def seconds(text: str) -> float:
 
 def envoy(text: str) -> str:
     """The same in the form that Envoy's JSON wants."""
-    return f"{seconds(text):g}s"
+    return f"{seconds(text):.3f}".rstrip("0").rstrip(".") + "s"

@@ -88,7 +88,7 @@ class Gateway:
             await self._changed.wait()
             await asyncio.sleep(_TOGETHER)
             self._changed.clear()
-            before, self._latest = self._latest.filled, self._render()
+            before, self._latest = self._latest.filled, self._rendered()
             self._unread |= self._latest.filled - before
             try:
                 self._files.endpoints(self._latest.endpoints)
@@ -136,6 +136,14 @@ class Gateway:
             if self._leading.get(meta.key(route), _generation(route)) != _generation(route)
         }
         return {key for key in changed if (one := resources.rendered.get(key)) and one.silent}
+
+    def _rendered(self) -> Resources:
+        """As all is now, or as it was where one object cannot be read: it must not take the gateway from all others."""
+        try:
+            return self._render()
+        except Exception:
+            log.exception("what routes, Services and endpoints say cannot be read; the gateway goes on as it was")
+            return self._latest
 
     def _render(self) -> Resources:
         services, slices = self._services.all(), self._slices.all()

@@ -14,7 +14,8 @@ def parents(route: Object, rendered: Rendered | None, config: NetworkConfig, now
     """status.parents: ours anew, and what other controllers said as it is. `rendered` is None for strangers' routes."""
     said = (route.get("status") or {}).get("parents") or []
     result = [parent for parent in said if parent.get("controllerName") != CONTROLLER]
-    before = {str(parent["parentRef"]): parent["conditions"] for parent in said if parent not in result}
+    # What is there may have been written by somebody else in our name.
+    before = {str(parent.get("parentRef")): parent.get("conditions") for parent in said if parent not in result}
     for reference in (route.get("spec") or {}).get("parentRefs") or ():
         if rendered is None or not ours(reference, route):
             continue

@@ -171,8 +171,8 @@ def _value_match(match: Object, what: str) -> Resource:
     kind, name, value = match.get("type") or "Exact", str(match.get("name", "")), str(match.get("value", ""))
     if what == "header":
         wellformed.header(name, value)
-    elif not name:
-        raise ValueError("a query parameter that is matched has a name")
+    else:
+        wellformed.parameter(name)
     if kind == "Exact":
         return {"name": name, "string_match": {"exact": value}}
     if kind == "RegularExpression":
@@ -201,7 +201,7 @@ def _action(
         if problem:
             result.unresolved.append(problem)
         weights[name] = weights.get(name, 0) + int(ref.get("weight", 1))
-    weights = {name: weight for name, weight in weights.items() if weight > 0}
+    weights = {name: weight for name, weight in wellformed.weights(weights).items() if weight > 0}
     if not weights:
         return {"direct_response": {"status": 500, "body": {"inline_string": "the route has no backend"}}}
     if any(name in filled for name in weights):
@@ -374,14 +374,14 @@ def _header_changes(rule: Object) -> Resource:
         if added:
             changes[f"{side}_headers_to_add"] = added
         if asked.get("remove"):
-            changes[f"{side}_headers_to_remove"] = [wellformed.header(name) for name in asked["remove"]]
+            changes[f"{side}_headers_to_remove"] = [wellformed.header(name) for name in wellformed.few(asked["remove"])]
     return changes
 
 
 def _headers(wanted: Iterable[Object] | None, how: str) -> list[Resource]:
     """Values are taken literally: a percent sign is no Envoy variable."""
     changes = []
-    for header in wanted or ():
+    for header in wellformed.few(list(wanted or ())):
         name, value = str(header.get("name", "")), str(header.get("value", ""))
         wellformed.header(name, value)
         changes.append({"header": {"key": name, "value": value.replace("%", "%%")}, "append_action": how})
