@@ -166,6 +166,7 @@ MISTAKES: list[tuple[Kind, Object, str]] = [
     (JOB, {"spec": {"template": template()}}, r'restartPolicy: Required value: valid values: "OnFailure", "Never"'),
     (SERVICE, {"spec": {"ports": [{"port": 0}]}}, "must be between 1 and 65535, inclusive"),
     (SERVICE, {"spec": {}}, r"spec\.ports: Required value"),
+    (SERVICE, {"spec": {"ports": [{"port": 80, "name": name} for name in "ab"]}}, r"spec\.ports\[1\]: Duplicate value"),
     (CONFIG_MAP, {"data": {"a b": "x"}}, "a valid config key must consist of"),
     (CONFIG_MAP, {"data": {"..a": "x"}}, r"must not start with '\.\.'"),
     (CONFIG_MAP, {"binaryData": {"a": "abc"}}, "put plain text under data"),

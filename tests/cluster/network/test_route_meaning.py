@@ -379,3 +379,12 @@ def test_what_somebody_wrote_into_a_status_in_our_name_is_written_anew() -> None
         said = {"parents": [{"controllerName": "fairway.dev/gateway", **odd}, {"controllerName": "another's"}]}
         (others, ours) = route_status.parents({**whole, "status": said}, found, CONFIG, "now")
         assert (others, ours) == ({"controllerName": "another's"}, *wanted)
+
+
+def test_a_port_that_a_service_has_twice_is_told_to_envoy_once() -> None:
+    """Two listeners of one name would make it refuse all that are new."""
+    twice = service()
+    twice["spec"]["ports"] = [{"name": "a", "port": 80}, {"name": "b", "port": 80}]
+    found = render([], [twice], [], [], CONFIG)
+    assert [one["name"] for one in found.listeners] == ["default.web.80"]
+    assert [one["name"] for one in found.clusters].count("default.web.80") == 1

@@ -58,6 +58,8 @@ def render(
     for service in sorted(services, key=meta.key):
         for port in _tcp_ports(service):
             name = cluster_name(service, port)
+            if name in endpoints:
+                continue  # one number twice, as it may be stored from a time when the API took it
             known[(*meta.key(service), int(port["port"]))] = name
             clusters.append(_cluster(name, port))
             endpoints[name] = _assignment(name, port, by_service.get(meta.key(service), ()))

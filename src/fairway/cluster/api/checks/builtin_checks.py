@@ -59,8 +59,12 @@ def _service(obj: Object) -> Iterator[Cause]:
     if not ports and spec.get("clusterIP") != "None":
         yield causes.required("spec.ports")
     seen: set[str] = set()
+    numbers: set[tuple[object, object]] = set()
     for index, port in ports:
-        at, name = f"spec.ports[{index}]", port.get("name") or ""
+        at, name, number = f"spec.ports[{index}]", port.get("name") or "", (port.get("protocol"), port.get("port"))
+        if number in numbers:
+            yield causes.duplicate(at, {"protocol": number[0], "port": number[1]})
+        numbers.add(number)
         if len(ports) > 1 and not name:
             yield causes.required(f"{at}.name")
         elif name in seen and name:
