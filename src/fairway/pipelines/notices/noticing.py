@@ -157,7 +157,7 @@ def _asked(connection: Connection, after: float) -> list[Event]:
     return questions
 
 
-def _page_end(connection: Connection, moments: Select[tuple[float]]) -> float:
+def _page_end(connection: Connection, moments: Select[float]) -> float:
     """The moment that a page ends with. Many may have the same, and a page has all of those: the next begins after."""
     last = connection.execute(moments.offset(_AT_ONCE - 1).limit(1)).first()
     return math.inf if last is None else float(last[0])
