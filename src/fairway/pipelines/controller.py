@@ -112,6 +112,7 @@ class Engine:
             self.transfers.forget(key)
             play = await opening.opened(self._means, world, self._slots, self.transfers, run)
             if play is None:
+                self._slots.forget(key)
                 return None
             self._plays[key] = play
         else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, literal_column, select
 
+from fairway.kernel.objects.meta import Key
 from fairway.pipelines.tables import pools, runs, tasks
 
 _OF_A_POOL = tasks.c.pool != literal_column("''")
@@ -26,7 +27,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Holder:
-    run_id: str
+    run: Key
     task_id: str
     pool: str
     slots: int
@@ -38,8 +39,12 @@ def limits(connection: Connection) -> dict[str, int]:
 
 def holders(connection: Connection) -> list[Holder]:
     """All steps that hold slots now."""
-    query = select(tasks.c.run_id, tasks.c.id, tasks.c.pool, tasks.c.slots).where(_OF_A_POOL, tasks.c.slots > 0)
-    return [Holder(*row) for row in connection.execute(query)]
+    query = (
+        select(runs.c.object_namespace, tasks.c.run_id, tasks.c.id, tasks.c.pool, tasks.c.slots)
+        .join(runs, runs.c.id == tasks.c.run_id)
+        .where(_OF_A_POOL, tasks.c.slots > 0, tasks.c.state.in_(("PENDING", "RUNNING")))
+    )
+    return [Holder((namespace, run), *step) for namespace, run, *step in connection.execute(query)]
 
 
 def uses(connection: Connection) -> Mapping[str, Use]:

@@ -86,9 +86,14 @@ def is_open(connection: Connection, run_id: str, namespace: str) -> bool:
 
 def abandon(connection: Connection, run_id: str, now: float, why: str = "the Run object was deleted") -> None:
     """The run's object is gone for good, and its pods with it: what was open is canceled, what was over stays."""
+    give_up(connection, run_id, "CANCELED", now, message=why)
+
+
+def give_up(connection: Connection, run_id: str, state: str, now: float, *, message: str) -> None:
+    """The run is over without having been played to its end: what was open is canceled, and holds nothing."""
     open_ = (tasks.c.run_id == run_id) & tasks.c.state.in_(("PENDING", "RUNNING"))
     connection.execute(tasks.update().where(open_).values(state="CANCELED", slots=0, finished_at=now))
-    finish(connection, run_id, "CANCELED", now, message=why, results={})
+    finish(connection, run_id, state, now, message=message, results={})
 
 
 def reset(connection: Connection, run_id: str, now: float) -> None:

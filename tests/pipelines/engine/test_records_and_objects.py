@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from places import Here
 from specs import Spec, task
-from sqlalchemy import select
-from test_control_on_a_cluster import begun, is_now, order, pooled
+from sqlalchemy import func, select
+from test_control_on_a_cluster import begun, is_now, make_pool, order, pooled
 
 from fairway.kernel.clock import timestamp
 from fairway.kernel.control.controller import World
@@ -20,7 +20,7 @@ from fairway.pipelines.controller import Engine
 from fairway.pipelines.engine import attempts
 from fairway.pipelines.engine.play import Means
 from fairway.pipelines.kinds import RUN
-from fairway.pipelines.tables import runs
+from fairway.pipelines.tables import runs, specs
 from fairway.up.front import task_group
 
 pytestmark = pytest.mark.slow
@@ -127,4 +127,23 @@ async def test_nobody_plays_or_ends_the_run_of_another_namespace(here: Here, tmp
         assert await here.records.read(lambda c: c.execute(query).scalar()) == "RUNNING"
         gate.touch()
         assert (await here.ended(run))["status"]["phase"] == "SUCCEEDED"
+    assert order(marks) == [1, 2]
+
+
+async def test_a_run_whose_pipeline_cannot_be_read_any_more_holds_no_slots_for_ever(here: Here, tmp_path: Path) -> None:
+    marks, gate = tmp_path / "marks", tmp_path / "gate"
+    await make_pool(here, 1)
+    given: dict[str, Any] = {"marks": str(marks), "seconds": 0.0}
+    async with here.engine():
+        run = await here.submit(pooled(Spec()).compiled({"use": task("use", {"n": 1, "gate": str(gate), **given})}))
+        await here.until(lambda: begun(marks, 1))
+    newer = func.replace(specs.c.body, '"schemaVersion":"2.1.0"', '"schemaVersion":"1.0.0"')
+    await here.records.write(lambda c: c.execute(specs.update().values(body=newer)))
+    async with here.engine():
+        assert (await here.ended(run))["status"]["phase"] == "FAILED"
+        gate.touch()
+        left = (await here.rows(run))["use"]
+        assert (left["state"], left["slots"]) == ("CANCELED", 0)
+        later = await here.submit(pooled(Spec()).compiled({"use": task("use", {"n": 2, "gate": "", **given})}))
+        assert (await here.ended(later))["status"]["phase"] == "SUCCEEDED"
     assert order(marks) == [1, 2]

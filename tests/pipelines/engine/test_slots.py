@@ -54,6 +54,12 @@ async def test_a_run_that_is_taken_up_keeps_what_it_held_before_others_get_any(s
     assert await slots.look(SECOND) == []
 
 
+async def test_a_run_of_the_same_name_in_another_namespace_gives_back_nothing_of_it(slots: Slots) -> None:
+    slots.take_up(FIRST, steps("a", "b", holding=1))
+    slots.forget(("elsewhere", "first"))
+    assert await slots.ask(SECOND, steps("c")) == []
+
+
 async def test_what_it_does_not_hold_any_more_goes_to_who_waits(slots: Slots) -> None:
     slots.take_up(FIRST, steps("a", "b", holding=1))
     await slots.ask(SECOND, steps("c"))

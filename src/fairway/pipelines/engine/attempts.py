@@ -128,7 +128,7 @@ async def _begin(play: Play, instance: Instance) -> None:
         await play.world.client.create(POD, pods.render(graph.pipeline, graph.run, instance))
     except errors.AlreadyExists:
         log.debug("pod %s is there already", name)
-    except (InputError, errors.Invalid, errors.BadRequest, errors.Forbidden) as refused:
+    except (InputError, errors.Invalid, errors.BadRequest, errors.Forbidden, errors.TooLarge) as refused:
         ended(play, name, Outcome(False, message=f"the pod of the step was refused: {refused}", code=1))
 
 

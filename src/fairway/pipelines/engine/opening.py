@@ -55,9 +55,7 @@ async def opened(means: Means, world: World, slots: Slots, transfers: Transfers,
         facts = replace(facts, processes=await nodes.processes(world, pipeline))
     except (ir.InvalidPipeline, given.CannotBeGiven) as wrong:
         message = str(wrong)
-        await means.records.write(
-            lambda connection: tasks.finish(connection, run_id, "FAILED", now, message=message, results={})
-        )
+        await means.records.write(lambda connection: tasks.give_up(connection, run_id, "FAILED", now, message=message))
         await telling.show(world, run, "FAILED", message)
         return None
     graph = Graph(pipeline, facts, found.known, window=means.window)

@@ -34,7 +34,7 @@ class Slots:
         self._records, self._nudge = records, nudge
         self._pools: dict[str, _Pool] = defaultdict(_Pool)
         self._holders: dict[str, Holder] = {}
-        self._of_run: dict[str, set[str]] = defaultdict(set)
+        self._of_run: dict[Key, set[str]] = defaultdict(set)
         """The steps of each run that hold slots or wait for some."""
         self._given: dict[Key, list[str]] = defaultdict(list)
         self._counting = asyncio.Lock()
@@ -61,7 +61,7 @@ class Slots:
         """Steps want slots. Gives those that get them at once; the others wait behind all who asked before."""
         for each in claims:
             self._pools[each.options.pool].waiting.setdefault(each.id, (key, _holder(key, each)))
-            self._of_run[key[1]].add(each.id)
+            self._of_run[key].add(each.id)
         return await self.look(key)
 
     async def look(self, key: Key) -> list[str]:
@@ -85,9 +85,9 @@ class Slots:
     def drop(self, key: Key) -> None:
         """The run is not in memory any more: its steps wait for nothing. What they hold, they hold."""
         self._given.pop(key, None)
-        for task_id in list(self._of_run.get(key[1], ())):
+        for task_id in list(self._of_run.get(key, ())):
             if task_id not in self._holders:
-                self._of_run[key[1]].discard(task_id)
+                self._of_run[key].discard(task_id)
                 for pool in self._pools.values():
                     pool.waiting.pop(task_id, None)
 
@@ -110,8 +110,8 @@ class Slots:
     def _let_go(self, key: Key) -> set[str]:
         """Take everything from the run; gives the pools that have more room now."""
         self.drop(key)
-        freed = {self._release(task_id, self._holders[task_id].pool) for task_id in [*self._of_run.get(key[1], ())]}
-        self._of_run.pop(key[1], None)
+        freed = {self._release(task_id, self._holders[task_id].pool) for task_id in [*self._of_run.get(key, ())]}
+        self._of_run.pop(key, None)
         return freed
 
     def _give(self, name: str) -> None:
@@ -131,17 +131,17 @@ class Slots:
 
     def _hold(self, holder: Holder) -> None:
         self._holders[holder.task_id] = holder
-        self._of_run[holder.run_id].add(holder.task_id)
+        self._of_run[holder.run].add(holder.task_id)
         self._pools[holder.pool].used += holder.slots
 
     def _release(self, task_id: str, name: str) -> str:
         holder = self._holders.pop(task_id, None)
         if holder is not None:
             self._pools[name].used -= holder.slots
-            self._of_run[holder.run_id].discard(task_id)
+            self._of_run[holder.run].discard(task_id)
         self._pools[name].waiting.pop(task_id, None)
         return name
 
 
 def _holder(key: Key, instance: Instance) -> Holder:
-    return Holder(key[1], instance.id, instance.options.pool, instance.options.slots)
+    return Holder(key, instance.id, instance.options.pool, instance.options.slots)
