@@ -78,6 +78,12 @@ def finish(
         approvals.withdraw(connection, run_id)
 
 
+def belongs(connection: Connection, run_id: str, namespace: str) -> bool:
+    """Whether there is such a run, in that namespace."""
+    query = select(runs.c.id).where(runs.c.id == run_id, runs.c.object_namespace == namespace)
+    return connection.execute(query).first() is not None
+
+
 def is_open(connection: Connection, run_id: str, namespace: str) -> bool:
     """Whether there is such a run, played here by an object of that namespace, that is not over."""
     query = select(runs.c.id).where(runs.c.id == run_id, runs.c.state.not_in(OVER), ~runs.c.external)

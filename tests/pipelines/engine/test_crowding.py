@@ -6,10 +6,16 @@ import pytest
 from places import Here
 from specs import In, Spec, task
 
+from fairway.kernel.control.controller import World
+from fairway.kernel.control.mirror import Mirrors
 from fairway.kernel.objects import meta
-from fairway.kernel.objects.kinds import POD
-from fairway.pipelines.render.pods import RUN_LABEL
+from fairway.kernel.objects.kinds import NAMESPACE, POD
+from fairway.pipelines.engine.attempts import over
+from fairway.pipelines.engine.crowding import Crowding
+from fairway.pipelines.engine.play import Means
+from fairway.pipelines.render.pods import COMMAND, RUN_LABEL
 from fairway.pipelines.settings import PipelinesSettings
+from fairway.up.front import task_group
 
 pytestmark = pytest.mark.slow
 
@@ -40,3 +46,23 @@ async def test_the_newest_stay_and_of_the_others_the_log(here: Here) -> None:
         assert len(gone) == STEPS - KEPT
         for row in gone:
             assert b"this is" in await here.artifacts.get(f"{row['folder']}/executor-logs")
+
+
+async def test_no_log_is_put_into_the_folder_of_another_namespaces_step(here: Here) -> None:
+    client, clock = here.cluster.client, here.cluster.platform.clock
+    await client.create(NAMESPACE, NAMESPACE.new("elsewhere"))
+    async with here.engine():
+        run = await here.submit(Spec().python("say", SAY, {"n": int}).compiled({"say": task("say", {"n": 1})}))
+        await here.ended(run)
+    (row,) = [row for path, row in (await here.rows(run)).items() if path]
+    main = {"name": "main", "image": "python:3.11", "command": COMMAND, "args": [row["folder"]]}
+    forged = {"restartPolicy": "Never", "containers": [main]}
+    await client.create(POD, POD.new("forged", "elsewhere", metadata={"labels": {RUN_LABEL: run}}, spec=forged))
+    await client.wait(POD, "forged", "elsewhere", lambda pod: pod is not None and over(pod), timeout=60)
+    async with task_group() as group:
+        world = World(client, clock, Mirrors(client, clock, group))
+        await world.mirror(POD).synced()
+        settings = PipelinesSettings(kept_pods=0)
+        await Crowding(Means(here.records, here.artifacts, settings=settings))._make_room(world)
+    await client.wait(POD, "forged", "elsewhere", lambda pod: pod is None, timeout=60)
+    assert b"this is 1" in await here.artifacts.get(f"{row['folder']}/executor-logs")

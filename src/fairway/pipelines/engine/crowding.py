@@ -61,7 +61,10 @@ class Crowding:
 
     async def _remove(self, world: World, pod: Object) -> None:
         name, namespace = meta.name(pod), meta.namespace(pod)
-        if folder := pods.folder_of(pod):
+        run, folder = meta.labels(pod)[pods.RUN_LABEL], pods.folder_of(pod)
+        # A label and an argument can be written by whoever may make pods in a namespace of his own.
+        known = await self._means.records.read(lambda connection: tasks.belongs(connection, run, namespace))
+        if known and f"/{run}/" in folder:
             await logs.keep(self._means, world.client, name, namespace, folder)
         await world.client.delete(POD, name, namespace, grace_seconds=0, uid=meta.uid(pod))
 
