@@ -50,6 +50,7 @@ def test_a_good_pipeline_loads() -> None:
         (("root", "dag", "tasks", "use", "retryPolicy"), _retry(backoffFactor=-1), "backoffFactor is -1"),
         (("root", "dag", "tasks", "use", "retryPolicy"), _retry(backoffDuration="nans"), "'nans' is not a duration"),
         (("root", "dag", "tasks", "use", "retryPolicy"), _retry(backoffDuration="-5s"), "'-5s' is not a duration"),
+        (("root", "dag", "tasks", "use", "retryPolicy"), _retry(backoffDuration="1e99s"), "'1e99s' is not a duration"),
         (("root", "dag", "outputs"), {"artifacts": {"m": {"artifactSelectors": ["x"]}}}, "artifactSelectors[0]: this"),
         (("deploymentSpec", "executors", "exec-make", "container", "env"), ["x"], "container.env[0]: this must be"),
         (("deploymentSpec", "executors", "exec-make"), {"importer": {"metadata": [1]}}, "metadata: this must be"),

@@ -46,6 +46,8 @@ def test_each_variable_is_an_option() -> None:
         ("SENSOR", "every=0", "every 0 seconds"),
         ("SENSOR", "every=soon", "'soon' is not a time"),
         ("SENSOR", "every=30", "a boolean output"),
+        ("SENSOR", "every=99999999d", "'99999999d' is more than a hundred years"),
+        ("SENSOR", f"every=30 timeout={'9' * 400}", "is more than a hundred years"),
         ("CACHE", "max_age=1w", "'1w' is not a time"),
         ("CACHE", "by=name", "by=id or by=content"),
         ("CACHE", "by=id by=id", "'by=id' is not understood"),
@@ -76,6 +78,8 @@ def test_the_pipelines_own_configuration_in_seconds() -> None:
     ("written", "message"),
     [
         ({"activeDeadlineSeconds": -1}, "pipelineConfig: activeDeadlineSeconds is -1"),
+        ({"resourceTtlOnCompletion": 10**12}, "resourceTtlOnCompletion is 1000000000000, and must be"),
+        ({"resourceTtlOnCompletion": 10**400}, "and no more than a hundred years"),
         ({"activeDeadlineSeconds": "soon"}, "activeDeadlineSeconds is 'soon'"),
         ({"semaphoreKey": "x"}, "the pipeline config semaphoreKey is not supported"),
         ({"workspace": {"size": "big"}}, "pipelineConfig.workspace: size 'big' is not a quantity"),

@@ -10,7 +10,7 @@ import re
 
 from fairway.pipelines.ir.model import Config, Workspace
 from fairway.pipelines.ir.reading import Node
-from fairway.pipelines.ir.values import plain
+from fairway.pipelines.ir.values import LONGEST_TIME, plain
 
 _KNOWN = (
     "activeDeadlineSeconds",
@@ -36,8 +36,8 @@ def load(node: Node) -> Config:
 
 def _seconds(node: Node, key: str) -> float:
     value = plain(node.get(key) or 0)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise node.wrong(f"{key} is {value!r}, and must be a whole number of seconds")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LONGEST_TIME:
+        raise node.wrong(f"{key} is {value!r}, and must be a whole number of seconds, and no more than a hundred years")
     return float(value)
 
 

@@ -20,7 +20,7 @@ from fairway.pipelines.ir.model import (
     Task,
 )
 from fairway.pipelines.ir.reading import Node
-from fairway.pipelines.ir.values import plain, read_json
+from fairway.pipelines.ir.values import LONGEST_TIME, plain, read_json
 
 STRATEGIES = {"": False, "TRIGGER_STRATEGY_UNSPECIFIED": False, "ALL_UPSTREAM_TASKS_SUCCEEDED": False}
 STRATEGIES["ALL_UPSTREAM_TASKS_COMPLETED"] = True
@@ -167,7 +167,7 @@ def _seconds(node: Node, key: str, default: float) -> float:
         seconds = float(written.removesuffix("s"))
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds < math.inf:
+    if not 0 <= seconds <= LONGEST_TIME:
         raise node.wrong(f"{key} {written!r} is not a duration such as '30s'")
     return seconds
 

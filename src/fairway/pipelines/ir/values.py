@@ -16,6 +16,8 @@ from fairway.pipelines.ir.model import ParameterType, Value
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+LONGEST_TIME = 100 * 366 * 86400.0
+"""Seconds: a moment so much later still has a date."""
 DEEPEST = 100
 """Levels of lists and structs in one value; the API takes no more either."""
 _KINDS = {str: "the string", int: "the number", float: "the number", list: "the list", dict: "the struct"}
@@ -113,7 +115,10 @@ def duration(written: str) -> float:
     match = _DURATION.fullmatch(written)
     if match is None:
         raise ValueError(f"{written!r} is not a time such as 90, 90s, 15m, 6h or 7d")
-    return float(match["number"]) * _UNITS[match["unit"]]
+    seconds = float(match["number"]) * _UNITS[match["unit"]]
+    if seconds > LONGEST_TIME:
+        raise ValueError(f"{written[:20]!r} is more than a hundred years")
+    return seconds
 
 
 def _number(value: float) -> int | float:
