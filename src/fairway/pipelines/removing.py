@@ -130,6 +130,7 @@ async def forget(context: Context, run_id: str, namespace: str, *, with_artifact
     await context.records.write(
         lambda connection: forgetting.forget(connection, run_id, now, with_artifacts=with_artifacts, served=served)
     )
+    await context.client.delete(RUN, run_id, namespace)  # which `starting` may have made meanwhile
     context.removals.ring()
 
 

@@ -12,6 +12,8 @@ from fairway.artifacts.store import ArtifactsFailed
 from fairway.cluster.api.server import ApiServer
 from fairway.kernel.client.client import Client
 from fairway.kernel.objects.kinds import CRD, POD, Kind
+from fairway.pipelines.api.starting import Starting, _not_over
+from fairway.pipelines.kinds import RUN
 from fairway.pipelines.removing import Removing
 from fairway.pipelines.render.pods import RUN_LABEL
 from fairway.pipelines.settings import PipelinesSettings
@@ -58,6 +60,15 @@ async def test_bytes_and_records_go_with_the_run_when_they_are_to(world: World) 
     assert not path.exists()
     assert not path.parents[4].exists(), "the folder of the run is left"
     assert await world.context.records.read(lambda c: c.execute(select(leavings)).all()) == []
+
+
+async def test_no_object_is_left_of_a_run_that_was_deleted_before_it_had_one(world: World) -> None:
+    run = await world.run()
+    starting = Starting(world.context)
+    (row,) = await world.context.records.read(_not_over)
+    await world.call("DELETE", f"runs/{run}")
+    await starting._apply(row, {})
+    assert await world.context.client.find(RUN, run, "default") is None
 
 
 async def test_without_being_asked_the_artifacts_stay(world: World) -> None:

@@ -111,6 +111,14 @@ class Starting:
             await client.create(RUN, RUN.new(row["id"], namespace, spec=spec))
         except errors.AlreadyExists:
             await client.patch(RUN, row["id"], namespace, {"spec": wanted})
+        else:
+            # Who deleted the run meanwhile found no object yet, and nobody would miss this one.
+            if not await self._context.records.read(lambda connection: _there(connection, row["id"])):
+                await client.delete(RUN, row["id"], namespace)
+
+
+def _there(connection: Connection, run_id: str) -> bool:
+    return connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first() is not None
 
 
 def _not_over(connection: Connection) -> list[Mapping[str, Any]]:
