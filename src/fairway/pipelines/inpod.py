@@ -171,8 +171,9 @@ def _make_room(folder: str) -> str:
     if shutil.disk_usage(folder).free >= _ROOM:
         return ""
     shutil.rmtree(f"{folder}/outputs", ignore_errors=True)
-    if "FAIRWAY_POD_IP" in os.environ and "TMPDIR" in os.environ:  # then the temporary folder is this pod's own
-        shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+    temporary, pod = os.environ.get("TMPDIR", ""), os.environ.get("KFP_POD_UID", "")
+    if pod and os.path.basename(os.path.dirname(temporary)) == pod:  # made for this pod; an author may name another
+        shutil.rmtree(temporary, ignore_errors=True)
     return " (the disk is full: what this step had written was removed; free some space and run it again)"
 
 

@@ -12,7 +12,7 @@ from player import Player
 from specs import In, Out, Spec, task
 
 from fairway.cluster.node.shepherd import memory
-from fairway.pipelines import collecting, outcomes, stopping
+from fairway.pipelines import collecting, inpod, outcomes, stopping
 from fairway.pipelines.engine import stops
 from fairway.pipelines.outcomes import Trace, of_pod
 from fairway.pipelines.render import folders
@@ -71,6 +71,22 @@ def test_a_number_that_no_64_bits_hold_goes_on_as_it_would_on_the_wire(tmp_path:
     assert graph.root.outputs.parameters == {"Output": pytest.approx(1e230)}
     for each in graph.instances.values():  # as the records and task folders keep them
         orjson.dumps([each.inputs.parameters, each.outputs.parameters])
+
+
+def test_on_a_full_disk_goes_what_the_step_has_written_and_no_folder_that_its_author_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inpod, "_ROOM", 1 << 62)
+    monkeypatch.setenv("KFP_POD_UID", "the-uid")
+    monkeypatch.setenv("FAIRWAY_POD_IP", "127.64.0.1")
+    own, named = tmp_path / "the-uid" / "tmp", tmp_path / "scratch"
+    for temporary in (own, named):
+        (tmp_path / "task" / "outputs").mkdir(parents=True)
+        temporary.mkdir(parents=True)
+        monkeypatch.setenv("TMPDIR", str(temporary))
+        assert "the disk is full" in inpod._make_room(str(tmp_path / "task"))
+        assert not (tmp_path / "task" / "outputs").exists()
+    assert (own.exists(), named.exists()) == (False, True)
 
 
 @pytest.mark.parametrize(
