@@ -27,11 +27,17 @@ _ARTIFACT = re.compile(
 )
 LONGEST_ARGUMENT = (128 << 10) - 1
 """Bytes that Linux passes in one argument of a command."""
+MOST_PUT_IN = 64 << 20
+"""Characters that come in place of placeholders, in all that one step is given."""
 _STRUCTURES = ('{"IfPresent"', '{"Concat"')
 
 
 class UnknownPlaceholder(Exception):
     """The text names something that this step does not have."""
+
+
+class TooMuch(UnknownPlaceholder):
+    """A few words of a pipeline may ask for a large value any number of times."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ class Scene:
     job: Mapping[str, str] = field(default_factory=dict)
     copies_only: bool = False
     """In the whole input, an artifact that has a copy here is told of as if that were its address."""
+    put_in: list[int] = field(default_factory=lambda: [0])
+    """How many characters have come in place of placeholders so far, in its one item."""
 
     def elements(self, written: Sequence[str]) -> list[str]:
         """A command line with every placeholder replaced; IfPresent may give none or several elements."""
@@ -51,7 +59,7 @@ class Scene:
 
     def filled(self, written: str) -> str:
         """One text with its placeholders replaced. A value that is put in is not looked at again."""
-        return _PLACEHOLDER.sub(lambda match: text(self._value(match["path"])) if _ours(match) else match[0], written)
+        return _PLACEHOLDER.sub(lambda match: self._put_in(match["path"]) if _ours(match) else match[0], written)
 
     def value(self, written: Any) -> Any:
         """Placeholders replaced at any depth. A text that is one placeholder becomes the value with its type."""
@@ -63,6 +71,13 @@ class Scene:
         if isinstance(written, Mapping):
             return {self.filled(key): self.value(item) for key, item in written.items()}
         return written
+
+    def _put_in(self, path: str) -> str:
+        found = text(self._value(path))
+        self.put_in[0] += len(found)
+        if self.put_in[0] > MOST_PUT_IN:
+            raise TooMuch(f"its placeholders stand for more than {MOST_PUT_IN:,} characters together")
+        return found
 
     def _element(self, element: str) -> list[str]:
         if element.lstrip().startswith(_STRUCTURES):
@@ -97,7 +112,7 @@ class Scene:
             return self.job[path]
         if path in (".outputs.output_file", ".outputMetadataUri"):
             return self.executor_input["outputs"]["outputFile"]
-        if escaped := _ESCAPED.fullmatch(path):
+        if (escaped := _ESCAPED.fullmatch(path)) and ".json_escape" not in escaped["path"]:
             return _escaped(text(self._value(escaped["path"])), int(escaped["times"]))
         if match := _INPUT_PARAMETER.fullmatch(path):
             return self._input_parameter(_named(match, "key"))
@@ -152,6 +167,8 @@ def _ours(match: re.Match[str]) -> bool:
 def _escaped(written: str, times: int) -> str:
     """As the inside of a JSON text, so many times over: what Google's components do with texts in their JSON."""
     for _ in range(times):
+        if len(written) > MOST_PUT_IN:  # each time it may be twice as long
+            raise TooMuch(f"an escaped text has more than {MOST_PUT_IN:,} characters")
         written = json.dumps(written, ensure_ascii=False)[1:-1]
     return written
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
+from fairway.pipelines.placeholders import MOST_PUT_IN, Scene, TooMuch, UnknownPlaceholder
 
 INPUT = {
     "inputs": {
@@ -91,3 +91,20 @@ def test_a_whole_placeholder_keeps_its_type() -> None:
         "k": ["a", "b"],
         "t": "3!",
     }
+
+
+def test_a_large_value_cannot_be_asked_for_any_number_of_times() -> None:
+    scene = Scene({"inputs": {"parameterValues": {"x": "x" * (1 << 20)}}})
+    once = "{{$.inputs.parameters['x']}}"
+    most = MOST_PUT_IN >> 20
+    assert len(scene.filled(once * most)) == MOST_PUT_IN
+    with pytest.raises(TooMuch, match="stand for more than 67,108,864 characters together"):
+        scene.elements([once])
+
+
+def test_what_is_escaped_over_and_over_does_not_fill_the_memory() -> None:
+    scene = Scene({"inputs": {"parameterValues": {"x": "\\" * (1 << 20)}}})
+    with pytest.raises(TooMuch, match="an escaped text has more than"):
+        scene.filled("{{$.inputs.parameters['x'].json_escape[9]}}")
+    with pytest.raises(UnknownPlaceholder, match="is not known"):
+        scene.filled("{{$.inputs.parameters['x']" + ".json_escape[1]" * 2000 + "}}")

@@ -117,6 +117,15 @@ def test_node_selectors_and_tolerations_one_or_many_or_none() -> None:
         _pod({"word": "gpu"}, tolerations=[{"tolerationJson": _input("word")}])
 
 
+def test_variables_that_ask_for_a_large_value_too_often_fail_the_step() -> None:
+    env = [{"name": "X", "value": "{{$.inputs.parameters['x']}}" * 100}]
+    spec = Spec().step("s", {"x": str}, env=env)
+    world = World(spec.compiled({"s": task("s", {"x": "x" * (1 << 20)})}))
+    world.graph.decide()
+    with pytest.raises(InputError, match="a variable of the step: its placeholders stand for more than"):
+        pods.render(world.graph.pipeline, world.graph.run, world.at("s"))
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [

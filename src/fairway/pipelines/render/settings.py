@@ -13,7 +13,7 @@ from typing import Any
 from fairway.kernel.objects.kinds import Object
 from fairway.pipelines import ir
 from fairway.pipelines.ir.model import Container, Importer, Resources
-from fairway.pipelines.placeholders import Scene, UnknownPlaceholder
+from fairway.pipelines.placeholders import Scene, TooMuch, UnknownPlaceholder
 from fairway.pipelines.render import folders, importing, inputs, platform, workspaces
 from fairway.pipelines.render.inputs import InputError
 from fairway.pipelines.render.model import Instance, RunFacts
@@ -127,6 +127,8 @@ def _variable(scene: Scene, written: str) -> str:
     """Upstream leaves variables as they are; a text that only looks like a placeholder stays what it is."""
     try:
         return scene.filled(written)
+    except TooMuch as wrong:
+        raise InputError(f"a variable of the step: {wrong}") from wrong
     except UnknownPlaceholder:
         return written
 
