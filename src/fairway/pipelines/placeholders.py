@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fairway.pipelines.ir.values import text
+from fairway.pipelines.ir.values import read_json, text
 
 _PLACEHOLDER = re.compile(r"\{\{\$(?P<path>(?:\.[^{}]*)?)\}\}")
 _OURS = (".inputs.", ".outputs.", ".pipeline_", ".workspace_path", ".json_escape")
@@ -82,9 +82,13 @@ class Scene:
     def _element(self, element: str) -> list[str]:
         if element.lstrip().startswith(_STRUCTURES):
             try:
-                return self._structure(json.loads(element))
+                node = read_json(element)
             except ValueError:
-                pass  # text that only looks like a structure
+                return [self.filled(element)]  # text that only looks like a structure
+            try:
+                return self._structure(node)
+            except (AttributeError, KeyError, TypeError) as wrong:
+                raise UnknownPlaceholder(f"{element[:100]} is neither IfPresent nor Concat as KFP has them") from wrong
         return [self.filled(element)]
 
     def _structure(self, node: Any) -> list[str]:

@@ -108,3 +108,19 @@ def test_what_is_escaped_over_and_over_does_not_fill_the_memory() -> None:
         scene.filled("{{$.inputs.parameters['x'].json_escape[9]}}")
     with pytest.raises(UnknownPlaceholder, match="is not known"):
         scene.filled("{{$.inputs.parameters['x']" + ".json_escape[1]" * 2000 + "}}")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['{"IfPresent": {}}', '{"IfPresent": 5}', '{"IfPresent": {"InputName": []}}', '{"Concat": 5}'],
+)
+def test_a_structure_that_is_none_of_kfps_is_told(written: str) -> None:
+    with pytest.raises(UnknownPlaceholder, match="is neither IfPresent nor Concat"):
+        SCENE.elements([written])
+
+
+def test_a_text_that_is_nested_too_deep_for_a_structure_is_a_text() -> None:
+    written = '{"Concat": [' * 50_000
+    assert SCENE.elements([written]) == [written]
+    closed = '{"Concat": [' * 400 + "]}" * 400
+    assert SCENE.elements([closed]) == [closed]
