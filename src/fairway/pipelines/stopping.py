@@ -6,6 +6,7 @@ the API makes that one (`POST .../tasks/ID:continue`), and so may anybody who lo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -27,6 +28,8 @@ _LOOK_AGAIN = 0.2
 def stop(folder: str, where: str) -> None:
     """Wait here. Whoever ends the pod ends the wait too."""
     told, go_on = f"{folder}/{STOPPED}", f"{folder}/{CONTINUE}"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(go_on)  # somebody said it twice, and the second word was for the stop before this one
     with open(f"{told}.part", "w", encoding="utf-8") as file:
         file.write(where)
     os.replace(f"{told}.part", told)

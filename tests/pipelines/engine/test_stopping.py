@@ -60,6 +60,22 @@ def test_it_stops_where_it_was_asked_to(tmp_path: Path, places: tuple[str, ...],
     assert graph.state is (State.SUCCEEDED if end == "true" else State.FAILED)
 
 
+def test_a_word_that_was_said_twice_does_not_count_for_the_next_stop(tmp_path: Path) -> None:
+    go_on = tmp_path / stopping.CONTINUE
+    go_on.touch()
+    step = threading.Thread(target=stopping.stop, args=(str(tmp_path), stopping.AFTER), daemon=True)
+    step.start()
+    deadline = time.monotonic() + 60
+    while not (tmp_path / stopping.STOPPED).exists() and step.is_alive():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert step.is_alive()
+    assert not go_on.exists()
+    go_on.touch()
+    step.join(60)
+    assert not step.is_alive()
+
+
 @pytest.mark.slow
 async def test_its_task_says_that_it_stands_still_and_where(here: Here, tmp_path: Path) -> None:
     async with here.engine():
