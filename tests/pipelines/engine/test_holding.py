@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -276,6 +277,26 @@ def test_a_sensor_counts_its_looks_over_the_lives_of_the_engine() -> None:
     second = again(first, spec, end=seeing(False, True)).settle()
     assert second.order == ["look#1", "look#2", "use#0"]
     assert second.at("look").looks == 2
+
+
+def test_however_often_a_sensor_looks_its_record_stays_small_and_its_time_counts_from_the_first_look() -> None:
+    world = World(sensor("every=30 timeout=30000"), lambda _: None)
+    for number in range(1_000):
+        at = number * 30.0
+        world.graph.tick(at)
+        world.settle_once()
+        running(world, at)
+        world.graph.ended(world.at("look").id, number, Outcome(True, {"ready": False}), "file:///f", at)
+    world.settle_once()
+    history = world.at("look").history
+    assert len(history) <= 200
+    assert history[:2] == [(State.PENDING, 0.0), (State.RUNNING, 0.0)]
+    assert history[-1][1] == 999 * 30.0
+    assert all(before[0] is not after[0] for before, after in itertools.pairwise(history))
+    world.graph.tick(30_000.0)
+    world.settle_once()
+    assert world.at("look").state is State.FAILED
+    assert "(1000 looks said not yet)" in world.at("look").message
 
 
 def running(world: World, at: float) -> None:

@@ -16,6 +16,9 @@ from fairway.pipelines import ir
 from fairway.pipelines.ir.model import Component, Task
 from fairway.pipelines.render.model import Decisions, Instance, Known, RunFacts, State, Type, Verdict
 
+MOST_STATES = 200
+"""Kept of one task: a sensor has two for each look, and each is a part of what is written with the next."""
+
 
 class Board:
     """`known` is what the records say. The queues hold what may go on: `to_begin` what nothing keeps waiting any more,
@@ -94,6 +97,8 @@ class Board:
             return
         if not instance.history or instance.history[-1][0] is not state:
             instance.history.append((state, self.now))
+            if len(instance.history) > MOST_STATES:  # how it began and how it is are told, and not all between
+                del instance.history[MOST_STATES // 2 : MOST_STATES // 2 + 2]
         self.known.pop(instance.id, None)  # this is more than the records say
         self.record(instance)
 
