@@ -161,7 +161,18 @@ async def test_a_server_that_was_killed_while_it_sent_sends_again_once_its_claim
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "localhost", "127.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254"],
+    [
+        "127.0.0.1",
+        "localhost",
+        "127.1",
+        "2130706433",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "169.254.169.254",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+    ],
 )
 async def test_a_rule_of_a_workload_leads_to_no_private_address(world: World, receiver: Receiver, host: str) -> None:
     """By number, by name, or by what only the resolver takes for a number."""

@@ -22,6 +22,8 @@ from aiohttp.resolver import DefaultResolver
 
 from fairway import __version__
 
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
 SECONDS = 10.0
 """A receiver that has not answered by then has not taken it."""
 
@@ -117,11 +119,19 @@ def _check_literal(host: str) -> None:
 
 def _check(address: str) -> None:
     found = ipaddress.ip_address(address.partition("%")[0])
-    if not found.is_global or found.is_multicast:
+    if any(not each.is_global or each.is_multicast for each in (found, *_within(found))):
         raise _Private(
             "it is no public address, and notices of a workload go nowhere else; the owner may make this notice, or "
             "set notices_to_private_addresses"
         )
+
+
+def _within(found: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """The addresses of the old internet that one of the new stands for, where a router translates: 6to4 and NAT64."""
+    if isinstance(found, ipaddress.IPv4Address):
+        return []
+    translated = [ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)] if found in _NAT64 else []
+    return [*translated, *([found.sixtofour] if found.sixtofour is not None else [])]
 
 
 def _cause(failure: BaseException) -> str:
