@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from fairway.pipelines.tables import run_states, runs
-from fairway.pipelines.triggers import finding
+from fairway.pipelines.triggers import finding, starts
 from fairway.pipelines.triggers.loop import Triggers
 from fairway.pipelines.triggers.tables import triggers
 from tests.pipelines.triggers.conftest import World, pipeline
@@ -98,6 +98,26 @@ async def test_what_was_read_while_somebody_disabled_it_is_dropped(world: World)
     await world.context.records.write(lambda connection: finding.record(connection, found))
     await world.look()
     assert await world.started(trigger) == []
+
+
+@pytest.mark.parametrize("closing", [("POST", ":disable"), ("DELETE", "")])
+async def test_nothing_starts_once_it_is_told_that_the_trigger_is_closed(
+    world: World, closing: tuple[str, str]
+) -> None:
+    """Also where the event was read before, by this server or by another one."""
+    trigger = await world.trigger(run=AFTER, max_concurrency=1)
+    for _ in range(2):
+        await world.end(await world.run())
+    await world.look()
+    (first,) = await world.started(trigger)
+    await world.end(first["id"])
+    due = await world.context.records.read(lambda connection: starts._due(connection, trigger["trigger_id"]))
+    assert due is not None
+    await world.call(closing[0], f"triggers/{trigger['trigger_id']}{closing[1]}")
+    await starts._start(world.context, due)
+    assert (await world.call("GET", "runs"))["total_size"] == 3
+    if closing[0] == "POST":
+        assert (await world.call("GET", f"triggers/{trigger['trigger_id']}"))["waiting"] == 1
 
 
 async def test_a_new_source_counts_from_now(world: World) -> None:

@@ -24,6 +24,10 @@ from fairway.pipelines.triggers import sources
 from fairway.pipelines.triggers.tables import events, triggers
 
 
+class _Closed(Exception):
+    """The trigger was disabled or deleted since it was read: its events wait, or went with it."""
+
+
 @dataclass(frozen=True)
 class _Due:
     trigger: Mapping[str, Any]
@@ -77,7 +81,9 @@ async def _start(context: Context, due: _Due) -> None:
     )
     state, why = "STARTED", ""
     try:
-        await creating.start(context, trigger, wanted)
+        await creating.start(context, trigger, wanted, lambda connection: _claim(connection, trigger["id"]))
+    except _Closed:
+        return
     except errors.ApiError as refused:
         if refused.code >= 500:
             raise
@@ -91,6 +97,13 @@ async def _start(context: Context, due: _Due) -> None:
             connection.execute(triggers.update().where(triggers.c.id == trigger["id"]).values(**told))
 
     await context.records.write(mark)
+
+
+def _claim(connection: Connection, trigger_id: str) -> None:
+    """Nothing starts once somebody has been told that the trigger is disabled or gone: whoever disables it waits."""
+    enabled = (triggers.c.id == trigger_id) & triggers.c.enabled
+    if not connection.execute(triggers.update().where(enabled).values(enabled=True)).rowcount:
+        raise _Closed
 
 
 def _named(trigger: str, at: float) -> str:
