@@ -172,6 +172,14 @@ async def test_a_form_that_cannot_be_read_is_refused(server: Server) -> None:
         assert refusal["message"]
 
 
+def test_what_is_written_is_not_read_beyond_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For of a value that takes two bytes in the file the reader makes something that takes hundreds."""
+    monkeypatch.setattr(packages, "VALUES_LIMIT", 1000)
+    with pytest.raises(errors.BadRequest, match="it has more than 1,000 values"):
+        packages.unpack(b"a: [" + b"0," * 1000 + b"]", "upload")
+    assert packages.unpack(text(hello()), "upload").spec == hello()
+
+
 def test_of_two_files_of_one_name_the_one_that_is_no_link_is_the_pipeline() -> None:
     assert packages.unpack(of_one_name_twice(), "upload").spec == hello()
 

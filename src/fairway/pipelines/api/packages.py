@@ -21,7 +21,7 @@ import yaml
 
 from fairway.kernel.objects import errors
 from fairway.pipelines import ir
-from fairway.pipelines.api.messages import DEPTH_LIMIT, bounded
+from fairway.pipelines.api.messages import DEPTH_LIMIT, VALUES_LIMIT, bounded
 
 LIMIT = 32 * 1024 * 1024
 _MEMBERS = 1000
@@ -207,8 +207,8 @@ def _chosen(names: list[str], package: str) -> str:
 def _loader() -> type[Any]:
     """YAML to what JSON can say: a text that looks like a date stays a text.
 
-    libyaml composes nested nodes on the C stack, which fifty thousand brackets overflow: the depth is bounded here,
-    where the resolver is told of each level.
+    libyaml composes nested nodes on the C stack, which fifty thousand brackets overflow, and a node of two bytes takes
+    hundreds of memory: both are bounded here, where the resolver is told of each node.
     """
     base = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
     resolvers = {
@@ -216,13 +216,16 @@ def _loader() -> type[Any]:
         for first, known in base.yaml_implicit_resolvers.items()
     }
     changed = {"yaml_implicit_resolvers": resolvers, "descend_resolver": _descend, "ascend_resolver": _ascend}
-    return type("PipelineLoader", (base,), {"depth": 0, **changed})
+    return type("PipelineLoader", (base,), {"depth": 0, "nodes": 0, **changed})
 
 
 def _descend(loader: Any, _parent: Any, _index: Any) -> None:
     loader.depth += 1
+    loader.nodes += 1
     if loader.depth > DEPTH_LIMIT:
         raise yaml.YAMLError(f"it is nested more than {DEPTH_LIMIT} levels deep")
+    if loader.nodes > VALUES_LIMIT:
+        raise yaml.YAMLError(f"it has more than {VALUES_LIMIT:,} values")
 
 
 def _ascend(loader: Any) -> None:
