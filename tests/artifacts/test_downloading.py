@@ -101,3 +101,18 @@ async def test_a_source_that_gives_less_than_it_said_is_told_of(tmp_path: Path) 
 
     with pytest.raises(Changed, match="was said to have"):
         await download(Short(content=b"x" * 10), Cache(tmp_path))
+
+
+async def test_a_file_that_is_said_to_be_vast_is_not_thought_of_as_a_whole(tmp_path: Path) -> None:
+    tasks = []
+
+    class Boasting(Counting):
+        async def read(self, item: Item, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+            tasks.append(len(asyncio.all_tasks()))
+            raise Changed("there is nothing")
+            yield b""
+
+    vast = Item("vast", "vast", 100_000 * PIECE, "v1")
+    with pytest.raises(Changed, match="there is nothing"):
+        await Download(Boasting(), Cache(tmp_path), piece=PIECE).all((vast,))
+    assert max(tasks) < 50

@@ -17,7 +17,8 @@ from fairway.artifacts import addresses, archives, mirrors
 from fairway.artifacts.downloading import PIECE
 from fairway.artifacts.failures import CannotFetch
 from fairway.artifacts.fetching import fetch
-from fairway.artifacts.sources import words
+from fairway.artifacts.sources import buckets, words
+from fairway.artifacts.store import ArtifactsFailed, open_store
 from tests.s3_server import S3Server
 
 
@@ -327,3 +328,31 @@ async def test_an_archive_that_was_damaged_is_said_to_be(tmp_path: Path, method:
     (tmp_path / "model.zip").write_bytes(content)
     with pytest.raises(CannotFetch, match="cannot be unpacked"):
         await fetch(str(tmp_path / "model.zip"), tmp_path / "x", credentials={})
+
+
+@pytest.mark.parametrize(
+    ("uri", "variable"),
+    [
+        ("s3://bucket/x", "AWS_ENDPOINT_URL"),
+        ("gs://bucket/x", "STORAGE_EMULATOR_HOST"),
+        ("az://bucket/x", "AZURE_STORAGE_ENDPOINT"),
+    ],
+)
+def test_what_one_endpoint_gives_is_not_found_in_the_cache_for_another(uri: str, variable: str) -> None:
+    """Else whoever may choose an endpoint puts into the cache what others fetch from the real one."""
+    account = {"AZURE_STORAGE_ACCOUNT_NAME": "account"}
+    names = {buckets.find(uri, {**account, variable: f"http://127.0.0.1:{port}"}).name for port in (1, 2)}
+    assert len({*names, buckets.find(uri, account).name}) == 3
+
+
+async def test_a_listing_without_end_is_left(
+    s3_server: S3Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairway.artifacts.sources.objects.MOST_OBJECTS", 2)
+    monkeypatch.setattr("fairway.artifacts.store.MOST_LISTED", 2)
+    for name in "abc":
+        s3_server.put(bucket, f"many/{name}", b"x")
+    with pytest.raises(CannotFetch, match="more than 2 objects"):
+        await fetch(f"s3://{bucket}/many", tmp_path / "x", credentials=s3_server.credentials)
+    with pytest.raises(ArtifactsFailed, match="more than 2 files"):
+        await open_store(f"s3://{bucket}", s3_server.credentials).list(f"s3://{bucket}/many")

@@ -78,8 +78,8 @@ class Download:
             raise Changed(f"{item.path} has {size:,} bytes, and was said to have {item.size:,}")
 
     async def _in_pieces(self, item: Item, size: int, part: Path) -> None:
-        """Pieces are written where they belong, in any order."""
-        starts = range(0, size, self._piece)
+        """Pieces are written where they belong, in any order. However large the source says that the file is, no more
+        of them are thought of than are on their way."""
         with _opened(part) as file, _opened(journal(part)) as done:
             os.ftruncate(file.fileno(), size)
             whole = await asyncio.to_thread(_finished, file.fileno(), done.fileno(), self._piece, size)
@@ -92,10 +92,15 @@ class Download:
                     checksum = await self._piece_of(item, file.fileno(), start, end)
                     done.write(f"{start} {end} {checksum}\n".encode())
 
+            missing = (start for start in range(0, size, self._piece) if start not in whole)
+
+            async def pieces() -> None:
+                for start in missing:
+                    await piece(start)
+
             async with asyncio.TaskGroup() as tasks:
-                for start in starts:
-                    if start not in whole:
-                        tasks.create_task(piece(start))
+                for _ in range(AT_ONCE):
+                    tasks.create_task(pieces())
 
     async def _piece_of(self, item: Item, descriptor: int, start: int, end: int) -> int:
         checksum, at = 0, start

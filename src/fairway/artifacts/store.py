@@ -30,6 +30,7 @@ from fairway.artifacts.sources.objects import translated
 
 CHUNK = 256 * 1024
 _AT_ONCE = 8
+MOST_LISTED = 500_000
 _LISTED = 1000
 _UNFINISHED = re.compile(r"#\d+\Z")
 """What obstore names a file until it is whole."""
@@ -52,6 +53,9 @@ class Entry:
     uri: str
     size: int
     modified: float
+
+
+Entries: TypeAlias = list[Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +171,13 @@ class Artifacts:
         return Entry(uri, found["size"], found["last_modified"].timestamp())
 
     async def list(self, uri: str) -> list[Entry]:
-        """All files beneath the folder `uri`, by address; none where there is no such folder."""
-        entries = [entry async for chunk in self._beneath(uri) for entry in chunk]
+        """All files beneath the folder `uri`, by address; none where there is no such folder. Raises ArtifactsFailed
+        for more than `MOST_LISTED`."""
+        entries: Entries = []
+        async for chunk in self._beneath(uri):
+            entries += chunk
+            if len(entries) > MOST_LISTED:
+                raise ArtifactsFailed(f"the folder {uri} holds more than {MOST_LISTED:,} files")
         return sorted(entries, key=lambda entry: entry.uri)
 
     async def extent(self, uri: str, *, most: int) -> Extent | None:

@@ -62,17 +62,21 @@ def place(uri: str, credentials: Mapping[str, str]) -> Place:
 
 
 def store(where: Place, credentials: Mapping[str, str], *, prefix: str = "") -> AzureStore:
-    endpoint = credentials.get("AZURE_STORAGE_ENDPOINT", "")
+    address = endpoint(credentials)
     config: Any = {"account_name": where.account, **_identity(where, credentials)}
-    if endpoint:
-        config["endpoint"] = endpoints.checked(endpoint)
+    if address:
+        config["endpoint"] = endpoints.checked(address)
     return AzureStore(
         where.container,
         prefix=prefix or None,
         config=config,
-        client_options={"allow_http": endpoint.startswith("http://"), "read_timeout": "60s"},
+        client_options={"allow_http": address.startswith("http://"), "read_timeout": "60s"},
         retry_config=timeouts(),
     )
+
+
+def endpoint(credentials: Mapping[str, str]) -> str:
+    return credentials.get("AZURE_STORAGE_ENDPOINT", "")
 
 
 def _identity(where: Place, credentials: Mapping[str, str]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def _gcs(uri: str, credentials: Credentials) -> Bucket:
 
 def azure_blob(uri: str, credentials: Credentials) -> Bucket:
     place = azure.place(uri, credentials)
-    name = f"azure {place.account} {place.container}"
+    name = f"azure {azure.endpoint(credentials)} {place.account} {place.container}"
     return Bucket(name, place.key, lambda prefix: azure.store(place, credentials, prefix=prefix))
 
 

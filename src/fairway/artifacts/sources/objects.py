@@ -12,6 +12,8 @@ from fairway.artifacts.failures import CannotFetch, Changed, NothingThere, Unrea
 from fairway.artifacts.sources.source import Item, Listing
 
 CHUNK = 1 << 20
+MOST_OBJECTS = 500_000
+"""Of one address: whoever keeps a store may list what there is not, and without an end."""
 
 
 class ObjectsSource:
@@ -68,6 +70,8 @@ class ObjectsSource:
             for each in chunk:
                 if each["size"] or not await self._marks_a_folder(each["path"], prefix):
                     items.append(_item(each["path"][len(prefix) :], each))
+            if len(items) > MOST_OBJECTS:
+                raise CannotFetch(f"there are more than {MOST_OBJECTS:,} objects at {self._uri}: name a part of them")
         if not items:
             raise NothingThere(f"there is nothing at {self._uri}: look at the bucket and the name")
         return tuple(sorted(items, key=lambda item: item.path))
