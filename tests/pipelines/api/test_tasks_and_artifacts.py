@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from fairway.artifacts.store import Artifacts
 from fairway.cluster.api.pods.podlogs import LogOptions
 from fairway.kernel.objects.kinds import POD, Object
+from fairway.pipelines.render import folders
 from fairway.pipelines.sdk import Server as Sdk
 from fairway.pipelines.tables import artifacts, runs, task_artifacts, tasks
 from tests.pipelines.api.conftest import TOKEN, Server, hello
@@ -213,6 +215,25 @@ async def test_a_log_that_went_with_its_pod_is_said_to_be_gone(server: Server, r
     status, answer = await server.call("GET", f"runs/{run}/nodes/train-0/log")
     assert status == 404
     assert "the pod train-pod is gone" in answer["message"]
+
+
+async def test_what_a_step_wrote_into_its_own_folder_is_no_more_than_that(
+    server: Server, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log there may be larger than the memory, and what it was given be written over."""
+    folder = server.artifacts.address("hello", run, "say", "train-0")
+    where = {"folder": folder, "scope_path": "say"}
+    await server.records.write(lambda c: c.execute(tasks.update().where(tasks.c.id == "train-0").values(**where)))
+    await server.artifacts.put(f"{folder}/{folders.LOG}", b"x" * (1 << 20))
+    await server.artifacts.put(f"{folder}/{folders.TASK}", b"{")
+    for content in (b"{", b"[]", b"{}"):
+        await server.artifacts.put(f"{folder}/{folders.TASK}", content)
+        status, answer = await server.call("GET", f"runs/{run}/tasks/train-0:replay")
+        assert (status, answer["code"]) == (400, 9)
+        assert "written over" in answer["message"]
+    monkeypatch.setattr(Artifacts, "get", None)
+    async with server.session.get(f"{server.url}/apis/v1alpha1/runs/{run}/nodes/train-0/log") as response:
+        assert (response.status, len(await response.read())) == (200, 1 << 20)
 
 
 async def test_the_sdk_follows_a_run_to_its_end(server: Server, run: str) -> None:

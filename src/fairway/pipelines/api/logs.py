@@ -89,7 +89,9 @@ class Logs:
                 except errors.NotFound as gone:
                     kept = f"{step.folder}/{folders.LOG}"
                     if step.folder and await self._context.artifacts.find(kept):
-                        yield await self._context.artifacts.get(kept)
+                        # Piece by piece: the step itself may write there, and as much as it likes.
+                        async for chunk in self._context.artifacts.stream(kept):
+                            yield chunk
                         return
                     if not step.may_begin:
                         raise errors.NotFound(f"the pod {step.pod} is gone, and its log with it") from gone

@@ -25,6 +25,8 @@ from fairway.pipelines.render import folders, places, python_steps
 from fairway.pipelines.tables import runs, tasks
 
 _BY_REFERENCE = ("secretAsEnv", "configMapAsEnv")
+_LARGEST = 64 << 20
+_GIVEN = {"command", "args", "executorInput", "defaults", "job", "outputs"}
 
 
 class Replays:
@@ -47,10 +49,16 @@ class Replays:
         return answer({**_given(given), **_environment(body)})
 
     async def _given(self, ran: RowMapping) -> dict[str, Any]:
+        uri, artifacts = f"{ran['folder']}/{folders.TASK}", self._context.artifacts
+        entry = await artifacts.find(uri)
+        if entry is None:
+            raise errors.NotFound("the step's folder is gone, and with it what the step was given")
         try:
-            found: dict[str, Any] = orjson.loads(await self._context.artifacts.get(f"{ran['folder']}/{folders.TASK}"))
-        except FileNotFoundError:
-            raise errors.NotFound("the step's folder is gone, and with it what the step was given") from None
+            found = orjson.loads(await artifacts.get(uri)) if entry.size <= _LARGEST else None
+        except orjson.JSONDecodeError:
+            found = None
+        if not isinstance(found, dict) or not found.keys() >= _GIVEN:
+            raise Failed("the step has written over what it was given, and cannot be run again from that")
         return found
 
 
