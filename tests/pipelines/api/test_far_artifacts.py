@@ -8,6 +8,7 @@ import pytest
 from fairway.artifacts.settings import ArtifactsSettings
 from fairway.cluster.api.server import ApiServer
 from fairway.kernel.client.client import Client
+from fairway.kernel.objects.kinds import CONFIG_MAP, SECRET, Object
 from fairway.pipelines.removing import Removing
 from fairway.pipelines.settings import PipelinesSettings
 from fairway.pipelines.stores import Stores
@@ -45,6 +46,24 @@ async def test_files_and_bytes_of_an_artifact_in_a_bucket(world: World, s3_serve
         assert (answer.status, await answer.read()) == (206, b"234")
     status, refused = await world.ask("GET", f"artifacts/{id_}:content?path=nothing")
     assert (status, f"there is no file at s3://{bucket}/kept/model/nothing" in refused["message"]) == (404, True)
+
+
+async def test_an_artifact_is_read_with_what_its_own_namespace_has(
+    world: World, s3_server: S3Server, bucket: str
+) -> None:
+    """Of a namespace that is gone nobody's: least of all what "default" may read."""
+    s3_server.put(bucket, "private/x", b"secret")
+    reference = "secretRef: {secretName: keys, accessKeyKey: id, secretKeyKey: key}"
+    said = f'minio: {{default: {{endpoint: "{s3_server.url}", region: us-east-1, credentials: {{{reference}}}}}}}'
+    here = world.context.client
+    await here.create(CONFIG_MAP, CONFIG_MAP.new("kfp-launcher", "default", data={"providers": said}))
+    secret: Object = {"stringData": {"id": "key", "key": "secret"}}
+    await here.create(SECRET, SECRET.new("keys", "default", **secret))
+    for namespace, told in (("default", 200), ("gone", 503)):
+        id_ = await world.make(await world.run(), "model", uri=f"minio://{bucket}/private/x", namespace=namespace)
+        url = f"{world.url}/apis/v2beta1/artifacts/{id_}:content"
+        async with world.session.get(url, headers={"Authorization": "Bearer the-owners-token"}) as answer:
+            assert answer.status == told, await answer.text()
 
 
 async def test_what_a_deleted_run_made_goes_from_the_bucket(world: World, s3_server: S3Server, bucket: str) -> None:

@@ -20,7 +20,7 @@ from fairway.kernel.objects import errors
 from fairway.pipelines import far
 from fairway.pipelines.api import messages
 from fairway.pipelines.api.answers import answer
-from fairway.pipelines.api.context import Context, existing
+from fairway.pipelines.api.context import DEFAULT_NAMESPACE, Context, existing
 from fairway.pipelines.tables import artifacts
 
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})")
@@ -67,8 +67,8 @@ class Content:
         """The store of an artifact, and its address there: the platform's own, or a bucket that the namespace reads."""
         if not uri.startswith(far.BUCKETS):
             return self._context.artifacts, uri
-        namespace = await self._context.namespace(row["namespace"])
-        return await self._context.stores.open(self._context.client, namespace, uri)
+        # Of one that is gone, nothing: least of all what another namespace may read.
+        return await self._context.stores.open(self._context.client, row["namespace"] or DEFAULT_NAMESPACE, uri)
 
     async def _row(self, request: web.Request) -> RowMapping:
         id_ = request.match_info["id"]
