@@ -1,9 +1,11 @@
 """Packages from anywhere: every form that the SDK writes is understood, everything else is refused with its place."""
 
+import asyncio
 import gzip
 import io
 import os
 import tarfile
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 import yaml
 
 from fairway.kernel.objects import errors
-from fairway.pipelines.api import packages
+from fairway.pipelines.api import packages, uploads
 from tests.pipelines.api.conftest import Server, hello
 
 CORPORA = Path(os.environ.get("FAIRWAY_CORPORA") or Path(__file__).parents[4] / "shared" / "corpora") / "kfp"
@@ -152,6 +154,34 @@ def test_what_is_no_pipeline_is_refused_with_its_place(content: bytes, sentence:
     with pytest.raises(errors.ApiError) as refused:
         packages.unpack(content, "upload")
     assert sentence in refused.value.message
+
+
+async def test_only_so_many_packages_are_read_at_a_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, inside, most, crowded = threading.Lock(), 0, 0, threading.Event()
+
+    def slowly(content: bytes, name: str) -> packages.Documents:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        if most > 2:
+            crowded.set()
+        crowded.wait(0.1)
+        with lock:
+            inside -= 1
+        return packages.checked(content, name)
+
+    monkeypatch.setattr(uploads, "checked", slowly)
+
+    async def upload(name: str) -> int:
+        form = aiohttp.FormData()
+        form.add_field("uploadfile", io.BytesIO(text(hello())), filename="hello.yaml")
+        url = f"{server.url}/apis/v2beta1/pipelines/upload"
+        async with server.session.post(url, data=form, params={"name": name}) as response:
+            return response.status
+
+    assert await asyncio.gather(*map(upload, "abcde")) == [200] * 5
+    assert 0 < most <= 2
 
 
 async def test_a_form_that_cannot_be_read_is_refused(server: Server) -> None:

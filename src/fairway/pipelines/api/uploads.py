@@ -17,11 +17,14 @@ from fairway.pipelines.api.context import Context
 from fairway.pipelines.api.packages import LIMIT, Documents, checked
 
 PART = "uploadfile"
+_AT_ONCE = 2
+"""Packages that are read at a time: a large one takes half a gigabyte until it is known what is in it."""
 
 
 class Uploads:
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._reading = asyncio.Semaphore(_AT_ONCE)
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -30,7 +33,7 @@ class Uploads:
         )
 
     async def _pipeline(self, request: web.Request) -> web.Response:
-        documents, file_name = await _uploaded(request)
+        documents, file_name = await self._uploaded(request)
         fields = _fields(request)
         if not fields.get("name") and not fields.get("display_name"):
             fields["name"] = file_name
@@ -41,11 +44,21 @@ class Uploads:
         pipeline = request.query.get("pipelineid", "")
         if not pipeline:
             raise errors.BadRequest("pipelineid is missing in the query")
-        documents, file_name = await _uploaded(request)
+        documents, file_name = await self._uploaded(request)
         fields = _fields(request)
         if not fields.get("name") and not fields.get("display_name"):
             fields["name"] = file_name
         return answer(await versions.create(self._context, pipeline, fields, documents, request[IDENTITY]))
+
+    async def _uploaded(self, request: web.Request) -> tuple[Documents, str]:
+        """The checked package in the form, and its file name."""
+        try:
+            content, name = await _part(request)
+        except (ValueError, HttpProcessingError) as wrong:
+            said = str(wrong) or type(wrong).__name__
+            raise errors.BadRequest(f"the multipart form cannot be read: {said}") from wrong
+        async with self._reading:
+            return await asyncio.to_thread(checked, content, name), name
 
 
 def _fields(request: web.Request) -> dict[str, Any]:
@@ -63,18 +76,10 @@ def _fields(request: web.Request) -> dict[str, Any]:
     return fields
 
 
-async def _uploaded(request: web.Request) -> tuple[Documents, str]:
-    """The checked package in the form, and its file name."""
+async def _part(request: web.Request) -> tuple[bytes, str]:
+    """The file in the form, and its name."""
     if not request.content_type.startswith("multipart/"):
         raise errors.BadRequest(f"an upload is a multipart form with a file part named {PART}")
-    try:
-        content, name = await _part(request)
-    except (ValueError, HttpProcessingError) as wrong:
-        raise errors.BadRequest(f"the multipart form cannot be read: {str(wrong) or type(wrong).__name__}") from wrong
-    return await asyncio.to_thread(checked, content, name), name
-
-
-async def _part(request: web.Request) -> tuple[bytes, str]:
     form = await request.multipart()
     while (part := await form.next()) is not None:
         if isinstance(part, BodyPartReader) and part.name == PART:
