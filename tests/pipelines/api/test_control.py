@@ -127,6 +127,20 @@ async def test_a_service_account_decides_in_its_own_namespace_only(server: Serve
     assert (await server.call("POST", path))[0] == 200
 
 
+async def test_a_service_account_makes_steps_run_in_its_own_namespace_only(server: Server, run: str) -> None:
+    failed = runs.update().where(runs.c.id == run).values(state="FAILED")
+    for verb in ("pause", "resume", "retry"):
+        if verb == "retry":
+            await server.records.write(lambda connection: connection.execute(failed))
+        server.act_as("system:serviceaccount:elsewhere:default")
+        status, message = await refused(server, "POST", f"runs/{run}:{verb}")
+        assert (status, "elsewhere only" in message) == (403, True)
+        server.act_as("system:serviceaccount:default:default")
+        assert (await server.call("POST", f"runs/{run}:{verb}"))[0] == 200
+    server.act_as("system:serviceaccount:elsewhere:default")
+    assert (await server.call("POST", f"runs/{run}:terminate"))[0] == 200
+
+
 async def test_a_run_that_is_over_asks_nothing_any_more(server: Server, asked: str) -> None:
     await server.records.write(lambda connection: approvals.withdraw(connection, asked))
     assert await server.get("approvals") == {}

@@ -11,7 +11,8 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection, RowMapping
 
-from fairway.kernel.feature import Route
+from fairway.kernel.feature import IDENTITY, Identity, Route
+from fairway.kernel.objects import errors
 from fairway.pipelines.api.answers import Failed, answer
 from fairway.pipelines.api.context import Context, changed, existing
 from fairway.pipelines.tables import run_states, runs
@@ -33,12 +34,12 @@ class Control:
 
     def _changing(self, change: Change) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
-            id_, now = request.match_info["id"], self._context.clock.now()
+            id_, caller, now = request.match_info["id"], request[IDENTITY], self._context.clock.now()
 
             def write(connection: Connection) -> None:
                 found = existing(connection, runs, id_, "run", held=True)
-                if found["external"] and change is not _terminated:
-                    raise Failed("somebody else plays this run; here it can only be terminated")
+                if change is not _terminated:
+                    _check(found, caller)
                 values = change(found)
                 if values:
                     changed(connection, runs, id_, **values)
@@ -50,6 +51,17 @@ class Control:
             return answer({})
 
         return handle
+
+
+def _check(run: RowMapping, caller: Identity) -> None:
+    """Whoever may look at a run may end it; what makes its steps run is for those who may run steps there."""
+    if run["external"]:
+        raise Failed("somebody else plays this run; here it can only be terminated")
+    if caller.bound_to not in ("", run["object_namespace"]):
+        raise errors.Forbidden(
+            f"{caller.user} may run pipelines in the namespace {caller.bound_to} only, and this run is in "
+            f"{run['object_namespace']}"
+        )
 
 
 def _terminated(run: RowMapping) -> dict[str, Any]:
