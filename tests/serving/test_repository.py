@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,3 +168,41 @@ async def test_a_stream_that_has_begun_is_ended_by_the_program_that_began_it(tmp
             (tmp_path / "gate").touch()
             assert b"whole" in await answer.read()
         await until((tmp_path / "closed").exists)
+
+
+class Waiting:
+    """Loads once there is a file."""
+
+    def __init__(self, gate: Path) -> None:
+        self.gate = gate
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _waited, (str(self.gate),)
+
+
+def _waited(gate: str) -> Constant:
+    while not Path(gate).exists():
+        time.sleep(0.005)
+    return Constant(7)
+
+
+async def test_a_model_that_comes_later_keeps_nobody_waiting_for_the_others(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    gate = tmp_path_factory.mktemp("beside") / "gate"
+    async with serving(folder) as server:
+        (folder / "later").mkdir()
+        joblib.dump(Waiting(gate), folder / "later" / "model.joblib")
+        for _ in range(2):  # new, and once more after it went
+            coming = asyncio.create_task(server.post("/v2/repository/models/later/load", {}))
+            async with asyncio.timeout(60):
+                while "later" not in (states := await index(server)) or states["later"][0] != "LOADING":
+                    await asyncio.sleep(0.005)
+            assert (await server.get("/v2/health/ready"))[0] == 200
+            assert (await server.get("/v2/models/later/ready"))[0] == 503
+            assert (await server.post("/v1/models/iris:predict", ROWS))[0] == 200
+            gate.touch()
+            assert (await coming)[0] == 200
+            assert (await server.post("/v1/models/later:predict", {"instances": [[0]]}))[1] == {"predictions": [7]}
+            assert (await server.post("/v2/repository/models/later/unload", {}))[0] == 200
+            gate.unlink()

@@ -35,7 +35,8 @@ class Entry:
     served: Served | None = None
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     wanted: bool = True
-    """False once somebody unloaded it: it then keeps nothing from being ready."""
+    """Whether the server is not ready without it. One that comes or came over the network keeps nobody from the others:
+    it is wanted once it is there, and no more when somebody unloaded it."""
 
 
 class Repository:
@@ -107,18 +108,15 @@ class Repository:
 
     async def load(self, name: str, loader: Loader) -> None:
         """Load it and let it answer. Raises CannotLoad; what served before then serves on."""
-        new = name not in self._entries
-        entry = self._entries.setdefault(name, Entry(LOADING))
+        entry = self._entries.setdefault(name, Entry(LOADING, wanted=False))
         async with entry.changing:
-            entry.state, entry.wanted = LOADING, True
+            entry.state = LOADING
             try:
                 thing, version = await _in_thread(self._loop, loader)
             except CannotLoad as reason:
                 entry.reason, entry.state = str(reason), READY if entry.served else UNAVAILABLE
-                if new:
-                    entry.wanted = False  # a wish that came over the network and cannot be had hurts nobody else
                 raise
-            entry.loader = loader
+            entry.loader, entry.wanted = loader, True
             self._switch(entry, Served(name, thing, version, self._limits, self._metrics.of(name), self._loop))
 
     async def unload(self, name: str) -> None:
