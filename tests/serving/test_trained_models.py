@@ -87,6 +87,16 @@ def test_a_model_is_ready_once_every_pod_has_loaded_it() -> None:
     assert condition(status, "Ready")["status"] == "Unknown"
 
 
+def test_what_a_pod_said_before_it_was_ready_is_kept() -> None:
+    ready = {**service(), "status": {"conditions": [{"type": "Ready", "status": "True"}], "url": "http://h"}}
+    told = {**model("a"), "status": {"pods": {"p1": {"loaded": True}, "gone": {"loaded": True}}}}
+    status = trained.status(told, Around(ready, [told], coming=frozenset(["p1"])), "2026-01-01T00:00:00Z")
+    assert (status["pods"], condition(status, "Ready")["status"]) == ({"p1": {"loaded": True}}, "Unknown")
+    told = {**told, "status": status}
+    status = trained.status(told, Around(ready, [told], frozenset(["p1"])), "2026-01-01T00:00:00Z")
+    assert condition(status, "Ready")["status"] == "True"
+
+
 # With a real server.
 
 

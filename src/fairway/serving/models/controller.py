@@ -70,11 +70,12 @@ async def _configure(world: World, namespace: str, service: str, place: Place) -
 
 async def _tell(world: World, model: Object, place: Place) -> None:
     namespace, service = meta.namespace(model), model["spec"]["inferenceService"]
-    pods = (pod for pod in world.mirror(POD).all(namespace) if meta.labels(pod).get(SERVICE_LABEL) == service)
+    pods = [pod for pod in world.mirror(POD).all(namespace) if meta.labels(pod).get(SERVICE_LABEL) == service]
     around = Around(
         service=world.mirror(INFERENCE_SERVICE).get(namespace, service),
         siblings=_siblings(world, namespace, service),
         pods=frozenset(meta.name(pod) for pod in pods if conditions.is_true(pod, "Ready")),
+        coming=frozenset(meta.name(pod) for pod in pods if not conditions.is_true(pod, "Ready")),
         mirrors=place.mirrors,
     )
     new = trained.status(model, around, timestamp(world.clock.now()))

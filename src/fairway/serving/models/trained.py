@@ -28,11 +28,12 @@ PODS = "pods"
 @dataclass(frozen=True)
 class Around:
     """What decides about one model: its service, all models of that service in the order of their age, and the names
-    of the service's pods. `mirrors` are those of the platform."""
+    of the service's pods: those that answer, and those that are `coming`. `mirrors` are those of the platform."""
 
     service: Object | None
     siblings: Sequence[Object] = ()
     pods: frozenset[str] = frozenset()
+    coming: frozenset[str] = frozenset()
     mirrors: tuple[str, ...] = ()
 
 
@@ -61,7 +62,8 @@ def admitted(service: Object, siblings: Sequence[Object], mirrors: Iterable[str]
 
 def status(model: Object, around: Around, now: str) -> Object:
     old = model.get("status") or {}
-    told = {pod: said for pod, said in (old.get(PODS) or {}).items() if pod in around.pods}
+    # A pod says what it has loaded before it answers: that is not to be forgotten until then.
+    told = {pod: said for pod, said in (old.get(PODS) or {}).items() if pod in around.pods | around.coming}
     judged = list(_judged(model, around, told))
     judged.append(_ready(judged))
     result: Object = {

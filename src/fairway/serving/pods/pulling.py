@@ -17,6 +17,9 @@ from fairway.serving.storage.credentials import Given
 
 NAME = "puller"
 _CONFIG_DIR = "/mnt/configs"
+_BEGUN_PORT = 9082
+_PATIENT: Object = {"tcpSocket": {"port": _BEGUN_PORT}, "periodSeconds": 1, "failureThreshold": 86400}
+"""A pod whose server has not been brought what is listed gets no requests, however long the models take."""
 _MODELS, _CONFIG = "model-dir", "model-config"
 _SMALL: Object = {"requests": {"cpu": "50m", "memory": "64Mi"}}
 _POD_NAME: Object = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
@@ -38,6 +41,8 @@ def placed(isvc: Object, serving: Sequence[Object], stores: Stores, given: Given
         "command": ["python3", "-m", "fairway.serving.models.puller"],
         "args": _arguments(isvc, containers.ports(server), stores, formats=built_in.ours(server)),
         "env": [containers.POD_IP, _POD_NAME, *given.env],
+        "ports": [{"name": "puller", "containerPort": _BEGUN_PORT, "protocol": "TCP"}],
+        "startupProbe": _PATIENT,
         "volumeMounts": [mount, where, *given.mounts],
         "resources": _SMALL,
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -47,6 +52,8 @@ def placed(isvc: Object, serving: Sequence[Object], stores: Stores, given: Given
 def _arguments(isvc: Object, ports: Ports, stores: Stores, *, formats: bool) -> list[str]:
     return [
         f"--server=http://$(POD_IP):{ports.http or 8080}",
+        "--host=$(POD_IP)",
+        f"--begun-port={_BEGUN_PORT}",
         f"--config-dir={_CONFIG_DIR}",
         f"--model-dir={MODEL_DIR}",
         f"--config-map={config_name(meta.name(isvc))}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -18,6 +19,7 @@ Listed = Mapping[str, Mapping[str, Any]]
 """By the name of a model: its storageUri, framework and memory."""
 
 _LOOK_SECONDS = 1.0
+_NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")
 
 
 async def at_the_api(client: Client, name: str, namespace: str) -> AsyncGenerator[Listed, None]:
@@ -54,6 +56,15 @@ def parsed(text: str | None) -> Listed:
     {'m': {'storageUri': '/m'}}
     """
     try:
-        return {one["modelName"]: one["modelSpec"] for one in json.loads(text or "[]")}
-    except (ValueError, KeyError, TypeError):
+        found = json.loads(text or "[]")
+    except ValueError:
         return {}
+    return {one["modelName"]: one["modelSpec"] for one in found if _is_model(one)} if isinstance(found, list) else {}
+
+
+def _is_model(one: Any) -> bool:
+    """Its name is that of a folder, and of none elsewhere: whoever may write ConfigMaps has no word about others."""
+    if not isinstance(one, dict) or not isinstance(one.get("modelSpec"), dict):
+        return False
+    name, uri = one.get("modelName"), one["modelSpec"].get("storageUri")
+    return isinstance(name, str) and bool(_NAME.fullmatch(name)) and isinstance(uri, str)

@@ -70,6 +70,10 @@ class Puller:
             except CannotFetch as reason:
                 await self._tell(name, False, f"The model cannot be fetched: {reason}")
                 return False
+            except OSError as failure:
+                text = f"The model cannot be written to its folder: {failure.strerror or failure}."
+                await self._tell(name, False, text)
+                return False
             except Unloaded as reason:
                 await self._tell(name, False, str(reason))
                 if reason.final:
