@@ -101,3 +101,44 @@ async def test_a_rolling_update_under_load_loses_no_request(models: Path) -> Non
             await more_than(len(answers) + 20)
             stop.set()
     assert set(answers) == {200}
+
+
+APPLICATION = """
+import asyncio
+from pathlib import Path
+
+inside = most = 0
+
+async def app(scope, receive, send):
+    global inside, most
+    if scope["type"] != "http":
+        return
+    inside += 1
+    most = max(most, inside)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"most ", "more_body": True})
+    while not Path(__file__).with_name("gate").exists():
+        await asyncio.sleep(0.005)
+    inside -= 1
+    await send({"type": "http.response.body", "body": b"%d" % most})
+"""
+
+
+async def test_an_application_has_the_limit_of_a_model_to_the_end_of_its_streams(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APPLICATION)
+    async with serving(tmp_path, "--model_format=asgi", "--container_concurrency=1") as server:
+
+        async def ask() -> tuple[int, str]:
+            async with server.session.post(server.url + "/anything") as answer:
+                return answer.status, await answer.text()
+
+        asked = [asyncio.create_task(ask()) for _ in range(11)]
+        await server.inside(11)
+        gone = asyncio.create_task(ask())
+        status, text = await gone
+        assert (status, "Too many requests" in text) == (503, True)
+        asked[-1].cancel()  # who leaves while it waits takes nobody's turn
+        await server.inside(10)
+        (tmp_path / "gate").touch()
+        assert await asyncio.gather(*asked[:-1]) == [(200, "most 1")] * 10
+        await server.inside(0)

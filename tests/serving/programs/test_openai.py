@@ -261,6 +261,14 @@ async def test_too_many_requests_are_told_at_once(load: Load, tmp_path: Path) ->
     await asyncio.gather(*pending, return_exceptions=True)
 
 
+@pytest.mark.parametrize(("options", "at_once"), [({}, 4), ({"container_concurrency": "2"}, 2)])
+def test_a_containers_limit_holds_for_generations(tmp_path: Path, options: dict[str, str], at_once: int) -> None:
+    (tmp_path / "model.py").write_text("def generate(prompt):\n    return prompt")
+    program = programs.load("python", "m", tmp_path, options)
+    assert program._at_once == at_once
+    program.close()
+
+
 def test_the_prefix_is_kserves_own_setting(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text("def generate(prompt):\n    return prompt")
     program = programs.load("python", "m", tmp_path, {"KSERVE_OPENAI_ROUTE_PREFIX": "/llm"})

@@ -17,11 +17,13 @@ from fairway.serving.inpod.lanes import Limits
 from fairway.serving.inpod.places import Places
 
 _PREDICTOR = ("predictor_host", "predictor_protocol", "predictor_use_ssl")
+_TOLD = (*_PREDICTOR, "container_concurrency")
+"""The flags that a program is told of, beside those of settings."""
 
 
 def places(options: argparse.Namespace) -> Places:
-    said = {name: getattr(options, name) for name in _PREDICTOR}
-    known = {name: value for name, value in said.items() if value is not None}
+    said = {name: getattr(options, name) for name in _TOLD}
+    known = {name: str(value) for name, value in said.items() if value is not None}
     told = {**settings.with_flags(os.environ, options), **known}
     return Places(Path(options.model_dir), options.model_format, told, options.multi_model)
 

@@ -143,4 +143,9 @@ class Speaks(Protocol):
     @property
     def paths(self) -> tuple[str, ...]: ...
 
+    @property
+    def limits_itself(self) -> bool:
+        """Whether it keeps the number of those at work itself, and needs no turns."""
+        ...
+
     async def speak(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply: ...

@@ -108,10 +108,13 @@ class Served:
 
     async def speak(self, call: Call) -> Answer:
         """The answer of a program to a path of its own. Raises Refusal."""
-        request, stay = call.request, self._enter("own")
+        request, speaking = call.request, cast(Speaks, self.thing)
+        turn = None if speaking.limits_itself else self._turn()
+        stay = self._enter("own", turn)
         outcome: Outcome = GONE
         try:
-            speaking = cast(Speaks, self.thing)
+            if turn:
+                await turn.come()
             reply = await speaking.speak(request.method, request.path, request.query, request.headers, request.body)
             body = b"" if reply.body is None else reply.body if isinstance(reply.body, bytes) else encode(reply.body)
             outcome = Answer(reply.status, body, reply.content_type, reply.headers, stream=reply.stream)
@@ -123,24 +126,39 @@ class Served:
             outcome = stay.over(outcome)
         return outcome.answer() if isinstance(outcome, Refusal) else outcome
 
+    def _turn(self) -> _Turn | None:
+        """None where nobody set a limit. Raises Refusal."""
+        if self._at_work is None:
+            return None
+        try:
+            self._check_room(self._stays)
+        except Refusal as refusal:
+            raise self._enter("own").refused(refusal) from None
+        return _Turn(self._at_work)
+
+    def _check_room(self, inside: int) -> None:
+        if inside >= self._limits.threads + self._limits.waiting:
+            raise Refusal(503, "Too many requests are waiting for this model; try again in a moment.", Retry_After="1")
+
     def _submit(self, ticket: Ticket) -> Callable[[], object] | None:
         if not (is_program(self.thing) and cast(Program, self.thing).asynchronous):
             self._lane.submit(ticket)
             return None
-        if len(self._tasks) >= self._limits.threads + self._limits.waiting:
-            raise Refusal(503, "Too many requests are waiting for this model; try again in a moment.", Retry_After="1")
+        self._check_room(len(self._tasks))
         task = self._loop.create_task(self._converse(cast(Program, self.thing), ticket))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task.cancel
 
-    def _enter(self, protocol: str, *, explain: bool = False) -> Stay:
+    def _enter(self, protocol: str, turn: _Turn | None = None, *, explain: bool = False) -> Stay:
         self._stays += 1
         self._quiet.clear()
-        return Stay(self._metrics, protocol, self._left, explain=explain)
+        return Stay(self._metrics, protocol, lambda: self._left(turn), explain=explain)
 
-    def _left(self) -> None:
+    def _left(self, turn: _Turn | None) -> None:
         self._stays -= 1
+        if turn:
+            turn.over()
         if not self._stays:
             self._quiet.set()
 
@@ -176,6 +194,21 @@ class Served:
         answered = time.perf_counter()
         ticket.outcome = written(lambda: ticket.dialogue.reply(reply))
         _clock(ticket, begin, read, answered)
+
+
+class _Turn:
+    """A place among those that are at work, waited for, and had until its stay is over."""
+
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places, self._has_one = places, False
+
+    async def come(self) -> None:
+        await self._places.acquire()
+        self._has_one = True
+
+    def over(self) -> None:
+        if self._has_one:
+            self._places.release()
 
 
 def is_program(thing: Model | Program) -> bool:

@@ -20,6 +20,8 @@ TASKS = {"text_embedding": "embeddings", "sequence_classification": "rerank"}
 class Encoding:
     """A `Model` as it is, with OpenAI's paths beside it."""
 
+    limits_itself = True
+
     def __init__(self, name: str, model: Any, ability: str, options: Mapping[str, str]) -> None:
         self._model: Model = model
         self._endpoints = Endpoints(name, _Engine(model, ability), options)

@@ -1,7 +1,7 @@
 """The paths of OpenAI's API for one model, as a `Program` that also `Speaks`.
 
-Requests beyond what may be at work wait, and beyond that get 429 at once. Over V1 and V2 the same model continues
-texts, so that graphs and transformers can use it.
+Requests beyond what may be at work wait, and beyond that get 429 at once. A container's own limit holds here, too.
+Over V1 and V2 the same model continues texts, so that graphs and transformers can use it.
 """
 
 from __future__ import annotations
@@ -36,13 +36,16 @@ _NOT_HERE = {
 
 class Endpoints:
     asynchronous = True
+    limits_itself = True
 
     def __init__(self, name: str, engine: Engine, options: Mapping[str, str]) -> None:
         self._name, self._engine = name, engine
         prefix = options.get("KSERVE_OPENAI_ROUTE_PREFIX", "/openai").strip("/")
         self._base = f"/{prefix}/v1" if prefix else "/v1"
         self._created = int(time.time())
-        self._at_once = int(options.get("FAIRWAY_GENERATIONS_AT_ONCE") or 4)
+        limit = int(options.get("container_concurrency") or 0)
+        asked = int(options.get("FAIRWAY_GENERATIONS_AT_ONCE") or 4)
+        self._at_once = min(limit, asked) if limit else asked
         self._turns = asyncio.Semaphore(self._at_once)
         self._inside = 0
 

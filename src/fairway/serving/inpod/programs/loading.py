@@ -67,6 +67,8 @@ def _object(thing: Any, name: str, options: Mapping[str, str]) -> Any:
 class Both:
     """A program of V1 and V2 that has OpenAI's endpoints too."""
 
+    limits_itself = True
+
     def __init__(self, program: plain.PlainProgram, endpoints: Any) -> None:
         self._program, self._endpoints = program, endpoints
         self.signature, self.asynchronous = program.signature, program.asynchronous
