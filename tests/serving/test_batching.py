@@ -106,3 +106,18 @@ async def test_a_batch_is_bounded_in_rows_and_may_be_turned_off(tmp_path: Path) 
     async with serving(saved(Doubling(0.01), tmp_path), "--max_batch_size=1") as server:
         assert all(status == 200 for status, _ in await many(server, 8))
         assert 'fairway_batch_requests_bucket{model_name="m",le="1"} 8' in await metrics(server)
+
+
+class Muttering(Doubling):
+    """Fails with a text that is none, as a path may have it."""
+
+    def predict(self, rows: Any) -> Any:
+        raise RuntimeError("caf\udce9")
+
+
+async def test_a_failure_whose_text_cannot_be_told_is_told_all_the_same(tmp_path: Path) -> None:
+    joblib.dump(Muttering(), tmp_path / "model.joblib")
+    async with serving(tmp_path) as server:
+        asked = [asyncio.create_task(server.post(PREDICT, {"instances": [[n]]})) for n in range(4)]
+        for status, answer in await asyncio.gather(*asked):
+            assert (status, "caf?" in answer["error"]) == (500, True)

@@ -65,7 +65,8 @@ class Refusal(Exception):
     """A request that gets an error in the protocols' own shape: {"error": "a sentence"}."""
 
     def __init__(self, status: int, sentence: str, **headers: str) -> None:
-        super().__init__(sentence)
+        # A model may fail with any text, and nobody is to wait for ever because JSON has no form for it.
+        super().__init__(sentence.encode(errors="replace").decode())
         self.status = status
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
