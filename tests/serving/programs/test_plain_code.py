@@ -163,12 +163,17 @@ async def test_what_a_program_raises_becomes_a_status_and_a_sentence(
         status_code, detail = 404, {"why": "Intentional"}
 
     def predict(x: list):
+        if x == ["complex"]:
+            HTTPException.detail = 1j
         raise HTTPException
     """)
     with pytest.raises(Refusal) as refused:
         await v1(web, "x")
     # As FastAPI answers it, which is what upstream's own programs raise and their clients read.
     assert refused.value.answer().body == b'{"detail":{"why":"Intentional"}}'
+    with pytest.raises(Refusal) as refused:
+        await v1(web, "complex")
+    assert refused.value.answer().body == b'{"detail":"1j"}'
     with pytest.raises(Refusal, match="no explain") as refused:
         await answer(program, Message("explain", {}, body={"instances": [1]}))
     assert refused.value.status == 501

@@ -35,7 +35,11 @@ class Detailed(Refusal):
         self._detail = detail
 
     def answer(self) -> Answer:
-        return Answer(self.status, encode({"detail": self._detail}), headers=self.headers)
+        try:
+            body = encode({"detail": self._detail})
+        except TypeError:  # it has no form in JSON, and somebody waits
+            body = encode({"detail": str(self)})
+        return Answer(self.status, body, headers=self.headers)
 
 
 @contextmanager
