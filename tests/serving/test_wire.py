@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from fairway.serving.inpod import http1
 from fairway.serving.inpod.messages import Answer
 from fairway.serving.inpod.wire import Connection, Listener
 
@@ -101,6 +102,26 @@ async def test_what_could_be_read_in_two_ways_is_refused_and_closed(models: Path
     assert head.startswith(b"HTTP/1.1 %d" % status)
     assert b"connection: close" in head
     assert list(orjson.loads(body)) == ["error"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_frames_an_answer_is_ours_whatever_a_program_says(stream: bool) -> None:
+    told = {
+        "Content-Length": "99",
+        "transfer-encoding": "chunked",
+        "Connection": "close",
+        "CONTENT-TYPE": "a",
+        "x-y": "1",
+    }
+    answer = Answer(200, b"{}", "text/plain\r\nset-cookie: a=b", told)
+    if stream:
+        head = http1.stream_head(answer, keep_alive=True, chunks=True)
+    else:
+        head = http1.wire_form(answer, keep_alive=True, with_body=False)
+    lines = [line.partition(b":")[0] for line in head.lower().splitlines()[1:] if line]
+    framed = b"transfer-encoding" if stream else b"content-length"
+    assert sorted(lines) == sorted([b"content-type", framed, b"date", b"x-y"])
+    assert b"set-cookie" not in head
 
 
 async def test_a_client_that_asks_on_and_reads_nothing_is_not_read_any_more() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
@@ -21,6 +22,8 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _FIRST_LINE = re.compile(rb"(" + _TOKEN + rb") ([!-~]+) HTTP/1\.([01])")
 _HEADERS = re.compile(rb"(?:" + _TOKEN + rb":[^\r\n\0]*\r\n)*")
 _HEADER = re.compile(rb"([^:\r\n]+):([^\r\n]*)\r\n")
+OCTETS = "application/octet-stream"
+_OURS = ("content-type", "content-length", "transfer-encoding", "connection", "keep-alive", "date")
 _ONLY_ONCE = ("content-length", "transfer-encoding", "host", "content-encoding", "inference-header-content-length")
 
 
@@ -145,12 +148,21 @@ def chunk(data: bytes) -> bytes:
 
 
 def _head_of(answer: Answer, length: str, *, keep_alive: bool) -> bytes:
-    extra = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items()) if answer.headers else ""
-    if "\r" in extra.replace("\r\n", "") or extra.count("\n") != len(answer.headers):
-        extra = ""  # a value with a line end in it would be a header of somebody else's making
+    extra = _extra(answer.headers) if answer.headers else ""
     last = "" if keep_alive else "connection: close\r\n"
-    head = f"content-type: {answer.content_type}\r\n{length}date: {_date(int(time.time()))}\r\n{extra}{last}\r\n"
+    kind = answer.content_type
+    kind = kind if "\n" not in kind and "\r" not in kind else OCTETS
+    head = f"content-type: {kind}\r\n{length}date: {_date(int(time.time()))}\r\n{extra}{last}\r\n"
     return _status_line(answer.status) + head.encode("latin-1", "replace")
+
+
+def _extra(headers: Mapping[str, str]) -> str:
+    """The lines of other headers. What a program hands on of somebody's answer may have said where that one ends."""
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items() if name.lower() not in _OURS]
+    extra = "".join(lines)
+    if "\r" in extra.replace("\r\n", "") or extra.count("\n") != len(lines):
+        return ""  # a value with a line end in it would be a header of somebody else's making
+    return extra
 
 
 def _status_line(status: int) -> bytes:

@@ -20,6 +20,8 @@ from fairway.serving.inpod.programs import failures, loops
 from fairway.serving.inpod.programs.results import jsonable
 
 EVENT_STREAM = "text/event-stream"
+_OF_ANOTHER_BODY = ("content-encoding", "inference-header-content-length")
+"""What a transformer hands on of its predictor's answer, whose body it has unpacked."""
 
 
 class KServeProgram:
@@ -106,7 +108,8 @@ class KServeProgram:
             request_outputs=[self._types.RequestedOutput(name) for name in message.outputs] or None,
         )
 
-    def _reply(self, message: Message, result: Any, headers: Mapping[str, str]) -> Reply:
+    def _reply(self, message: Message, result: Any, said: Mapping[str, str]) -> Reply:
+        headers = {name: value for name, value in said.items() if name.lower() not in _OF_ANOTHER_BODY}
         if isinstance(result, AsyncIterator):
             return Reply(stream=_chunks(self._loop.iterate(result)), content_type=EVENT_STREAM, headers=headers)
         if isinstance(result, self._types.InferResponse):
