@@ -19,7 +19,7 @@ from fairway.cluster.node.names import Names
 from fairway.cluster.node.runtime import ContainerId, ContainerSpec, Security
 from fairway.kernel.clock import FakeClock, SystemClock
 from fairway.kernel.control.mirror import Mirror
-from fairway.kernel.objects.kinds import ENDPOINT_SLICE, EVENT, SECRET, SERVICE, Object
+from fairway.kernel.objects.kinds import ENDPOINT_SLICE, EVENT, SECRET, SERVICE, SERVICE_ACCOUNT, Object
 
 from .conftest import Bench, phase, state
 
@@ -61,6 +61,34 @@ async def test_a_token_that_cannot_be_written_is_written_later(bench: Bench, tmp
     renewing.cancel()
     with suppress(asyncio.CancelledError):
         await renewing
+
+
+async def test_what_an_earlier_node_wrote_is_renewed_by_the_next(bench: Bench) -> None:
+    clock = FakeClock()
+    async with bench.node():
+        await bench.create("stays", "sleep", "1000")
+        await bench.until("stays", lambda pod: state(pod, "running"))
+    token = bench.folder / "credentials" / "default" / "default" / "token"
+    first = token.read_text()
+    async with bench.node(clock) as node:
+        await _looked(clock, 200, until=lambda: token.read_text() != first)
+        await node.shutdown(stop_pods=True)
+
+
+async def test_an_account_that_is_made_again_has_a_token_of_its_own(bench: Bench) -> None:
+    async with bench.node() as node:
+        said = []
+        for name in ("first", "second"):
+            await bench.client.create(SERVICE_ACCOUNT, SERVICE_ACCOUNT.new("mine", "default"))
+            account = await bench.client.get(SERVICE_ACCOUNT, "mine", "default")
+            async with asyncio.timeout(60):
+                while node._credentials._uids.get(("default", "mine")) != account["metadata"]["uid"]:
+                    await asyncio.sleep(0.01)
+            await bench.create(name, "true", serviceAccountName="mine")
+            await bench.over(name)
+            said.append((bench.folder / "credentials" / "default" / "mine" / "token").read_text())
+            await bench.client.delete(SERVICE_ACCOUNT, "mine", "default")
+        assert said[0] != said[1]
 
 
 async def test_names_that_cannot_be_written_are_written_later(

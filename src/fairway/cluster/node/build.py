@@ -31,7 +31,7 @@ from fairway.kernel.clock import Clock
 from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.feature import Parts, Ready, Service
 from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import ENDPOINT_SLICE, PERSISTENT_VOLUME_CLAIM, POD, SERVICE
+from fairway.kernel.objects.kinds import ENDPOINT_SLICE, PERSISTENT_VOLUME_CLAIM, POD, SERVICE, SERVICE_ACCOUNT
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,7 @@ class Node:
         )
         self._registration = Registration(client, clock, config.name, config.max_pods)
         self._credentials = Credentials(client, clock, data / "credentials", config.api_url, config.ca_pem)
+        self._accounts = Mirror(client, SERVICE_ACCOUNT, clock)
         self._services = Mirror(client, SERVICE, clock)
         self._slices = Mirror(client, ENDPOINT_SLICE, clock)
         self._names = Names(self._services, self._slices, data / "names")
@@ -129,6 +130,8 @@ class Node:
         try:
             await self._runtime.open(self._agent.ended)
             async with asyncio.TaskGroup() as tasks:
+                self._accounts.subscribe(self._credentials.account_changed)
+                tasks.create_task(self._accounts.run(), name="node-accounts")
                 tasks.create_task(self._services.run(), name="node-services")
                 tasks.create_task(self._slices.run(), name="node-endpoints")
                 await self._services.synced()

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from fairway.kernel.client.client import Client
 from fairway.kernel.clock import Clock, parse
-from fairway.kernel.objects import errors
-from fairway.kernel.objects.kinds import SERVICE_ACCOUNT
+from fairway.kernel.objects import errors, meta
+from fairway.kernel.objects.kinds import SERVICE_ACCOUNT, Object
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,8 @@ class Credentials:
         self._renewals: dict[tuple[str, str], float] = {}
         self._known: dict[tuple[str, str], Files] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self._uids: dict[tuple[str, str], str] = {}
+        """Of the accounts as they were seen last: a token is one account's, and not that of the next of its name."""
         self._followed: dict[str, dict[Path, tuple[Wanted, float]]] = {}
         """By pod: the files of its volumes that are tokens, and when each is due."""
 
@@ -64,6 +66,19 @@ class Credentials:
                 if self._renewals.get(key, 0.0) <= self._clock.now():
                     await self._renew(namespace, account)
         return self._known[key]
+
+    def keep(self, namespace: str, account: str) -> None:
+        """A pod that was here before reads these files: they are renewed as if we had written them."""
+        self._renewals.setdefault((namespace, account), self._clock.now())
+
+    def account_changed(self, old: Object | None, new: Object | None) -> None:
+        """From a mirror of the service accounts."""
+        if new is None:
+            return
+        key, uid = meta.key(new), meta.uid(new)
+        if self._uids.get(key, uid) != uid and key in self._renewals:
+            self._renewals[key] = self._clock.now()
+        self._uids[key] = uid
 
     async def keep_fresh(self) -> None:
         """For ever: renew what is due. Accounts that are gone are forgotten."""

@@ -64,6 +64,8 @@ class Launcher:
             self.addresses.keep(meta.uid(pod), address)
         folder = self.runtime.folder(meta.uid(pod))
         self.devices.keep(meta.uid(pod), folder)
+        if _shows_account(pod) and self.api_url:
+            self.credentials.keep(meta.namespace(pod), _account(pod))
         self._renew_tokens(pod, folder, written=0.0)
         if address and (folder / "volumes").exists():
             self.following.follow(pod, folder, self._facts(address), self._token_for(pod), None)
@@ -162,10 +164,9 @@ class Launcher:
         return result
 
     async def _files(self, pod: Object) -> Files | None:
-        if pod["spec"].get("automountServiceAccountToken") is False or not self.api_url:
+        if not _shows_account(pod) or not self.api_url:
             return None
-        account = pod["spec"].get("serviceAccountName") or "default"
-        return await self.credentials.files(meta.namespace(pod), account)
+        return await self.credentials.files(meta.namespace(pod), _account(pod))
 
     def _token_for(self, pod: Object) -> Token:
         async def token(source: Object) -> str:
@@ -215,10 +216,19 @@ class Launcher:
 def _wanted(pod: Object, source: Object) -> Wanted:
     return Wanted(
         meta.namespace(pod),
-        pod["spec"].get("serviceAccountName") or "default",
+        _account(pod),
         source.get("expirationSeconds") or 3600,
         (source["audience"],) if source.get("audience") else (),
     )
+
+
+def _account(pod: Object) -> str:
+    return str(pod["spec"].get("serviceAccountName") or "default")
+
+
+def _shows_account(pod: Object) -> bool:
+    """Whether its containers find a token of their account."""
+    return pod["spec"].get("automountServiceAccountToken") is not False
 
 
 def termination_log(folder: Path, container: str, attempt: int) -> Path:

@@ -19,6 +19,8 @@ from fairway.kernel.objects.kinds import Object
 
 _LARGEST_EVENT = 16 * 1024 * 1024
 _NO_ANSWER_AFTER = 60.0
+_WORDS = 100
+"""How much is told of an answer that nobody can read."""
 
 
 class HTTPTransport:
@@ -53,7 +55,7 @@ class HTTPTransport:
         data = None if body is None else orjson.dumps(body)
         headers = {"Content-Type": content_type} if data is not None else {}
         async with self._open(method, path, query, data=data, headers=headers) as answer:
-            decoded = orjson.loads(await answer.read())
+            decoded = self._decoded(await answer.read())
         return decoded if isinstance(decoded, dict) else {"items": decoded}
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[WatchEvent, None]:
@@ -62,10 +64,12 @@ class HTTPTransport:
         async with self._open("GET", path, query, timeout=timeout) as answer:
             try:
                 async for line in lines(answer.content):
-                    event = orjson.loads(line)
-                    if event["type"] == "ERROR":
+                    event = self._decoded(line)
+                    if not isinstance(event, dict) or not isinstance(event.get("object"), dict):
+                        raise self._no_api(line)
+                    if event.get("type") == "ERROR":
                         raise errors.from_status(event["object"])
-                    yield WatchEvent(event["type"], event["object"])
+                    yield WatchEvent(str(event.get("type")), event["object"])
             finally:
                 _hang_up(answer)
 
@@ -79,6 +83,17 @@ class HTTPTransport:
         await self._session.close()
         # aiohttp does not wait for the TLS connections that it aborts; they go in the loop's next turns.
         await asyncio.sleep(0.01)
+
+    def _decoded(self, body: bytes) -> Any:
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise self._no_api(body) from None
+
+    def _no_api(self, said: bytes) -> errors.Unavailable:
+        """A proxy in between may answer in its stead."""
+        words = said[:_WORDS].decode(errors="replace")
+        return errors.Unavailable(f"what answers at {self.server} is no Kubernetes API, or not now: {words!r}")
 
     @asynccontextmanager
     async def _open(
