@@ -15,7 +15,7 @@ from fairway.kernel.client.client import Client
 from fairway.kernel.clock import SystemClock
 from fairway.kernel.control.controller import Controller, Terminal, World, by_name, owner
 from fairway.kernel.control.mirror import Mirror
-from fairway.kernel.control.running import start_controllers
+from fairway.kernel.control.running import start_controllers, start_service
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import CONFIG_MAP, SECRET, Object
@@ -190,3 +190,20 @@ async def test_a_change_that_one_subscriber_cannot_read_is_heard_by_the_others(c
     await client.create(CONFIG_MAP, config("two"))
     await eventually(lambda: "two" in heard)
     task.cancel()
+
+
+@pytest.mark.parametrize("failure", [KeyError("spec"), None])
+async def test_a_service_that_ends_ends_all_and_is_named(
+    failure: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run(ready: Callable[[], None]) -> None:
+        ready()
+        await asyncio.sleep(0)
+        if failure:
+            raise failure
+
+    with pytest.raises(ExceptionGroup) as ended:
+        async with asyncio.TaskGroup() as tasks:
+            await start_service("notices", run, tasks)
+            await asyncio.Event().wait()
+    assert "notices" in caplog.text + str(ended.value.exceptions)
