@@ -56,8 +56,9 @@ def test_limits_are_left_out_where_the_engine_cannot_keep_them() -> None:
 def test_values_are_in_no_argument() -> None:
     content, inherited = options.variables({"TOKEN": "secret", "LINES": "a\nb", "LONG": "x" * 40_000})
     assert (content, set(inherited)) == ("TOKEN=secret\n", {"LINES", "LONG"})
-    with pytest.raises(CannotStart, match="LD_PRELOAD has several lines"):
-        options.variables({"LD_PRELOAD": "a\nb"})
+    for name in ("LD_PRELOAD", "STORAGE_OPTS", "_CONTAINERS_ROOTLESS_UID"):
+        with pytest.raises(CannotStart, match=f"{name} has several lines"):
+            options.variables({name: "a\nb"})
 
 
 def test_a_pods_own_mount_is_not_covered_by_ours() -> None:

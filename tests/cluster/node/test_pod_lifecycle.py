@@ -66,6 +66,12 @@ async def test_an_unknown_image_waits_with_a_sentence(pods: Bench) -> None:
     assert any(event["reason"] == "Failed" for event in events.items)
 
 
+async def test_an_image_whose_name_is_an_option_is_none(pods: Bench) -> None:
+    await pods.create("p", "true", container={"image": "--help"})
+    pod = await pods.until("p", lambda pod: state(pod, "waiting").get("reason") == "InvalidImageName")
+    assert "invalid reference format" in state(pod, "waiting")["message"]
+
+
 async def test_a_failing_container_is_restarted_with_its_past_on_show(pods: Bench) -> None:
     script = "test -e $HOME/once && exec sleep 1000; touch $HOME/once; echo first; exit 9"
     await pods.create("again", "sh", "-c", script, restartPolicy="OnFailure")

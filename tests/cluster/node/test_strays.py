@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fairway.cluster.node.shepherd import strays
 
 from .conftest import Bench, phase, state
 
@@ -78,3 +81,33 @@ async def test_a_daemon_ends_with_its_container_and_the_neighbours_daemon_does_n
         for each in (pid, neighbour):
             if _alive(each):
                 os.kill(each, signal.SIGKILL)
+
+
+def test_a_long_line_of_descendants_is_one_family() -> None:
+    parents = {number: number - 1 for number in range(2, 5000)}
+    assert set(strays._family(1, parents)) == set(range(1, 5000))
+
+
+FORK_FAILS = """
+import errno, os, signal, socket, sys
+from fairway.cluster.node.shepherd import daemon
+def fails(): raise OSError(errno.EAGAIN, "no more processes")
+ours, theirs = socket.socketpair()
+shepherd = daemon.Shepherd(ours, name="n", mounts=False, files=(1024, 1024))
+os.fork = fails
+request = {"id": "p/c/0", "folder": sys.argv[1], "make": [], "address": "", "argv": ["true"], "env": {}, "cwd": "/"}
+before = os.listdir("/proc/self/fd")
+for _ in range(3):
+    try: shepherd._start(request)
+    except OSError: pass
+    else: sys.exit("it was started")
+assert os.listdir("/proc/self/fd") == before, "descriptors are left open"
+assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set(), "signals are held back"
+"""
+
+
+def test_where_no_process_can_be_made_nothing_is_left_open(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORK_FAILS, str(tmp_path / "c")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -32,6 +32,7 @@ _CALM = 600.0
 """Seconds of running after which earlier failures are forgotten."""
 _LASTING = {
     "ImageNotInCatalogue",
+    "InvalidImageName",
     "InvalidRequirements",
     "VolumeNotSupported",
     "NoContainerEngine",

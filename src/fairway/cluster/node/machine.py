@@ -135,6 +135,11 @@ class MachineRuntime:
         await self._attended.flock.close()
 
     def _way(self, spec: ContainerSpec) -> Processes | Containers:
+        if spec.image.startswith("-") or not spec.image.isprintable() or " " in spec.image:
+            # An engine would take the first for an option of its own.
+            raise CannotStart(
+                "InvalidImageName", f'couldn\'t parse image name "{spec.image}": invalid reference format'
+            )
         if spec.runtime and spec.runtime not in WAYS:
             said = f'annotation fairway.dev/runtime: "{spec.runtime}" is neither {" nor ".join(WAYS)}'
             raise CannotStart("InvalidRuntime", said)

@@ -13,7 +13,7 @@ from fairway.cluster.node.runtime import CannotStart, ContainerSpec, Mount, Secu
 
 _IN_FILE = 32 * 1024
 """Bytes of a variable that is written to a file; engines read such files by lines that are not too long."""
-_UNSAFE = ("LD_", "DOCKER_", "CONTAINER", "XDG_", "GO")
+_UNSAFE = ("LD_", "DOCKER_", "CONTAINER", "_CONTAINER", "BUILDAH_", "REGISTRY_", "STORAGE_", "XDG_", "GO")
 """Variables that would mean something to the engine itself."""
 
 

@@ -170,7 +170,16 @@ class Shepherd:
         if request.get("module") and not request.get("call"):
             child.warm_code(request["module"])
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, child.HELD)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:  # no more processes for now: it is asked for again
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            _close(gate, opener, fault, fault_in)
+            its.close_theirs()
+            its.close_ours()
+            if limit:
+                limit.close()
+            raise
         if pid == 0:
             os.close(opener)
             child.become(request, parent, self._files, gate, fault_in, its.theirs, terminal=its.terminal >= 0)
@@ -212,7 +221,11 @@ class Shepherd:
         out, out_in = os.pipe()
         wanted = {**container.request, "argv": request["argv"], "module": None, "streams": request.get("streams")}
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            _close(gate, opener, out, out_in)
+            raise
         if pid == 0:
             os.close(opener)
             child.become(wanted, parent, self._files, gate, out_in, (-1, out_in, out_in))
@@ -384,6 +397,11 @@ def _kill(execution: Execution) -> None:
     except ProcessLookupError:
         with suppress(ProcessLookupError):
             os.kill(execution.pid, signal.SIGKILL)
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _make(*folders: str) -> None:

@@ -79,8 +79,14 @@ def _parents() -> dict[int, int]:
 
 
 def _family(pid: int, parents: Mapping[int, int]) -> list[int]:
-    children = [child for child, parent in parents.items() if parent == pid]
-    return [pid, *(each for child in children for each in _family(child, parents))]
+    children: dict[int, list[int]] = {}
+    for child, parent in parents.items():
+        children.setdefault(parent, []).append(child)
+    found, waiting = [], [pid]
+    while waiting:  # however deep: a program may start one that starts one
+        found.append(waiting.pop())
+        waiting += children.get(found[-1], ())
+    return found
 
 
 def _belongs(pid: int, containers: Iterable[Container]) -> bool:
