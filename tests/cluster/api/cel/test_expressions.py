@@ -325,3 +325,10 @@ def test_a_long_expression_is_compiled_in_time_that_grows_with_it() -> None:
 def test_what_takes_long_is_dear_though_upstream_prices_it_low(text: str, least: int) -> None:
     program = compile_expression(text, {"self": types.list_of(types.INT)})
     assert program.evaluate({"self": list(range(1000))}).cost >= least
+
+
+def test_a_long_duration_is_paid_for_whenever_it_is_read() -> None:
+    schema = {"type": "object", "properties": {"for": {"type": "string", "format": "duration"}}}
+    program = compile_expression("self.for > duration('1s') && self.for > duration('2s')", {"self": type_of(schema)})
+    assert program.evaluate({"self": {"for": "1h"}}).cost < 50
+    assert program.evaluate({"self": {"for": "1s" * 1000}}).cost > 3000

@@ -248,8 +248,8 @@ def _member(operand: Step, name: str) -> Step:
 def _converted(step: Step, convert: converting.Conversion) -> Step:
     def run(frame: Frame) -> Any:
         value = step(frame)
-        if value.__class__ in (list, dict):
-            frame.pay(10 * len(value))
+        if price := converting.price(value):
+            frame.pay(price)
         return convert(value)
 
     return run

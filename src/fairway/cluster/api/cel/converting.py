@@ -16,6 +16,8 @@ from fairway.cluster.api.cel.values import Duration, Timestamp
 
 Conversion = Callable[[Any], Any]
 
+_USUAL, _EACH = 40, 10
+
 
 def conversion(type_: Type) -> Conversion | None:
     """What makes a value of the type from JSON; None where JSON has it already."""
@@ -28,6 +30,17 @@ def conversion(type_: Type) -> Conversion | None:
             return None
         return _of_list(inner) if type_.kind == "list" else _of_map(inner)
     return None
+
+
+def price(value: Any) -> int:
+    """What it costs to convert it each time that it is selected; nothing for a text as short as they are."""
+    if value.__class__ is str:
+        return max(len(value) - _USUAL, 0)
+    if value.__class__ is list:
+        return _EACH * len(value) + sum(map(price, value))
+    if value.__class__ is dict:
+        return _EACH * len(value) + sum(map(price, value.values()))
+    return 0
 
 
 def _of_list(inner: Conversion) -> Conversion:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from fairway.cluster.api.cel import values
+from fairway.cluster.api.cel import converting, values
 from fairway.cluster.api.cel.program import PER_CALL, PER_OBJECT, EvaluationError, OutOfBudget
 from fairway.cluster.api.rules.compiling import Place, Rule
 from fairway.kernel.objects.errors import Cause
@@ -25,9 +25,8 @@ _OUT_OF_BUDGET = "validation failed due to running out of cost budget, no furthe
 _LONGEST_MESSAGE = 5 * 1024
 _MOST_CAUSES = 1000
 """Nobody reads more, and each takes room in the answer."""
-_PLACE, _RULE, _CONVERTED = 3, 20, 10
-"""What it costs to look at a value that may have rules, to begin a rule, and to make an element of a list what its
-format says; upstream's prices begin inside of the rule."""
+_PLACE, _RULE = 3, 20
+"""What it costs to look at a value that may have rules, and to begin a rule; upstream's prices begin inside of it."""
 
 
 @dataclass(slots=True)
@@ -90,8 +89,8 @@ class _Run:
 
     def _rules(self, place: Place, value: Any, old: Any, steps: tuple[Step, ...], pair: _Pair | None) -> None:
         convert = place.convert
-        if convert and value.__class__ in (list, dict):
-            self._left -= _CONVERTED * len(value)
+        if convert:
+            self._left -= converting.price(value)
         try:
             current = convert(value) if convert else value
             previous = convert(old) if convert and old is not None else old
