@@ -269,3 +269,12 @@ async def test_whatever_comes_and_goes_the_quota_holds_and_nothing_leaks(durable
     left = most - await living()
     assert highest <= most
     assert await attempts(durable, [pod(f"last{number}") for number in range(most + 4)]) == left
+
+
+async def test_what_was_used_beside_something_huge_is_still_used_when_that_has_gone(client: Client) -> None:
+    for name, cpu in (("huge", "1e40"), ("small", "5")):
+        await client.create(POD, sized(name, cpu=cpu))
+    await limit(client, cpu="10")
+    assert "exceeded quota" in await refusal(client, sized("more", cpu="1"))
+    await client.delete(POD, "huge", "default", grace_seconds=0)
+    assert "used: cpu=5" in await refusal(client, sized("more", cpu="6"))

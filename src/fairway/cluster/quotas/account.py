@@ -14,6 +14,7 @@ from fairway.cluster.quotas import rules as quotas
 from fairway.cluster.quotas import usage
 from fairway.cluster.quotas.rules import Rules
 from fairway.kernel.objects.kinds import Object
+from fairway.kernel.objects.quantities import EXACT
 
 Item = tuple[str, str]
 """A resource (plural.group) and a name."""
@@ -62,7 +63,8 @@ class Account:
             return False
         for quota, name in before.keys() | after.keys():
             used = self.used[quota]
-            used[name] += after.get((quota, name), Decimal(0)) - before.get((quota, name), Decimal(0))
+            more = EXACT.subtract(after.get((quota, name), Decimal(0)), before.get((quota, name), Decimal(0)))
+            used[name] = EXACT.add(used[name], more)
         return True
 
 

@@ -17,11 +17,15 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
 from fairway.kernel.objects.errors import BadRequest
+
+EXACT = Context(prec=2000)
+"""For sums that are kept: with digits for the largest and the smallest amount that can be written, a sum is what it was
+again once a huge part of it has gone."""
 
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}

@@ -12,6 +12,7 @@ from fairway.cluster.workloads.scheduling.terms import NamespaceLabels
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
 from fairway.kernel.objects.meta import Key
+from fairway.kernel.objects.quantities import EXACT
 
 _NOTHING = Decimal(0)
 
@@ -50,13 +51,13 @@ class Account:
     def add(self, tenant: Tenant) -> None:
         self.tenants[tenant.key] = tenant
         for name, amount in tenant.requests.items():
-            self.used[name] = self.used.get(name, _NOTHING) + amount
+            self.used[name] = EXACT.add(self.used.get(name, _NOTHING), amount)
 
     def remove(self, key: Key) -> None:
         tenant = self.tenants.pop(key, None)
         if tenant is not None:
             for name, amount in tenant.requests.items():
-                self.used[name] -= amount
+                self.used[name] = EXACT.subtract(self.used[name], amount)
 
     def free(self, resource: str) -> Decimal:
         return self.offers.get(resource, _NOTHING) - self.used.get(resource, _NOTHING)
