@@ -30,6 +30,11 @@ def test_what_cannot_be_read_is_a_bad_request(text: str) -> None:
         selectors.labels(text)
 
 
+def test_what_cannot_be_read_is_seen_at_once() -> None:
+    with pytest.raises(BadRequest):
+        selectors.labels("a in (" + ",".join(["  "] * 40) + "! )")
+
+
 def test_a_missing_label_selector_takes_nothing_and_an_empty_one_everything() -> None:
     assert not selectors.of(None)({})
     assert selectors.of({})({"a": "b"})

@@ -112,6 +112,16 @@ def with_volume(**source: Any) -> Object:
     return {"spec": {"containers": [CONTAINER], "volumes": [{"name": "v", **source}]}}
 
 
+def on_nodes(operator: str, *values: str) -> Object:
+    term = {"matchExpressions": [{"key": "zone", "operator": operator, "values": list(values)}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
+
+
+def beside(operator: str) -> Object:
+    term = {"topologyKey": "zone", "labelSelector": {"matchExpressions": [{"key": "a", "operator": operator}]}}
+    return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
 def with_source(**source: Any) -> Object:
     return with_volume(projected={"sources": [source]})
 
@@ -181,6 +191,20 @@ MISTAKES: list[tuple[Kind, Object, str]] = [
     (POD, with_source(serviceAccountToken={"path": "x", "expirationSeconds": 1}), "a duration less than 10 minutes"),
     (POD, with_source(secret={"name": "s", "items": [{"key": "k", "path": "/x"}]}), "must be a relative path"),
     (POD, {"spec": {"containers": [{**CONTAINER, "readinessProbe": {}}]}}, "must specify a handler type"),
+    (POD, {"spec": {"containers": [CONTAINER], "affinity": beside("Foo")}}, "not a valid selector operator"),
+    (POD, {"spec": {"containers": [CONTAINER], "affinity": on_nodes("Foo", "a")}}, "not a valid selector operator"),
+    (POD, {"spec": {"containers": [CONTAINER], "affinity": on_nodes("Gt", "a")}}, "must be an integer"),
+    (POD, {"spec": {"containers": [CONTAINER], "affinity": on_nodes("In")}}, "`operator` is 'In' or 'NotIn'"),
+    (
+        POD,
+        {"spec": {"containers": [CONTAINER], "tolerations": [{"key": "a", "operator": "Likes"}]}},
+        r'tolerations\[0\]\.operator: Unsupported value: "Likes"',
+    ),
+    (
+        POD_DISRUPTION_BUDGET,
+        {"spec": {"maxUnavailable": 1, "selector": {"matchExpressions": [{"key": "a", "operator": "Foo"}]}}},
+        "not a valid selector operator",
+    ),
     (
         POD,
         {"spec": {"containers": [{**CONTAINER, "livenessProbe": {"exec": {"command": ["x"]}, "periodSeconds": -1}}]}},

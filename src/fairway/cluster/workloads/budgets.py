@@ -47,7 +47,9 @@ class _Book:
         if budget is None:
             self._tests.get(namespace, {}).pop(name, None)
         else:
-            self._tests.setdefault(namespace, {})[name] = selectors.of((budget.get("spec") or {}).get("selector"))
+            self._tests.setdefault(namespace, {})[name] = selectors.of_stored(
+                (budget.get("spec") or {}).get("selector")
+            )
 
     def budgets_of(self, pod: Object) -> Iterable[Key]:
         for name, covers in self._tests.get(meta.namespace(pod), {}).items():
@@ -64,7 +66,7 @@ class _Reconciler:
         self._book.note(namespace, name, budget)
         if budget is None:
             return None
-        covers = selectors.of((budget.get("spec") or {}).get("selector"))
+        covers = selectors.of_stored((budget.get("spec") or {}).get("selector"))
         pods = [pod for pod in world.mirror(POD).all(namespace) if covers(meta.labels(pod))]
         now = world.clock.now()
         try:

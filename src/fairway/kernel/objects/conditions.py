@@ -25,11 +25,12 @@ def merged(existing: Iterable[Object] | None, now: str, *wanted: tuple[str, bool
     lastTransitionTime becomes `now` only where the status changed. Order is kept, new ones come last. What is there
     may be of somebody who has left something out.
     """
-    result = {condition.get("type", ""): dict(condition) for condition in existing or ()}
+    result = {condition["type"]: dict(condition) for condition in existing or () if condition.get("type")}
     for type_, status, reason, message in wanted:
         word = "Unknown" if status is None else str(status)
         old = result.get(type_)
-        since = (old.get("lastTransitionTime") or now) if old and old.get("status") == word else now
+        same = old is not None and old.get("status") == word
+        since = (old.get("lastTransitionTime") if old and same else None) or now
         new = {"type": type_, "status": word, "lastTransitionTime": since}
         if reason:
             new["reason"] = reason

@@ -48,6 +48,14 @@ def of(selector: Object | None) -> Test:
     return lambda found: all(found.get(k) == v for k, v in exact.items()) and all(test(found) for test in tests)
 
 
+def of_stored(selector: Object | None) -> Test:
+    """The same of an object that is stored already: what cannot be read takes nothing, and stops nobody."""
+    try:
+        return of(selector)
+    except (BadRequest, KeyError, TypeError, AttributeError):
+        return lambda _: False
+
+
 def widened(selector: Object | None) -> Object | None:
     """A LabelSelector object of the plain map that older kinds have in its place; what is one already stays."""
     if not selector or "matchLabels" in selector or "matchExpressions" in selector:
@@ -89,7 +97,9 @@ def _split(text: str) -> Iterable[str]:
 
 _NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?"
 _VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
-_SET = re.compile(rf"(?P<key>{_NAME})\s+(?P<operator>in|notin)\s*\((?P<values>\s*{_VALUE}\s*(?:,\s*{_VALUE}\s*)*)\)")
+# What is between the brackets is taken apart by hand: a pattern of it could be matched in very many ways.
+_SET = re.compile(rf"(?P<key>{_NAME})\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)")
+_ONE = re.compile(_VALUE)
 _EQUAL = re.compile(rf"(?P<key>{_NAME})\s*(?P<operator>==|!=|=)\s*(?P<value>{_VALUE})")
 _ORDER = re.compile(rf"(?P<key>{_NAME})\s*(?P<operator>[<>])\s*(?P<value>-?\d+)")
 _KEY = re.compile(rf"!?\s*{_NAME}")
@@ -98,6 +108,10 @@ _KEY = re.compile(rf"!?\s*{_NAME}")
 def _requirement(part: str) -> Test:
     if found := _SET.fullmatch(part):
         values = [value.strip() for value in found["values"].split(",")]
+        if wrong := next((value for value in values if not _ONE.fullmatch(value)), None):
+            raise BadRequest(
+                f"unable to parse requirement: values: Invalid value: {wrong!r}: it is no value of a label"
+            )
         return _expression(found["key"], "In" if found["operator"] == "in" else "NotIn", values)
     if found := _EQUAL.fullmatch(part):
         return _expression(found["key"], "NotIn" if found["operator"] == "!=" else "In", (found["value"],))

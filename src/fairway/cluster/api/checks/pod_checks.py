@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from fairway.cluster.api.checks import causes, selector_checks, volume_checks
+from fairway.cluster.api.checks import causes, placement_checks, volume_checks
 from fairway.cluster.api.objectmeta import LABEL_TEXT, labels_problems
 from fairway.kernel.objects import names, quantities
 from fairway.kernel.objects.errors import ApiError, Cause
@@ -40,7 +40,7 @@ def pod_spec(spec: Object, path: str, claims: Collection[str] = ()) -> Iterator[
     if spec.get("dnsPolicy") not in _DNS_POLICIES:
         yield causes.unsupported(f"{path}.dnsPolicy", spec.get("dnsPolicy"), *_DNS_POLICIES)
     yield from labels_problems(spec.get("nodeSelector") or {}, f"{path}.nodeSelector")
-    yield from selector_checks.of_pod(spec, path)
+    yield from placement_checks.problems(spec, path)
     volumes = {str(volume.get("name")) for _, volume in causes.items(spec, "volumes")}.union(claims)
     yield from volume_checks.volumes(spec, path)
     seen: set[str] = set()

@@ -1,11 +1,11 @@
-"""What is wrong with a selector of labels or of nodes, and with what of a pod names others by one: its affinities, and
-how it wants to be spread. In upstream's words.
+"""What is wrong with a selector of labels or of nodes, in upstream's words.
 
 Whoever reads a selector later, such as the scheduler, takes it for one that can be read.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fairway.cluster.api.checks import causes
@@ -13,8 +13,7 @@ from fairway.cluster.api.objectmeta import labels_problems
 from fairway.kernel.objects.errors import Cause
 from fairway.kernel.objects.kinds import Object
 
-_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
-_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 _NO_OPERATOR = "not a valid selector operator"
 
 
@@ -35,48 +34,24 @@ def of_nodes(selector: Object | None, at: str) -> Iterator[Cause]:
     if not terms:
         yield causes.required(f"{at}.nodeSelectorTerms", "must have at least one node selector term")
     for index, term in terms:
-        yield from _node_term(term, f"{at}.nodeSelectorTerms[{index}]")
+        yield from node_term(term, f"{at}.nodeSelectorTerms[{index}]")
 
 
-def of_pod(spec: Object, at: str) -> Iterator[Cause]:
-    """All selectors in the spec of a pod."""
-    affinity = spec.get("affinity") or {}
-    if nodes := affinity.get("nodeAffinity"):
-        where = f"{at}.affinity.nodeAffinity"
-        yield from of_nodes(nodes.get(_REQUIRED), f"{where}.{_REQUIRED}")
-        for index, wish in causes.items(nodes, _PREFERRED):
-            yield from _node_term(wish.get("preference") or {}, f"{where}.{_PREFERRED}[{index}].preference")
-    for kind in ("podAffinity", "podAntiAffinity"):
-        if others := affinity.get(kind):
-            yield from _pod_terms(others, f"{at}.affinity.{kind}")
-    for index, constraint in causes.items(spec, "topologySpreadConstraints"):
-        where = f"{at}.topologySpreadConstraints[{index}]"
-        if (skew := constraint.get("maxSkew")) is not None and int(skew) <= 0:
-            yield causes.invalid(f"{where}.maxSkew", skew, "must be greater than zero")
-        yield from of_labels(constraint.get("labelSelector"), f"{where}.labelSelector")
-
-
-def _pod_terms(affinity: Object, at: str) -> Iterator[Cause]:
-    terms = [(f"{at}.{_REQUIRED}[{index}]", term) for index, term in causes.items(affinity, _REQUIRED)]
-    for index, wish in causes.items(affinity, _PREFERRED):
-        terms.append((f"{at}.{_PREFERRED}[{index}].podAffinityTerm", wish.get("podAffinityTerm") or {}))
-    for where, term in terms:
-        yield from of_labels(term.get("labelSelector"), f"{where}.labelSelector")
-        yield from of_labels(term.get("namespaceSelector"), f"{where}.namespaceSelector")
-
-
-def _node_term(term: Object, at: str) -> Iterator[Cause]:
+def node_term(term: Object, at: str) -> Iterator[Cause]:
+    """One NodeSelectorTerm."""
     for index, expression in causes.items(term, "matchExpressions"):
-        where, operator = f"{at}.matchExpressions[{index}]", expression.get("operator")
-        if operator not in ("Gt", "Lt"):
+        where, values = f"{at}.matchExpressions[{index}]", expression.get("values") or []
+        if expression.get("operator") not in ("Gt", "Lt"):
             yield from _expression(expression, where)
-        elif len(expression.get("values") or ()) != 1:
+        elif len(values) != 1:
             yield causes.required(f"{where}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'")
+        elif not _NUMBER.fullmatch(str(values[0])):
+            yield causes.invalid(f"{where}.values[0]", values[0], "must be an integer")
     for index, expression in causes.items(term, "matchFields"):
         where, operator = f"{at}.matchFields[{index}]", expression.get("operator")
         if operator not in ("In", "NotIn"):
             yield causes.invalid(f"{where}.operator", operator, _NO_OPERATOR)
-        elif len(expression.get("values") or ()) != 1:
+        elif len(expression.get("values") or []) != 1:
             text = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
             yield causes.required(f"{where}.values", text)
         if expression.get("key") != "metadata.name":

@@ -13,7 +13,7 @@ from fairway.cluster.api.admission.policies import compiling
 from fairway.cluster.api.admission.policies.compiling import Names
 from fairway.cluster.api.cel.tokens import RESERVED
 from fairway.cluster.api.cel.types import Type
-from fairway.cluster.api.checks import causes
+from fairway.cluster.api.checks import causes, selector_checks
 from fairway.cluster.api.request_expressions import BadExpression, compiled
 from fairway.cluster.api.webhooks import configurations
 from fairway.kernel.objects import names
@@ -98,7 +98,7 @@ def _parameters(reference: Object, at: str) -> Iterator[Cause]:
             yield causes.forbidden(f"{at}.{key}", "name and selector are mutually exclusive")
     if not named and selector is None:
         yield causes.required(at, "one of name or selector must be specified")
-    yield from configurations.selector_problems(selector or {}, f"{at}.selector")
+    yield from selector_checks.of_labels(selector or {}, f"{at}.selector")
     action = reference.get("parameterNotFoundAction")
     if not action:
         yield causes.required(f"{at}.parameterNotFoundAction")
@@ -129,7 +129,7 @@ def _match(match: Object, at: str) -> Iterator[Cause]:
     if match.get("matchPolicy") not in (None, "Equivalent", "Exact"):
         yield causes.unsupported(f"{at}.matchPolicy", match["matchPolicy"], "Equivalent", "Exact")
     for key in ("namespaceSelector", "objectSelector"):
-        yield from configurations.selector_problems(match.get(key) or {}, f"{at}.{key}")
+        yield from selector_checks.of_labels(match.get(key) or {}, f"{at}.{key}")
     for key in ("resourceRules", "excludeResourceRules"):
         for index, rule in causes.items(match, key):
             yield from configurations.rule_problems(rule, f"{at}.{key}[{index}]")

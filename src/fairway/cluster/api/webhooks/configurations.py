@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fairway.cluster.api import request_expressions
-from fairway.cluster.api.checks import causes
+from fairway.cluster.api.checks import causes, selector_checks
 from fairway.cluster.api.webhooks import checks
 from fairway.kernel.objects import names
 from fairway.kernel.objects.errors import Cause
@@ -21,7 +21,6 @@ _CHOICES = {
     "sideEffects": ("None", "NoneOnDryRun"),
 }
 _MOST_CONDITIONS = 64
-_OPERATORS = ("DoesNotExist", "Exists", "In", "NotIn")
 
 
 def problems(configuration: Object) -> Iterator[Cause]:
@@ -53,7 +52,7 @@ def _webhook(webhook: Object, at: str) -> Iterator[Cause]:
     for index, rule in causes.items(webhook, "rules"):
         yield from rule_problems(rule, f"{at}.rules[{index}]")
     for key in ("namespaceSelector", "objectSelector"):
-        yield from selector_problems(webhook.get(key) or {}, f"{at}.{key}")
+        yield from selector_checks.of_labels(webhook.get(key) or {}, f"{at}.{key}")
     yield from checks.client_config(webhook.get("clientConfig") or {}, f"{at}.clientConfig")
     yield from _conditions(webhook, f"{at}.matchConditions")
 
@@ -106,18 +105,6 @@ def _resources(resources: list[str], at: str) -> Iterator[Cause]:
         if subresource == "*" and any(other.startswith(f"{resource}/") for other in resources if other != word):
             why = f"if '{word}' is present, must not specify {resource}/..."
             yield causes.invalid(f"{at}[{index}]", word, why)
-
-
-def selector_problems(selector: Object, at: str) -> Iterator[Cause]:
-    for index, expression in causes.items(selector, "matchExpressions"):
-        here, operator = f"{at}.matchExpressions[{index}]", expression.get("operator")
-        if operator not in _OPERATORS:
-            yield causes.invalid(f"{here}.operator", operator, "not a valid selector operator")
-        elif operator in ("In", "NotIn") and not expression.get("values"):
-            yield causes.required(f"{here}.values", "must be specified when `operator` is 'In' or 'NotIn'")
-        elif operator in ("Exists", "DoesNotExist") and expression.get("values"):
-            text = "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-            yield Cause(f"{here}.values", text, "FieldValueForbidden")
 
 
 def _conditions(webhook: Object, at: str) -> Iterator[Cause]:

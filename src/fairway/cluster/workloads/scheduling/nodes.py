@@ -70,7 +70,7 @@ def _holds(expression: Object, found: Mapping[str, str]) -> bool:
     """A selector of nodes also knows greater and less, of labels that are numbers."""
     operator = expression.get("operator")
     if operator not in ("Gt", "Lt"):
-        return selectors.of({"matchExpressions": [expression]})(found)
+        return selectors.of_stored({"matchExpressions": [expression]})(found)
     try:
         value, bound = int(found[expression["key"]]), int((expression.get("values") or [""])[0])
     except (KeyError, ValueError):

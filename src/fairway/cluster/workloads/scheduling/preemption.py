@@ -117,7 +117,7 @@ def _guarded(lower: Iterable[Tenant], budgets: Iterable[Object]) -> set[Key]:
 def _covers(budget: Object, pod: Object) -> bool:
     if meta.namespace(budget) != meta.namespace(pod):
         return False
-    return selectors.of(budget["spec"].get("selector"))(meta.labels(pod))
+    return selectors.of_stored(budget["spec"].get("selector"))(meta.labels(pod))
 
 
 def _since(tenant: Tenant) -> str:

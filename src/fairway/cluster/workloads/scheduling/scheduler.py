@@ -57,7 +57,7 @@ def service(client: Client, clock: Clock) -> Service:
 
 
 _GATED = "SchedulingGated"
-_UNREADABLE = "what the pod, or a disruption budget, says of other objects cannot be read: see its selectors"
+_UNREADABLE = "what the pod asks for cannot be read: the server's log says more"
 
 
 @dataclass
@@ -308,7 +308,10 @@ class Scheduler:
                 for key, since in line.waiting.items()
                 if line.message and self._told.get(key) != line.message and since <= latest
             ]
-            await asyncio.gather(*(self._say(*one) for one in due[:_TOLD_AT_ONCE]))
+            said = await asyncio.gather(*(self._say(*one) for one in due[:_TOLD_AT_ONCE]), return_exceptions=True)
+            for problem in said:
+                if isinstance(problem, Exception):
+                    log.error("a pod is not told why it waits", exc_info=problem)
             young = any(since > latest for line in self._lines.values() for since in line.waiting.values())
             if young or len(due) > _TOLD_AT_ONCE:
                 self._untold.set()

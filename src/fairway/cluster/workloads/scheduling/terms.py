@@ -39,8 +39,8 @@ def means(
 ) -> Callable[[Object], bool]:
     """Whether a pod is one that the term means, which a pod with these labels in this namespace carries."""
     named, space = term.get("namespaces") or (), term.get("namespaceSelector")
-    spaces = selectors.of(space) if space is not None else None
-    fits = selectors.of(_selector(term, labels))
+    spaces = selectors.of_stored(space) if space is not None else None
+    fits = selectors.of_stored(_selector(term, labels))
 
     def test(pod: Object) -> bool:
         where = meta.namespace(pod)

@@ -45,7 +45,7 @@ def _fits(claim: Object, volume: Object) -> bool:
         and set(asked.get("accessModes") or ()) <= set(offered.get("accessModes") or ())
         and asked.get("volumeMode", "Filesystem") == offered.get("volumeMode", "Filesystem")
         and _size(volume) >= quantities.parse(asked["resources"]["requests"]["storage"])
-        and ("selector" not in asked or selectors.of(asked["selector"])(meta.labels(volume)))
+        and ("selector" not in asked or selectors.of_stored(asked["selector"])(meta.labels(volume)))
     )
 
 
