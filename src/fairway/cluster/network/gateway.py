@@ -72,7 +72,7 @@ class Gateway:
             await self._slices.synced()
             await self._secrets.synced()
             # Routes are not waited for: their kind may be defined only after this service is up.
-            self._latest = self._render()
+            self._latest = self._rendered()
             self._write(self._latest)
             up = asyncio.Event()
             tasks.create_task(self._envoy.run(up.set), name="envoy")
@@ -112,9 +112,12 @@ class Gateway:
                 for route in resources.seen
                 if (one := resources.rendered.get(meta.key(route))) and not (one.silent or one.refused)
             }
-            await self._report(resources)
-            await self._check_listeners(resources)
-            await self._warn_of_limits()
+            try:
+                await self._report(resources)
+                await self._check_listeners(resources)
+                await self._warn_of_limits()
+            except Exception:  # of one object: the routes themselves are written
+                log.exception("what is to be said of routes and Services is not written")
 
     async def _settled(self) -> Resources:
         """The newest, unless a route that was changed waits for the pods of where it now leads."""
@@ -148,6 +151,14 @@ class Gateway:
     def _render(self) -> Resources:
         services, slices = self._services.all(), self._slices.all()
         return render(self._routes.all(), services, slices, self._secrets.all(), self._config)
+
+    def _rendered(self) -> Resources:
+        """As it was, where one object cannot be read: what answers goes on to answer."""
+        try:
+            return self._render()
+        except Exception:
+            log.exception("the gateway stays as it is: a route, a Service or its endpoints cannot be read")
+            return self._latest
 
     def _write(self, resources: Resources) -> None:
         """Everything at once, while no Envoy runs."""

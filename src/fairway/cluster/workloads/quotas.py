@@ -160,3 +160,5 @@ async def _each(namespaces: set[str], do: Callable[[str], Awaitable[None]]) -> N
         except (errors.ApiError, OSError):
             namespaces.add(namespace)
             raise
+        except Exception:  # asking again would change nothing, and other namespaces are counted
+            log.exception("the quotas of %s are not counted", namespace)
