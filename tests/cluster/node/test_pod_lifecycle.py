@@ -404,3 +404,20 @@ async def test_a_signal_that_is_none_stops_it_all_the_same(pods: Bench) -> None:
     await pods.until("p", lambda pod: state(pod, "running"))
     await pods.client.delete(POD, "p", "default")
     await pods.gone("p")
+
+
+async def test_a_folder_in_memory_that_somebody_else_made_is_not_used(bench: Bench, tmp_path: Path) -> None:
+    volume = {"name": "m", "emptyDir": {"medium": "Memory"}}
+    mount = {"name": "m", "mountPath": "/m-test"}
+    pod = await bench.create("p", "true", volumes=[volume], container={"volumeMounts": [mount]})
+    place = volumes_in_memory(pod["metadata"]["uid"])
+    if not place.parent.is_dir():
+        pytest.skip("no place in memory here")
+    place.symlink_to(tmp_path, target_is_directory=True)
+    try:
+        async with bench.node() as node:
+            found = await bench.until("p", lambda pod: state(pod, "waiting").get("reason") == "VolumeNotReady")
+            assert "belongs to somebody else" in state(found, "waiting")["message"]
+            await node.shutdown(stop_pods=True)
+    finally:
+        place.unlink()

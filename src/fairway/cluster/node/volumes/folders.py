@@ -8,6 +8,7 @@ secret, projected and downwardAPI volumes are made here when a container starts;
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -66,7 +67,7 @@ class Volumes:
         place = own_folder(volume, pod, folder)
         if sources is None:
             if place.parent == in_memory(meta.uid(pod)):
-                place.parent.mkdir(exist_ok=True, mode=0o700)
+                _make_ours(place.parent)
             place.mkdir(parents=True, exist_ok=True)
             place.chmod(_ANYBODYS)
             return Place(place)
@@ -160,6 +161,14 @@ def mounts(container: Object, places: dict[str, Place], env: Mapping[str, str], 
         target = f"/{mount['mountPath'].lstrip('/')}"  # one that is not absolute is taken from the root
         result.append(Mount(str(source), target, bool(mount.get("readOnly")) or place.given))
     return tuple(result)
+
+
+def _make_ours(folder: Path) -> None:
+    """In a place where everybody of this machine may make folders and links."""
+    folder.mkdir(exist_ok=True, mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise CannotStart("VolumeNotReady", f"{folder} belongs to somebody else: remove it")
 
 
 def _expanded(expression: str, env: Mapping[str, str]) -> str:
