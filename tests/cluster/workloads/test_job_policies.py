@@ -335,3 +335,23 @@ async def test_what_may_change_of_a_job(here: Here) -> None:
     await here.client.patch(JOB, "work", "default", {"spec": {"suspend": False, "backoffLimit": 5}})
     with pytest.raises(errors.Invalid, match="field is immutable"):
         await here.client.patch(JOB, "work", "default", places | {"spec": {"backoffLimitPerIndex": 3}})
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"parallelism": 2**31 - 1},
+        {"parallelism": 2**31 - 1, "completions": 2**31 - 1},
+        {
+            "parallelism": 100_000,
+            "completions": 2**31 - 1,
+            "completionMode": "Indexed",
+            "successPolicy": {"rules": [{"succeededIndexes": "0-2147483640"}, {"succeededCount": 2**31 - 2}]},
+        },
+    ],
+)
+def test_a_job_of_any_size_is_begun_with_a_few_hundred_pods(spec: Object) -> None:
+    begun = render.decide(job(**spec), [], START, 10.0).create
+    assert len(begun) == len({meta.name(pod) for pod in begun}) == 500
+    done = {"completedIndexes": "0-9"} if "completionMode" in spec else {}
+    assert len(render.decide(job(done, **spec), begun, START, 10.0).create) == 500

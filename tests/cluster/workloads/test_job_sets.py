@@ -374,3 +374,9 @@ def test_jobs_of_an_earlier_run_go_before_others_come() -> None:
     fresh = render.decide(one, [], START)
     assert [meta.labels(job)[names.RESTART_ATTEMPT] for job in fresh.create] == ["1"]
     assert render.decide(one, [], START) == fresh
+
+
+def test_a_set_of_any_size_is_begun_with_a_few_hundred_jobs() -> None:
+    huge = jobset(replicated("many", 2**31 - 1))
+    huge["metadata"]["uid"] = "a-uid"
+    assert len(render.decide(huge, [], 0.0).create) == 500

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pretend_cluster import Here
 
+from fairway.cluster.workloads import stateful_render
 from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET, Object
 
@@ -109,3 +110,16 @@ async def test_what_may_not_change_is_refused(here: Here) -> None:
         wrong = stateful(podManagementPolicy="Backwards")
         wrong["metadata"]["name"] = "wrong"
         await here.client.create(STATEFUL_SET, wrong)
+
+
+@pytest.mark.parametrize("policy", ["OrderedReady", "Parallel"])
+def test_a_set_of_any_size_is_begun_with_a_few_hundred_pods(policy: str) -> None:
+    huge = stateful(replicas=2**31 - 1, podManagementPolicy=policy)
+    huge["metadata"]["uid"] = "a-uid"
+    begun = stateful_render.decide(huge, [], [], "new", 0.0).create
+    assert len(begun) == (500 if policy == "Parallel" else 1)
+    ready = [
+        {**pod, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}} for pod in begun
+    ]
+    after = stateful_render.decide(huge, ready, [], "newer", 0.0)
+    assert meta.name(after.create[0]) == f"db-{len(begun)}"

@@ -7,6 +7,7 @@ goes from the highest ordinal down to the partition, no more at once than maxUna
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, Object
 
 POD_NAME = "statefulset.kubernetes.io/pod-name"
 POD_INDEX = "apps.kubernetes.io/pod-index"
+_BURST = 500  # pods created in one go
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class _Seen:
     min_ready: int = 0
     waits: list[float] = field(default_factory=list)
 
+    @property
+    def whole(self) -> bool:
+        return len(self.pods) == len(self.wanted)
+
     def available(self, pod: Object) -> bool:
         wait = pods.available_in(pod, self.min_ready, self.now)
         if wait:
@@ -56,18 +62,20 @@ def decide(obj: Object, owned: Iterable[Object], known: Iterable[Object], update
     """`known` are the set's ControllerRevisions, `update` the name of the one that is wanted."""
     seen = _seen(obj, owned, tuple(known), update, now)
     over = [pod for pod in seen.pods.values() if pods.over(pod) and not meta.being_deleted(pod)]
-    missing = [ordinal for ordinal in seen.wanted if ordinal not in seen.pods]
+    # A set may want more pods than there will ever be: its ordinals are never written out.
+    missing = (ordinal for ordinal in seen.wanted if ordinal not in seen.pods)
     create: list[int] = []
     delete: list[Object] = list(over)
     if _parallel(obj):
-        create, delete = missing, delete + [pod for pod in seen.surplus.values() if not meta.being_deleted(pod)]
+        create = list(itertools.islice(missing, _BURST))
+        delete += [pod for pod in seen.surplus.values() if not meta.being_deleted(pod)]
     else:
-        create = [ordinal for ordinal in missing[:1] if _all_available(seen, before=ordinal)]
-        if not missing and not over and _all_available(seen):
+        create = [ordinal for ordinal in itertools.islice(missing, 1) if _all_available(seen, before=ordinal)]
+        if seen.whole and not over and _all_available(seen):
             highest = seen.surplus[max(seen.surplus)] if seen.surplus else None
             delete += [highest] if highest and not meta.being_deleted(highest) else []
     if not create and not delete:
-        delete += _outdated(obj, seen, settled=not missing and not seen.surplus)
+        delete += _outdated(obj, seen, settled=seen.whole and not seen.surplus)
     made = [_pod(obj, ordinal, seen) for ordinal in create]
     return Decision(
         _status(obj, seen),
@@ -106,7 +114,7 @@ def _parallel(obj: Object) -> bool:
 
 
 def _all_available(seen: _Seen, before: int | None = None) -> bool:
-    ordinals = [ordinal for ordinal in seen.wanted if before is None or ordinal < before]
+    ordinals = seen.wanted if before is None else range(seen.wanted.start, before)
     return all(ordinal in seen.pods and seen.available(seen.pods[ordinal]) for ordinal in ordinals)
 
 
@@ -126,10 +134,8 @@ def _outdated(obj: Object, seen: _Seen, *, settled: bool) -> list[Object]:
     away = sum(1 for pod in seen.pods.values() if not seen.available(pod))
     old = [
         seen.pods[ordinal]
-        for ordinal in reversed(seen.wanted)
-        if ordinal in seen.pods
-        and ordinal >= int(rolling.get("partition") or 0)
-        and _revision(seen.pods[ordinal]) != seen.update
+        for ordinal in sorted(seen.pods, reverse=True)
+        if ordinal >= int(rolling.get("partition") or 0) and _revision(seen.pods[ordinal]) != seen.update
     ]
     broken = [pod for pod in old if not seen.available(pod) and not meta.being_deleted(pod)]
     whole = [pod for pod in old if seen.available(pod)]
@@ -197,7 +203,7 @@ def _status(obj: Object, seen: _Seen) -> Object:
     staying = [pod for pod in alive if pods.active(pod)]
     updated = [pod for pod in staying if _revision(pod) == seen.update]
     done = (
-        len(seen.pods) == len(seen.wanted)
+        seen.whole
         and all(_revision(pod) == seen.update and seen.available(pod) for pod in seen.pods.values())
         and not seen.surplus
     )

@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import bisect
+from collections.abc import Collection, Iterable
 
 
 def parse(runs: str, limit: int) -> set[int]:
@@ -21,6 +22,29 @@ def parse(runs: str, limit: int) -> set[int]:
         except ValueError:
             continue
     return found
+
+
+def named(runs: str, limit: int, among: Collection[int]) -> tuple[int, int]:
+    """How many indexes below `limit` the runs name, and how many of those are `among`; no run is written out.
+
+    >>> named("1,3-2000000000", 2_000_000_000, {1, 2, 3})
+    (1999999998, 2)
+    """
+    found: list[tuple[int, int]] = []
+    for run in filter(None, runs.split(",")):
+        first, _, last = run.partition("-")
+        try:
+            found.append((int(first), min(int(last or first) + 1, limit)))
+        except ValueError:
+            continue
+    found.sort()
+    firsts = [first for first, _ in found]
+
+    def holds(index: int) -> bool:
+        at = bisect.bisect_right(firsts, index) - 1
+        return at >= 0 and index < found[at][1]
+
+    return sum(max(0, end - first) for first, end in found), sum(map(holds, among))
 
 
 def text(indexes: Iterable[int]) -> str:

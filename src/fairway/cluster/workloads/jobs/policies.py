@@ -58,8 +58,8 @@ def succeeded(job: Object, done: Collection[int]) -> str:
     completions = int(job["spec"].get("completions") or 0)
     for number, rule in enumerate((job["spec"].get("successPolicy") or {}).get("rules") or ()):
         within, least = rule.get("succeededIndexes"), rule.get("succeededCount")
-        named = set(range(completions)) if within is None else indexes.parse(within, completions)
-        if len(named & set(done)) >= (len(named) if least is None else int(least)):
+        named, there = (completions, len(done)) if within is None else indexes.named(within, completions, done)
+        if there >= (named if least is None else int(least)):
             return f"Matched rules at index {number}"
     return ""
 

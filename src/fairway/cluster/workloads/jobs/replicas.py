@@ -17,6 +17,7 @@ from fairway.kernel.objects import meta, names
 from fairway.kernel.objects.kinds import Object
 
 _LONGEST_DELAY = 600.0
+_BURST = 500  # pods created in one go, as upstream
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def change(job: Object, seen: Seen, now: float, retry_delay: float) -> Change:
     if surplus := _surplus(job, seen, wanted):
         return Change(delete=tuple(surplus))
     held = len(seen.leaving) if policies.replaces_only_failed(job) else 0
-    missing = wanted - len(seen.active) - held
+    missing = min(wanted - len(seen.active) - held, _BURST)
     if missing <= 0:
         return Change()
     if counting.indexed(job):
@@ -89,7 +90,8 @@ def _indexed(job: Object, seen: Seen, missing: int, now: float, retry_delay: flo
     busy |= counts.failed_indexes or frozenset()
     if policies.replaces_only_failed(job):
         busy |= {counting.index_of(pod) for pod in seen.leaving}
-    pending = [index for index in range(int(job["spec"]["completions"])) if index not in busy][:missing]
+    free = (index for index in range(int(job["spec"]["completions"])) if index not in busy)
+    pending = list(itertools.islice(free, missing))
     if counting.per_index(job):
         waits = {index: _index_wait(counts.awaited.get(index), now, retry_delay) for index in pending}
     else:

@@ -14,7 +14,7 @@ _PLACES = ("nodeSelector", "tolerations", "schedulingGates")
 
 def job(jobset: Object, replicated: Object, index: int) -> Object:
     template = replicated["template"]
-    alone = runs.job_restarts(jobset, replicated)[index]
+    alone = runs.job_restarts(jobset, replicated["name"], index)
     told = names.labels(jobset, replicated, index, runs.restarts(jobset), alone)
     spec = {**template["spec"], "suspend": runs.suspended(jobset)}
     pod = spec.get("template") or {}

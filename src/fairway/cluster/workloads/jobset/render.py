@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from fairway.cluster.workloads.jobset.runs import Jobs
 from fairway.kernel import clock
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import Object
+
+_BURST = 500  # Jobs created in one go
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def decide(jobset: Object, owned: Iterable[Object], now: float) -> Decision:
     if jobs.succeeded and _succeeded(jobset, jobs):
         report.completed()
         return Decision(report, delete=jobs.previous)
-    create = tuple(_missing(jobset, jobs, report))
+    create = tuple(itertools.islice(_missing(jobset, jobs, report), _BURST))
     suspend: tuple[Object, ...] = ()
     resume: tuple[tuple[Object, Object], ...] = ()
     if runs.suspended(jobset):

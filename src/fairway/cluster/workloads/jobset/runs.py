@@ -46,11 +46,11 @@ def restarts(jobset: Object) -> int:
     return int((jobset.get("status") or {}).get("restarts") or 0)
 
 
-def job_restarts(jobset: Object, replicated: Object) -> list[int]:
-    """How often each Job was restarted alone."""
+def job_restarts(jobset: Object, replicated: str, index: int) -> int:
+    """How often a Job was restarted alone."""
     said = (jobset.get("status") or {}).get("replicatedJobsStatus") or ()
-    counts = next((item.get("jobRestarts") for item in said if item["name"] == replicated["name"]), None)
-    return [*(counts or ()), *[0] * replicas(replicated)][: replicas(replicated)]
+    counts = next((item.get("jobRestarts") for item in said if item["name"] == replicated), None) or ()
+    return int(counts[index]) if index < len(counts) else 0
 
 
 def replicas(replicated: Object) -> int:
@@ -80,12 +80,8 @@ def _stand(jobset: Object, job: Object) -> str:
 
 
 def _restarted_alone(jobset: Object, job: Object) -> bool:
-    parent, index = meta.labels(job).get(names.REPLICATED_JOB), _number(job, names.JOB_INDEX)
-    for replicated in jobset["spec"].get("replicatedJobs") or ():
-        if replicated["name"] == parent:
-            counts = job_restarts(jobset, replicated)
-            return index < len(counts) and _number(job, names.JOB_RESTART_ATTEMPT) < counts[index]
-    return False
+    parent, index = meta.labels(job).get(names.REPLICATED_JOB) or "", _number(job, names.JOB_INDEX)
+    return _number(job, names.JOB_RESTART_ATTEMPT) < job_restarts(jobset, parent, index)
 
 
 def _number(job: Object, label: str) -> int:
