@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from pretend_cluster import Here
 
+from fairway.cluster.workloads.adoption import Orphans
+from fairway.kernel.clock import SystemClock
+from fairway.kernel.control.controller import World
+from fairway.kernel.control.mirror import Mirrors
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.crds import OPEN, CustomKind
-from fairway.kernel.objects.kinds import CONFIG_MAP, CRD, POD, SECRET, Kind, Object
+from fairway.kernel.objects.kinds import CLUSTER_ROLE, CONFIG_MAP, CRD, DEPLOYMENT, POD, SECRET, Kind, Object
 
 ELDER = CustomKind(Kind("test.fairway.dev", "v1alpha1", "Elder", "elders"), {"spec": OPEN})
 """Of the same group, and not in its preferred version."""
@@ -94,3 +100,50 @@ async def test_kinds_that_a_groups_preferred_version_has_not_are_owners_too(here
     await here.client.create(SECRET, SECRET.new("child", "default", metadata=metadata))
     await here.client.delete(ELDER.kind, "elder", "default", propagation="Background")
     await here.until_gone(SECRET, "child")
+
+
+async def test_a_set_that_was_deleted_takes_no_pod_back(here: Here) -> None:
+    """A mirror may show it as it was; the pods that it left behind would go with it after all."""
+    labels = {"app": "left"}
+    containers = [{"name": "main", "image": "busybox"}]
+    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    spec = {"paused": True, "replicas": 0, "selector": {"matchLabels": labels}, "template": template}
+    seen = await here.client.create(DEPLOYMENT, DEPLOYMENT.new("left", "default", spec=spec))
+    await here.client.delete(DEPLOYMENT, "left", "default")
+    await here.until_gone(DEPLOYMENT, "left")
+    pod = await here.client.create(
+        POD, POD.new("one", "default", metadata={"labels": labels}, spec={"containers": containers})
+    )
+    orphans, held = Orphans(DEPLOYMENT), asyncio.get_running_loop().create_future()
+
+    async def look() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            world = World(here.client, SystemClock(), Mirrors(here.client, SystemClock(), tasks))
+            await world.mirror(POD).synced()
+            list(orphans.concerned(pod))
+            held.set_result(await orphans.held(world, seen))
+
+    looking = asyncio.create_task(look())
+    assert await held == []
+    looking.cancel()
+    assert not (await here.client.get(POD, "one", "default"))["metadata"].get("ownerReferences")
+
+
+async def test_a_child_of_no_namespace_is_not_garbage_because_its_owner_is_of_one(here: Here) -> None:
+    """Upstream leaves it alone: nobody can say in which namespace the owner would be."""
+    owner, _ = await family(here)
+    made = await here.client.create(
+        CLUSTER_ROLE, CLUSTER_ROLE.new("wide", metadata={"ownerReferences": [meta.owner_reference(owner)]}, rules=[])
+    )
+    await family_is_judged(here)
+    assert meta.uid(await here.client.get(CLUSTER_ROLE, "wide")) == meta.uid(made)
+
+
+async def family_is_judged(here: Here) -> None:
+    """Garbage that came after something is gone, so that has been looked at too, or is at this moment."""
+    for number in range(20):
+        stale = {"apiVersion": "v1", "kind": "ConfigMap", "name": "nobody", "uid": f"nobody-{number}"}
+        late = SECRET.new(f"late-{number}", "default", metadata={"ownerReferences": [stale]})
+        await here.client.create(SECRET, late)
+    for number in range(20):
+        await here.until_gone(SECRET, f"late-{number}")

@@ -8,7 +8,7 @@ import pytest
 from pretend_cluster import Here, add_node, new_node
 
 from fairway.cluster.workloads import pods
-from fairway.kernel.objects import errors
+from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import CONTROLLER_REVISION, DAEMON_SET, NODE, Object
 
 
@@ -33,6 +33,16 @@ async def test_each_node_gets_one_and_a_new_node_too(here: Here) -> None:
     await here.until_pods(lambda found: nodes(found) == ["here", "second", "third"])
     told = await here.until(DAEMON_SET, "log", lambda obj: obj["status"].get("numberAvailable") == 3)
     assert told["status"]["desiredNumberScheduled"] == 3
+
+
+async def test_a_set_that_comes_back_takes_the_pod_that_it_left_behind(here: Here) -> None:
+    await here.client.create(DAEMON_SET, daemon())
+    (before,) = await here.until_pods(lambda found: nodes(found) == ["here"])
+    await here.client.delete(DAEMON_SET, "log", "default", propagation="Orphan")
+    await here.until_gone(DAEMON_SET, "log")
+    again = await here.client.create(DAEMON_SET, daemon())
+    (taken,) = await here.until_pods(lambda found: any(meta.owned_by(pod, again) for pod in found))
+    assert meta.uid(taken) == meta.uid(before)
 
 
 async def test_only_nodes_that_fit_get_one(here: Here) -> None:

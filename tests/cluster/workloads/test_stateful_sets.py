@@ -67,6 +67,58 @@ async def test_a_pod_that_comes_back_finds_its_claim(here: Here) -> None:
     await here.until_gone(PERSISTENT_VOLUME_CLAIM, "data-db-0")
 
 
+def with_claims(**spec: Any) -> Object:
+    asked = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    return stateful(volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": asked}], **spec)
+
+
+async def test_a_pod_that_is_wanted_again_before_it_went_keeps_its_claim(here: Here) -> None:
+    wanted = with_claims(replicas=3, persistentVolumeClaimRetentionPolicy={"whenScaled": "Delete"})
+    wanted["spec"]["template"]["metadata"]["finalizers"] = ["example.com/slow"]
+    await here.client.create(STATEFUL_SET, wanted)
+    await here.until(STATEFUL_SET, "db", ready(3))
+    await change(here, replicas=1)
+    await here.until(POD, "db-2", meta.being_deleted)
+    await here.until(PERSISTENT_VOLUME_CLAIM, "data-db-1", lambda claim: claim["metadata"].get("ownerReferences"))
+    await change(here, replicas=2)
+    claim = await here.until(
+        PERSISTENT_VOLUME_CLAIM, "data-db-1", lambda claim: not claim["metadata"].get("ownerReferences")
+    )
+    assert not meta.being_deleted(claim)
+    await here.client.patch(POD, "db-2", "default", {"metadata": {"finalizers": None}})
+    await here.until_gone(PERSISTENT_VOLUME_CLAIM, "data-db-2")
+    assert meta.uid(await here.client.get(PERSISTENT_VOLUME_CLAIM, "data-db-1", "default")) == meta.uid(claim)
+
+
+async def test_claims_go_with_the_set_only_if_it_says_so_at_its_end(here: Here) -> None:
+    await here.client.create(STATEFUL_SET, with_claims(persistentVolumeClaimRetentionPolicy={"whenDeleted": "Delete"}))
+    await here.until(PERSISTENT_VOLUME_CLAIM, "data-db-0", lambda claim: claim["metadata"].get("ownerReferences"))
+    await change(here, persistentVolumeClaimRetentionPolicy={"whenDeleted": "Retain"})
+    await here.until(PERSISTENT_VOLUME_CLAIM, "data-db-0", lambda claim: not claim["metadata"].get("ownerReferences"))
+
+
+async def test_a_set_that_comes_back_takes_the_pods_that_it_left_behind(here: Here) -> None:
+    await here.client.create(STATEFUL_SET, stateful(replicas=2))
+    await here.until(STATEFUL_SET, "db", ready(2))
+    before = {meta.uid(pod) for pod in await here.pods()}
+    await here.client.delete(STATEFUL_SET, "db", "default", propagation="Orphan")
+    await here.until_gone(STATEFUL_SET, "db")
+    again = await here.client.create(STATEFUL_SET, stateful(replicas=2))
+    taken = await here.until_pods(lambda pods: all(meta.owned_by(pod, again) for pod in pods))
+    assert {meta.uid(pod) for pod in taken} == before
+    (revision,) = (await here.client.list(CONTROLLER_REVISION, "default")).items
+    assert meta.owned_by(revision, again)
+
+
+async def test_a_stranger_of_a_pods_name_is_told_of_and_waited_for(here: Here) -> None:
+    stranger = POD.new("db-0", "default", spec={"containers": [{"name": "main", "image": "busybox"}]})
+    await here.client.create(POD, stranger)
+    made = await here.client.create(STATEFUL_SET, stateful())
+    assert "already exists" in (await here.first_event_of("db"))["message"]
+    await here.client.delete(POD, "db-0", "default")
+    await here.until(POD, "db-0", lambda pod: meta.owned_by(pod, made))
+
+
 async def test_it_shrinks_from_the_highest_ordinal(here: Here) -> None:
     await here.client.create(STATEFUL_SET, stateful(replicas=3))
     await here.until(STATEFUL_SET, "db", ready(3))

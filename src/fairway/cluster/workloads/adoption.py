@@ -1,12 +1,13 @@
 """Pods that nobody controls and that a set selects become its own, as those that it selects no longer are let go.
 
 Only pods without a controller are looked through, which are few: the others are their owners'. A set is told of a pod
-that has become nobody's by `concerned`, and finds its own by `mine`.
+that has become nobody's by `concerned`, and finds its own by `held`. Before it takes one the API is asked whether the
+set is still there: one that is deleted and leaves its pods behind must not take them back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from fairway.cluster.workloads import pods
 from fairway.kernel.control import controller as control
@@ -20,7 +21,9 @@ from fairway.kernel.objects.selectors import Test
 class Orphans:
     """The pods without a controller, and what the sets of one kind select, by namespace."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, may: Callable[[Object, Object], bool] = lambda obj, pod: True) -> None:
+        """`may` says whether a set takes a pod that its selector fits."""
+        self._kind, self._may = kind, may
         self._owner = control.owner(kind)
         self._pods: dict[str, set[str]] = {}
         self._selections: dict[str, dict[str, Test]] = {}
@@ -32,7 +35,10 @@ class Orphans:
             self._pods.get(namespace, set()).discard(name)
             yield from self._owner(pod)
             return
-        self._pods.setdefault(namespace, set()).add(name)
+        if meta.being_deleted(pod) or pods.over(pod):  # nobody takes it any more
+            self._pods.get(namespace, set()).discard(name)
+        else:
+            self._pods.setdefault(namespace, set()).add(name)
         for one, fits in self._selections.get(namespace, {}).items():
             if fits(meta.labels(pod)):
                 yield namespace, one
@@ -50,10 +56,20 @@ class Orphans:
             if not fits(meta.labels(pod)):
                 others = [ref for ref in pod["metadata"]["ownerReferences"] if ref["uid"] != meta.uid(obj)]
                 await _change(world, pod, others)
-        for pod in self._mine(world, obj, fits):
+        mine = [pod for pod in self._mine(world, obj, fits) if self._may(obj, pod)]
+        for pod in mine if mine and await self._stays(world, obj) else ():
             await _change(world, pod, [*(pod["metadata"].get("ownerReferences") or ()), meta.owner_reference(obj)])
             owned.append(pod)
         return [pod for pod in owned if fits(meta.labels(pod))]
+
+    async def all_held(self, world: World, obj: Object) -> list[Object]:
+        """The same, and those of its pods that are on their way out."""
+        leaving = [pod for pod in world.mirror(POD).owned(obj) if meta.being_deleted(pod)]
+        return [*await self.held(world, obj), *leaving]
+
+    async def _stays(self, world: World, obj: Object) -> bool:
+        found = await world.client.find(self._kind, meta.name(obj), meta.namespace(obj))
+        return found is not None and meta.uid(found) == meta.uid(obj) and not meta.being_deleted(found)
 
     def _mine(self, world: World, obj: Object, fits: Test) -> list[Object]:
         namespace = meta.namespace(obj)

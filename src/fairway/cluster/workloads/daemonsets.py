@@ -6,27 +6,31 @@ import asyncio
 import itertools
 
 from fairway.cluster.workloads import daemon_render, pods, revisions
+from fairway.cluster.workloads.adoption import Orphans
 from fairway.kernel.control import controller as control
 from fairway.kernel.control import events
 from fairway.kernel.control.controller import Controller, World
 from fairway.kernel.objects import errors, meta, names
 from fairway.kernel.objects.kinds import CONTROLLER_REVISION, DAEMON_SET, NODE, POD, Object
 
-_OWNER = control.owner(DAEMON_SET)
-
 
 def controller() -> Controller:
-    return Controller(
-        "daemonsets", DAEMON_SET, reconcile, watches=((POD, _OWNER), (CONTROLLER_REVISION, _OWNER)), shared=(NODE,)
-    )
+    orphans = Orphans(DAEMON_SET, lambda obj, pod: bool(pods.node_name(pod)))
+
+    async def reconcile(world: World, namespace: str, name: str) -> float | None:
+        obj = world.mirror(DAEMON_SET).get(namespace, name)
+        if obj is None or meta.being_deleted(obj):
+            orphans.forget(namespace, name)
+            return None
+        return await _keep(world, obj, await orphans.all_held(world, obj))
+
+    watches = ((POD, orphans.concerned), (CONTROLLER_REVISION, control.owner(DAEMON_SET)))
+    return Controller("daemonsets", DAEMON_SET, reconcile, watches=watches, shared=(NODE,))
 
 
-async def reconcile(world: World, namespace: str, name: str) -> float | None:
-    obj = world.mirror(DAEMON_SET).get(namespace, name)
-    if obj is None or meta.being_deleted(obj):
-        return None
+async def _keep(world: World, obj: Object, owned: list[Object]) -> float | None:
+    name, namespace = meta.name(obj), meta.namespace(obj)
     update = await revisions.ensure(world, obj)
-    owned = world.mirror(POD).owned(obj)
     decision = daemon_render.decide(obj, owned, world.mirror(NODE).all(), update, world.clock.now())
     said = obj.get("status") or {}
     if any(said.get(field) != value for field, value in decision.status.items()):

@@ -231,6 +231,8 @@ class Collector:
         if mirror is None:
             return "solid"  # a kind that is not served (now) cannot be judged; keep what may be someone's
         namespace = meta.namespace(child) if mirror.kind.namespaced else ""
+        if mirror.kind.namespaced and not namespace:
+            return "solid"  # an owner in some namespace cannot be found from outside of all, as upstream has it
         owner = mirror.get(namespace, name)
         if owner is None or meta.uid(owner) != uid:
             # The mirror may be behind: only the API's own word is enough to delete something.

@@ -7,7 +7,6 @@ one that was made when the template had fewer defaults keeps its name.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 
 from fairway.cluster.workloads import pods
 from fairway.kernel.control.controller import World
@@ -41,11 +40,23 @@ async def ensure(world: World, owner: Object) -> str:
     highest = max((_number(one) for one in others if meta.name(one) != name), default=0)
     if mine is None:
         made = _new(owner, name, highest + 1)
-        with suppress(errors.AlreadyExists):  # made before, and the mirror does not show it yet
+        try:
             await world.client.create(CONTROLLER_REVISION, made)
+        except errors.AlreadyExists:
+            await _adopt(world, owner, name)
     elif _number(mine) <= highest:
         await world.client.patch(CONTROLLER_REVISION, name, namespace, {"revision": highest + 1})
     return name
+
+
+async def _adopt(world: World, owner: Object, name: str) -> None:
+    """Made before, and the mirror does not show it yet; or left behind by an owner that was deleted alone."""
+    found = await world.client.find(CONTROLLER_REVISION, name, meta.namespace(owner))
+    if found is None or meta.controller_of(found) is not None:
+        return
+    references = [*(found["metadata"].get("ownerReferences") or ()), meta.owner_reference(owner)]
+    patch = {"metadata": {"ownerReferences": references, "resourceVersion": found["metadata"]["resourceVersion"]}}
+    await world.client.patch(CONTROLLER_REVISION, name, meta.namespace(owner), patch)
 
 
 async def forget(world: World, owner: Object, used: set[str]) -> None:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fairway.cluster.workloads import pods, revisions, rollout
+from fairway.cluster.workloads import pods, revisions, rollout, stateful_claims
 from fairway.kernel.objects import meta
 from fairway.kernel.objects.kinds import PERSISTENT_VOLUME_CLAIM, Object
 
@@ -28,8 +28,6 @@ class Decision:
     claims: tuple[Object, ...] = ()
     """Claims of the pods to create; those that are there already stay as they are."""
     delete: tuple[Object, ...] = ()
-    release: tuple[str, ...] = ()
-    """Names of claims that go, because their pods were scaled away and the set says so."""
     again: float | None = None
 
 
@@ -82,7 +80,6 @@ def decide(obj: Object, owned: Iterable[Object], known: Iterable[Object], update
         tuple(made),
         tuple(claim for ordinal in create for claim in _claims(obj, ordinal)),
         tuple(delete),
-        tuple(_released(obj, seen)),
         min(seen.waits, default=None),
     )
 
@@ -91,7 +88,7 @@ def _seen(obj: Object, owned: Iterable[Object], known: tuple[Object, ...], updat
     spec = obj["spec"]
     start = int((spec.get("ordinals") or {}).get("start") or 0)
     wanted = range(start, start + int(spec.get("replicas", 1)))
-    by_ordinal = {ordinal: pod for pod in owned if (ordinal := _ordinal(obj, pod)) is not None}
+    by_ordinal = {ordinal: pod for pod in owned if (ordinal := ordinal_of(obj, pod)) is not None}
     return _Seen(
         wanted,
         {ordinal: pod for ordinal, pod in by_ordinal.items() if ordinal in wanted},
@@ -104,7 +101,14 @@ def _seen(obj: Object, owned: Iterable[Object], known: tuple[Object, ...], updat
     )
 
 
-def _ordinal(obj: Object, pod: Object) -> int | None:
+def wants(obj: Object, pod: Object) -> bool:
+    """Whether the pod is one of those that the set should have, by its name."""
+    start = int((obj["spec"].get("ordinals") or {}).get("start") or 0)
+    ordinal = ordinal_of(obj, pod)
+    return ordinal is not None and start <= ordinal < start + int(obj["spec"].get("replicas", 1))
+
+
+def ordinal_of(obj: Object, pod: Object) -> int | None:
     base, _, number = meta.name(pod).rpartition("-")
     return int(number) if base == meta.name(obj) and number.isdecimal() else None
 
@@ -161,7 +165,7 @@ def _pod(obj: Object, ordinal: int, seen: _Seen) -> Object:
     labels = {POD_NAME: name, POD_INDEX: str(ordinal), revisions.HASH: revision}
     pod = pods.from_template(template, name, obj, labels=labels)
     claimed = [
-        {"name": meta.name(claim), "persistentVolumeClaim": {"claimName": _claim_name(claim, name)}}
+        {"name": meta.name(claim), "persistentVolumeClaim": {"claimName": stateful_claims.name(claim, name)}}
         for claim in obj["spec"].get("volumeClaimTemplates") or ()
     ]
     taken = {volume["name"] for volume in claimed}
@@ -182,20 +186,8 @@ def _claims(obj: Object, ordinal: int) -> Iterable[Object]:
         if policy.get("whenDeleted") == "Delete":
             made["ownerReferences"] = [meta.owner_reference(obj)]
         yield PERSISTENT_VOLUME_CLAIM.new(
-            _claim_name(template, pod), meta.namespace(obj), metadata=made, spec=template["spec"]
+            stateful_claims.name(template, pod), meta.namespace(obj), metadata=made, spec=template["spec"]
         )
-
-
-def _claim_name(template: Object, pod: str) -> str:
-    return f"{meta.name(template)}-{pod}"
-
-
-def _released(obj: Object, seen: _Seen) -> Iterable[str]:
-    policy = obj["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
-    if policy.get("whenScaled") == "Delete":
-        for pod in seen.surplus.values():
-            for template in obj["spec"].get("volumeClaimTemplates") or ():
-                yield _claim_name(template, meta.name(pod))
 
 
 def _status(obj: Object, seen: _Seen) -> Object:

@@ -3,34 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
-from fairway.cluster.workloads import revisions, stateful_render
+from fairway.cluster.workloads import revisions, stateful_claims, stateful_render
+from fairway.cluster.workloads.adoption import Orphans
 from fairway.cluster.workloads.stateful_render import Decision
 from fairway.kernel.control import controller as control
 from fairway.kernel.control import events
-from fairway.kernel.control.controller import Controller, World
+from fairway.kernel.control.controller import Controller, Reconcile, World
 from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET, Object
 
-_OWNER = control.owner(STATEFUL_SET)
-
 
 def controller() -> Controller:
-    return Controller("statefulsets", STATEFUL_SET, reconcile, watches=((POD, _OWNER), (CONTROLLER_REVISION, _OWNER)))
+    orphans = Orphans(STATEFUL_SET, lambda obj, pod: stateful_render.ordinal_of(obj, pod) is not None)
+    return Controller(
+        "statefulsets",
+        STATEFUL_SET,
+        _reconciler(orphans),
+        watches=((POD, orphans.concerned), (CONTROLLER_REVISION, control.owner(STATEFUL_SET))),
+        reads=(PERSISTENT_VOLUME_CLAIM,),
+    )
 
 
-async def reconcile(world: World, namespace: str, name: str) -> float | None:
-    obj = world.mirror(STATEFUL_SET).get(namespace, name)
-    if obj is None or meta.being_deleted(obj):
-        return None
-    update = await revisions.ensure(world, obj)
-    owned = world.mirror(POD).owned(obj)
-    known = world.mirror(CONTROLLER_REVISION).owned(obj)
-    decision = stateful_render.decide(obj, owned, known, update, world.clock.now())
-    await _apply(world, obj, decision)
-    used = {update, decision.status["currentRevision"], *(meta.labels(pod).get(revisions.HASH, "") for pod in owned)}
-    await revisions.forget(world, obj, used)
-    return decision.again
+def _reconciler(orphans: Orphans) -> Reconcile:
+    async def reconcile(world: World, namespace: str, name: str) -> float | None:
+        obj = world.mirror(STATEFUL_SET).get(namespace, name)
+        if obj is None or meta.being_deleted(obj):
+            orphans.forget(namespace, name)
+            return None
+        update = await revisions.ensure(world, obj)
+        owned = await orphans.all_held(world, obj)
+        known = world.mirror(CONTROLLER_REVISION).owned(obj)
+        decision = stateful_render.decide(obj, owned, known, update, world.clock.now())
+        await _give_claims(world, obj, owned)
+        await _apply(world, obj, decision)
+        used = {update, decision.status["currentRevision"]}
+        await revisions.forget(world, obj, used | {meta.labels(pod).get(revisions.HASH, "") for pod in owned})
+        return decision.again
+
+    return reconcile
+
+
+async def _give_claims(world: World, obj: Object, owned: Iterable[Object]) -> None:
+    """Each claim to whom it should be, before any pod goes."""
+    namespace, claims = meta.namespace(obj), world.mirror(PERSISTENT_VOLUME_CLAIM)
+    for pod in owned:
+        for name in stateful_claims.names(obj, meta.name(pod)):
+            claim = claims.get(namespace, name)
+            if claim is None or meta.being_deleted(claim):
+                continue
+            owners = stateful_claims.owners(obj, pod, claim, leaving=not stateful_render.wants(obj, pod))
+            if owners is not None:
+                changed = {"ownerReferences": owners or None, "resourceVersion": claim["metadata"]["resourceVersion"]}
+                await world.client.patch(PERSISTENT_VOLUME_CLAIM, name, namespace, {"metadata": changed})
 
 
 async def _apply(world: World, obj: Object, decision: Decision) -> None:
@@ -43,8 +69,6 @@ async def _apply(world: World, obj: Object, decision: Decision) -> None:
         *(_create(world, obj, pod) for pod in decision.create),
         *(_delete(world, obj, pod) for pod in decision.delete),
     )
-    for name in decision.release:
-        await world.client.delete(PERSISTENT_VOLUME_CLAIM, name, meta.namespace(obj))
 
 
 async def _claim(world: World, obj: Object, claim: Object) -> None:
@@ -63,13 +87,22 @@ async def _create(world: World, obj: Object, pod: Object) -> None:
     try:
         await world.client.create(POD, pod)
     except errors.AlreadyExists:
-        return  # made before, and the mirror does not show it yet; or it is a stranger's, and we wait until it goes
+        await _wait_for_stranger(world, obj, meta.name(pod))
     except errors.ApiError as failure:
         text = f"create Pod {meta.name(pod)} in StatefulSet {meta.name(obj)} failed error: {failure.message}"
         await _say(world, obj, "FailedCreate", text, type_="Warning")
         raise
     text = f"create Pod {meta.name(pod)} in StatefulSet {meta.name(obj)} successful"
     await _say(world, obj, "SuccessfulCreate", text)
+
+
+async def _wait_for_stranger(world: World, obj: Object, name: str) -> None:
+    """The pod was made before, and the mirror does not show it yet; or it is a stranger's, whose end nobody tells."""
+    found = await world.client.find(POD, name, meta.namespace(obj))
+    if found is None or not meta.owned_by(found, obj):
+        text = f"create Pod {name} in StatefulSet {meta.name(obj)} failed error: pods {name!r} already exists"
+        await _say(world, obj, "FailedCreate", text, type_="Warning")
+        raise errors.AlreadyExists(text)
 
 
 async def _delete(world: World, obj: Object, pod: Object) -> None:
