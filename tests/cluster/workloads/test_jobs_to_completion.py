@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pretend_cluster import Here
 
 from fairway.cluster.workloads.jobs import outcome
@@ -100,6 +101,28 @@ async def test_pods_of_a_job_that_was_deleted_alone_stay_and_can_be_deleted(here
     (left,) = await here.until_pods(lambda pods: not any(TRACKING in p["metadata"].get("finalizers", ()) for p in pods))
     await here.client.delete(POD, meta.name(left), "default")
     await here.until_pods(lambda pods: not pods)
+
+
+@pytest.mark.parametrize("another", [False, True], ids=["the job is gone", "another job has its name"])
+async def test_what_a_job_left_behind_while_nobody_looked_can_be_deleted(here: Here, another: bool) -> None:
+    """The platform was killed between the end of the Job and the moment its pods were let go."""
+    if another:
+        await here.client.create(JOB, job(suspend=True))
+    labels = {"batch.kubernetes.io/job-name": "work", "batch.kubernetes.io/controller-uid": "an-earlier-job"}
+    spec = job()["spec"]["template"]["spec"]
+    left = POD.new("left", "default", metadata={"labels": labels, "finalizers": [TRACKING]}, spec=spec)
+    await here.client.create(POD, left)
+    await here.client.delete(POD, "left", "default")
+    await here.until_gone(POD, "left")
+
+
+async def test_pods_of_an_earlier_job_of_the_same_name_go(here: Here) -> None:
+    await here.client.create(JOB, job(suspend=True))
+    earlier = {"apiVersion": "batch/v1", "kind": "Job", "name": "work", "uid": "an-earlier-job", "controller": True}
+    spec = job()["spec"]["template"]["spec"]
+    metadata = {"ownerReferences": [earlier], "finalizers": [TRACKING]}
+    await here.client.create(POD, POD.new("left", "default", metadata=metadata, spec=spec))
+    await here.until_gone(POD, "left")
 
 
 async def test_a_finished_job_goes_when_its_time_to_live_is_over(here: Here) -> None:

@@ -7,6 +7,7 @@ The status is written first, and only if the Job is still the one that was read:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from fairway.cluster.workloads.jobs import counting, render
 from fairway.cluster.workloads.jobs.render import Decision
@@ -15,19 +16,58 @@ from fairway.kernel.control import events, finalizers
 from fairway.kernel.control.controller import Controller, Reconcile, World
 from fairway.kernel.objects import errors, meta
 from fairway.kernel.objects.kinds import JOB, POD, Object
+from fairway.kernel.objects.meta import Key
 
 _OURS = "kubernetes.io/job-controller"
+_JOB_NAME, _JOB_UID = "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid"
 
 
 def controller(retry_delay: float) -> Controller:
-    return Controller("jobs", JOB, _reconciler(retry_delay), watches=((POD, control.owner(JOB)),))
+    tracked = _Tracked()
+    return Controller("jobs", JOB, _reconciler(retry_delay, tracked), watches=((POD, tracked.concerned),))
 
 
-def _reconciler(retry_delay: float) -> Reconcile:
+class _Tracked:
+    """The pods that wait to be counted, by the name of the Job that they are of, or were."""
+
+    def __init__(self) -> None:
+        self._owner = control.owner(JOB)
+        self._pods: dict[Key, set[str]] = {}
+
+    def concerned(self, pod: Object) -> Iterable[Key]:
+        tracked = counting.tracked(pod)
+        keys = list(self._owner(pod))
+        if tracked and meta.controller_of(pod) is None and (name := meta.labels(pod).get(_JOB_NAME)):
+            keys = [(meta.namespace(pod), name)]
+        for key in keys:
+            if tracked:
+                self._pods.setdefault(key, set()).add(meta.name(pod))
+            else:
+                self._forget(key, meta.name(pod))
+        return keys
+
+    def of(self, world: World, namespace: str, name: str) -> list[Object]:
+        found = []
+        for pod_name in list(self._pods.get((namespace, name), ())):
+            pod = world.mirror(POD).get(namespace, pod_name)
+            if pod is not None and counting.tracked(pod):
+                found.append(pod)
+            else:
+                self._forget((namespace, name), pod_name)
+        return found
+
+    def _forget(self, key: Key, pod: str) -> None:
+        if pods := self._pods.get(key):
+            pods.discard(pod)
+            if not pods:
+                del self._pods[key]
+
+
+def _reconciler(retry_delay: float, tracked: _Tracked) -> Reconcile:
     async def reconcile(world: World, namespace: str, name: str) -> float | None:
         job = world.mirror(JOB).get(namespace, name)
+        await _let_go(world, tracked.of(world, namespace, name), name, job)
         if job is None or meta.being_deleted(job):
-            await _let_go(world, namespace, name, job)
             return None
         if job["spec"].get("managedBy") not in (None, _OURS):
             return None
@@ -70,22 +110,26 @@ async def _delete(world: World, job: Object, pod: Object) -> None:
         await _say(world, job, "SuccessfulDelete", f"Deleted pod: {meta.name(pod)}")
 
 
-async def _let_go(world: World, namespace: str, name: str, job: Object | None) -> None:
-    """The Job is gone or going: nobody will count its pods, so nothing may hold them."""
-    for pod in world.mirror(POD).all(namespace):
-        if counting.tracked(pod) and (_orphaned(pod, name) or _going_with(pod, name, job)):
+async def _let_go(world: World, pods: Iterable[Object], name: str, job: Object | None) -> None:
+    """Of those whose Job is gone, going or another one by now nobody will count a pod, so nothing may hold them."""
+    for pod in pods:
+        if _orphaned(pod, job) or _going_with(pod, name, job):
             await finalizers.remove(world.client, POD, pod, counting.TRACKING)
 
 
-def _orphaned(pod: Object, name: str) -> bool:
-    return meta.controller_of(pod) is None and meta.labels(pod).get("batch.kubernetes.io/job-name") == name
+def _orphaned(pod: Object, job: Object | None) -> bool:
+    if meta.controller_of(pod) is not None:
+        return False
+    return job is None or meta.being_deleted(job) or meta.labels(pod).get(_JOB_UID) != meta.uid(job)
 
 
 def _going_with(pod: Object, name: str, job: Object | None) -> bool:
     owner = meta.controller_of(pod)
     if owner is None or (owner["kind"], owner["name"]) != ("Job", name):
         return False
-    return job is None or (owner["uid"] == meta.uid(job) and meta.being_deleted(pod))
+    if job is None or owner["uid"] != meta.uid(job):
+        return True
+    return meta.being_deleted(job) and meta.being_deleted(pod)
 
 
 async def _tell(world: World, job: Object, decision: Decision) -> None:
