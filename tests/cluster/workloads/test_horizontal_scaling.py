@@ -103,6 +103,23 @@ def test_it_shrinks_to_the_most_that_was_wanted_in_five_minutes() -> None:
     assert _decide(2, 8, memory, 310) == (3, "ScaleDownStabilized")
 
 
+def test_a_scaler_that_is_new_here_shrinks_nothing_before_its_window_is_over() -> None:
+    """As after a restart of the platform: what was wanted before is not known any more."""
+    memory = Memory()
+    assert _decide(2, 8, memory) == (8, "ScaleDownStabilized")
+    assert _decide(2, 8, memory, 299) == (8, "ScaleDownStabilized")
+    assert _decide(2, 8, memory, 301) == (2, "")
+
+
+def test_what_shrank_within_a_period_may_grow_back_beside_what_the_period_allows() -> None:
+    """Policies count from what there was when their period began."""
+    two = {"policies": [{"type": "Pods", "value": 2, "periodSeconds": 60}]}
+    quick = {"scaleDown": {"stabilizationWindowSeconds": 0}, "scaleUp": two}
+    memory = Memory()
+    assert _decide(4, 10, memory, behavior=quick) == (4, "")
+    assert _decide(20, 4, memory, 15, behavior=quick) == (12, "ScaleUpLimit")
+
+
 def test_the_bounds_have_the_last_word() -> None:
     assert _decide(3, 2, Memory(), maxReplicas=2) == (2, "TooManyReplicas")
     quick = {"scaleDown": {"stabilizationWindowSeconds": 0}}

@@ -127,6 +127,8 @@ def decide(spec: Object, replicas: int, wanted: int, memory: Memory, now: float)
     """The number to set, and upstream's reason where it is not the one that was wanted."""
     behavior = spec.get("behavior") or {}
     up, down = {**_UP, **(behavior.get("scaleUp") or {})}, {**_DOWN, **(behavior.get("scaleDown") or {})}
+    if not memory.wishes:
+        memory.wishes.append((now, replicas))  # who is seen for the first time has wanted what is there
     memory.wishes.append((now, wanted))
     stable = _stabilised(replicas, wanted, up, down, memory, now)
     reason = "" if stable == wanted else "ScaleDownStabilized" if wanted < stable else "ScaleUpStabilized"
@@ -150,9 +152,9 @@ def _stabilised(replicas: int, wanted: int, up: Object, down: Object, memory: Me
 
     def lately(rule: Object) -> list[int]:
         since = now - int(rule.get("stabilizationWindowSeconds") or 0)
-        return [count for at, count in memory.wishes if at >= since]
+        return [wanted, *(count for at, count in memory.wishes if at > since)]
 
-    least, most = min(lately(up), default=wanted), max(lately(down), default=wanted)
+    least, most = min(lately(up)), max(lately(down))
     return min(max(replicas, least), most)
 
 
@@ -165,13 +167,13 @@ def _within(up: Object, down: Object, replicas: int, wanted: int, memory: Memory
 
 
 def _limit(rule: Object, replicas: int, memory: Memory, now: float, sign: int) -> int:
-    """How far the policies let it go, given the steps of the same direction within their periods."""
+    """How far the policies let it go, from what there was when their periods began."""
     if rule.get("selectPolicy") == "Disabled":
         return replicas
     limits = []
     for policy in rule["policies"]:
         since = now - int(policy["periodSeconds"])
-        begun = replicas - sum(step for at, step in memory.steps if at >= since and step * sign > 0)
+        begun = replicas - sum(step for at, step in memory.steps if at > since)
         if policy["type"] == "Pods":
             limits.append(begun + sign * int(policy["value"]))
         elif sign > 0:
