@@ -192,6 +192,31 @@ async def test_a_queue_that_is_long_brings_workers_and_one_that_cannot_be_read_c
     assert (await here.client.get(DEPLOYMENT, "web", "default"))["spec"]["replicas"] == 4
 
 
+async def test_what_is_another_number_each_time_is_asked_for_once_in_a_period(here: Here) -> None:
+    """The autoscaler's own status comes back to it as a change."""
+
+    class Rising(dict[str, list[Object]]):
+        asked = 0
+
+        def get(self, path: str, default: Any = None) -> Any:
+            if not path.endswith("/queue_length"):
+                return default
+            self.asked += 1
+            return [{"metricName": "queue_length", "value": str(10 + self.asked)}]
+
+    here.adapter.items = rising = Rising()
+    await here.scaled_by(queue(averageValue="1000"))
+    await here.says("True", "ValidMetricFound")
+    for number in range(20):
+        await here.client.create(SERVICE, SERVICE.new(f"s{number}", "default", spec={"ports": [{"port": 80}]}))
+    assert rising.asked == 1
+    await here.clock.advance(15)
+    await here.until(
+        HORIZONTAL_POD_AUTOSCALER,
+        lambda one: one["status"]["currentMetrics"][0]["external"]["current"] == {"averageValue": "12"},
+    )
+
+
 async def test_of_several_metrics_the_one_that_wants_most_counts(here: Here) -> None:
     await here.client.create(SERVICE, SERVICE.new("web", "default", spec={"ports": [{"port": 80}]}))
     here.adapter.external("queue_length", "20")

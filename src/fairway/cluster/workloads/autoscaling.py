@@ -48,14 +48,27 @@ def controller() -> Controller:
 class _Reconciler:
     def __init__(self) -> None:
         self._memories: dict[Key, Memory] = {}
-        self._measured: dict[Key, float] = {}
+        self._looked: dict[Key, tuple[tuple[str, int], float]] = {}
+        """Which version of an autoscaler was looked at last, and when."""
 
     async def reconcile(self, world: World, namespace: str, name: str) -> float | None:
+        key = namespace, name
         scaler = world.mirror(HORIZONTAL_POD_AUTOSCALER).get(namespace, name)
         if scaler is None or meta.being_deleted(scaler):
-            self._memories.pop((namespace, name), None)
+            self._memories.pop(key, None)
+            self._looked.pop(key, None)
             return None
-        now = world.clock.now()
+        # Its own status comes back as a change, and is never the same twice: that is no reason to measure again.
+        now, version = world.clock.now(), (meta.uid(scaler), int(scaler["metadata"].get("generation") or 0))
+        looked, since = self._looked.get(key, (version, now - _PERIOD))
+        if looked == version and now < since + _PERIOD:
+            return since + _PERIOD - now
+        again = await self._look(world, scaler, now)
+        self._looked[key] = version, now
+        return again
+
+    async def _look(self, world: World, scaler: Object, now: float) -> float:
+        namespace = meta.namespace(scaler)
         kind, target = _target(world, scaler)
         if kind is None or target is None:
             said: Condition = ("AbleToScale", False, "FailedGetScale", _no_target(scaler))
