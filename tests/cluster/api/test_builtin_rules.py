@@ -13,6 +13,7 @@ from fairway.kernel.objects import errors
 from fairway.kernel.objects.kinds import (
     CLUSTER_ROLE,
     CONFIG_MAP,
+    DAEMON_SET,
     DEPLOYMENT,
     ENDPOINT_SLICE,
     JOB,
@@ -22,6 +23,7 @@ from fairway.kernel.objects.kinds import (
     POD_DISRUPTION_BUDGET,
     SECRET,
     SERVICE,
+    STATEFUL_SET,
     Kind,
     Object,
 )
@@ -49,6 +51,10 @@ def in_zones(*zones: str) -> Object:
 
 def deployment(**spec: Any) -> Object:
     return {"selector": {"matchLabels": {"app": "web"}}, "template": template(), **spec}
+
+
+def rolling(**limits: Any) -> Object:
+    return {"type": "RollingUpdate", "rollingUpdate": limits}
 
 
 async def test_a_pod_gets_what_it_does_not_say(client: Client) -> None:
@@ -172,6 +178,17 @@ MISTAKES: list[tuple[Kind, Object, str]] = [
         "`selector` does not match template `labels`",
     ),
     (DEPLOYMENT, {"spec": deployment(replicas=-1)}, "must be greater than or equal to 0"),
+    (DEPLOYMENT, {"spec": deployment(strategy=rolling(maxSurge="some"))}, "a valid percent string must be"),
+    (DEPLOYMENT, {"spec": deployment(strategy=rolling(maxSurge="9" * 5000 + "%"))}, "a valid percent string must be"),
+    (DEPLOYMENT, {"spec": deployment(strategy=rolling(maxUnavailable="101%"))}, "must not be greater than 100%"),
+    (
+        DEPLOYMENT,
+        {"spec": deployment(strategy=rolling(maxUnavailable=0, maxSurge="0%"))},
+        "may not be 0 when `maxSurge` is 0",
+    ),
+    (STATEFUL_SET, {"spec": deployment(ordinals={"start": -1})}, r"start: Invalid value: -1"),
+    (STATEFUL_SET, {"spec": deployment(updateStrategy=rolling(partition=-1))}, r"partition: Invalid value: -1"),
+    (DAEMON_SET, {"spec": deployment(updateStrategy=rolling(maxUnavailable="x"))}, "a valid percent string must be"),
     (DEPLOYMENT, {"spec": {"template": template()}}, r"spec\.selector: Required value"),
     (JOB, {"spec": {"template": template()}}, r'restartPolicy: Required value: valid values: "OnFailure", "Never"'),
     (SERVICE, {"spec": {"ports": [{"port": 0}]}}, "must be between 1 and 65535, inclusive"),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pretend_cluster import Here
 
-from fairway.cluster.workloads import rollout
+from fairway.cluster.workloads import deployments, rollout
 from fairway.cluster.workloads.rollout import Limits, Size
 from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import DEPLOYMENT, POD, REPLICA_SET, REPLICATION_CONTROLLER, Object
@@ -215,3 +215,16 @@ async def test_a_pod_that_is_nobodys_is_taken_by_who_selects_it(here: Here) -> N
     assert [meta.name(pod) for pod in await here.pods()] == ["alone"]
     await here.client.create(POD, {**alone, "metadata": {**alone["metadata"], "name": "late"}})
     await here.until_pods(lambda pods: len(pods) == 1)  # one too many
+
+
+def test_numbers_of_revisions_are_whatever_somebody_wrote_and_their_history_ends() -> None:
+    def set_of(image: str, **annotations: str) -> Object:
+        made = deployments.new_set(deployment(image), [])
+        return {**made, "metadata": {**made["metadata"], "annotations": annotations}}
+
+    history = "deployment.kubernetes.io/revision-history"
+    current = set_of("web:1", **{deployments.REVISION: "1000", history: ",".join(map(str, range(1000)))})
+    others = [set_of("web:0", **{deployments.REVISION: "two"}), set_of("web:2", **{deployments.REVISION: "1001"})]
+    told = meta.annotations(deployments.new_set(deployment("web:1"), [*others, current]))
+    assert told[deployments.REVISION] == "1002"
+    assert len(told[history]) <= 2000 and told[history].endswith(",999,1000")

@@ -20,6 +20,7 @@ REVISION = "deployment.kubernetes.io/revision"
 _HISTORY = "deployment.kubernetes.io/revision-history"
 _DESIRED = "deployment.kubernetes.io/desired-replicas"
 _MAX = "deployment.kubernetes.io/max-replicas"
+_LONGEST_HISTORY = 2000  # characters, as upstream
 _WAIT_FOR_PODS = 0.1  # Recreate: seconds between looks at pods that are still ending
 
 
@@ -143,7 +144,8 @@ def _recreates(deployment: Object) -> bool:
 
 
 def _revision(replica_set: Object) -> tuple[int, str]:
-    return int(meta.annotations(replica_set).get(REVISION) or 0), meta.name(replica_set)
+    text = meta.annotations(replica_set).get(REVISION) or ""  # which anybody may have written
+    return (int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0), meta.name(replica_set)
 
 
 def _next_revision(name: str, sets: list[Object]) -> int:
@@ -159,6 +161,8 @@ def _numbers(name: str, sets: list[Object]) -> dict[str, str]:
     before = next((meta.annotations(one) for one in sets if meta.name(one) == name), {})
     earlier = [before.get(_HISTORY), before.get(REVISION) if before.get(REVISION) != number else None]
     history = ",".join(filter(None, earlier))
+    while len(history) > _LONGEST_HISTORY:
+        history = history.partition(",")[2]
     return {REVISION: number, **({_HISTORY: history} if history else {})}
 
 

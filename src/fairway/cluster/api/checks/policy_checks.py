@@ -175,7 +175,7 @@ def _limit(limit: Object, at: str, type_: str) -> Iterator[Cause]:
             yield causes.invalid(f"{at}.maxLimitRequestRatio[{name}]", str(ratio), f"ratio {ratio} is less than 1")
 
 
-_PERCENT = re.compile(r"[0-9]+%")
+_PERCENT = re.compile(r"[0-9]{1,9}%")
 
 
 def disruption_budget(obj: Object) -> Iterator[Cause]:
@@ -184,15 +184,15 @@ def disruption_budget(obj: Object) -> Iterator[Cause]:
         yield causes.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set")
     for field in ("minAvailable", "maxUnavailable"):
         if spec.get(field) is not None:
-            yield from _share(f"spec.{field}", spec[field])
+            yield from share(f"spec.{field}", spec[field])
     yield from selector_checks.of_labels(spec.get("selector"), "spec.selector")
     policy = spec.get("unhealthyPodEvictionPolicy")
     if policy not in (None, "IfHealthyBudget", "AlwaysAllow"):
         yield causes.unsupported("spec.unhealthyPodEvictionPolicy", policy, "AlwaysAllow", "IfHealthyBudget")
 
 
-def _share(path: str, value: int | str) -> Iterator[Cause]:
-    """A number, or a share such as 25%."""
+def share(path: str, value: int | str, *, most: int | None = 100) -> Iterator[Cause]:
+    """A number, or a share such as 25%, of at most that many percent."""
     if isinstance(value, int):
         if value < 0:
             yield causes.invalid(path, value, "must be greater than or equal to 0")
@@ -202,8 +202,8 @@ def _share(path: str, value: int | str) -> Iterator[Cause]:
             "used for validation is '[0-9]+%')"
         )
         yield causes.invalid(path, value, text)
-    elif int(value[:-1]) > 100:
-        yield causes.invalid(path, value, "must not be greater than 100%")
+    elif most is not None and int(value[:-1]) > most:
+        yield causes.invalid(path, value, f"must not be greater than {most}%")
 
 
 def storage_class(obj: Object) -> Iterator[Cause]:

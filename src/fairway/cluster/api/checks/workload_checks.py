@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from fairway.cluster.api.checks import causes, pod_checks
+from fairway.cluster.api.checks import causes, pod_checks, policy_checks
 from fairway.kernel.objects import selectors
 from fairway.kernel.objects.errors import ApiError, Cause
 from fairway.kernel.objects.kinds import Object
@@ -40,6 +40,20 @@ def deployment(obj: Object) -> Iterator[Cause]:
     yield from _one_of(strategy, "type", "Recreate", "RollingUpdate", within="spec.strategy")
     if strategy.get("type") == "Recreate" and strategy.get("rollingUpdate") is not None:
         yield causes.forbidden("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'")
+        return
+    rolling, at = strategy.get("rollingUpdate") or {}, "spec.strategy.rollingUpdate"
+    surge, away = rolling.get("maxSurge", "25%"), rolling.get("maxUnavailable", "25%")
+    wrong = [
+        *policy_checks.share(f"{at}.maxUnavailable", away),
+        *policy_checks.share(f"{at}.maxSurge", surge, most=None),
+    ]
+    yield from wrong
+    if not wrong and _nothing(surge) and _nothing(away):
+        yield causes.invalid(f"{at}.maxUnavailable", away, "may not be 0 when `maxSurge` is 0")
+
+
+def _nothing(share: int | str) -> bool:
+    return int(str(share).removesuffix("%")) == 0
 
 
 def selector_of(spec: Object, template: Object) -> Iterator[Cause]:
@@ -86,6 +100,13 @@ def stateful_set(obj: Object) -> Iterator[Cause]:
     yield from workload(obj, [str(name) for name in names if name])
     yield from _one_of(spec, "podManagementPolicy", "OrderedReady", "Parallel")
     yield from _update_strategy(spec)
+    rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
+    for at, field, number in (
+        ("spec.updateStrategy.rollingUpdate", "partition", rolling.get("partition")),
+        ("spec.ordinals", "start", (spec.get("ordinals") or {}).get("start")),
+    ):
+        if number is not None and int(number) < 0:
+            yield causes.invalid(f"{at}.{field}", number, "must be greater than or equal to 0")
     for index, name in enumerate(names):
         if not name:
             yield causes.required(f"spec.volumeClaimTemplates[{index}].metadata.name")
@@ -113,9 +134,12 @@ def daemon_set(obj: Object) -> Iterator[Cause]:
 
 
 def _update_strategy(spec: Object) -> Iterator[Cause]:
-    type_ = (spec.get("updateStrategy") or {}).get("type")
-    if type_ not in ("RollingUpdate", "OnDelete"):
-        yield causes.invalid("spec.updateStrategy", type_, "must be 'RollingUpdate' or 'OnDelete'")
+    strategy = spec.get("updateStrategy") or {}
+    if strategy.get("type") not in ("RollingUpdate", "OnDelete"):
+        yield causes.invalid("spec.updateStrategy", strategy.get("type"), "must be 'RollingUpdate' or 'OnDelete'")
+    away = (strategy.get("rollingUpdate") or {}).get("maxUnavailable")
+    if away is not None:
+        yield from policy_checks.share("spec.updateStrategy.rollingUpdate.maxUnavailable", away)
 
 
 def _one_of(spec: Object, field: str, *allowed: str, within: str = "spec") -> Iterator[Cause]:
