@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from pretend_cluster import Here
@@ -45,6 +46,58 @@ def test_percentages_round_as_upstream_does() -> None:
     assert rollout.limits(10, "25%", "25%") == Limits(10, 3, 2)
     assert rollout.limits(1, "25%", "25%") == Limits(1, 1, 0)
     assert rollout.limits(3, 0, 0) == Limits(3, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "surge", "sets", "wanted"),
+    [
+        (10, 12, 0, [10], [12]),
+        (5, 10, 0, [3, 2], [6, 4]),
+        (5, 3, 0, [3, 2], [2, 1]),
+        (9, 4, 0, [1, 8], [0, 4]),
+        (7, 10, 0, [2, 3, 2], [3, 4, 3]),
+        (13, 8, 0, [3, 8, 2], [2, 5, 1]),
+        (3, 4, 0, [1, 1, 1], [1, 1, 2]),
+        (3, 2, 0, [1, 1, 1], [0, 1, 1]),
+        (4, 5, 0, [2, 2], [2, 3]),
+        (6, 0, 0, [1, 2, 3], [0, 0, 0]),
+        (0, 6, 0, [0, 0, 0], [0, 0, 6]),
+        (10, 20, (2, 2), [6, 6], [11, 11]),
+        (10, 50, (3, 6), [8, 5], [34, 22]),
+        (10, 14, 0, [3, 7], [4, 10]),
+        (10, 10, (3, 3), [8, 5], [8, 5]),
+    ],
+)
+def test_another_size_is_shared_among_the_versions_as_upstream_shares_it(
+    before: int, after: int, surge: int | tuple[int, int], sets: list[int], wanted: list[int]
+) -> None:
+    """Upstream's table (TestScale), from the oldest set to the newest."""
+    earlier, later = surge if isinstance(surge, tuple) else (surge, surge)
+    sizes = [Size(f"v{number}", size, size) for number, size in enumerate(sets)]
+    changes = rollout.scaled(sizes, Limits(after, later, 1), dict.fromkeys((s.name for s in sizes), before + earlier))
+    assert [changes.get(size.name, size.wanted) for size in sizes] == wanted
+
+
+async def test_a_rollout_that_is_paused_stays_as_it_is_and_is_scaled_in_proportion(here: Here) -> None:
+    limits = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    await here.client.create(DEPLOYMENT, deployment("first", 3, strategy=limits))
+    await here.until(DEPLOYMENT, "web", rolled_out)
+    here.node.behave = lambda pod: None
+    await change_image(here, "second")
+    await here.until_pods(lambda pods: len(pods) == 4)
+    await here.client.patch(DEPLOYMENT, "web", "default", {"spec": {"paused": True}})
+
+    async def sizes() -> list[int]:
+        return sorted(one["spec"]["replicas"] for one in (await here.client.list(REPLICA_SET, "default")).items)
+
+    def paused(obj: Object) -> bool:
+        return (conditions.find(obj, "Progressing") or {}).get("reason") == "DeploymentPaused"
+
+    await here.until(DEPLOYMENT, "web", paused)
+    assert await sizes() == [1, 3]
+    await here.client.patch(DEPLOYMENT, "web", "default", {"spec": {"replicas": 6}})
+    await here.until_pods(lambda pods: len(pods) == 7)
+    assert await sizes() == [2, 5]
 
 
 def test_broken_old_pods_go_before_healthy_ones() -> None:

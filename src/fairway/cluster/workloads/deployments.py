@@ -44,8 +44,8 @@ async def reconcile(world: World, namespace: str, name: str) -> float | None:
     old = [one for one in sets if one is not new]
     paused = bool(deployment["spec"].get("paused"))
     again: float | None = None
-    if paused:
-        await _resize(world, deployment, sets, _while_paused(deployment, sets))
+    if paused or _was_scaled(deployment, sets):
+        await _scale(world, deployment, new, sets)
     elif new is None:
         if not _recreates(deployment) or not (again := await _clear(world, deployment, old)):
             await _create(world, deployment, wanted)
@@ -112,14 +112,33 @@ def next_sizes(deployment: Object, new: Object, old: list[Object]) -> dict[str, 
     return rollout.plan(_size(new), [_size(one) for one in old], _limits(deployment))
 
 
-def _while_paused(deployment: Object, sets: list[Object]) -> dict[str, int]:
-    """A paused Deployment still scales: its newest running set takes the difference."""
-    running = [one for one in sets if _replicas(one) > 0] or sets[-1:]
-    if not running:
-        return {}
-    newest = running[-1]
-    others = sum(_replicas(one) for one in running[:-1])
-    return {meta.name(newest): max(0, _replicas(deployment) - others)}
+def _was_scaled(deployment: Object, sets: list[Object]) -> bool:
+    """Whether some set that runs was sized for another number of replicas."""
+    said = (meta.annotations(one).get(_DESIRED) for one in sets if _replicas(one) > 0)
+    return any(_is_number(text) and int(text) != _replicas(deployment) for text in said if text)
+
+
+def scaled_sizes(deployment: Object, new: Object | None, sets: list[Object]) -> dict[str, int]:
+    """How the sets share another size of the Deployment; a paused one scales too."""
+    wanted = _replicas(deployment)
+    if new is not None and _size(new) == rollout.Size(meta.name(new), wanted, wanted) and _sized_for(new) == wanted:
+        return {meta.name(one): 0 for one in sets if one is not new and _replicas(one)}
+    known = int((deployment.get("status") or {}).get("replicas") or 0)
+    before = {meta.name(one): _number(one, _MAX) or known for one in sets}
+    return rollout.scaled(list(map(_size, sets)), _limits(deployment), before, rolls=not _recreates(deployment))
+
+
+def _sized_for(replica_set: Object) -> int:
+    return _number(replica_set, _DESIRED)
+
+
+def _number(replica_set: Object, annotation: str) -> int:
+    text = meta.annotations(replica_set).get(annotation) or ""  # which anybody may have written
+    return int(text) if _is_number(text) else 0
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20
 
 
 def _size(replica_set: Object) -> rollout.Size:
@@ -144,8 +163,7 @@ def _recreates(deployment: Object) -> bool:
 
 
 def _revision(replica_set: Object) -> tuple[int, str]:
-    text = meta.annotations(replica_set).get(REVISION) or ""  # which anybody may have written
-    return (int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0), meta.name(replica_set)
+    return _number(replica_set, REVISION), meta.name(replica_set)
 
 
 def _next_revision(name: str, sets: list[Object]) -> int:
@@ -212,6 +230,22 @@ async def _clear(world: World, deployment: Object, old: list[Object]) -> float |
     await _resize(world, deployment, old, {meta.name(one): 0 for one in old})
     left = [pod for one in old for pod in world.mirror(POD).owned(one) if not pods.over(pod)]
     return _WAIT_FOR_PODS if left or any(_replicas(one) for one in old) else None
+
+
+async def _scale(world: World, deployment: Object, new: Object | None, sets: list[Object]) -> None:
+    """Size the sets anew, and note at each that runs for how many replicas it was sized."""
+    sizes, allowed = scaled_sizes(deployment, new, sets), _limits(deployment)
+    notes = {_DESIRED: str(allowed.replicas), _MAX: str(allowed.replicas + allowed.surge)}
+    for one in sets:
+        before, after = _replicas(one), sizes.get(meta.name(one), _replicas(one))
+        noted = not (before or after) or all(meta.annotations(one).get(key) == text for key, text in notes.items())
+        if before == after and noted:
+            continue
+        metadata = {"resourceVersion": one["metadata"]["resourceVersion"], "annotations": notes}
+        patch = {"metadata": metadata, "spec": {"replicas": after}}
+        await world.client.patch(REPLICA_SET, meta.name(one), meta.namespace(one), patch)
+        if before != after:
+            await _say_scaled(world, deployment, meta.name(one), before, after)
 
 
 async def _resize(world: World, deployment: Object, sets: list[Object], sizes: dict[str, int]) -> None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 
@@ -51,6 +51,38 @@ def plan(new: Size, old: list[Size], allowed: Limits) -> dict[str, int]:
         return changes
     shrunk = _shrink(replace(new, wanted=grown), old, allowed)
     return {**changes, **shrunk}
+
+
+def scaled(sets: list[Size], allowed: Limits, before: Mapping[str, int], *, rolls: bool = True) -> dict[str, int]:
+    """The sizes that change because the Deployment has another size, by name. `sets` are from oldest to newest.
+
+    In the middle of a rollout what comes and what goes is shared among the sets in proportion to their sizes, so that
+    a version that is not proven yet does not get it all; `before` says of each how many pods all sets together were
+    allowed when it was sized. What rounding leaves over is the largest set's. Nothing is shared where versions do not
+    run beside each other (`rolls`).
+    """
+    active = [size for size in sets if size.wanted > 0]
+    if len(active) < 2:
+        one = (active or sets)[-1:]
+        return {size.name: allowed.replicas for size in one if size.wanted != allowed.replicas}
+    if not rolls:
+        return {}
+    most = allowed.replicas + allowed.surge if allowed.replicas else 0
+    more = most - sum(size.wanted for size in active)
+    places = {size.name: place for place, size in enumerate(active)}
+    active.sort(key=lambda size: (-size.wanted, -places[size.name] if more > 0 else places[size.name]))
+    sizes, left = {}, more
+    for size in active:
+        change = _share(size.wanted, most, before.get(size.name, 0)) if allowed.replicas else -size.wanted
+        change = min(change, left) if more > 0 else max(change, left)
+        change = change if left else 0
+        sizes[size.name], left = size.wanted + change, left - change
+    sizes[active[0].name] = max(0, sizes[active[0].name] + left)
+    return {size.name: sizes[size.name] for size in active if sizes[size.name] != size.wanted}
+
+
+def _share(wanted: int, most: int, before: int) -> int:
+    return math.floor(wanted * most / before + 0.5) - wanted if before else 0
 
 
 def _grow(new: Size, old: list[Size], allowed: Limits) -> int:
