@@ -52,9 +52,7 @@ class _Place:
     def check(self, key: str, told: Mapping[str, Any]) -> None:
         """What is taken is taken by the server, which may read and write what the step may not. Raises OSError."""
         if (told["path"], told.get("uri")) != (f"{folders.path(self.folder)}/outputs/{key}", f"{self.remote}/{key}"):
-            raise PermissionError(
-                f"the artifact {key!r} is said to be elsewhere than where the step was told to put it"
-            )
+            raise PermissionError(f"the artifact {key!r} is said to be elsewhere than the step was told to put it")
 
 
 async def _take(play: Play, own: _Place, outcome: Outcome) -> Outcome:
