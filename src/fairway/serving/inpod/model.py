@@ -143,9 +143,12 @@ class Speaks(Protocol):
     @property
     def paths(self) -> tuple[str, ...]: ...
 
-    @property
-    def limits_itself(self) -> bool:
-        """Whether it keeps the number of those at work itself, and needs no turns."""
-        ...
-
     async def speak(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply: ...
+
+
+@runtime_checkable
+class LimitsItself(Protocol):
+    """What `Speaks` and keeps the number of requests at work itself: with an answer of its own for those beyond."""
+
+    @property
+    def limits_itself(self) -> bool: ...

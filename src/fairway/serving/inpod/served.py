@@ -18,7 +18,7 @@ from fairway.serving.inpod.batching import GONE, Batches, failed, written
 from fairway.serving.inpod.lanes import Finished, Lane, Limits
 from fairway.serving.inpod.messages import Answer, Call, Refusal, encode
 from fairway.serving.inpod.metrics import ModelMetrics
-from fairway.serving.inpod.model import Leans, Model, Program, Reply, Signature, Speaks
+from fairway.serving.inpod.model import Leans, LimitsItself, Model, Program, Reply, Signature, Speaks
 from fairway.serving.inpod.stays import Stay
 from fairway.serving.inpod.work import Dialogue, Outcome, Ticket
 
@@ -109,7 +109,7 @@ class Served:
     async def speak(self, call: Call) -> Answer:
         """The answer of a program to a path of its own. Raises Refusal."""
         request, speaking = call.request, cast(Speaks, self.thing)
-        turn = None if speaking.limits_itself else self._turn()
+        turn = self._turn()
         stay = self._enter("own", turn)
         outcome: Outcome = GONE
         try:
@@ -127,8 +127,9 @@ class Served:
         return outcome.answer() if isinstance(outcome, Refusal) else outcome
 
     def _turn(self) -> _Turn | None:
-        """None where nobody set a limit. Raises Refusal."""
-        if self._at_work is None:
+        """None where nobody set a limit, or the program keeps it. Raises Refusal."""
+        itself = isinstance(self.thing, LimitsItself) and self.thing.limits_itself
+        if self._at_work is None or itself:
             return None
         try:
             self._check_room(self._stays)

@@ -27,7 +27,6 @@ class Application:
     """`Speaks` around an application, started."""
 
     paths = ("/",)
-    limits_itself = False
 
     def __init__(self, app: Any, name: str) -> None:
         self._app = app
