@@ -186,6 +186,11 @@ MISTAKES: list[tuple[Kind, Object, str]] = [
         {"spec": deployment(strategy=rolling(maxUnavailable=0, maxSurge="0%"))},
         "may not be 0 when `maxSurge` is 0",
     ),
+    (
+        DEPLOYMENT,
+        {"spec": deployment(template=template(activeDeadlineSeconds=1))},
+        "activeDeadlineSeconds in ReplicaSet is not Supported",
+    ),
     (STATEFUL_SET, {"spec": deployment(ordinals={"start": -1})}, r"start: Invalid value: -1"),
     (STATEFUL_SET, {"spec": deployment(updateStrategy=rolling(partition=-1))}, r"partition: Invalid value: -1"),
     (DAEMON_SET, {"spec": deployment(updateStrategy=rolling(maxUnavailable="x"))}, "a valid percent string must be"),

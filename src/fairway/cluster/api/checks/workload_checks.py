@@ -30,6 +30,11 @@ def workload(obj: Object, claims: Collection[str] = ()) -> Iterator[Cause]:
         return
     yield from selector_of(spec, template)
     yield from pod_checks.pod_spec(template["spec"], "spec.template.spec", claims)
+    if template["spec"].get("activeDeadlineSeconds") is not None:
+        # Its pods would end and be made again for ever, and those that ended are kept.
+        kind = "ReplicaSet" if obj.get("kind") == "Deployment" else obj.get("kind")
+        text = f"activeDeadlineSeconds in {kind} is not Supported"
+        yield causes.forbidden("spec.template.spec.activeDeadlineSeconds", text)
     if template["spec"].get("restartPolicy") != "Always":
         yield causes.unsupported("spec.template.spec.restartPolicy", template["spec"].get("restartPolicy"), "Always")
 
