@@ -26,6 +26,13 @@ _DISCOVERED = (
     "ResourcesDiscovered",
     "All resources successfully discovered",
 )
+_DELETED = (
+    "NamespaceDeletionContentFailure",
+    False,
+    "ContentDeleted",
+    "All content successfully deleted, may be waiting on finalization",
+)
+_MOST_TOLD = 3
 _SOONEST, _LATEST = 0.1, 5.0  # seconds between looks at a namespace whose objects are still ending
 
 
@@ -71,7 +78,8 @@ async def _empty(world: World, namespace: Object) -> float | None:
         return None
     name = meta.name(namespace)
     served = await discovery.found(world.client, verbs=("list", "delete"))
-    left = await _delete_pods_then_rest(world, name, [kind for kind in served.kinds if kind.namespaced])
+    problems: list[str] = []
+    left = await _delete_pods_then_rest(world, name, [kind for kind in served.kinds if kind.namespaced], problems)
     if served.silent:
         await _say(world, namespace, ("NamespaceDeletionDiscoveryFailure", True, "DiscoveryFailed", _silent(served)))
         return _LATEST
@@ -79,32 +87,53 @@ async def _empty(world: World, namespace: Object) -> float | None:
         body = {**namespace, "spec": {**namespace["spec"], "finalizers": []}}
         await world.client.update(NAMESPACE, body, subresource="finalize")
         return None
-    await _say_what_remains(world, namespace, left)
+    await _say_what_remains(world, namespace, left, problems)
     waited = world.clock.now() - clock.parse(namespace["metadata"]["deletionTimestamp"])
     return min(max(_SOONEST, waited / 5), _LATEST)
 
 
-async def _delete_pods_then_rest(world: World, namespace: str, kinds: list[Kind]) -> dict[str, int]:
+async def _delete_pods_then_rest(
+    world: World, namespace: str, kinds: list[Kind], problems: list[str]
+) -> dict[str, int]:
     """Ask every object to go; give how many of each kind remain. Pods go first, while their secrets exist."""
-    if left := await _delete_all(world, namespace, POD):
+    if left := await _delete_all(world, namespace, POD, problems):
         return {POD.resource: left}
-    counts = await asyncio.gather(*(_delete_all(world, namespace, kind) for kind in kinds))
+    counts = await asyncio.gather(*(_delete_all(world, namespace, kind, problems) for kind in kinds))
     return {kind.resource: count for kind, count in zip(kinds, counts, strict=True) if count}
 
 
-async def _delete_all(world: World, namespace: str, kind: Kind) -> int:
-    """Ask the objects of one kind to go, and give how many are still there after that."""
+async def _delete_all(world: World, namespace: str, kind: Kind, problems: list[str]) -> int:
+    """Ask the objects of one kind to go, and give how many are still there after that.
+
+    One that a webhook or a policy keeps from going must not keep the others.
+    """
     found = (await world.client.list(kind, namespace)).items
     for obj in found:
-        if not meta.being_deleted(obj):
+        if meta.being_deleted(obj):
+            continue
+        try:
             await world.client.delete(kind, meta.name(obj), namespace, uid=meta.uid(obj))
+        except errors.ApiError as failure:
+            problems.append(f"{kind.resource} {meta.name(obj)!r}: {failure}")
     return len((await world.client.list(kind, namespace)).items) if found else 0
 
 
-async def _say_what_remains(world: World, namespace: Object, left: dict[str, int]) -> None:
+async def _say_what_remains(world: World, namespace: Object, left: dict[str, int], problems: list[str]) -> None:
     text = ", ".join(f"{resource} has {count} resource instances" for resource, count in sorted(left.items()))
     remain = f"Some resources are remaining: {text}"
-    await _say(world, namespace, ("NamespaceContentRemaining", True, "SomeResourcesRemain", remain), _DISCOVERED)
+    await _say(
+        world,
+        namespace,
+        ("NamespaceContentRemaining", True, "SomeResourcesRemain", remain),
+        _failed(problems) if problems else _DELETED,
+        _DISCOVERED,
+    )
+
+
+def _failed(problems: list[str]) -> tuple[str, bool, str, str]:
+    told = "; ".join(sorted(problems)[:_MOST_TOLD])
+    text = f"Failed to delete all resource types, {len(problems)} remaining: {told}"
+    return "NamespaceDeletionContentFailure", True, "ContentDeletionFailed", text
 
 
 def _silent(served: discovery.Found) -> str:
