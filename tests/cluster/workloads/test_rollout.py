@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pretend_cluster import Here
 
-from fairway.cluster.workloads import deployments, rollout
+from fairway.cluster.workloads import deployments, replicasets, rollout
 from fairway.cluster.workloads.rollout import Limits, Size
 from fairway.kernel.objects import conditions, meta
 from fairway.kernel.objects.kinds import DEPLOYMENT, POD, REPLICA_SET, REPLICATION_CONTROLLER, Object
@@ -281,3 +281,14 @@ def test_numbers_of_revisions_are_whatever_somebody_wrote_and_their_history_ends
     told = meta.annotations(deployments.new_set(deployment("web:1"), [*others, current]))
     assert told[deployments.REVISION] == "1002"
     assert len(told[history]) <= 2000 and told[history].endswith(",999,1000")
+
+
+def test_of_pods_that_are_alike_the_one_whose_going_costs_least_goes_first() -> None:
+    def pod(name: str, cost: str | None, *, running: bool = True) -> Object:
+        notes = {"annotations": {"controller.kubernetes.io/pod-deletion-cost": cost}} if cost is not None else {}
+        made = POD.new(name, "default", metadata={"uid": name, **notes}, spec={"nodeName": "here"})
+        return {**made, "status": {"phase": "Running" if running else "Pending"}}
+
+    owned = [pod("a", "10"), pod("b", "-5"), pod("c", None), pod("d", "many"), pod("e", "100", running=False)]
+    found = replicasets.decide({"metadata": {}, "spec": {"replicas": 1}}, owned, 0.0)
+    assert [meta.name(one) for one in found.delete] == ["e", "b", "c", "d"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ from fairway.kernel.objects.kinds import POD, REPLICA_SET, REPLICATION_CONTROLLE
 
 _BURST = 500  # pods created or deleted in one go, as upstream
 _LOOK_AGAIN = 0.2
+_COST = "controller.kubernetes.io/pod-deletion-cost"
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,9})")
 _COMPONENTS = {REPLICA_SET.kind: "replicaset-controller", REPLICATION_CONTROLLER.kind: "replication-controller"}
 
 
@@ -66,10 +69,16 @@ def decide(replica_set: Object, owned: Iterable[Object], now: float) -> Decision
 
 
 def _worth(pod: Object) -> tuple[Any, ...]:
-    """Pods that sort first are given up first: unbound, then not running, then not ready, then the youngest."""
+    """Pods that sort first are given up first: unbound, then not running, then not ready, then those whose annotation
+    says that they cost least, then the youngest."""
     born = pod["metadata"].get("creationTimestamp") or ""
-    rank = (bool(pods.node_name(pod)), pods.phase(pod) == "Running", pods.ready(pod))
+    rank = (bool(pods.node_name(pod)), pods.phase(pod) == "Running", pods.ready(pod), _cost(pod))
     return (*rank, -clock.parse(born) if born else 0.0, meta.name(pod))
+
+
+def _cost(pod: Object) -> int:
+    text = meta.annotations(pod).get(_COST) or ""
+    return int(text) if _WHOLE.fullmatch(text) else 0
 
 
 class Reconciler:
