@@ -55,6 +55,8 @@ def test_the_node_is_taken_where_least_is_lost() -> None:
     new = pod("new", "8", 9)
     assert victims(new, ("a", pod("x", "8", 5)), ("b", pod("y", "8", 2)))[0] == "b"
     assert victims(new, ("a", pod("x", "8", 2)), ("b", pod("y", "4", 2)), ("b", pod("z", "4", 2)))[0] == "a"
+    below = [("a", pod(name, "4", -10)) for name in "xy"]
+    assert victims(new, *below, ("b", pod("z", "8", -10))) == ("b", ["z"], "")
     late, early = "2026-02-01T00:00:00Z", "2026-01-01T00:00:00Z"
     assert victims(new, ("a", pod("x", "8", started=early)), ("b", pod("y", "8", started=late)))[0] == "b"
 

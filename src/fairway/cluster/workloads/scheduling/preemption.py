@@ -20,6 +20,7 @@ from fairway.kernel.objects.kinds import Object
 from fairway.kernel.objects.meta import Key
 
 _NO_VICTIMS = "No preemption victims found for incoming pod"
+_LOWEST = -(2**31)
 _NO_HELP = "Preemption is not helpful for scheduling"
 
 
@@ -43,10 +44,12 @@ class _Candidate:
     def cost(self) -> tuple[int, int, int, int, list[int], str]:
         """What is lost; among equals the node is taken whose most important victims have run for the shortest time."""
         priorities = [victim.priority for victim in self.victims]
-        highest = max(priorities, default=-(2**31))
+        highest = max(priorities, default=_LOWEST)
         since = min((_since(victim) for victim in self.victims if victim.priority == highest), default="")
         youngest_first = [-ord(letter) for letter in since]
-        return self.violations, highest, sum(priorities), len(self.victims), youngest_first, self.node
+        # Each counts, however far below zero its priority is: two are more than one.
+        total = sum(priority - _LOWEST for priority in priorities)
+        return self.violations, highest, total, len(self.victims), youngest_first, self.node
 
 
 def find(books: Ledger, wanted: Demand, key: Key, placement: Placement, budgets: Iterable[Object]) -> Preemption:
