@@ -18,7 +18,7 @@ from fairway.kernel.control.mirror import Mirror
 from fairway.kernel.control.running import start_controllers, start_service
 from fairway.kernel.feature import Identity
 from fairway.kernel.objects import errors, meta
-from fairway.kernel.objects.kinds import CONFIG_MAP, SECRET, Object
+from fairway.kernel.objects.kinds import CONFIG_MAP, NAMESPACE, SECRET, Object
 
 CLOCK = SystemClock()
 
@@ -207,3 +207,16 @@ async def test_a_service_that_ends_ends_all_and_is_named(
             await start_service("notices", run, tasks)
             await asyncio.Event().wait()
     assert "notices" in caplog.text + str(ended.value.exceptions)
+
+
+async def test_an_owner_has_nothing_in_namespaces_of_others(client: Client) -> None:
+    await client.create(NAMESPACE, NAMESPACE.new("another"))
+    one = await client.create(CONFIG_MAP, config("owner"))
+    references = {"ownerReferences": [meta.owner_reference(one)]}
+    for namespace in ("default", "another"):
+        await client.create(SECRET, SECRET.new("child", namespace, metadata=references))
+    mirror = Mirror(client, SECRET, CLOCK)
+    task = asyncio.create_task(mirror.run())
+    await mirror.synced()
+    assert [meta.key(child) for child in mirror.owned(one)] == [("default", "child")]
+    task.cancel()

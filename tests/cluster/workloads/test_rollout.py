@@ -10,7 +10,7 @@ from pretend_cluster import Here
 from fairway.cluster.workloads import deployments, replicasets, rollout
 from fairway.cluster.workloads.rollout import Limits, Size
 from fairway.kernel.objects import conditions, meta
-from fairway.kernel.objects.kinds import DEPLOYMENT, POD, REPLICA_SET, REPLICATION_CONTROLLER, Object
+from fairway.kernel.objects.kinds import CONFIG_MAP, DEPLOYMENT, POD, REPLICA_SET, REPLICATION_CONTROLLER, Object
 
 
 @given(
@@ -292,3 +292,16 @@ def test_of_pods_that_are_alike_the_one_whose_going_costs_least_goes_first() -> 
     owned = [pod("a", "10"), pod("b", "-5"), pod("c", None), pod("d", "many"), pod("e", "100", running=False)]
     found = replicasets.decide({"metadata": {}, "spec": {"replicas": 1}}, owned, 0.0)
     assert [meta.name(one) for one in found.delete] == ["e", "b", "c", "d"]
+
+
+async def test_a_pod_is_its_controllers_and_nobody_elses_who_is_named_as_an_owner(here: Here) -> None:
+    await here.client.create(DEPLOYMENT, deployment("first", 1))
+    await here.until(DEPLOYMENT, "web", rolled_out)
+    (replica_set,) = (await here.client.list(REPLICA_SET, "default")).items
+    other = await here.client.create(CONFIG_MAP, CONFIG_MAP.new("other", "default"))
+    owners = [meta.owner_reference(other), meta.owner_reference(replica_set, controller=False)]
+    spec = {"containers": [{"name": "c", "image": "busybox"}]}
+    await here.client.create(POD, POD.new("shared", "default", metadata={"ownerReferences": owners}, spec=spec))
+    await here.client.patch(DEPLOYMENT, "web", "default", {"spec": {"replicas": 3}})
+    await here.until_pods(lambda pods: len(pods) == 3, labels="app=web")
+    assert meta.owned_by(await here.client.get(POD, "shared", "default"), replica_set)

@@ -51,20 +51,21 @@ class Orphans:
         """The set's pods that are not on their way out, after it has let go of some and taken others."""
         fits = selectors.of(selectors.widened(obj["spec"].get("selector")))
         self._selections.setdefault(meta.namespace(obj), {})[meta.name(obj)] = fits
-        owned = [pod for pod in world.mirror(POD).owned(obj) if not meta.being_deleted(pod)]
+        owned = [pod for pod in _controlled(world, obj) if not meta.being_deleted(pod)]
         for pod in owned:
             if not fits(meta.labels(pod)):
                 others = [ref for ref in pod["metadata"]["ownerReferences"] if ref["uid"] != meta.uid(obj)]
                 await _change(world, pod, others)
         mine = [pod for pod in self._mine(world, obj, fits) if self._may(obj, pod)]
         for pod in mine if mine and await self._stays(world, obj) else ():
-            await _change(world, pod, [*(pod["metadata"].get("ownerReferences") or ()), meta.owner_reference(obj)])
+            others = [ref for ref in pod["metadata"].get("ownerReferences") or () if ref["uid"] != meta.uid(obj)]
+            await _change(world, pod, [*others, meta.owner_reference(obj)])
             owned.append(pod)
         return [pod for pod in owned if fits(meta.labels(pod))]
 
     async def all_held(self, world: World, obj: Object) -> list[Object]:
         """The same, and those of its pods that are on their way out."""
-        leaving = [pod for pod in world.mirror(POD).owned(obj) if meta.being_deleted(pod)]
+        leaving = [pod for pod in _controlled(world, obj) if meta.being_deleted(pod)]
         return [*await self.held(world, obj), *leaving]
 
     async def _stays(self, world: World, obj: Object) -> bool:
@@ -82,6 +83,11 @@ class Orphans:
             elif fits(meta.labels(pod)) and not meta.being_deleted(pod) and not pods.over(pod):
                 found.append(pod)
         return found
+
+
+def _controlled(world: World, obj: Object) -> list[Object]:
+    """A pod has one controller; others that it names as owners have no say in it."""
+    return [pod for pod in world.mirror(POD).owned(obj) if meta.controlled_by(pod, obj)]
 
 
 async def _change(world: World, pod: Object, owners: list[Object]) -> None:

@@ -48,8 +48,13 @@ class Mirror:
         return [self._objects[key] for key in self._by_namespace.get(namespace, ())]
 
     def owned(self, owner: Object) -> list[Object]:
-        """The objects that name `owner` among their owners, by its uid."""
-        return [self._objects[key] for key in self._by_owner.get(meta.uid(owner), ())]
+        """The objects that name `owner` among their owners, by its uid.
+
+        An owner that is in a namespace has what is in it: who writes in another one has no part in it.
+        """
+        namespace = meta.namespace(owner)
+        keys = self._by_owner.get(meta.uid(owner), ())
+        return [self._objects[key] for key in keys if not namespace or key[0] == namespace]
 
     def subscribe(self, changed: Changed) -> Callable[[], None]:
         """Hear of every change from now on, and of all that is here at once. Gives the way to stop."""

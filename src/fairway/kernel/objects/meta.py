@@ -61,6 +61,12 @@ def controller_of(obj: Object) -> dict[str, Any] | None:
     return None
 
 
+def controlled_by(obj: Object, owner: Object) -> bool:
+    """Whether that owner is the one that manages the object."""
+    reference = controller_of(obj)
+    return reference is not None and reference.get("uid") == uid(owner)
+
+
 def owned_by(obj: Object, owner: Object) -> bool:
     wanted = uid(owner)
     return any(ref.get("uid") == wanted for ref in obj["metadata"].get("ownerReferences") or ())

@@ -71,7 +71,8 @@ def _reconciler(retry_delay: float, tracked: _Tracked) -> Reconcile:
             return None
         if job["spec"].get("managedBy") not in (None, _OURS):
             return None
-        decision = render.decide(job, world.mirror(POD).owned(job), world.clock.now(), retry_delay)
+        owned = [pod for pod in world.mirror(POD).owned(job) if meta.controlled_by(pod, job)]
+        decision = render.decide(job, owned, world.clock.now(), retry_delay)
         return await _apply(world, job, decision)
 
     return reconcile
