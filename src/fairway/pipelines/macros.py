@@ -42,9 +42,10 @@ def expanded(value: Any, facts: Facts) -> Any:
 
 _MACRO = re.compile(
     r"\[\[(?P<name>RunUUID|Index|CurrentTime|ScheduledTime)\]\]"
-    r"|\[\[(?P<time>CurrentTime|ScheduledTime)\.(?P<layout>.*?)\]\]"
-    r"|\{\{\$\.(?P<moment>currentTime|scheduledTime)\.strftime\('(?P<format>.*?)'\)\}\}"
+    r"|\[\[(?P<time>CurrentTime|ScheduledTime)\.(?P<layout>.{0,200}?)\]\]"
+    r"|\{\{\$\.(?P<moment>currentTime|scheduledTime)\.strftime\('(?P<format>.{0,200}?)'\)\}\}"
 )
+"""Layouts have an end: a text of a megabyte with as many beginnings would be looked through from each of them."""
 
 
 def _replacement(found: re.Match[str], facts: Facts) -> str:

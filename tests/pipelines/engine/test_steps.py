@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,16 @@ def test_only_commands_that_are_known_skip_the_shell(more: str, requirements: tu
 )
 def test_a_program_that_installs_packages_is_told_by_its_text(texts: list[str], installs: bool) -> None:
     assert python_steps.installs(texts) is installs
+
+
+def test_a_long_program_takes_time_that_grows_with_it() -> None:
+    """Half a minute of nobody's pipelines, when blank lines were looked through from each of them."""
+    run = tuple(Spec().python("s", "\n" * 60_000).executors["exec-s"]["container"]["command"])
+    began = time.process_time()
+    found = recognised(("sh", "-c", INSTALL.format(more=""), *run))
+    assert time.process_time() - began < 10
+    assert found is not None
+    assert found.warm == "kfp"
 
 
 def test_each_attempt_has_a_folder_of_its_own(tmp_path: Path) -> None:

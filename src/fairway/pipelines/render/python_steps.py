@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _RUN = re.compile(r"python3 -m kfp\.(dsl|components)\.executor_main")
-_HEAVY = re.compile(r"^\s*(?:import|from)\s+(?:numpy|pandas|sklearn|joblib|scipy)\b", re.MULTILINE)
+# Blanks and no line breaks: a program of blank lines would be looked through from each of them.
+_HEAVY = re.compile(r"^[ \t]*(?:import|from)[ \t]+(?:numpy|pandas|sklearn|joblib|scipy)\b", re.MULTILINE)
 _ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
 _PIP = ["python3", "-m", "pip", "install"]
 _FLAGS = frozenset({"--quiet", "--no-warn-script-location", "--no-cache-dir"})
