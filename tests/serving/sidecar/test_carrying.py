@@ -1,6 +1,7 @@
 """Requests and answers go through as they came, in pieces, in both directions, whoever is slow or leaves."""
 
 import asyncio
+import contextlib
 import gzip
 import io
 
@@ -213,6 +214,26 @@ async def test_what_two_parsers_could_read_in_two_ways_is_refused(request_: byte
         answer = await asyncio.wait_for(reader.read(), 60)
         writer.close()
     assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_request_that_breaks_after_its_answer_has_begun_gets_no_second_one() -> None:
+    async def at_once(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        await answer.write(b"begun")
+        await request.read()
+        return answer
+
+    async with listening(at_once) as port, before(port) as sidecar:
+        reader, writer = await asyncio.open_connection(*sidecar.address)
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+        async with asyncio.timeout(60):
+            told = await reader.readuntil(b"begun")
+            writer.write(b"no size\r\n")
+            with contextlib.suppress(ConnectionError):
+                told += await reader.read()
+        assert (told.count(b"HTTP/1.1"), told.startswith(b"HTTP/1.1 200")) == (1, True)
+        writer.close()
 
 
 async def test_every_split_of_a_chunked_request_is_the_same_request() -> None:

@@ -58,6 +58,8 @@ class Call:
     arriving: Body
     connection: Inbound
     began: float
+    answered: bool = False
+    """Whether its client has got the first of the answer."""
     _room: asyncio.Event = field(default_factory=_open_event)
 
     @property
@@ -79,6 +81,7 @@ class Call:
 
     def write(self, data: bytes) -> None:
         if self.open:
+            self.answered = True
             self.connection.write(data)
 
     async def room(self) -> None:
@@ -274,8 +277,12 @@ class Inbound(asyncio.Protocol):
         if self._transport.is_closing():
             return
         taker, self._taker = self._taker, None
-        self.call = None
-        self._transport.write(http1.wire_form(refusal.answer(), keep_alive=False, with_body=True))
-        self._close()
+        call, self.call = self.call, None
+        if call and call.answered:  # a second answer would be read as the rest of the first
+            self._closing, self._buffer = True, b""
+            self._transport.abort()
+        else:
+            self._transport.write(http1.wire_form(refusal.answer(), keep_alive=False, with_body=True))
+            self._close()
         if taker:
             taker.gone()
