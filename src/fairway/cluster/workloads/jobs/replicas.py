@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fairway.cluster.workloads import pods
 from fairway.cluster.workloads.jobs import counting, policies
@@ -110,6 +111,8 @@ def _indexed(job: Object, seen: Seen, missing: int, now: float, retry_delay: flo
 
 def _retry_wait(owned: list[Object], now: float, retry_delay: float) -> float:
     """After a failure the next pod waits: `retry_delay` doubling with each failure since the last success."""
+    if not any(pods.phase(pod) == "Failed" for pod in owned):
+        return 0.0
     over = sorted((pods.ended(pod), pods.phase(pod) == "Failed") for pod in owned if pods.over(pod))
     failures = len(list(itertools.takewhile(lambda end: end[1], reversed(over))))
     return _left(failures, over[-1][0], now, retry_delay) if failures else 0.0
@@ -131,9 +134,15 @@ def _left(failures: int, since: float, now: float, retry_delay: float) -> float:
 
 
 def _names(job: Object, *parts: int) -> Iterable[str]:
+    words = tuple(map(str, parts))
     for slot in itertools.count():
-        words = [str(part) for part in parts]
-        yield names.child(meta.name(job), *words, pods.slug(meta.uid(job), *words, slot))
+        yield _name(meta.name(job), meta.uid(job), words, slot)
+
+
+@lru_cache(maxsize=2**15)
+def _name(job: str, uid: str, words: tuple[str, ...], slot: int) -> str:
+    """Remembered, as a Job asks for the names of all the pods that it has had before it makes one more."""
+    return names.child(job, *words, pods.slug(uid, *words, slot))
 
 
 def _pod(job: Object, name: str) -> Object:
