@@ -71,12 +71,15 @@ class _Reconciler:
         self._look, self._book = look, book
         self._waits: dict[str, float] = {}
         """Seconds until the next look, of those that did not answer."""
+        self._looked: dict[str, tuple[Object, float]] = {}
+        """What was there when the servers were asked last, and when they are to be asked again."""
 
     async def reconcile(self, world: World, _: str, name: str) -> float | None:
         found, wanted = world.mirror(API_SERVICE).get("", name), _wanted(world, name)
         self._book.note(name, found["spec"].get("service") if found else None)
         if found is None:
             self._waits.pop(name, None)
+            self._looked.pop(name, None)
             if wanted is not None:
                 with contextlib.suppress(errors.AlreadyExists):
                     await world.client.create(API_SERVICE, wanted)
@@ -86,9 +89,21 @@ class _Reconciler:
         if not found["spec"].get("service"):
             await _say(world, found, LOCAL)
             return None
-        said = _missing(world, found) or await self._asked(name)
+        said = _missing(world, found)
+        if said is not None:
+            self._looked.pop(name, None)
+            await _say(world, found, said)
+            return self._next(name, answers=False)
+        # What is told of it comes back as a change, and may be told in other words each time: no reason to ask again.
+        there, now = _there(world, found), world.clock.now()
+        before, due = self._looked.get(name, ({}, now))
+        if before == there and now < due:
+            return due - now
+        said = await self._asked(name)
+        wait = self._next(name, answers=said[1] is True)
+        self._looked[name] = there, now + wait
         await _say(world, found, said)
-        return self._next(name, answers=said[1] is True)
+        return wait
 
     async def _asked(self, name: str) -> Condition:
         wrong = await self._look(name) if self._look else ""
@@ -128,6 +143,19 @@ async def _still_kept(world: World, found: Object, wanted: Object | None) -> boo
     return True
 
 
+def _there(world: World, found: Object) -> Object:
+    """What decides who is asked, and how."""
+    reference = found["spec"]["service"]
+    service = world.mirror(SERVICE).get(reference["namespace"], reference["name"])
+    slices = {meta.name(each): meta.revision(each) for each in _slices(world, reference)}
+    return {"spec": found["spec"], "service": meta.revision(service) if service else 0, "slices": slices}
+
+
+def _slices(world: World, reference: Object) -> list[Object]:
+    found = world.mirror(ENDPOINT_SLICE).all(reference["namespace"])
+    return [each for each in found if meta.labels(each).get(_SERVICE_NAME) == reference["name"]]
+
+
 def _missing(world: World, found: Object) -> Condition | None:
     """What the objects tell, before anybody is asked."""
     reference = found["spec"]["service"]
@@ -140,9 +168,7 @@ def _missing(world: World, found: Object) -> Condition | None:
     ports = {each["port"]: str(each.get("name") or "") for each in service["spec"].get("ports") or ()}
     if port not in ports:
         return _not("ServicePortError", f'service/{name} in "{namespace}" is not listening on port {port}')
-    slices = [
-        each for each in world.mirror(ENDPOINT_SLICE).all(namespace) if meta.labels(each).get(_SERVICE_NAME) == name
-    ]
+    slices = _slices(world, reference)
     if not slices:
         return _not("EndpointsNotFound", f'cannot find endpointslices for service/{name} in "{namespace}"')
     if not any(_has_ready(each, ports[port]) for each in slices):
