@@ -152,14 +152,6 @@ class Gateway:
         services, slices = self._services.all(), self._slices.all()
         return render(self._routes.all(), services, slices, self._secrets.all(), self._config)
 
-    def _rendered(self) -> Resources:
-        """As it was, where one object cannot be read: what answers goes on to answer."""
-        try:
-            return self._render()
-        except Exception:
-            log.exception("the gateway stays as it is: a route, a Service or its endpoints cannot be read")
-            return self._latest
-
     def _write(self, resources: Resources) -> None:
         """Everything at once, while no Envoy runs."""
         self._files.endpoints(resources.endpoints)
