@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import socket
 from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from tests.s3_server import S3Server
 
 from fairway.artifacts.settings import ArtifactsSettings
 from fairway.kernel.objects.kinds import CONFIG_MAP, SECRET, Object
+from fairway.pipelines.engine import taking
 from fairway.pipelines.stores import Stores
 from fairway.pipelines.tables import artifacts, runs
 
@@ -105,6 +107,28 @@ async def test_the_cache_counts_what_is_still_in_the_bucket(
         run_id = await far.submit(_chain(marks, cached=True))
         assert (await far.ended(run_id))["status"]["phase"] == "SUCCEEDED"
     assert len(marks.read_text().split()) == 2
+
+
+async def test_a_bucket_that_does_not_answer_is_not_waited_for_by_who_asks_the_cache(
+    far: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks, keys = tmp_path / "marks", Path(far.stores.settings.credentials_file)
+    async with far.engine():
+        assert (await far.ended(await far.submit(_chain(marks, cached=True))))["status"]["phase"] == "SUCCEEDED"
+    monkeypatch.setattr(taking, "_PATIENCE", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and that is all
+        others = [line for line in keys.read_text().splitlines() if not line.startswith("AWS_ENDPOINT_URL")]
+        keys.write_text("\n".join([*others, f"AWS_ENDPOINT_URL=http://127.0.0.1:{silent.getsockname()[1]}"]))
+        async with far.engine():
+            await far.submit(_chain(marks, cached=True))
+            await far.until(lambda: _made(marks, 2), seconds=30)
+        silent.setblocking(False)
+        asking, _ = silent.accept()
+        asking.close()
+
+
+async def _made(marks: Path, times: int) -> bool:
+    return len(marks.read_text().split()) == times
 
 
 @pytest.mark.timeout(300)

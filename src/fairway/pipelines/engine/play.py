@@ -46,6 +46,8 @@ class Play:
     """Those of them that a pause keeps from being created: an engine that died had decided on them."""
     told: str = ""
     """The phase that the Run object shows."""
+    unanswered_until: float = 0.0
+    """Until when its bucket is not asked for what is cached."""
     expires_at: float = 0.0
     """When the run, now that it is over, leaves the cluster; 0 for never."""
 

@@ -8,6 +8,7 @@ the next step on this machine finds it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,9 +21,13 @@ from fairway.pipelines.engine.play import Play
 from fairway.pipelines.render import folders
 from fairway.pipelines.render.model import Instance, Outcome
 
+log = logging.getLogger(__name__)
+
 _TRIES = 4
 _WAIT = 2.0
 """Seconds before the second try, and then twice as long each time. What a step has made is worth some patience."""
+_PATIENCE, _UNANSWERED = 5.0, 60.0
+"""Seconds for a look at what an earlier step has made, and until the next where there was no answer."""
 
 
 def wanted(play: Play, outcome: Outcome) -> bool:
@@ -37,9 +42,20 @@ def begin(play: Play, instance: Instance, outcome: Outcome) -> None:
 
 
 async def there(play: Play, folder: str) -> bool:
-    """Whether what was taken from a folder is still where it was taken to. True where nothing was."""
+    """Whether what was taken from a folder is still where it was taken to. True where nothing was. Where a bucket does
+    not answer, it is not asked again for a while: runs of others wait behind this one."""
     uris = await asyncio.to_thread(outcomes.taken, folder) if folder else None
-    return await play.means.stores.keeps(play.world.client, play.namespace, uris or ())
+    if not uris:
+        return True
+    if play.now < play.unanswered_until:
+        return False
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await play.means.stores.keeps(play.world.client, play.namespace, uris)
+    except TimeoutError:
+        log.warning("%s does not answer, so that nothing counts that is kept there", uris[0])
+        play.unanswered_until = play.now + _UNANSWERED
+        return False
 
 
 @dataclass(frozen=True, slots=True)
