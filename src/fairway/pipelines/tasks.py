@@ -84,6 +84,12 @@ def belongs(connection: Connection, run_id: str, namespace: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+def is_decided(connection: Connection, task_id: str, pod: str) -> bool:
+    """Whether the records know how the attempt in that pod has ended, or do not ask."""
+    found = connection.execute(select(tasks.c.pod_name, tasks.c.state).where(tasks.c.id == task_id)).first()
+    return found is None or found.pod_name != pod or found.state not in ("PENDING", "RUNNING")
+
+
 def is_open(connection: Connection, run_id: str, namespace: str) -> bool:
     """Whether there is such a run, played here by an object of that namespace, that is not over."""
     query = select(runs.c.id).where(runs.c.id == run_id, runs.c.state.not_in(OVER), ~runs.c.external)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from places import Here
 from specs import In, Spec, task
@@ -48,8 +50,33 @@ async def test_the_newest_stay_and_of_the_others_the_log(here: Here) -> None:
             assert b"this is" in await here.artifacts.get(f"{row['folder']}/executor-logs")
 
 
-async def test_no_log_is_put_into_the_folder_of_another_namespaces_step(here: Here) -> None:
+async def make_room(here: Here) -> None:
+    """For nothing at all."""
     client, clock = here.cluster.client, here.cluster.platform.clock
+    async with task_group() as group:
+        world = World(client, clock, Mirrors(client, clock, group))
+        await world.mirror(POD).synced()
+        settings = PipelinesSettings(kept_pods=0)
+        await Crowding(Means(here.records, here.artifacts, settings=settings))._make_room(world)
+
+
+async def test_a_pod_stays_until_the_records_say_how_it_ended(here: Here, tmp_path: Path) -> None:
+    command = ["sh", "-c", f"until test -e {tmp_path}/gate; do sleep 0.05; done"]
+    async with here.engine():
+        run = await here.submit(Spec().step("s", command=command).compiled({"s": task("s")}))
+        (name,) = await here.until(lambda: step_pods(here))
+    (tmp_path / "gate").touch()
+    await here.cluster.client.wait(POD, name, "default", lambda pod: pod is not None and over(pod), timeout=60)
+    await make_room(here)
+    assert await step_pods(here) == {name}
+    async with here.engine():
+        await here.ended(run)
+    await make_room(here)
+    await here.cluster.client.wait(POD, name, "default", lambda pod: pod is None, timeout=60)
+
+
+async def test_no_log_is_put_into_the_folder_of_another_namespaces_step(here: Here) -> None:
+    client = here.cluster.client
     await client.create(NAMESPACE, NAMESPACE.new("elsewhere"))
     async with here.engine():
         run = await here.submit(Spec().python("say", SAY, {"n": int}).compiled({"say": task("say", {"n": 1})}))
@@ -59,10 +86,6 @@ async def test_no_log_is_put_into_the_folder_of_another_namespaces_step(here: He
     forged = {"restartPolicy": "Never", "containers": [main]}
     await client.create(POD, POD.new("forged", "elsewhere", metadata={"labels": {RUN_LABEL: run}}, spec=forged))
     await client.wait(POD, "forged", "elsewhere", lambda pod: pod is not None and over(pod), timeout=60)
-    async with task_group() as group:
-        world = World(client, clock, Mirrors(client, clock, group))
-        await world.mirror(POD).synced()
-        settings = PipelinesSettings(kept_pods=0)
-        await Crowding(Means(here.records, here.artifacts, settings=settings))._make_room(world)
+    await make_room(here)
     await client.wait(POD, "forged", "elsewhere", lambda pod: pod is None, timeout=60)
     assert b"this is 1" in await here.artifacts.get(f"{row['folder']}/executor-logs")

@@ -62,6 +62,9 @@ class Crowding:
     async def _remove(self, world: World, pod: Object) -> None:
         name, namespace = meta.name(pod), meta.namespace(pod)
         run, folder = meta.labels(pod)[pods.RUN_LABEL], pods.folder_of(pod)
+        task = meta.labels(pod).get(pods.TASK_LABEL, "")
+        if not await self._means.records.read(lambda connection: tasks.is_decided(connection, task, name)):
+            return  # it is still to say how it ended, which of some steps nothing else tells
         # A label and an argument can be written by whoever may make pods in a namespace of his own.
         known = await self._means.records.read(lambda connection: tasks.belongs(connection, run, namespace))
         if known and f"/{run}/" in folder:
