@@ -12,6 +12,7 @@ from yarl import URL
 
 from fairway.kernel.clock import FakeClock
 from fairway.kernel.objects.kinds import NAMESPACE
+from fairway.pipelines.api import listing
 from fairway.pipelines.api.starting import Starting
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.tables import runs
@@ -175,6 +176,34 @@ async def test_a_page_token_carries_its_order_and_filter(server: Server) -> None
     status, answer = await server.call("GET", "runs", page_token=token, filter='{"predicates":[]}')
     assert status == 400
     assert "differs" in answer["message"]
+
+
+async def test_a_page_has_no_more_than_memory_bears(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(json.dumps(hello()))
+    monkeypatch.setattr(listing, "LARGEST_ANSWER", 2 * size)
+    for number in range(5):
+        assert (await server.call("POST", "runs", run_of(display_name=f"run {number}")))[0] == 200
+    for path in ("runs", "pipelines/{}/versions"):
+        if path != "runs":
+            first = {"pipeline": {"name": "p"}, "pipeline_version": {"name": "0", "pipeline_spec": hello()}}
+            pipeline = (await server.call("POST", "pipelines/create", first))[1]["pipeline_id"]
+            path = path.format(pipeline)
+            for name in "1234":
+                await server.call("POST", path, {"name": name, "pipeline_spec": hello()})
+        seen: list[dict[str, Any]] = []
+        token, sizes = "", []
+        while True:
+            page = await server.get(path, page_token=token)
+            found = page["runs" if path == "runs" else "pipeline_versions"]
+            assert page["total_size"] == 5
+            seen, sizes, token = [*seen, *found], [*sizes, len(found)], page.get("next_page_token", "")
+            if not token:
+                break
+        assert max(sizes) <= 2
+        assert len({json.dumps(each) for each in seen}) == len(seen) == 5
+        assert all(each["pipeline_spec"] == hello() for each in seen)
+    monkeypatch.setattr(listing, "LARGEST_ANSWER", 1)
+    assert len((await server.get("runs"))["runs"]) == 1
 
 
 async def test_a_record_without_its_object_gets_one_when_the_server_is_back(server: Server) -> None:

@@ -24,6 +24,11 @@ from fairway.pipelines.api.answers import compact
 from fairway.pipelines.api.messages import number
 
 DEFAULT_PAGE, LARGEST_PAGE = 20, 200
+LARGEST_ANSWER = 64 << 20
+"""Most bytes of pipelines in one page: two hundred runs of packages of the largest size fill no memory."""
+
+Weigh = Callable[[Connection, Sequence[RowMapping]], Sequence[int]]
+"""The bytes that each row's message has beside the row."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +106,13 @@ def order_of(request: web.Request, listed: Listed, *, sort: str = "sort_by", mos
     return Order(kept.key, kept.descending, kept.filter, kept.after, size)
 
 
-def page(connection: Connection, listed: Listed, order: Order, *where: ColumnElement[bool]) -> Page:
+def page(
+    connection: Connection, listed: Listed, order: Order, *where: ColumnElement[bool], weigh: Weigh | None = None
+) -> Page:
     """One page of the rows of `listed` for which `where` and the order's filter hold.
 
-    Which rows it has is found in indexes, as far as they go; then those rows alone are read, for they are wide.
+    Which rows it has is found in indexes, as far as they go; then those rows alone are read, for they are wide. With
+    `weigh` it has no more of them than `LARGEST_ANSWER` bears, and the next page begins there.
     """
     table, conditions = listed.table, [*where, *listed.conditions(order.filter)]
     found = _positions(connection, listed, order, conditions)
@@ -114,7 +122,19 @@ def page(connection: Connection, listed: Listed, order: Order, *where: ColumnEle
     else:
         total = connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
     rows = _rows(connection, table, [position[-1] for position in shown])
-    return Page(rows, token_after(order, shown[-1]) if len(found) > order.size else "", total)
+    if weigh is not None:
+        rows = rows[: _bearable(weigh(connection, rows))]
+    return Page(rows, token_after(order, shown[len(rows) - 1]) if len(found) > len(rows) else "", total)
+
+
+def _bearable(weights: Sequence[int]) -> int:
+    """How many rows, one at least."""
+    whole = 0
+    for count, weight in enumerate(weights):
+        whole += weight
+        if count and whole > LARGEST_ANSWER:
+            return count
+    return len(weights)
 
 
 def token_after(order: Order, after: tuple[Any, ...]) -> str:

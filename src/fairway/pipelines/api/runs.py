@@ -7,6 +7,7 @@ server that dies in between starts the run when it is back. The engine writes ev
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -20,7 +21,7 @@ from fairway.pipelines.api.answers import Failed, answer, compact, error_of, mom
 from fairway.pipelines.api.context import Context, changed, existing, row
 from fairway.pipelines.api.listing import LARGEST_PAGE, Listed, order_of, page
 from fairway.pipelines.api.task_messages import details_of_run, of_runs
-from fairway.pipelines.api.versions import kept
+from fairway.pipelines.api.versions import kept, weights
 from fairway.pipelines.tables import experiments, run_states, runs, tasks
 
 LISTED = Listed(
@@ -88,7 +89,7 @@ class Runs:
             where.append(runs.c.namespace == await self._context.namespace(request.query["namespace"]))
 
         def read(connection: Connection) -> dict[str, Any]:
-            found = page(connection, LISTED, order, *where)
+            found = page(connection, LISTED, order, *where, weigh=partial(weights, reference="pipeline_version_id"))
             if experiment and not found.rows:
                 existing(connection, experiments, experiment, "experiment")
             shown = _messages(connection, found.rows)

@@ -59,7 +59,8 @@ class Versions:
 
         def read(connection: Connection) -> dict[str, Any]:
             existing(connection, pipelines, pipeline, "pipeline")
-            found = page(connection, LISTED, order, pipeline_versions.c.pipeline_id == pipeline)
+            of_it = pipeline_versions.c.pipeline_id == pipeline
+            found = page(connection, LISTED, order, of_it, weigh=weights)
             return found.wire("pipeline_versions", _messages(connection, found.rows))
 
         return answer(await self._context.records.read(read))
@@ -166,6 +167,14 @@ def keep(connection: Connection, documents: Documents) -> str:
 
 def kept(connection: Connection, digest: str) -> Documents:
     return from_body(connection.execute(select(specs.c.body).where(specs.c.digest == digest)).scalar_one())
+
+
+def weights(connection: Connection, rows: Sequence[RowMapping], reference: str = "") -> list[int]:
+    """How large the documents are that go with each row, where the column `reference` names none elsewhere."""
+    digests = ["" if reference and row[reference] else row["spec_digest"] for row in rows]
+    query = select(specs.c.digest, func.length(specs.c.body)).where(specs.c.digest.in_(set(digests) - {""}))
+    sizes = {row[0]: row[1] for row in connection.execute(query)} if any(digests) else {}
+    return [sizes.get(digest, 0) for digest in digests]
 
 
 def version_of(connection: Connection, pipeline: str, id_: str) -> RowMapping:

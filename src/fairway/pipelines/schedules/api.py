@@ -7,6 +7,7 @@ look at all recurring runs, as at all runs, and may make and change those of its
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -20,6 +21,7 @@ from fairway.pipelines.api.answers import Failed, answer
 from fairway.pipelines.api.context import Context, changed, existing, new_id, row
 from fairway.pipelines.api.listing import Listed, order_of, page
 from fairway.pipelines.api.starting import NOT_OVER
+from fairway.pipelines.api.versions import weights
 from fairway.pipelines.schedules import fields, slots, wire
 from fairway.pipelines.schedules.tables import backfills, recurring_runs
 from fairway.pipelines.tables import experiments, run_states, runs
@@ -74,7 +76,7 @@ class RecurringRuns:
             where.append(recurring_runs.c.namespace == await self._context.namespace(request.query["namespace"]))
 
         def read(connection: Connection) -> dict[str, Any]:
-            found = page(connection, LISTED, order, *where)
+            found = page(connection, LISTED, order, *where, weigh=partial(weights, reference="pipeline_id"))
             if experiment and not found.rows:
                 existing(connection, experiments, experiment, "experiment")
             return found.wire("recurringRuns", [self._message(connection, each) for each in found.rows])

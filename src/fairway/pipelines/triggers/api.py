@@ -7,6 +7,7 @@ look at all triggers, as at all runs, and may make and change those of its own n
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from fairway.pipelines.api import messages, templates
 from fairway.pipelines.api.answers import Failed, answer
 from fairway.pipelines.api.context import Context, changed, existing, new_id, row
 from fairway.pipelines.api.listing import Listed, order_of, page
+from fairway.pipelines.api.versions import weights
 from fairway.pipelines.tables import experiments
 from fairway.pipelines.triggers import calls, finding, sources, wire
 from fairway.pipelines.triggers.places import Places
@@ -79,7 +81,7 @@ class TriggerRecords:
             where.append(triggers.c.namespace == await self._context.namespace(request.query["namespace"]))
 
         def read(connection: Connection) -> dict[str, Any]:
-            found = page(connection, LISTED, order, *where)
+            found = page(connection, LISTED, order, *where, weigh=partial(weights, reference="pipeline_id"))
             return found.wire("triggers", [wire.message(connection, each) for each in found.rows])
 
         return answer(await self._context.records.read(read))
