@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from fairway.kernel.clock import SystemClock
 from fairway.kernel.objects.meta import Key
 from fairway.serving.scaling.activator import peers
 from fairway.serving.scaling.activator.activator import Activator, Port
+from fairway.serving.scaling.activator.http1 import Http1
+from fairway.serving.scaling.activator.room import Room
 
 KEY: Key = ("default", "iris")
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -256,3 +259,28 @@ async def test_over_grpc_it_is_said_that_a_service_does_not_start() -> None:
                 await channel.unary_unary("/t.Voice/Shout")(b"hello", timeout=60)
             assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
             assert refused.value.details() == f"50% of the model is at {'/very' * 50}/é"
+
+
+async def test_a_pod_that_takes_no_connection_has_not_seen_the_request_and_another_is_tried() -> None:
+    with socket.create_server(("127.0.0.2", 0), backlog=0) as silent, ExitStack() as ahead:
+        port = silent.getsockname()[1]
+        for _ in range(4):  # more than wait for it; what comes now is not even refused
+            one = ahead.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.2", port))
+        pod = await asyncio.get_running_loop().create_server(web.Server(_echo), "127.0.0.1", port)
+        room = Room("iris", SystemClock(), lambda: None)
+        room.hall.limit = 1  # so that the first is taken
+        room.hall.told(["127.0.0.2", "127.0.0.1"])
+        async with pod, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(sock_connect=0.5)) as session:
+            door = web.Server(Http1(room, port, session).handle)
+            async with await asyncio.get_running_loop().create_server(door, "127.0.0.1", 0) as listening:
+                url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+                async with aiohttp.ClientSession() as client:
+                    asked = asyncio.create_task(client.post(url, data=b"whole"))
+                    await _until(lambda: room.meter.inside > 0)
+                    while not asked.done():
+                        room.hall.told(["127.0.0.1"])  # as is said again and again, also of one that was missed
+                        await asyncio.sleep(0.05)
+                    async with await asked as answer:
+                        assert (answer.status, (await answer.json())["length"]) == (418, 5)

@@ -18,6 +18,7 @@ from fairway.serving.scaling.activator.hall import CannotWake, NoRoom
 from fairway.serving.scaling.activator.room import Room
 
 _PIECE = 64 * 1024
+_NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _AGAIN = 0.02
 """Seconds until another pod is tried."""
 _OF_THE_HOP = frozenset(
@@ -47,7 +48,7 @@ class Http1:
                     pod = await self._room.hall.enter()
                 try:
                     return await self._forwarded(request, pod, deadline)
-                except aiohttp.ClientConnectorError:
+                except _NOT_REACHED:
                     self._room.hall.without(pod)
                 finally:
                     self._room.hall.leave(pod)
@@ -61,7 +62,7 @@ class Http1:
             return _answer(503, f"{self._room.name} has had no pod that answers for {waited}; see its pods.")
 
     async def _forwarded(self, request: web.BaseRequest, pod: str, deadline: float) -> web.StreamResponse:
-        """Raises ClientConnectorError where the pod was not reached."""
+        """Raises what says that the pod was not reached."""
         url = URL(f"http://{pod}:{self.target}{request.raw_path}", encoded=True)
         body = _pieces(request.content) if request.body_exists else None
         headers = _passed_on(request.headers)
@@ -72,7 +73,7 @@ class Http1:
                 ) as answer:
                     limit.reschedule(None)  # it answers, and may do so for as long as it likes
                     return await _sent_back(request, answer)
-        except aiohttp.ClientConnectorError:
+        except _NOT_REACHED:
             raise
         except TimeoutError:
             return _answer(504, f"{self._room.name} has not answered within {self._room.patience:g} seconds.")
