@@ -108,6 +108,13 @@ def test_finished_jobs_beyond_the_history_go() -> None:
     assert [meta.name(each) for each in decision.delete] == ["j1", "j3"]
 
 
+def test_a_job_that_does_not_say_when_it_was_complete_holds_nothing_up() -> None:
+    odd = job("tick-1", "Complete")
+    del odd["status"]["completionTime"]
+    made = cron_render.decide(known(), [odd, job("tick-2", "Complete")], NOON + 65)
+    assert made.create and made.status["lastSuccessfulTime"] == "2026-03-01T11:02:00Z"
+
+
 def test_an_interval_runs_by_the_clock() -> None:
     decision = cron_render.decide(known(last=NOON, schedule="@every 90s"), [], NOON + 95)
     assert decision.create and decision.again == pytest.approx(85)

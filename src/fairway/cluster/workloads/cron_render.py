@@ -130,7 +130,8 @@ def _status(cron_job: Object, owned: list[Object], active: list[Object]) -> Obje
     status: Object = {"active": [_reference(job) for job in active] or None}
     if "lastScheduleTime" in said:
         status["lastScheduleTime"] = said["lastScheduleTime"]
-    ends = [str(job["status"]["completionTime"]) for job in owned if conditions.is_true(job, "Complete")]
+    # Who keeps a Job in place of our controller (managedBy) may leave the time out.
+    ends = [str(job["status"].get("completionTime") or "") for job in owned if conditions.is_true(job, "Complete")]
     if latest := max([*ends, said.get("lastSuccessfulTime") or ""]):
         status["lastSuccessfulTime"] = latest
     return status
