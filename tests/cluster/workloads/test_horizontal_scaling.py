@@ -54,6 +54,32 @@ def test_replicas_by_usage(used: tuple[float, ...], replicas: int, wanted: int) 
     assert horizontal.wish(_metric(), pods, usages, replicas).replicas == wanted
 
 
+@pytest.mark.parametrize(
+    ("used", "waiting", "silent", "target", "wanted"),
+    [
+        ((0.4, 0.095), 0, 2, 100, 3),
+        ((1.0,), 0, 1, 100, 2),
+        ((1.9,), 0, 1, 100, 2),
+        ((0.6,), 0, 1, 100, 2),
+        ((0.1, 0.45), 1, 0, 50, 2),
+        ((0.5, 0.7), 1, 0, 30, 4),
+        ((0.4, 0.5, 0.7), 1, 0, 30, 6),
+        ((2.0,), 1, 1, 50, 4),
+        ((0.1,) * 2, 0, 8, 80, 10),
+    ],
+)
+def test_pods_that_say_nothing_or_are_on_their_way_are_taken_as_upstream_takes_them(
+    used: tuple[float, ...], waiting: int, silent: int, target: int, wanted: int
+) -> None:
+    """As in upstream's table (TestReplicaCalc...); each pod requests one core."""
+    pods = [_pod(f"p{number}") for number in range(len(used) + silent)]
+    pods += [_pod(f"w{number}", ready=False) for number in range(waiting)]
+    for pod in pods:
+        pod["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "1"
+    usages = {f"p{number}": {"cpu": one} for number, one in enumerate(used)}
+    assert horizontal.wish(_metric(averageUtilization=target), pods, usages, len(pods)).replicas == wanted
+
+
 def test_memory_by_value() -> None:
     metric = _metric("memory", averageValue="50Mi")
     found = horizontal.wish(metric, [_pod("p")], {"p": {"memory": 100 * 2**20}}, 1)

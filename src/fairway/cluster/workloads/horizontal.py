@@ -87,26 +87,63 @@ def wish(metric: Object, pods: Iterable[Object], usages: Usages, replicas: int, 
     part, container = f"{metric['type'][0].lower()}{metric['type'][1:]}", container_of(metric)
     resource, target = metric[part]["name"], metric[part]["target"]
     failed = f"FailedGet{metric['type']}Metric"
-    ready = [pod for pod in pods if of_pods.active(pod) and of_pods.ready(pod) and meta.name(pod) in usages]
+    here = [pod for pod in pods if of_pods.active(pod) and _has(pod, container)]
+    ready = [pod for pod in here if of_pods.ready(pod) and meta.name(pod) in usages]
     if not ready:
         raise CannotMeasure(failed, f"no ready pod says how much {resource} it uses")
+    silent = [pod for pod in here if of_pods.ready(pod) and meta.name(pod) not in usages]
+    waiting = [pod for pod in here if not of_pods.ready(pod)]
     used = sum(usages[meta.name(pod)].get(resource, 0.0) for pod in ready)
     shown: Object = {"averageValue": _quantity(resource, used / len(ready))}
     if target.get("averageUtilization") is not None:
-        asked = sum(float(_requests(pod, container).get(resource, 0)) for pod in ready)
-        if not asked:
+        asked = {meta.name(pod): float(_requests(pod, container).get(resource, 0)) for pod in here}
+        total = sum(asked[meta.name(pod)] for pod in ready)
+        if not total:
             raise CannotMeasure(failed, f"the pods request no {resource}: set it in their resources")
-        shown["averageUtilization"] = int(100 * used / asked)
-        ratio = used / asked / (float(target["averageUtilization"]) / 100)
+        shown["averageUtilization"] = int(100 * used / total)
+        share = float(target["averageUtilization"]) / 100
+        due = {name: share * amount for name, amount in asked.items()}
+        assumed = {name: max(1.0, share) * amount for name, amount in asked.items()}
     elif target.get("averageValue") is not None:
-        ratio = used / len(ready) / float(quantities.parse(target["averageValue"]))
+        due = assumed = dict.fromkeys(map(meta.name, here), float(quantities.parse(target["averageValue"])))
     else:
         raise CannotMeasure("InvalidMetricSourceType", f"the target of {resource} has neither utilisation nor value")
-    wanted = replicas if tolerances.hold(ratio) else math.ceil(ratio * len(ready))
-    if (wanted > replicas and ratio < 1) or (wanted < replicas and ratio > 1):
-        wanted = replicas  # pods that are on their way are not counted, and must not turn the direction
+    seen, unseen, coming = ([meta.name(pod) for pod in group] for group in (ready, silent, waiting))
+    wanted = _wanted(used, (seen, unseen, coming), due, assumed, replicas, tolerances)
     current = {"name": resource, **({"container": container} if container else {}), "current": shown}
     return Wish(wanted, {"type": metric["type"], part: current})
+
+
+def _wanted(
+    used: float,
+    pods: tuple[list[str], list[str], list[str]],
+    due: Mapping[str, float],
+    assumed: Mapping[str, float],
+    replicas: int,
+    tolerances: Tolerances,
+) -> int:
+    """`pods` are those that are ready and say what they use, those that say nothing, and those that are on their way.
+
+    `due` is what each should use, `assumed` what one that says nothing is taken to use where it goes down; where it
+    goes up it uses nothing, nor does one that is on its way.
+    """
+
+    def ratio_of(used: float, among: list[str]) -> float:
+        return used / (sum(due[name] for name in among) or math.inf)
+
+    ready, silent, waiting = pods
+    ratio = ratio_of(used, ready)
+    everybody = [*ready, *(silent if ratio != 1 else ()), *(waiting if ratio > 1 else ())]
+    new = ratio_of(used + (sum(assumed[name] for name in silent) if ratio < 1 else 0.0), everybody)
+    turned = (ratio < 1 < new) or (new < 1 < ratio)
+    wanted = replicas if turned or tolerances.hold(new) else math.ceil(round(new * len(everybody), 9))
+    if (wanted > replicas and new < 1) or (wanted < replicas and new > 1):
+        return replicas  # pods that nobody has seen yet must not turn the direction
+    return wanted
+
+
+def _has(pod: Object, container: str) -> bool:
+    return not container or any(one["name"] == container for one in pod["spec"].get("containers") or ())
 
 
 def _requests(pod: Object, container: str) -> Mapping[str, Decimal]:
