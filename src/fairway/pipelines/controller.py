@@ -58,8 +58,9 @@ class Engine:
                 self._expired.discard(key)
             return None
         status, spec = run.get("status") or {}, run.get("spec") or {}
-        if status.get("phase") in tasks.OVER and (status.get("retries") or 0) == (spec.get("retries") or 0):
-            self._plays.pop(key, None)
+        over = status.get("phase") in tasks.OVER and (status.get("retries") or 0) == (spec.get("retries") or 0)
+        # Of a run that is being played here somebody else has said it: the records know.
+        if over and self._plays.pop(key, None) is None:
             self._moved.pop(key, None)
             self._slots.forget(key)
             return await self._expire(world, run)

@@ -147,3 +147,19 @@ async def test_a_run_whose_pipeline_cannot_be_read_any_more_holds_no_slots_for_e
         later = await here.submit(pooled(Spec()).compiled({"use": task("use", {"n": 2, "gate": "", **given})}))
         assert (await here.ended(later))["status"]["phase"] == "SUCCEEDED"
     assert order(marks) == [1, 2]
+
+
+async def test_an_object_that_somebody_else_calls_over_is_played_on(here: Here, tmp_path: Path) -> None:
+    marks, gate, client = tmp_path / "marks", tmp_path / "gate", here.cluster.client
+    given = {"marks": str(marks), "seconds": 0.0, "gate": str(gate)}
+    first, second = task("use", {"n": 1, **given}), task("use", {"n": 2, **given}, after=("first",))
+    async with here.engine():
+        run = await here.submit(pooled(Spec(), CACHE="by=id").compiled({"first": first, "second": second}))
+        await here.until(lambda: begun(marks, 1))
+        await here.until(lambda: _phase_is(here, run, "RUNNING"))
+        await client.patch_status(RUN, run, "default", {"phase": "SUCCEEDED"})
+        await here.until(lambda: _phase_is(here, run, "RUNNING"))
+        gate.touch()
+        await here.until(lambda: is_now(here, run, "second", "SUCCEEDED"))
+        await here.until(lambda: _phase_is(here, run, "SUCCEEDED"))
+    assert order(marks) == [1, 2]

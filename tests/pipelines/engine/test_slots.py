@@ -54,6 +54,15 @@ async def test_a_run_that_is_taken_up_keeps_what_it_held_before_others_get_any(s
     assert await slots.look(SECOND) == []
 
 
+async def test_a_pool_that_nobody_made_and_nobody_wants_is_not_remembered(slots: Slots) -> None:
+    for number in range(20):
+        nowhere = cast(Instance, Step("a", options=Options(f"pool-{number}")))
+        assert await slots.ask(FIRST, [nowhere]) == []
+        slots.give_back([nowhere])
+    await slots.look(FIRST)
+    assert set(slots._pools) == {"desk"}
+
+
 async def test_a_run_of_the_same_name_in_another_namespace_gives_back_nothing_of_it(slots: Slots) -> None:
     slots.take_up(FIRST, steps("a", "b", holding=1))
     slots.forget(("elsewhere", "first"))

@@ -71,6 +71,9 @@ class Slots:
             self._pools[name].limit = limits.get(name)
         for name in list(self._pools):
             self._give(name)
+            pool = self._pools[name]
+            if pool.limit is None and not pool.used and not pool.waiting:
+                del self._pools[name]  # any step may name one
         return self.given(key)
 
     def given(self, key: Key) -> list[str]:
