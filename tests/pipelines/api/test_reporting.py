@@ -180,6 +180,20 @@ async def test_links_are_listed_page_by_page(server: Server) -> None:
         assert (await server.call("GET", "artifact_tasks", **wrong))[0] == 400, wrong
 
 
+async def test_a_page_of_runs_with_all_their_tasks_is_bounded(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        run = await create(server, external=True)
+        root = await report(server, run, name="root", type="ROOT")
+        await report(server, run, name="step", parent_task_id=root)
+    monkeypatch.setattr("fairway.pipelines.api.listing.LARGEST_ANSWER", 12_000)
+    assert len((await server.get("runs"))["runs"]) == 3
+    full = await server.get("runs", view="FULL")
+    assert [len(each["tasks"]) for each in full["runs"]] == [2]
+    assert full["total_size"] == 3
+    second = await server.get("runs", view="FULL", page_token=full["next_page_token"])
+    assert [each["run_id"] for each in second["runs"]] != [each["run_id"] for each in full["runs"]]
+
+
 async def test_a_task_is_found_by_its_fingerprint(server: Server) -> None:
     run = await create(server)
     rows = [

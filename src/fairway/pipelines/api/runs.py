@@ -62,6 +62,8 @@ LISTED = Listed(
     },
 )
 _FULL_PAGE = 100
+_TASK = 4096
+"""About the bytes of a task."""
 
 
 class Runs:
@@ -89,7 +91,7 @@ class Runs:
             where.append(runs.c.namespace == await self._context.namespace(request.query["namespace"]))
 
         def read(connection: Connection) -> dict[str, Any]:
-            found = page(connection, LISTED, order, *where, weigh=partial(weights, reference="pipeline_version_id"))
+            found = page(connection, LISTED, order, *where, weigh=partial(_weights, full=full))
             if experiment and not found.rows:
                 existing(connection, experiments, experiment, "experiment")
             shown = _messages(connection, found.rows)
@@ -168,13 +170,25 @@ def _full(request: web.Request) -> bool:
 def _as_3(connection: Connection, shown: Sequence[dict[str, Any]], *, full: bool) -> None:
     """Add what KFP 3.0 has in its runs. Its clients say which view they want, and those of 2.17 do not."""
     ids = [message["run_id"] for message in shown]
-    query = select(tasks.c.run_id, func.count()).where(tasks.c.run_id.in_(ids)).group_by(tasks.c.run_id)
-    counts = {row[0]: row[1] for row in connection.execute(query)}
+    counts = _counts(connection, ids)
     of_each = of_runs(connection, ids) if full else {}
     for message in shown:
         id_ = message["run_id"]
         reference = message.get("pipeline_version_reference")
         message |= compact({"task_count": counts.get(id_), "pipeline_reference": reference, "tasks": of_each.get(id_)})
+
+
+def _counts(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """How many tasks each run has."""
+    query = select(tasks.c.run_id, func.count()).where(tasks.c.run_id.in_(ids)).group_by(tasks.c.run_id)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _weights(connection: Connection, rows: Sequence[RowMapping], *, full: bool) -> list[int]:
+    """What comes with each run: its package, and all its tasks where they are asked for."""
+    packages = weights(connection, rows, "pipeline_version_id")
+    counts = _counts(connection, [row["id"] for row in rows]) if full else {}
+    return [weight + counts.get(row["id"], 0) * _TASK for weight, row in zip(packages, rows, strict=True)]
 
 
 def _messages(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
