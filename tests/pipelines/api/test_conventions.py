@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from yarl import URL
 
 from fairway.kernel.clock import FakeClock
 from fairway.kernel.objects.kinds import NAMESPACE
-from fairway.pipelines.api import listing
+from fairway.pipelines.api import listing, messages
 from fairway.pipelines.api.starting import Starting
 from fairway.pipelines.kinds import RUN
 from fairway.pipelines.tables import runs
@@ -134,6 +135,14 @@ async def test_no_address_holds_what_the_records_cannot(server: Server) -> None:
     for path in ("runs/%00", "pipelines/names/%00", "pools/%00", "runs/%00/nodes/x/log"):
         async with server.session.get(URL(f"{server.url}/apis/v2beta1/{path}", encoded=True)) as answer:
             assert (answer.status, (await answer.json())["code"]) == (400, 3)
+
+
+async def test_a_large_request_is_read_beside_everything_else(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+    monkeypatch.setattr(messages, "bounded", lambda *_: threads.append(threading.current_thread()))
+    for length in (1, 1 << 19):
+        await server.call("POST", "experiments", {"display_name": "e", "description": "x" * length})
+    assert [thread is threading.main_thread() for thread in threads] == [True, False]
 
 
 async def test_numbers_beyond_64_bits_are_kept_as_what_they_are_upstream(server: Server) -> None:
