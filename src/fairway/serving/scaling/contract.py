@@ -21,6 +21,10 @@ from fairway.serving.scaling.targets import Defaults
 
 ANNOTATION = "serving.fairway.dev/scaling"
 CLASS = "serving.kserve.io/autoscalerClass"
+_MOST = 1e12
+_HOUR = 3600
+_WINDOWS = ("stable_window", "panic_window", "scale_down_delay")
+_DIVISORS = ("target", "total", "up_rate", "down_rate", "panic_threshold", "stable_window", "panic_window")
 TIMEOUT = 60
 """Seconds that a request may take where nothing is said; KServe's gateways have it so."""
 
@@ -107,13 +111,33 @@ def write(contract: Contract) -> str:
 
 
 def read(deployment: Object) -> Contract | None:
-    """None where there is none, or one that this version does not understand."""
+    """None where there is none, or one that this version does not understand.
+
+    Whoever may write Deployments may write anything there: what is no contract must not reach the arithmetic.
+    """
     try:
         wire = json.loads(meta.annotations(deployment).get(ANNOTATION) or "null")
-        usual = Contract()
-        return replace(usual, **{**wire, "spec": replace(usual.spec, **wire.get("spec", {}))}) if wire else None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, RecursionError):
         return None
+    usual = asdict(Contract())
+    if not wire or not _is_like(wire, usual) or not all(map(_is_bounded, (wire, wire.get("spec") or {}))):
+        return None
+    return replace(Contract(), **{**wire, "spec": replace(Contract().spec, **wire.get("spec", {}))})
+
+
+def _is_like(value: Any, usual: Any) -> bool:
+    """Whether it has the type of what is usual there, and no part that is not."""
+    if isinstance(usual, dict):
+        known = isinstance(value, dict) and value.keys() <= usual.keys()
+        return known and all(_is_like(part, usual[key]) for key, part in value.items())
+    if isinstance(usual, float):
+        return type(value) in (int, float) and abs(value) < _MOST
+    return type(value) is type(usual) and (not isinstance(value, int) or abs(value) < _MOST)
+
+
+def _is_bounded(wire: Mapping[str, Any]) -> bool:
+    """Divisors are above zero, and windows no longer than annotations may ask for."""
+    return all(wire.get(name, 1) > 0 for name in _DIVISORS) and all(wire.get(name, 1) <= _HOUR for name in _WINDOWS)
 
 
 def _unusual(wire: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ replicas, and puts the activator before the Service or takes it away. Deployment
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 
 from fairway.kernel.clock import Clock
@@ -25,6 +26,8 @@ from fairway.serving.scaling.contract import Contract
 from fairway.serving.scaling.pods import answering, broken, place
 from fairway.serving.scaling.scaler import Scaler
 from fairway.serving.scaling.stats import Place, Stats
+
+log = logging.getLogger(__name__)
 
 GRACE = 30.0
 _SCRAPE = 1.0
@@ -74,7 +77,9 @@ class Autoscaler:
             while True:
                 await self._scaled.wait()
                 await self._clock.sleep(_SCRAPE)
-                await asyncio.gather(*map(self._measure_one, list(self._scalers)))
+                measured = await asyncio.gather(*map(self._measure_one, list(self._scalers)), return_exceptions=True)
+                for failure in filter(None, measured):  # of one Deployment: the others are measured on
+                    log.error("a Deployment was not measured", exc_info=failure)
                 self.stats.forget_others(place.uid for places in self._places.values() for place in places)
                 if not self._scalers:
                     self._scaled.clear()
