@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from fairway.kernel.objects.kinds import DEPLOYMENT, Object
+from fairway.kernel.objects.kinds import DEPLOYMENT, SERVICE, Object
 from fairway.serving.scaling import contract as contracts
+from fairway.serving.scaling import proxying
 from fairway.serving.scaling.contract import ANNOTATION, Contract, Wishes
 
 ASKED = {
@@ -79,3 +80,22 @@ def test_what_is_no_contract_is_none_and_reaches_no_arithmetic(odd: Any) -> None
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"scaler": }'])
 def test_what_is_no_json_is_none(text: str) -> None:
     assert contracts.read(deployment(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("selector", "is_its"),
+    [
+        ({"app": "isvc.iris"}, True),
+        ({"app": "isvc.iris", proxying.HIDDEN: "true"}, True),
+        ({"app": "payments"}, False),
+        ({"app": "isvc.iris", "tier": "gold"}, False),
+        ({proxying.HIDDEN: "true"}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_a_service_of_other_pods_is_not_turned_to_these(selector: dict[str, str] | None, is_its: bool) -> None:
+    template = {"metadata": {"labels": {"app": "isvc.iris", "component": "predictor"}}}
+    pods = DEPLOYMENT.new("iris-predictor", "default", spec={"template": template})
+    service = SERVICE.new("payments", "default", spec={"selector": selector} if selector is not None else {})
+    assert proxying.stands_for(service, pods) is is_its

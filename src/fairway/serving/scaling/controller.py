@@ -153,7 +153,7 @@ class Autoscaler:
         namespace = meta.namespace(deployment)
         service = world.mirror(SERVICE).get(namespace, contract.service)
         found = world.mirror(ENDPOINT_SLICE).get(namespace, proxying.slice_name(contract.service))
-        if service is None or meta.being_deleted(service):
+        if service is None or meta.being_deleted(service) or not proxying.stands_for(service, deployment):
             return False
         if not before:
             await self._take_away(world, service, found)

@@ -49,6 +49,14 @@ def ports(service: Object, pods: Iterable[Object]) -> tuple[Port, ...]:
     return tuple(found)
 
 
+def stands_for(service: Object, deployment: Object) -> bool:
+    """Whether the Service is one of the Deployment's pods. Whoever may write Deployments is not to turn another one's
+    requests to them."""
+    selector = {key: value for key, value in (service["spec"].get("selector") or {}).items() if key != HIDDEN}
+    labels = deployment["spec"]["template"]["metadata"].get("labels") or {}
+    return bool(selector) and selector.items() <= labels.items()
+
+
 def hidden(service: Object) -> bool:
     return HIDDEN in (service["spec"].get("selector") or {})
 
