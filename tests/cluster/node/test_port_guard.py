@@ -79,6 +79,15 @@ def guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+def test_a_library_that_a_power_failure_emptied_is_built_again(tmp_path: Path) -> None:
+    """The loader passes over what it cannot read: pods would run open to all, and nothing would say so."""
+    built = preload.library(tmp_path)
+    assert built is not None
+    built.write_bytes(b"")
+    assert preload.library(tmp_path) == built
+    assert built.stat().st_size
+
+
 def guarded(guard: Path, source: str, **env: str) -> str:
     variables = {"PATH": os.environ["PATH"], "LD_PRELOAD": str(guard), "FAIRWAY_POD_IP": "127.77.0.5", **env}
     done = subprocess.run([sys.executable, "-c", source], env=variables, capture_output=True, text=True, check=True)

@@ -44,7 +44,7 @@ def library(data_dir: Path) -> Path | None:
     sources = [room.joinpath(name).read_bytes() for name in _SOURCES]
     stamp = hashlib.sha256(b"".join(sources) + repr(_FLAGS).encode()).hexdigest()[:16]
     target = data_dir / "preload" / f"guard-{stamp}.so"
-    if target.exists():
+    if target.exists() and target.stat().st_size:  # a power failure leaves the name and may take what it names
         return target
     if compiler is None:
         return None
@@ -56,5 +56,7 @@ def library(data_dir: Path) -> Path | None:
     if built.returncode:
         log.warning("the library for pods was not built: %s", built.stderr.decode(errors="replace").strip())
         return None
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
     temporary.rename(target)
     return target

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from fairway.cluster.api.checks import causes, placement_checks, volume_checks
-from fairway.cluster.api.objectmeta import LABEL_TEXT, labels_problems
+from fairway.cluster.api.objectmeta import LABEL_TEXT, SUBDOMAIN_TEXT, labels_problems
 from fairway.kernel.objects import names, quantities
 from fairway.kernel.objects.errors import ApiError, Cause
 from fairway.kernel.objects.kinds import Object
@@ -15,6 +17,11 @@ _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _VALUES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef")
 _HANDLERS = ("exec", "grpc", "httpGet", "tcpSocket")
 _PROBE_NUMBERS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
+_ENV_NAME = re.compile("[ -<>-~]+")
+_ENV_NAME_TEXT = (
+    "a valid environment variable name must consist only of printable ASCII characters other than '=' "
+    "(e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', regex used for validation is '^[ -<>-~]+$')"
+)
 
 
 def pod(obj: Object) -> Iterator[Cause]:
@@ -40,6 +47,7 @@ def pod_spec(spec: Object, path: str, claims: Collection[str] = ()) -> Iterator[
     if spec.get("dnsPolicy") not in _DNS_POLICIES:
         yield causes.unsupported(f"{path}.dnsPolicy", spec.get("dnsPolicy"), *_DNS_POLICIES)
     yield from labels_problems(spec.get("nodeSelector") or {}, f"{path}.nodeSelector")
+    yield from _names(spec, path)
     yield from placement_checks.problems(spec, path)
     volumes = {str(volume.get("name")) for _, volume in causes.items(spec, "volumes")}.union(claims)
     yield from volume_checks.volumes(spec, path)
@@ -52,6 +60,28 @@ def pod_spec(spec: Object, path: str, claims: Collection[str] = ()) -> Iterator[
                 yield causes.duplicate(f"{at}.name", name)
             seen.add(str(name))
             yield from _container(container, at, volumes)
+
+
+def _names(spec: Object, path: str) -> Iterator[Cause]:
+    """A pod's own names become those of endpoints, which would not be stored: a whole Service would stand still."""
+    for field in ("hostname", "subdomain"):
+        if (name := spec.get(field)) and not names.dns_label(name):
+            yield causes.invalid(f"{path}.{field}", name, LABEL_TEXT)
+    for index, alias in causes.items(spec, "hostAliases"):
+        at = f"{path}.hostAliases[{index}]"
+        if not _is_address(alias.get("ip")):
+            yield causes.invalid(f"{at}.ip", alias.get("ip") or "", "must be a valid IP address")
+        for place, name in enumerate(alias.get("hostnames") or ()):
+            if not names.dns_subdomain(name.lower()):  # capitals, too, which upstream refuses: they mean the same
+                yield causes.invalid(f"{at}.hostnames[{place}]", name, SUBDOMAIN_TEXT)
+
+
+def _is_address(text: Any) -> bool:
+    try:
+        ipaddress.ip_address(str(text))
+    except ValueError:
+        return False
+    return True
 
 
 def _container(container: Object, at: str, volumes: set[str]) -> Iterator[Cause]:
@@ -67,6 +97,8 @@ def _container(container: Object, at: str, volumes: set[str]) -> Iterator[Cause]
     for index, variable in causes.items(container, "env"):
         if not variable.get("name"):
             yield causes.required(f"{at}.env[{index}].name")
+        elif not _ENV_NAME.fullmatch(variable["name"]):
+            yield causes.invalid(f"{at}.env[{index}].name", variable["name"], _ENV_NAME_TEXT)
         if variable.get("value") and variable.get("valueFrom"):
             yield causes.invalid(f"{at}.env[{index}].valueFrom", "", "may not be specified when `value` is not empty")
         if isinstance(variable.get("valueFrom"), dict):
