@@ -175,3 +175,13 @@ def test_a_set_of_any_size_is_begun_with_a_few_hundred_pods(policy: str) -> None
     ]
     after = stateful_render.decide(huge, ready, [], "newer", 0.0)
     assert meta.name(after.create[0]) == f"db-{len(begun)}"
+
+
+@pytest.mark.parametrize(("share", "replaced"), [("50%", ["db-2"]), ("70%", ["db-2", "db-1"]), ("1%", ["db-2"])])
+def test_a_share_that_may_be_away_is_rounded_down_and_one_may_always(share: str, replaced: list[str]) -> None:
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": share}}
+    obj = stateful(replicas=3, podManagementPolicy="Parallel", updateStrategy=strategy)
+    obj["metadata"]["uid"] = "a-uid"
+    running = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    old = [{**pod, "status": running} for pod in stateful_render.decide(obj, [], [], "old", 0.0).create]
+    assert [meta.name(pod) for pod in stateful_render.decide(obj, old, [], "new", 0.0).delete] == replaced

@@ -134,7 +134,7 @@ def _outdated(obj: Object, seen: _Seen, *, settled: bool) -> list[Object]:
     if strategy.get("type") == "OnDelete":
         return []
     rolling = strategy.get("rollingUpdate") or {}
-    allowed = max(1, rollout.resolve(rolling.get("maxUnavailable", 1), len(seen.wanted), math.ceil))
+    allowed = max(1, rollout.resolve(rolling.get("maxUnavailable", 1), len(seen.wanted), math.floor))
     away = sum(1 for pod in seen.pods.values() if not seen.available(pod))
     old = [
         seen.pods[ordinal]
