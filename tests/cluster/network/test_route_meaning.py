@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 
 from fairway.cluster.network import durations, route_status, service_limits
-from fairway.cluster.network.bootstrap import bootstrap
+from fairway.cluster.network.admin import Admin
+from fairway.cluster.network.bootstrap import ADMIN_SOCKET, bootstrap
 from fairway.cluster.network.config import NetworkConfig
 from fairway.cluster.network.render import Resources, render
 from fairway.kernel.objects.kinds import Object
@@ -388,3 +391,27 @@ def test_a_port_that_a_service_has_twice_is_told_to_envoy_once() -> None:
     found = render([], [twice], [], [], CONFIG)
     assert [one["name"] for one in found.listeners] == ["default.web.80"]
     assert [one["name"] for one in found.clusters].count("default.web.80") == 1
+
+
+@pytest.mark.parametrize(
+    "answer", ["{", "[]", "", "cluster.a.membership_total: many\nhttp.public.rds.public.update_success: x"]
+)
+async def test_half_an_answer_of_envoy_is_none(answer: str) -> None:
+    """It is about to go, and must take nobody with it."""
+
+    async def half(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text=answer)
+
+    runner = web.ServerRunner(web.Server(half))
+    await runner.setup()
+    with tempfile.TemporaryDirectory() as folder:  # its name is short, as that of a socket has to be
+        await web.UnixSite(runner, f"{folder}/{ADMIN_SOCKET}").start()
+        admin = Admin(Path(folder))
+        for asked in (admin.clusters, admin.listeners):
+            with pytest.raises(OSError, match="not understood"):
+                await asked()
+        if "many" in answer:
+            for stats in (admin.filled, admin.route_updates):
+                with pytest.raises(OSError, match="not understood"):
+                    await stats()
+        await runner.cleanup()

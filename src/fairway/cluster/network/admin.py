@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +16,7 @@ _ROUTES = "http.public.rds.public"
 
 
 class Admin:
-    """Each question raises OSError where nobody answers: Envoy is starting, or gone."""
+    """Each question raises OSError where nobody answers, or only half of it: Envoy is starting, or gone."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -24,25 +26,29 @@ class Admin:
 
     async def clusters(self) -> set[str]:
         """The names of clusters that are in use, with their endpoints."""
-        answer = json.loads(await self._ask("/clusters?format=json"))
-        return {str(cluster["name"]) for cluster in answer.get("cluster_statuses") or ()}
+        answer = await self._ask("/clusters?format=json")
+        with _understood():
+            return {str(cluster["name"]) for cluster in json.loads(answer).get("cluster_statuses") or ()}
 
     async def filled(self) -> set[str]:
         """The names of clusters that it has endpoints of."""
         answer = await self._ask("/stats?type=Gauges&filter=^cluster[.].*[.]membership_total$")
         counts = (line.rsplit(": ", 1) for line in answer.splitlines() if ": " in line)
-        return {name.removeprefix("cluster.").rsplit(".", 1)[0] for name, count in counts if int(count)}
+        with _understood():
+            return {name.removeprefix("cluster.").rsplit(".", 1)[0] for name, count in counts if int(count)}
 
     async def listeners(self) -> set[str]:
         """The names of listeners that listen."""
-        answer = json.loads(await self._ask("/listeners?format=json"))
-        return {str(listener["name"]) for listener in answer.get("listener_statuses") or ()}
+        answer = await self._ask("/listeners?format=json")
+        with _understood():
+            return {str(listener["name"]) for listener in json.loads(answer).get("listener_statuses") or ()}
 
     async def route_updates(self) -> tuple[int, int]:
         """How many tables of routes it has taken in, and how many it has refused."""
         answer = await self._ask(f"/stats?filter=^{_ROUTES}.update_(success|rejected)$")
         counts = dict(line.rsplit(": ", 1) for line in answer.splitlines() if ": " in line)
-        return int(counts.get(f"{_ROUTES}.update_success", 0)), int(counts.get(f"{_ROUTES}.update_rejected", 0))
+        with _understood():
+            return int(counts.get(f"{_ROUTES}.update_success", 0)), int(counts.get(f"{_ROUTES}.update_rejected", 0))
 
     async def _ask(self, path: str) -> str:
         # A unix socket's path is short by law of the kernel; the folder's descriptor makes any folder do.
@@ -59,3 +65,12 @@ class Admin:
             raise ConnectionError(str(failure)) from failure
         finally:
             os.close(folder)
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """What is no answer comes from one that is about to go."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError) as failure:
+        raise ConnectionError(f"what Envoy answers is not understood: {failure!r}") from failure
