@@ -217,3 +217,21 @@ async def test_pods_that_keep_apart_wait_for_each_other(here: Here) -> None:
     assert neighbours.REPELLED in (conditions.find(waiting, "PodScheduled") or {})["message"]
     await here.client.delete(POD, "one", "default")
     await here.until(POD, "two", lambda one: one["spec"].get("nodeName"))
+
+
+def test_only_pods_that_keep_others_away_are_asked_by_all() -> None:
+    """What a decision costs must not grow with the pods that are there."""
+    books = Ledger()
+    books.node_changed("a", new_node("a"))
+    keeps_away = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"app": "web"}}}
+    rules = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [keeps_away]}}
+    container = {"name": "c", "image": "busybox"}
+    for name, affinity in (("shy", rules), ("plain", {})):
+        one = POD.new(name, "default", spec={"containers": [container], "affinity": affinity})
+        books.charge(meta.key(one), "a", one, {})
+    account = books.scene.accounts["a"]
+    assert set(account.repelling) == {("default", "shy")} and len(account.tenants) == 2
+    assert not account.with_(without=[("default", "shy")]).repelling
+    assert set(account.with_(without=[("default", "plain")]).repelling) == {("default", "shy")}
+    books.release(("default", "shy"))
+    assert not account.repelling and len(account.tenants) == 1

@@ -47,14 +47,19 @@ class Account:
     offers: Mapping[str, Decimal]
     tenants: dict[Key, Tenant] = field(default_factory=dict)
     used: dict[str, Decimal] = field(default_factory=dict)
+    repelling: dict[Key, Tenant] = field(default_factory=dict)
+    """Those of the tenants that keep others away: few, and all that a pod without wishes has to ask."""
 
     def add(self, tenant: Tenant) -> None:
         self.tenants[tenant.key] = tenant
+        if tenant.repels:
+            self.repelling[tenant.key] = tenant
         for name, amount in tenant.requests.items():
             self.used[name] = EXACT.add(self.used.get(name, _NOTHING), amount)
 
     def remove(self, key: Key) -> None:
         tenant = self.tenants.pop(key, None)
+        self.repelling.pop(key, None)
         if tenant is not None:
             for name, amount in tenant.requests.items():
                 self.used[name] = EXACT.subtract(self.used[name], amount)
@@ -64,7 +69,7 @@ class Account:
 
     def with_(self, more: Iterable[Tenant] = (), *, without: Iterable[Key] = ()) -> Account:
         """A copy of the books, for the sake of argument."""
-        copy = Account(self.node, self.offers, dict(self.tenants), dict(self.used))
+        copy = Account(self.node, self.offers, dict(self.tenants), dict(self.used), dict(self.repelling))
         for key in without:
             copy.remove(key)
         for tenant in more:

@@ -56,7 +56,7 @@ def repelled(wanted: Demand, account: Account, scene: Scene) -> bool:
     here = meta.labels(account.node)
     for other in scene.accounts.values():
         there = meta.labels(other.node)
-        for tenant in other.tenants.values():
+        for tenant in other.repelling.values():
             for term in tenant.repels:
                 key = term["topologyKey"]
                 if key in here and there.get(key) == here[key] and _carried(tenant, term, scene)(itself):
