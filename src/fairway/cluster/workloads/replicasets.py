@@ -52,7 +52,8 @@ def decide(replica_set: Object, owned: Iterable[Object], now: float) -> Decision
     min_ready = int(spec.get("minReadySeconds") or 0)
     alive = [pod for pod in owned if pods.active(pod)]
     waits = [wait for pod in alive if (wait := pods.available_in(pod, min_ready, now)) is not None]
-    surplus = sorted(alive, key=_worth)[: max(0, len(alive) - wanted)]
+    extra = max(0, len(alive) - wanted)
+    surplus = sorted(alive, key=_worth)[:extra] if extra else []
     status = {
         "replicas": len(alive),
         "fullyLabeledReplicas": len(alive),
