@@ -16,6 +16,7 @@ from fairway.kernel.objects.kinds import (
     DAEMON_SET,
     DEPLOYMENT,
     ENDPOINT_SLICE,
+    HORIZONTAL_POD_AUTOSCALER,
     JOB,
     PERSISTENT_VOLUME,
     PERSISTENT_VOLUME_CLAIM,
@@ -157,6 +158,24 @@ def odd_selectors() -> Iterator[tuple[Object, str]]:
     yield {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}}}, "at least one node selector term"
 
 
+def scaled(**rules: Any) -> Object:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    return {"spec": {"scaleTargetRef": target, "maxReplicas": 2, "behavior": {"scaleUp": rules}}}
+
+
+def odd_behavior() -> Iterator[tuple[Object, str]]:
+    """How an autoscaler may not go up."""
+    policy = {"type": "Pods", "value": 1, "periodSeconds": 60}
+    yield {"policies": []}, "must specify at least one Policy"
+    yield {"policies": [{**policy, "type": "Some"}]}, r'policies\[0\]\.type: Unsupported value: "Some"'
+    yield {"policies": [{**policy, "value": 0}]}, r"policies\[0\]\.value: Invalid value: 0: must be greater than zero"
+    yield {"policies": [{**policy, "periodSeconds": 1801}]}, "must be less than or equal to 1800"
+    yield {"stabilizationWindowSeconds": 3601}, "must be less than or equal to 3600"
+    yield {"stabilizationWindowSeconds": -1}, "must be greater than or equal to zero"
+    yield {"selectPolicy": "Some"}, 'supported values: "Disabled", "Max", "Min"'
+    yield {"tolerance": "-1"}, "tolerance: Invalid value"
+
+
 MISTAKES: list[tuple[Kind, Object, str]] = [
     (POD, {"spec": {"containers": []}}, r"spec\.containers: Required value"),
     (POD, {"spec": {"containers": [{"name": "c"}]}}, r"spec\.containers\[0\]\.image: Required value"),
@@ -254,6 +273,7 @@ MISTAKES: list[tuple[Kind, Object, str]] = [
     ),
     (POD, {"metadata": {"labels": {"a": "b c"}}, "spec": {"containers": [CONTAINER]}}, "a valid label must be"),
     *((POD, {"spec": {"containers": [CONTAINER], **spec}}, text) for spec, text in odd_selectors()),
+    *((HORIZONTAL_POD_AUTOSCALER, scaled(**rules), text) for rules, text in odd_behavior()),
     (POD_DISRUPTION_BUDGET, {"spec": {"minAvailable": 1, "selector": ODD}}, NO_OPERATOR),
     (CLUSTER_ROLE, {"aggregationRule": {"clusterRoleSelectors": [ODD]}}, NO_OPERATOR),
     (PERSISTENT_VOLUME_CLAIM, {"spec": {**CLAIMED, "selector": ODD}}, NO_OPERATOR),

@@ -18,6 +18,8 @@ _SOURCES = {
     "Pods": "pods",
     "Resource": "resource",
 }
+_LONGEST_WINDOW, _LONGEST_PERIOD = 3600, 1800
+_CHOICES, _POLICIES = ("Disabled", "Max", "Min"), ("Percent", "Pods")
 _TARGETS = ("Utilization", "Value", "AverageValue")
 _EITHER = {
     "External": "must set either a target value for metric or a per-pod target",
@@ -36,6 +38,38 @@ def problems(scaler: Object) -> Iterator[Cause]:
         yield causes.invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")
     for index, metric in causes.items(spec, "metrics"):
         yield from _metric(metric, f"spec.metrics[{index}]")
+    for field in ("scaleUp", "scaleDown"):
+        if rules := (spec.get("behavior") or {}).get(field):
+            yield from _rules(rules, f"spec.behavior.{field}")
+
+
+def _rules(rules: Object, at: str) -> Iterator[Cause]:
+    window, tolerance = rules.get("stabilizationWindowSeconds"), rules.get("tolerance")
+    if window is not None and int(window) < 0:
+        yield causes.invalid(f"{at}.stabilizationWindowSeconds", window, "must be greater than or equal to zero")
+    if window is not None and int(window) > _LONGEST_WINDOW:
+        text = f"must be less than or equal to {_LONGEST_WINDOW}"
+        yield causes.invalid(f"{at}.stabilizationWindowSeconds", window, text)
+    if rules.get("selectPolicy") not in (None, *_CHOICES):
+        yield causes.unsupported(f"{at}.selectPolicy", rules["selectPolicy"], *_CHOICES)
+    if tolerance is not None and quantities.parse(tolerance) < 0:
+        yield causes.invalid(f"{at}.tolerance", tolerance, "must be greater than or equal to zero")
+    policies = causes.items(rules, "policies")
+    if rules.get("policies") is not None and not policies:
+        yield causes.required(f"{at}.policies", "must specify at least one Policy")
+    for index, policy in policies:
+        yield from _policy(policy, f"{at}.policies[{index}]")
+
+
+def _policy(policy: Object, at: str) -> Iterator[Cause]:
+    if policy.get("type") not in _POLICIES:
+        yield causes.unsupported(f"{at}.type", policy.get("type"), *_POLICIES)
+    for field in ("value", "periodSeconds"):
+        if int(policy.get(field) or 0) <= 0:
+            yield causes.invalid(f"{at}.{field}", policy.get(field), "must be greater than zero")
+    if int(policy.get("periodSeconds") or 0) > _LONGEST_PERIOD:
+        text = f"must be less than or equal to {_LONGEST_PERIOD}"
+        yield causes.invalid(f"{at}.periodSeconds", policy["periodSeconds"], text)
 
 
 def _metric(metric: Object, at: str) -> Iterator[Cause]:
