@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,39 @@ async def test_what_is_imported_is_read_in_every_run(here: Here, tmp_path: Path)
             states.append(await state_of_use(here, imported(where)))
     assert states == ["SUCCEEDED", "CACHED", "SUCCEEDED"]
     assert set(await kept_digests(here)) == {""}
+
+
+@pytest.mark.slow
+async def test_while_large_artifacts_are_read_the_runs_of_others_go_on_and_this_one_can_be_ended(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, of = threading.Event(), digests.of
+
+    def slowly(path: str) -> str:
+        assert done.wait(120)
+        return of(path)
+
+    monkeypatch.setattr(digests, "of", slowly)
+    where = tmp_path / "source"
+    where.write_text("one")
+    try:
+        async with here.engine():
+            reading = [await here.submit(imported(where)) for _ in range(10)]
+            for run in reading:
+                await here.until(lambda run=run: _begun(here, run))
+            other = await here.submit(Spec().step("s").compiled({"s": task("s")}))
+            assert (await here.ended(other))["status"]["phase"] == "SUCCEEDED"
+            await here.terminate(reading[0])
+            assert (await here.ended(reading[0]))["status"]["phase"] == "CANCELED"
+            done.set()
+            for run in reading[1:]:
+                assert (await here.ended(run))["status"]["phase"] == "SUCCEEDED"
+    finally:
+        done.set()
+
+
+async def _begun(here: Here, run: str) -> bool:
+    return (await here.states(run)).get("import") == "SUCCEEDED"
 
 
 @pytest.mark.slow

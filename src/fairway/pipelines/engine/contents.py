@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection, select
 
@@ -23,21 +26,36 @@ from fairway.pipelines.tables import artifacts, task_artifacts, tasks
 log = logging.getLogger(__name__)
 
 
-async def read(play: Play, steps: Iterable[Instance]) -> dict[str, str]:
-    """The digests of their input artifacts, by id. An artifact that cannot be read here counts by its id."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The digests of the input artifacts of some steps, by artifact."""
+
+    steps: tuple[str, ...]
+    found: Mapping[str, str]
+
+
+def begin(play: Play, steps: Sequence[Instance]) -> None:
+    """Read the input artifacts of these steps: as long as that takes, for the largest takes hours."""
     wanted = {item.id: item for step in steps for item in step.inputs.given() if not item.digest}
+    ids = tuple(step.id for step in steps)
+    play.transfers.begin(play.key, f"contents for {ids[0]}", partial(_read, play, ids, wanted), reads=True)
+
+
+async def _read(play: Play, steps: tuple[str, ...], wanted: Mapping[str, Artifact]) -> Read:
+    """An artifact that cannot be read here counts by its id."""
     found = await asyncio.to_thread(lambda: {id_: _digest(item) for id_, item in wanted.items()})
     known = {id_: digest for id_, digest in found.items() if digest not in (id_, digests.NOTHING)}
     if known:
-        await play.means.records.write(lambda connection: _keep(connection, known))
-    return found
+        with suppress(OSError):  # then they are read once more
+            await play.means.records.write(lambda connection: _keep(connection, known))
+    return Read(steps, found)
 
 
 def _digest(item: Artifact) -> str:
     path = folders.path(item.copy or item.uri)
     try:
         return item.id if "://" in path else digests.of(path)
-    except OSError as failure:
+    except (OSError, ValueError) as failure:
         log.warning("artifact %s counts by its id, because it cannot be read: %s", item.id, failure)
         return item.id
 

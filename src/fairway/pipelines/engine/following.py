@@ -59,16 +59,15 @@ async def follow(play: Play) -> None:
 
 
 async def _decided(play: Play) -> Decisions:
-    """All that is decided once the cache and the pools have answered."""
+    """All that is decided once the cache and the pools have answered. What is in artifacts is told later."""
     graph, slots, whole = play.graph, play.slots, Decisions()
     while True:
         decisions = graph.decide()
         whole.add(decisions)
-        if not (decisions.asks or decisions.wants or decisions.reads):
-            return whole
         if decisions.reads:
-            found = await contents.read(play, decisions.reads)
-            graph.read([each.id for each in decisions.reads], found, play.now)
+            contents.begin(play, decisions.reads)
+        if not (decisions.asks or decisions.wants):
+            return whole
         if decisions.asks:
             graph.answer(await _answers(play, decisions.asks), play.now)
         if decisions.wants:

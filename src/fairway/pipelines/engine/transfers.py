@@ -1,7 +1,9 @@
-"""Work for runs that takes its time: bytes that are brought to a step, or taken from it. No run stands meanwhile.
+"""Work for runs that takes its time: bytes that are brought to a step, taken from it, or read through. No run stands
+meanwhile.
 
-Each has the name of its attempt's pod. What comes of it is told at the run's next reconcile, which it asks for. All of
-it is lost with the process, and begun again by whoever opens the run next: every transfer may be done twice.
+Each has a name, that of its attempt's pod where it is for one. What comes of it is told at the run's next reconcile,
+which it asks for. All of it is lost with the process, and begun again by whoever opens the run next: every transfer may
+be done twice.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from fairway.kernel.objects.meta import Key
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8
-"""Of all runs together; each has parts of its own that are on their way side by side."""
+AT_ONCE, READ_AT_ONCE = 8, 2
+"""Of all runs together; each has parts of its own that are on their way side by side. What is only read keeps a
+processor busy, and none of the others waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class _Order:
     key: Key
     pod: str
     work: Callable[[], Awaitable[Any]]
+    reads: bool
 
 
 class Transfers:
@@ -47,7 +51,7 @@ class Transfers:
         self._open: dict[Key, dict[str, _Order]] = defaultdict(dict)
         self._tasks: dict[Key, dict[str, asyncio.Task[None]]] = defaultdict(dict)
         self._arrived: dict[Key, list[Arrival]] = defaultdict(list)
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots, self._readers = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(READ_AT_ONCE)
 
     async def run(self, ready: Ready) -> None:
         ready()
@@ -58,10 +62,10 @@ class Transfers:
                     task = tasks.create_task(self._carry_out(order), name=f"transfer-{order.pod}")
                     self._tasks[order.key][order.pod] = task
 
-    def begin(self, key: Key, pod: str, work: Callable[[], Awaitable[Any]]) -> None:
+    def begin(self, key: Key, pod: str, work: Callable[[], Awaitable[Any]], *, reads: bool = False) -> None:
         """Without effect where one for the pod is under way."""
         if pod not in self._open[key]:
-            self._open[key][pod] = order = _Order(key, pod, work)
+            self._open[key][pod] = order = _Order(key, pod, work, reads)
             self._orders.put_nowait(order)
 
     def arrived(self, key: Key) -> list[Arrival]:
@@ -76,7 +80,7 @@ class Transfers:
             task.cancel()
 
     async def _carry_out(self, order: _Order) -> None:
-        async with self._slots:
+        async with self._readers if order.reads else self._slots:
             try:
                 arrival = Arrival(order.pod, await order.work(), None)
             except Exception as failure:
