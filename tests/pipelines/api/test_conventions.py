@@ -16,6 +16,7 @@ from fairway.kernel.objects.kinds import NAMESPACE
 from fairway.pipelines.api import listing, messages
 from fairway.pipelines.api.starting import Starting
 from fairway.pipelines.kinds import RUN
+from fairway.pipelines.schedules.tables import recurring_runs
 from fairway.pipelines.tables import runs
 from tests.pipelines.api.conftest import Server, hello
 
@@ -257,12 +258,16 @@ async def test_a_run_that_cannot_be_started_holds_up_no_other(server: Server) ->
 async def test_a_run_whose_namespace_went_while_nobody_looked_is_over(server: Server) -> None:
     run = (await server.call("POST", "runs", run_of()))[1]["run_id"]
     await server.client.wait(RUN, run, "default", lambda found: found is not None)
-    gone = runs.update().where(runs.c.id == run).values(object_namespace="gone")
-    await server.records.write(lambda connection: connection.execute(gone))
+    nightly = {"trigger": {"cron_schedule": {"cron": "0 0 3 * * *"}}, "mode": "ENABLE"}
+    schedule = (await server.call("POST", "recurringruns", run_of(**nightly)))[1]["recurring_run_id"]
+    gone = (runs.update().values(object_namespace="gone"), recurring_runs.update().values(namespace="gone"))
+    await server.records.write(lambda connection: [connection.execute(each) for each in gone])
     async with server.starting_again(), asyncio.timeout(60):
         while (found := await server.get(f"runs/{run}"))["state"] == "PENDING":
             await asyncio.sleep(0.02)
     assert (found["state"], found["error"]["message"]) == ("CANCELED", "the namespace gone is gone")
+    stopped = await server.get(f"recurringruns/{schedule}")
+    assert (stopped["status"], stopped["error"]["message"]) == ("DISABLED", "the namespace gone is gone")
 
 
 async def test_an_artifact_that_is_not_there_cannot_be_given_to_a_run(server: Server) -> None:

@@ -1,6 +1,7 @@
 """Keeping objects in step with records: every run that is not over has its Run object, and it says `terminate`,
 `paused`, `retries` and `asked` as the record does. Woken after each change, and at the start, when it makes up for what
-a crash cut short. A run whose namespace is gone is over: nobody else would end it.
+a crash cut short. A run whose namespace is gone is over, since nobody else would end it, and what starts runs there is
+disabled.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from fairway.pipelines import tasks, waking
 from fairway.pipelines.api.context import Context
 from fairway.pipelines.api.experiments import default_experiment
 from fairway.pipelines.kinds import RUN
+from fairway.pipelines.schedules.tables import backfills, recurring_runs
 from fairway.pipelines.tables import runs
+from fairway.pipelines.triggers.tables import triggers
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +101,12 @@ class Starting:
             if await self._context.client.find(NAMESPACE, namespace) is not None:
                 return False
             why = f"the namespace {namespace} is gone"
-            await self._context.records.write(lambda connection: tasks.abandon(connection, row["id"], now, why))
+
+            def end(connection: Connection) -> None:
+                tasks.abandon(connection, row["id"], now, why)
+                _close(connection, namespace, why, now)
+
+            await self._context.records.write(end)
         except (errors.ApiError, OSError):
             return False
         return True
@@ -119,6 +127,15 @@ class Starting:
 
 def _there(connection: Connection, run_id: str) -> bool:
     return connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first() is not None
+
+
+def _close(connection: Connection, namespace: str, why: str, now: float) -> None:
+    """What would start one run after the other there, each of which is over at once."""
+    off = {"enabled": False, "error_message": why, "updated_at": now}
+    for table in (recurring_runs, triggers):
+        connection.execute(table.update().where(table.c.namespace == namespace, table.c.enabled).values(**off))
+    of_it = select(recurring_runs.c.id).where(recurring_runs.c.namespace == namespace)
+    connection.execute(backfills.delete().where(backfills.c.recurring_run_id.in_(of_it)))
 
 
 def _not_over(connection: Connection) -> list[Mapping[str, Any]]:
