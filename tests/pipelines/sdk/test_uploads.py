@@ -19,6 +19,10 @@ def test_a_pipeline_is_kept_in_versions_and_run_by_its_name(server: sdk.Server) 
     again = sdk.upload(flows.squares, version="better")
     assert (first.id, first.name) == (again.id, "squares")
     assert [one["name"] for one in first.versions()] == ["better", "squares"]
+    sdk.upload(flows.squares)
+    server.delete(f"pipelines/{first.id}/versions/{first.versions()[1]['pipeline_version_id']}")
+    sdk.upload(flows.squares)
+    assert [one["name"] for one in first.versions()] == ["squares-4", "squares-3", "squares"]
     run = sdk.submit("squares", {"n": 3}, name="by-name", experiment="named")
     assert run.wait(timeout=60).name == "by-name"
     assert run.outputs() == {"Output": 5}

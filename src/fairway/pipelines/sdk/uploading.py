@@ -8,6 +8,7 @@ import tempfile
 import urllib.parse
 import uuid
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,14 @@ def upload(pipeline: Any, name: str = "", *, version: str = "", server: Api | No
             known = find_pipeline(name, server=api)
         except NotThere:
             return _read(api, _send(api, "pipelines/upload", file, name=name))
-        number = len(known.versions()) + 1
-        _send(api, "pipelines/upload_version", file, pipelineid=known.id, name=version or f"{name}-{number}")
+        version = version or _next({str(each["name"]) for each in known.versions()}, name)
+        _send(api, "pipelines/upload_version", file, pipelineid=known.id, name=version)
         return known
+
+
+def _next(taken: set[str], name: str) -> str:
+    """The next version's name; of those between, some may have been deleted."""
+    return next(free for number in count(len(taken) + 1) if (free := f"{name}-{number}") not in taken)
 
 
 def pipelines(*, server: Api | None = None) -> list[Pipeline]:
