@@ -201,6 +201,7 @@ async def test_what_was_cached_is_forgotten_by_pipeline_and_by_namespace(server:
     for pipeline, namespace in (("a", "default"), ("b", "default"), ("b", "other"), ("c", "other")):
         entry = {"fingerprint": "f", "pipeline_name": pipeline, "namespace": namespace, "task_id": "t"}
         await write(server, cache_entries.insert().values(**entry, created_at=1.0))
+    assert await server.call("DELETE", "cache", namespace="defualt") == (200, {"deleted": 0})
     assert await server.call("DELETE", "cache", pipeline_name="b", namespace="default") == (200, {"deleted": 1})
     assert await server.call("DELETE", "cache", pipeline_name="a") == (200, {"deleted": 1})
     server.act_as("system:serviceaccount:default:default")
