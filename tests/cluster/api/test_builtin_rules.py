@@ -178,6 +178,11 @@ def odd_behavior() -> Iterator[tuple[Object, str]]:
 
 MISTAKES: list[tuple[Kind, Object, str]] = [
     (POD, {"spec": {"containers": []}}, r"spec\.containers: Required value"),
+    (
+        POD,
+        {"spec": {"containers": [{**CONTAINER, "ports": [{"containerPort": 80, "hostPort": 99999}]}]}},
+        r"hostPort: Invalid value: 99999: must be between 1 and 65535, inclusive",
+    ),
     (POD, {"spec": {"containers": [{"name": "c"}]}}, r"spec\.containers\[0\]\.image: Required value"),
     (POD, {"spec": {"containers": [CONTAINER, CONTAINER]}}, r'spec\.containers\[1\]\.name: Duplicate value: "c"'),
     (POD, {"spec": {"containers": [CONTAINER], "restartPolicy": "No"}}, r'Unsupported value: "No": supported values'),

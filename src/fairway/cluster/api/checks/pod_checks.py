@@ -94,6 +94,8 @@ def _container(container: Object, at: str, volumes: set[str]) -> Iterator[Cause]
         yield causes.required(f"{at}.image")
     for index, port in causes.items(container, "ports"):
         yield from port_number(port.get("containerPort"), f"{at}.ports[{index}].containerPort")
+        if port.get("hostPort"):
+            yield from port_number(port["hostPort"], f"{at}.ports[{index}].hostPort")
     for index, variable in causes.items(container, "env"):
         if not variable.get("name"):
             yield causes.required(f"{at}.env[{index}].name")
