@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from fairway.kernel.objects.kinds import Object
 from fairway.kernel.objects.schemas import Schema
 from fairway.serving import kinds
 from fairway.serving.kinds import INFERENCE_SERVICE
+from fairway.serving.llm import kinds as llm
+from fairway.serving.llm import reading, render
+from fairway.serving.llm.kinds import LLM_CONFIG, LLM_SERVICE
 from fairway.serving.pods import models
 from fairway.serving.pods.models import Storage
 from fairway.serving.reading import Surroundings
@@ -94,6 +98,27 @@ def test_a_runtime_with_one_odd_value_is_refused_or_read() -> None:
             read(spec, SERVING_RUNTIME.new("mine", "default", spec=odd))
 
 
+def test_a_language_model_with_one_odd_value_is_refused_or_read() -> None:
+    main = {"name": "main", "env": [{"name": "A", "value": "b"}], "resources": {"limits": {"cpu": "1"}}}
+    template = {"containers": [main], "nodeSelector": {"a": "b"}}
+    spec = {
+        "model": {"uri": "hf://a/b", "name": "m"},
+        "template": template,
+        "baseRefs": [{"name": "c"}],
+        "router": {"route": {}, "gateway": {}, "scheduler": {}},
+        "parallelism": {"tensor": 1},
+        "labels": {"a": "b"},
+    }
+    service, config = (Schema(kind.schema["spec"]) for kind in llm.KINDS)
+    below: Object = {"model": {"name": "z"}, "template": template}
+    pairs = [(odd, below) for odd in _odd(spec) if not service.check(odd)]
+    pairs += [(spec, odd) for odd in _odd(below) if not config.check(odd)]
+    for over, under in pairs:
+        asked = LLM_SERVICE.new("l", "default", spec=over)
+        with suppress(NotSupported):
+            render.service(asked, reading.read(asked, {"c": LLM_CONFIG.new("c", "default", spec=under)}))
+
+
 def test_a_pattern_that_cannot_be_read_takes_no_address_and_keeps_no_service_from_its_model() -> None:
     container = {"container": {"image": "x"}, "supportedUriFormats": [{"regex": "s3://["}, {"regex": "a{4294967296}"}]}
     broken = CLUSTER_STORAGE_CONTAINER.new("broken", spec=container)
@@ -108,11 +133,9 @@ def read(spec: Object, *own: Object) -> None:
     isvc = INFERENCE_SERVICE.new("iris", "default", spec=spec)
     list(models.uris_of(isvc))  # other controllers read these of all services
     models.accounts(isvc, Stores())
-    try:
+    with suppress(NotSupported, BadRequest):
         plan = planning.plan(isvc, Surroundings(Runtimes(own, built_in.objects())), {}, 0.0)
         rendering.children(isvc, plan, Place("example.com", "http://127.0.0.1:8080"), Seen({}), ())
-    except (NotSupported, BadRequest):
-        pass
 
 
 def _odd(whole: Object) -> Iterator[Object]:

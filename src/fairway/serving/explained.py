@@ -58,6 +58,7 @@ CONTAINER: Object = {
         "command": _list("As of any container.", {"type": "string"}),
         "args": _list("As of any container.", {"type": "string"}),
         "env": _list("Its variables.", _ENV),
+        "resources": _object("Requests and limits."),
         **_OF_CONTAINERS,
     },
 }

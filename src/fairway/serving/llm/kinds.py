@@ -18,6 +18,7 @@ _MODEL: Object = {
         "name": {"type": "string", "description": "What requests call it; the service's name unless given."},
     },
 }
+_REFERENCE: Object = {**OPEN, "properties": {"name": {"type": "string"}}}
 _SPEC: Object = {
     **OPEN,
     "properties": {
@@ -32,7 +33,11 @@ _SPEC: Object = {
         "parallelism": OPEN,
         "labels": {"type": "object", "additionalProperties": {"type": "string"}},
         "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
-        "baseRefs": {"type": "array", "items": OPEN, "description": "LLMInferenceServiceConfigs that lie below this."},
+        "baseRefs": {
+            "type": "array",
+            "items": _REFERENCE,
+            "description": "LLMInferenceServiceConfigs that lie below this.",
+        },
     },
 }
 
