@@ -132,7 +132,7 @@ def test_upstreams_tests_do_what_is_written_down(module: str, tmp_path: Path) ->
     ("program", "status", "body"),
     [
         ("success_200_isvc", 200, {"predictions": [{"message": "SUCCESS"}]}),
-        ("error_404_isvc", 404, {"error": "Intentional 404 code"}),
+        ("error_404_isvc", 404, {"detail": "Intentional 404 code"}),
     ],
 )
 def test_upstreams_programs_are_served(program: str, status: int, body: dict[str, object]) -> None:
