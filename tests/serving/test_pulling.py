@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from fairway.serving.models.kinds import CONFIG_FILE
 from fairway.serving.models.puller import following, program
 from fairway.serving.models.puller.pulling import Puller
 from tests.ports import free_port
@@ -93,7 +94,7 @@ async def test_it_has_begun_once_the_server_has_what_was_listed_at_first(
     """Until then the pod is not ready: its server would answer for none of them."""
     monkeypatch.delenv("KUBECONFIG", raising=False)
     spec = [{"modelName": "m", "modelSpec": listed(m=model)["m"]}]
-    (folder.parent / following.CONFIG_FILE).write_text(json.dumps(spec))
+    (folder.parent / CONFIG_FILE).write_text(json.dumps(spec))
     at, begun = free_port(), free_port()
     flags = [f"--server=http://127.0.0.1:{at}", f"--model-dir={folder}", f"--config-dir={folder.parent}"]
     options = program.flags().parse_args([*flags, f"--begun-port={begun}", "--host=127.0.0.1"])
