@@ -10,7 +10,7 @@ import pytest
 from places import Here
 from specs import Spec, task
 from sqlalchemy import func, select
-from test_control_on_a_cluster import begun, is_now, make_pool, order, pooled
+from test_control_on_a_cluster import begun, is_now, make_pool, order, pooled, two_in_turn
 
 from fairway.kernel.clock import timestamp
 from fairway.kernel.control.controller import World
@@ -30,16 +30,33 @@ async def test_nothing_starts_after_an_end_was_acknowledged_though_the_object_do
     here: Here, tmp_path: Path
 ) -> None:
     marks, gate = tmp_path / "marks", tmp_path / "gate"
-    given = {"marks": str(marks), "seconds": 0.0, "gate": str(gate)}
-    first, second = task("use", {"n": 1, **given}), task("use", {"n": 2, **given}, after=("first",))
     async with here.engine():
-        run = await here.submit(pooled(Spec(), CACHE="by=id").compiled({"first": first, "second": second}))
+        run = await here.submit(two_in_turn(marks, gate))
         await here.until(lambda: begun(marks, 1))
         await here.records.write(lambda c: c.execute(runs.update().where(runs.c.id == run).values(state="CANCELING")))
         gate.touch()
         assert (await here.ended(run))["status"]["phase"] == "CANCELED"
         assert (await here.states(run))["first"] == "SUCCEEDED"
     assert order(marks) == [1]
+
+
+async def test_nothing_starts_after_a_pause_was_acknowledged_though_the_object_does_not_tell_of_it_yet(
+    here: Here, tmp_path: Path
+) -> None:
+    marks, gate = tmp_path / "marks", tmp_path / "gate"
+    async with here.engine():
+        run = await here.submit(two_in_turn(marks, gate))
+        await here.until(lambda: begun(marks, 1))
+        paused = {"paused": True, "asked": runs.c.asked + 1}
+        await here.records.write(lambda c: c.execute(runs.update().where(runs.c.id == run).values(**paused)))
+        gate.touch()
+        await here.until(lambda: is_now(here, run, "first", "SUCCEEDED"))
+        await asyncio.sleep(0.3)
+        assert order(marks) == [1]
+        assert "second" not in await here.rows(run)
+        await here.pause(run, False)
+        assert (await here.ended(run))["status"]["phase"] == "SUCCEEDED"
+    assert order(marks) == [1, 2]
 
 
 async def test_what_an_engine_had_decided_on_when_it_died_does_not_start_while_the_run_is_paused(
