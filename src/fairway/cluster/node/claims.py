@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fairway.kernel.clock import Clock
 from fairway.kernel.control.mirror import Mirror
-from fairway.kernel.objects import meta
+from fairway.kernel.objects import meta, volume_claims
 from fairway.kernel.objects.kinds import PERSISTENT_VOLUME, Object
 
 log = logging.getLogger(__name__)
@@ -42,32 +42,12 @@ def volume(claim: Object, folder: Path, node: str) -> Object:
         "persistentVolumeReclaimPolicy": "Delete",
         "hostPath": {"path": str(folder), "type": "DirectoryOrCreate"},
         "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
-        "claimRef": reference(claim),
+        "claimRef": volume_claims.reference(claim),
     }
     if asked.get("storageClassName"):
         spec["storageClassName"] = asked["storageClassName"]
     annotations = {"pv.kubernetes.io/provisioned-by": PROVISIONER}
     return PERSISTENT_VOLUME.new(volume_name(claim), metadata={"annotations": annotations}, spec=spec)
-
-
-def reference(claim: Object) -> Object:
-    """How a volume says whose it is."""
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "namespace": meta.namespace(claim),
-        "name": meta.name(claim),
-        "uid": meta.uid(claim),
-    }
-
-
-def may_have(claim: Object, volume: Object) -> bool:
-    """Whether the volume is free, or meant for this claim."""
-    owner = volume["spec"].get("claimRef")
-    if not owner:
-        return True
-    named = (owner.get("namespace"), owner.get("name")) == meta.key(claim)
-    return named and owner.get("uid") in (None, "", meta.uid(claim))
 
 
 class Folders:

@@ -21,7 +21,7 @@ from fairway.cluster.node.volumes.contents import Token
 from fairway.cluster.node.volumes.following import Following, Seen
 from fairway.kernel.client.client import Client
 from fairway.kernel.control.mirror import Mirror
-from fairway.kernel.objects import errors, meta, quantities
+from fairway.kernel.objects import errors, meta, quantities, volume_claims
 from fairway.kernel.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, Kind, Object
 
 RUNTIME = "fairway.dev/runtime"
@@ -198,7 +198,7 @@ class Launcher:
         volume = await self._fetch(PERSISTENT_VOLUME, name, "")
         if volume is not None and not volume["spec"].get("claimRef"):
             as_it_was = {"resourceVersion": volume["metadata"]["resourceVersion"]}
-            patch = {"metadata": as_it_was, "spec": {"claimRef": claims.reference(claim)}}
+            patch = {"metadata": as_it_was, "spec": {"claimRef": volume_claims.reference(claim)}}
             await self.client.patch(PERSISTENT_VOLUME, name, None, patch)
 
     async def _provide(self, claim: Object) -> None:

@@ -16,7 +16,7 @@ from fairway.kernel.objects import errors
 from fairway.pipelines.api.answers import Failed, answer
 from fairway.pipelines.api.context import Context, changed, existing
 from fairway.pipelines.tables import run_states, runs
-from fairway.pipelines.tasks import OVER
+from fairway.pipelines.tasks import ENDING, OVER
 
 Change = Callable[[RowMapping], dict[str, Any]]
 """From a run's row to the columns that change; a state among them is put into the run's history."""
@@ -66,7 +66,7 @@ def _check(run: RowMapping, caller: Identity) -> None:
 
 def _terminated(run: RowMapping) -> dict[str, Any]:
     """A run that is over is left so: runs end sooner here than clients expect who terminate what they made."""
-    return {} if run["state"] in {*OVER, "CANCELING"} else {"state": "CANCELING"}
+    return {} if run["state"] in {*OVER, ENDING} else {"state": ENDING}
 
 
 def _retried(run: RowMapping) -> dict[str, Any]:
@@ -78,12 +78,12 @@ def _retried(run: RowMapping) -> dict[str, Any]:
 
 
 def _paused(run: RowMapping) -> dict[str, Any]:
-    if run["state"] in {*OVER, "CANCELING"}:
+    if run["state"] in {*OVER, ENDING}:
         raise Failed(f"the run cannot be paused, because it is {run['state']}")
     return {} if run["paused"] else {"state": "PAUSED", "paused": True, "asked": run["asked"] + 1}
 
 
 def _resumed(run: RowMapping) -> dict[str, Any]:
-    if run["state"] in {*OVER, "CANCELING"}:
+    if run["state"] in {*OVER, ENDING}:
         raise Failed(f"the run cannot go on, because it is {run['state']}")
     return {"state": "RUNNING", "paused": False, "asked": run["asked"] + 1} if run["paused"] else {}

@@ -23,7 +23,7 @@ from fairway.pipelines.api.context import Context, changed, existing, new_id
 from fairway.pipelines.api.task_messages import of_tasks
 from fairway.pipelines.api.tasks import task_of
 from fairway.pipelines.tables import run_states, runs, tasks
-from fairway.pipelines.tasks import OVER
+from fairway.pipelines.tasks import ENDING, OVER
 
 TYPES = ("ROOT", "RUNTIME", "CONDITION_BRANCH", "CONDITION", "LOOP", "EXIT_HANDLER", "IMPORTER", "DAG")
 STATES = ("PENDING", "RUNNING", "SUCCEEDED", "SKIPPED", "FAILED", "CACHED", "CANCELED")
@@ -142,7 +142,7 @@ def _change(connection: Connection, run: str, id_: str, fields: Mapping[str, Any
 def _follow(connection: Connection, run: RowMapping, root: RowMapping, now: float) -> None:
     """Let the run be what its root is. A run that is to be canceled stays so until the root has ended."""
     state = _RUN_STATES.get(root["state"])
-    if run["state"] == "CANCELING":
+    if run["state"] == ENDING:
         state = "CANCELED" if state in OVER else None
     if state is None or state == run["state"]:
         return

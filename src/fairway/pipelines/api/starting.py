@@ -26,7 +26,7 @@ from fairway.pipelines.triggers.tables import triggers
 log = logging.getLogger(__name__)
 
 AGAIN_AFTER = 5.0
-NOT_OVER = ("PENDING", "RUNNING", "PAUSED", "CANCELING")
+NOT_OVER = ("PENDING", "RUNNING", "PAUSED", tasks.ENDING)
 _READ = (
     runs.c.id,
     runs.c.display_name,
@@ -72,7 +72,7 @@ class Starting:
         settled, now = True, self._context.clock.now()
         for row in found:
             wanted: Object = {
-                "terminate": row["state"] == "CANCELING" or None,
+                "terminate": row["state"] == tasks.ENDING or None,
                 "paused": row["paused"] or None,
                 "retries": row["retries"] or None,
                 "asked": row["asked"] or None,

@@ -20,7 +20,7 @@ async def tell(play: Play, run: Object) -> None:
     if graph.state.ended:
         phase, message = str(graph.state), graph.root.failure
     else:
-        phase, message = ("CANCELING" if graph.canceling else "PAUSED" if graph.paused else "RUNNING"), ""
+        phase, message = (tasks.ENDING if graph.canceling else "PAUSED" if graph.paused else "RUNNING"), ""
     if phase != play.told:
         await show(play.world, run, phase, message, play.expires_at)
         play.told = phase

@@ -25,6 +25,7 @@ from fairway.pipelines.api.versions import weights
 from fairway.pipelines.schedules import fields, slots, wire
 from fairway.pipelines.schedules.tables import backfills, recurring_runs
 from fairway.pipelines.tables import experiments, run_states, runs
+from fairway.pipelines.tasks import ENDING
 
 LISTED = Listed(
     recurring_runs,
@@ -216,6 +217,6 @@ def _check_open(connection: Connection, experiment_id: str) -> None:
 
 
 def _end_runs(connection: Connection, id_: str, now: float) -> None:
-    going = runs.c.state.in_(NOT_OVER) & (runs.c.recurring_run_id == id_) & (runs.c.state != "CANCELING")
-    for run in connection.execute(runs.update().where(going).values(state="CANCELING").returning(runs.c.id)).all():
-        connection.execute(run_states.insert().values(run_id=run.id, state="CANCELING", at=now))
+    going = runs.c.state.in_(NOT_OVER) & (runs.c.recurring_run_id == id_) & (runs.c.state != ENDING)
+    for run in connection.execute(runs.update().where(going).values(state=ENDING).returning(runs.c.id)).all():
+        connection.execute(run_states.insert().values(run_id=run.id, state=ENDING, at=now))

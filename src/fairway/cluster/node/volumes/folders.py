@@ -14,12 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from fairway.cluster.node.claims import Folders, may_have, volume_name
+from fairway.cluster.node.claims import Folders, volume_name
 from fairway.cluster.node.runtime import CannotStart, Mount
 from fairway.cluster.node.variables import Facts, Fetch, expand
 from fairway.cluster.node.volumes import contents, publishing
 from fairway.cluster.node.volumes.contents import Token
-from fairway.kernel.objects import meta
+from fairway.kernel.objects import meta, volume_claims
 from fairway.kernel.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, Object
 
 ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -90,7 +90,7 @@ class Volumes:
         volume = await self._fetch(PERSISTENT_VOLUME, name, "")
         if volume is None:
             raise CannotStart("VolumeNotReady", f'persistentvolume "{name}" not found')
-        if not may_have(claim, volume):
+        if not volume_claims.free_for(claim, volume):
             raise CannotStart("VolumeNotReady", f'volume "{name}" already bound to a different claim.')
         for kind in ("hostPath", "local"):
             if place := volume["spec"].get(kind):

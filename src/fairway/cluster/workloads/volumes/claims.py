@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from fairway.kernel.control.controller import Controller, World
-from fairway.kernel.objects import meta, quantities, selectors
+from fairway.kernel.objects import meta, quantities, selectors, volume_claims
 from fairway.kernel.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, Object
 from fairway.kernel.objects.meta import Key
 
@@ -30,14 +30,16 @@ def controller() -> Controller:
 def choose(claim: Object, volumes: Iterable[Object]) -> Object | None:
     """The volume that the claim should have; None where it has to wait."""
     fitting = [volume for volume in volumes if _fits(claim, volume)]
-    return min(fitting, key=lambda one: (not _claimed_by(claim, one), _size(one), meta.name(one)), default=None)
+    return min(
+        fitting, key=lambda one: (not volume_claims.claimed_by(claim, one), _size(one), meta.name(one)), default=None
+    )
 
 
 def _fits(claim: Object, volume: Object) -> bool:
     asked, offered = claim["spec"], volume["spec"]
-    if meta.being_deleted(volume) or not _free_for(claim, volume):
+    if meta.being_deleted(volume) or not volume_claims.free_for(claim, volume):
         return False
-    if asked.get("volumeName") or _claimed_by(claim, volume):
+    if asked.get("volumeName") or volume_claims.claimed_by(claim, volume):
         return asked.get("volumeName") in (None, "", meta.name(volume))  # somebody has chosen already
     return (
         (volume.get("status") or {}).get("phase") == "Available"
@@ -47,17 +49,6 @@ def _fits(claim: Object, volume: Object) -> bool:
         and _size(volume) >= quantities.parse(asked["resources"]["requests"]["storage"])
         and ("selector" not in asked or selectors.of_stored(asked["selector"])(meta.labels(volume)))
     )
-
-
-def _free_for(claim: Object, volume: Object) -> bool:
-    return not volume["spec"].get("claimRef") or _claimed_by(claim, volume)
-
-
-def _claimed_by(claim: Object, volume: Object) -> bool:
-    """The volume is meant for this claim, by who made it or because a binding has begun."""
-    reference = volume["spec"].get("claimRef") or {}
-    named = (reference.get("namespace"), reference.get("name")) == meta.key(claim)
-    return named and reference.get("uid") in (None, "", meta.uid(claim))
 
 
 def _size(volume: Object) -> Decimal:
@@ -97,18 +88,10 @@ def _phase(claim: Object) -> str:
 
 async def _bind(world: World, claim: Object, volume: Object) -> None:
     name, namespace = meta.name(claim), meta.namespace(claim)
-    reference = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "namespace": namespace,
-        "name": name,
-        "uid": meta.uid(claim),
-    }
     if (volume["spec"].get("claimRef") or {}).get("uid") != meta.uid(claim):
-        guarded = {"metadata": {"resourceVersion": volume["metadata"]["resourceVersion"]}}
-        await world.client.patch(
-            PERSISTENT_VOLUME, meta.name(volume), None, {**guarded, "spec": {"claimRef": reference}}
-        )
+        as_it_was = {"resourceVersion": volume["metadata"]["resourceVersion"]}
+        patch = {"metadata": as_it_was, "spec": {"claimRef": volume_claims.reference(claim)}}
+        await world.client.patch(PERSISTENT_VOLUME, meta.name(volume), None, patch)
     bound = {"metadata": {"annotations": {BOUND: "yes"}}, "spec": {"volumeName": meta.name(volume)}}
     await world.client.patch(PERSISTENT_VOLUME_CLAIM, name, namespace, bound)
     status = {
